@@ -1,0 +1,108 @@
+"""The web application: an app factory, routes as one list, no state at import."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+
+import structlog
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from bot import webhooks
+from bot.services import Services, working
+from bot.store import LedgerUnavailable
+
+log = structlog.get_logger()
+
+
+def create_app(services: Services, *, run_worker: bool = True) -> Starlette:
+    """The bot's web application over its services.
+
+    Without *run_worker* due work waits until somebody calls `services.worker.drain`.
+    """
+
+    @asynccontextmanager
+    async def lifespan(_: Starlette) -> AsyncIterator[None]:
+        if not run_worker:
+            yield
+            return
+        async with working(services):
+            yield
+
+    door = Door(services)
+    return Starlette(
+        routes=[
+            Route("/webhook", door.webhook, methods=["POST"]),
+            Route("/healthz", door.alive),
+            Route("/readyz", door.ready),
+        ],
+        lifespan=lifespan,
+    )
+
+
+class Door:
+    """What the outside can ask of the bot."""
+
+    def __init__(self, services: Services) -> None:
+        self._services = services
+        self._secrets = services.settings.webhook_secrets
+
+    async def webhook(self, request: Request) -> Response:
+        """Verify, read, store, answer; nobody upstream is called."""
+        body = await _body(request)
+        if body is None:
+            return _problem(413, f"the body is larger than {webhooks.MAX_BODY} bytes")
+        headers: Mapping[str, str] = request.headers
+        try:
+            webhooks.verify(headers, body, self._secrets)
+            delivery = webhooks.delivery(headers)
+            event = webhooks.read(delivery.event, body)
+        except webhooks.Rejected as no:
+            log.warning("delivery turned away", status=no.status, why=str(no))
+            return _problem(no.status, str(no))
+        if isinstance(event, webhooks.Ignored):
+            return _result("ignored")
+        try:
+            is_new = await self._services.ledger.accept(delivery, event.comment)
+        except LedgerUnavailable as error:
+            log.error("a delivery could not be stored", error=str(error), delivery=delivery.guid)
+            return _problem(503, "the ledger cannot store it")
+        self._services.worker.wake()
+        return _result("queued" if is_new else "duplicate")
+
+    async def alive(self, _: Request) -> Response:
+        return JSONResponse({"status": "ok"})
+
+    async def ready(self, _: Request) -> Response:
+        try:
+            await self._services.ledger.check()
+        except LedgerUnavailable as error:
+            return JSONResponse({"status": "unavailable", "database": str(error)}, 503)
+        return JSONResponse({"status": "ok"})
+
+
+async def _body(request: Request) -> bytes | None:
+    """The body; none when it is too large, which is found out without reading it all."""
+    length = request.headers.get("content-length", "")
+    if length.isdecimal() and int(length) > webhooks.MAX_BODY:
+        return None
+    chunks: list[bytes] = []
+    size = 0
+    async for chunk in request.stream():
+        size += len(chunk)
+        if size > webhooks.MAX_BODY:
+            return None
+        chunks.append(chunk)
+    return b"".join(chunks)
+
+
+def _result(result: str) -> Response:
+    return JSONResponse({"result": result}, 202)
+
+
+def _problem(status: int, detail: str) -> Response:
+    """One shape for every error."""
+    return JSONResponse({"error": detail}, status)

@@ -1,0 +1,75 @@
+"""The command line: `depot-bot serve` and `depot-bot demo`."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import os
+import sys
+
+import uvicorn
+from dotenv import dotenv_values
+
+from bot import __version__
+from bot.app import create_app
+from bot.logs import set_up_logging
+from bot.services import open_services
+from bot.settings import Settings, SettingsError, load
+from bot.store import AlreadyInUse, LedgerUnavailable
+
+STOP_SECONDS = 20
+"""How long open connections may take to end when the bot is stopped."""
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run the command line; the exit status is 2 for settings that cannot be used."""
+    parser = argparse.ArgumentParser(prog="depot-bot", description=__doc__)
+    parser.add_argument("--version", action="version", version=__version__)
+    verbs = parser.add_subparsers(dest="verb", required=True)
+    verbs.add_parser("serve", help="run the bot")
+    verbs.add_parser("demo", help="a first look: the bot against a simulated GitHub and Depot")
+    chosen = parser.parse_args(arguments)
+    if chosen.verb == "demo":
+        from bot.demo.play import play
+
+        return play()
+    return _serve()
+
+
+def _serve() -> int:
+    try:
+        settings = load(_environment())
+    except SettingsError as error:
+        print("depot-bot cannot start with these settings:", file=sys.stderr)
+        for problem in error.problems:
+            print(f"  {problem}", file=sys.stderr)
+        print("config/env.example explains each of them.", file=sys.stderr)
+        return 2
+    set_up_logging(settings.log_level, settings.log_format)
+    try:
+        return asyncio.run(serve(settings))
+    except (AlreadyInUse, LedgerUnavailable) as error:
+        print(f"depot-bot cannot open its ledger: {error}", file=sys.stderr)
+        return 1
+
+
+def _environment() -> dict[str, str]:
+    """The environment, and below it what `.env` says."""
+    return {**{k: v or "" for k, v in dotenv_values(".env").items()}, **os.environ}
+
+
+async def serve(settings: Settings) -> int:
+    """Serve until told to stop (SIGINT, SIGTERM)."""
+    async with open_services(settings) as services:
+        config = uvicorn.Config(
+            create_app(services),
+            host=settings.host,
+            port=settings.port,
+            log_config=None,
+            access_log=False,
+            proxy_headers=False,
+            timeout_graceful_shutdown=STOP_SECONDS,
+        )
+        server = uvicorn.Server(config)
+        await server.serve()
+    return 0 if server.started else 1

@@ -1,0 +1,91 @@
+"""What a command is, what it may touch, and the answers it can give.
+
+A command says what should happen next; it does not post, and it does not decide who may.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from bot.grammar import usage
+from bot.records import FollowedRun, Intent
+from bot.types import Head, Permission, Sha
+from bot.workflows import Outline
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """The command is done, and this is the answer (Markdown)."""
+
+    text: str
+    reason: str = "answered"
+    closes: Intent | None = None
+    """The intent that this settles, with its outcome; stored together with the answer."""
+
+
+@dataclass(frozen=True, slots=True)
+class Follow:
+    """The command is done once these runs are over; the reply shows how they stand."""
+
+    runs: tuple[FollowedRun, ...]
+    reason: str = "started"
+    closes: Intent | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Wait:
+    """Not decided yet: ask again in *seconds*; the reply says *text* meanwhile."""
+
+    seconds: float
+    text: str
+    troubled_since: float | None = None
+    """Since when GitHub or Depot does not answer, when that is why."""
+
+
+Answer = Said | Follow | Wait
+
+
+class Here(Protocol):
+    """The pull request that a command was written under. What is missing raises `Refused`."""
+
+    @property
+    def commands(self) -> Mapping[str, Command]:
+        """The command table."""
+        ...
+
+    async def head(self, pinned: Sha | None = None) -> Head:
+        """The head commit, when this command may run it."""
+        ...
+
+    async def shown_head(self) -> Head:
+        """The head commit, to be looked at only."""
+        ...
+
+    async def workflow_names(self, sha: Sha) -> tuple[str, ...]:
+        """The workflow files at a commit; refused when there are none."""
+        ...
+
+    async def outline(self, sha: Sha, workflow: str) -> Outline:
+        """The jobs of a workflow."""
+        ...
+
+    async def start(self, head: Head, workflow: str | None, job: str | None) -> Answer:
+        """Start a run, once, of a workflow as it was typed; of all workflows when none is named."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """One row of the command table."""
+
+    words: type
+    """The dataclass whose fields are the command's arguments."""
+    act: Callable[[Any, Here], Awaitable[Answer]]
+    needs: Permission
+    summary: str
+    examples: tuple[str, ...]
+
+    def usage(self, verb: str) -> str:
+        return usage(verb, self.words)

@@ -1,0 +1,43 @@
+"""`/depot list`: the workflows and jobs at the head commit."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from bot import replies
+from bot.commands.base import Answer, Command, Here, Said
+from bot.errors import Refused
+from bot.types import Permission, Sha
+
+MAX_FILES = 20
+"""Workflow files that are opened for one answer."""
+
+
+@dataclass(frozen=True, slots=True)
+class List:
+    pass
+
+
+async def list_workflows(command: List, here: Here) -> Answer:
+    sha = (await here.shown_head()).sha
+    names = (await here.workflow_names(sha))[:MAX_FILES]
+    jobs = await asyncio.gather(*(_jobs(here, sha, name) for name in names))
+    return Said(replies.workflow_list(sha, list(zip(names, jobs, strict=True))))
+
+
+async def _jobs(here: Here, sha: Sha, name: str) -> Sequence[str] | None:
+    try:
+        return (await here.outline(sha, name)).keys
+    except Refused:
+        return None  # the list says of this file that it cannot be read
+
+
+LIST = Command(
+    List,
+    list_workflows,
+    needs=Permission.NONE,
+    summary="Show the workflows and jobs at the head commit.",
+    examples=("list",),
+)

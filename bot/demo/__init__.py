@@ -1,0 +1,1 @@
+"""What the demo plays on: a simulated GitHub, a simulated Depot, and a conversation."""

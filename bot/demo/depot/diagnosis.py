@@ -1,0 +1,311 @@
+"""`GetFailureDiagnosis`: nothing failed, one thing did, several did, or too many."""
+
+import hashlib
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Any
+
+from bot.demo.depot import messages as m
+from bot.demo.depot.errors import ConnectError
+from bot.demo.depot.logs import log_of
+from bot.demo.depot.model import Attempt, Job, Run, Workflow
+from bot.demo.depot.views import Views, attempt_conclusion, conclusion_of
+from bot.demo.depot.world import Place, World
+
+_TYPE = "FAILURE_DIAGNOSIS_TARGET_TYPE_"
+_STATE = "FAILURE_DIAGNOSIS_STATE_"
+_STATUS = "FAILURE_DIAGNOSIS_RESOURCE_STATUS_"
+_CONCLUSION = "FAILURE_DIAGNOSIS_CONCLUSION_"
+_COMMAND = "DRILL_DOWN_COMMAND_KIND_"
+_NUMBERS: Mapping[object, str] = MappingProxyType({1: "RUN", 2: "WORKFLOW", 3: "JOB", 4: "ATTEMPT"})
+
+_GROUPS = 10
+_REPRESENTATIVES = 3
+_LINES = 10
+_LINE_CHARS = 500
+_MESSAGE_CHARS = 2000
+_TELLING = re.compile(r"fail|error|assert", re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True)
+class _Failure:
+    run: Run
+    workflow: Workflow
+    job: Job
+    attempt: Attempt
+    error_message: str
+    diagnosis: str
+    possible_fix: str
+
+
+def diagnose(world: World, org_id: str, request: m.DiagnosisRequest) -> m.DiagnosisAnswer:
+    """`GetFailureDiagnosis`."""
+    kind = _kind(request.target_type)
+    place = _place(world, org_id, kind, request.target_id)
+    failures = _failures(world, place)
+    status = _status_of(place)
+    answer = _answer(world, kind, place, failures)
+    return m.DiagnosisAnswer(
+        org_id=org_id,
+        target=m.Target(
+            target_id=request.target_id,
+            target_type=_TYPE + kind,
+            status=_enum(_STATUS, status),
+        ),
+        context=_context(world, place),
+        state=_STATE + answer.state,
+        empty_reason=answer.empty_reason,
+        failure_groups=answer.failure_groups,
+        representative_attempts=answer.representative_attempts,
+        over_limit_breakdown=answer.over_limit_breakdown,
+        bounds=_bounds(world, place, failures, answer),
+        command_capabilities=m.CommandCapabilities(summary_command_available=True),
+    )
+
+
+def _kind(raw: object) -> str:
+    """The target's kind. An enum name nobody knows counts as none, a number does not."""
+    if isinstance(raw, str):
+        name = raw.removeprefix(_TYPE)
+        if raw.startswith(_TYPE) and name in _NUMBERS.values():
+            return name
+    elif raw in _NUMBERS:
+        return _NUMBERS[raw]
+    elif raw != 0:
+        raise ConnectError("invalid_argument", f"Unsupported target_type: {raw}")
+    raise ConnectError("invalid_argument", "target_type is required")
+
+
+def _place(world: World, org_id: str, kind: str, target_id: str) -> Place:
+    if not target_id:
+        raise ConnectError("invalid_argument", "target_id is required")
+    if kind == "RUN":
+        return Place(world.find_run(org_id, target_id))
+    if kind == "WORKFLOW":
+        return Place(*world.find_workflow(org_id, target_id))
+    if kind == "JOB":
+        return Place(*world.find_job(org_id, target_id))
+    return Place(*world.find_attempt(org_id, target_id))
+
+
+def _failures(world: World, place: Place) -> list[_Failure]:
+    """The failed attempts: the latest of each failed job, or the one that was asked about."""
+    return [
+        _failure(world, place.run, workflow, job, attempt)
+        for workflow, job, attempt in place.run.tree()
+        if place.workflow in (None, workflow)
+        and place.job in (None, job)
+        and attempt is (place.attempt or job.attempt)
+        and attempt.status == "failed"
+    ]
+
+
+def _failure(world: World, run: Run, workflow: Workflow, job: Job, attempt: Attempt) -> _Failure:
+    plan = world.played(run, workflow, job, attempt)
+    return _Failure(
+        run,
+        workflow,
+        job,
+        attempt,
+        error_message=plan.error_message or "",
+        diagnosis=plan.diagnosis or "",
+        possible_fix=plan.possible_fix or "",
+    )
+
+
+def _answer(
+    world: World, kind: str, place: Place, failures: Sequence[_Failure]
+) -> m.DiagnosisAnswer:
+    if not failures:
+        reason = "FAILURE_DIAGNOSIS_EMPTY_REASON_NO_FAILURE_EVIDENCE"
+        return m.DiagnosisAnswer(state="EMPTY", empty_reason=reason)
+    if len(failures) > world.switches.diagnosis_cap:
+        return m.DiagnosisAnswer(
+            state="OVER_LIMIT", over_limit_breakdown=_breakdown(world, kind, failures)
+        )
+    if len(failures) == 1:
+        return m.DiagnosisAnswer(
+            state="FOCUSED_FAILURE", representative_attempts=(_as_message(world, failures[0]),)
+        )
+    return m.DiagnosisAnswer(state="GROUPED_FAILURES", failure_groups=_groups(world, failures))
+
+
+def _groups(world: World, failures: Sequence[_Failure]) -> tuple[m.FailureGroup, ...]:
+    alike: dict[str, list[_Failure]] = {}
+    for failure in failures:
+        alike.setdefault(failure.error_message, []).append(failure)
+    largest_first = sorted(alike.values(), key=len, reverse=True)
+    return tuple(_group(world, members) for members in largest_first[:_GROUPS])
+
+
+def _group(world: World, members: Sequence[_Failure]) -> m.FailureGroup:
+    first = members[0]
+    return m.FailureGroup(
+        fingerprint=hashlib.sha256(first.error_message.encode()).hexdigest()[:16],
+        source="error_message",
+        count=len(members),
+        error_message=first.error_message[:_MESSAGE_CHARS],
+        error_message_truncated=len(first.error_message) > _MESSAGE_CHARS,
+        error_message_original_length=len(first.error_message),
+        diagnosis=first.diagnosis,
+        possible_fix=first.possible_fix,
+        representatives=tuple(_as_message(world, each) for each in members[:_REPRESENTATIVES]),
+        omitted_representative_count=max(0, len(members) - _REPRESENTATIVES),
+    )
+
+
+def _breakdown(
+    world: World, kind: str, failures: Sequence[_Failure]
+) -> tuple[m.OverLimitPart, ...]:
+    parts: dict[str, list[_Failure]] = {}
+    for failure in failures:
+        whole = failure.workflow.workflow_id if kind == "RUN" else failure.job.job_id
+        parts.setdefault(whole, []).append(failure)
+    return tuple(_part(world, kind, key, members) for key, members in parts.items())
+
+
+def _part(world: World, kind: str, key: str, members: Sequence[_Failure]) -> m.OverLimitPart:
+    first = members[0]
+    smaller = "WORKFLOW" if kind == "RUN" else "JOB"
+    if smaller == "WORKFLOW":
+        label, status = first.workflow.spec.name, first.workflow.status
+    else:
+        label, status = Views(world).key(first.workflow, first.job), first.job.status
+    command = _command(f"DIAGNOSE_{smaller}", "diagnose", key, label)
+    return m.OverLimitPart(
+        target_type=_TYPE + smaller,
+        target_id=key,
+        label=label,
+        status=_enum(_STATUS, status),
+        failed_problem_candidate_count=len(members),
+        next_commands=(command,),
+    )
+
+
+def _as_message(world: World, failure: _Failure) -> m.FailedAttempt:
+    views = Views(world)
+    attempt = failure.attempt
+    key = views.key(failure.workflow, failure.job)
+    return m.FailedAttempt(
+        run_id=failure.run.run_id,
+        **_names(views, failure.workflow, failure.job),
+        attempt_id=attempt.attempt_id,
+        attempt=attempt.number,
+        job_status=_enum(_STATUS, failure.job.status),
+        job_conclusion=_enum(_CONCLUSION, conclusion_of(failure.job)),
+        attempt_status=_enum(_STATUS, attempt.status),
+        attempt_conclusion=_enum(_CONCLUSION, attempt_conclusion(attempt)),
+        error_message=failure.error_message[:_MESSAGE_CHARS],
+        error_message_truncated=len(failure.error_message) > _MESSAGE_CHARS,
+        error_message_original_length=len(failure.error_message),
+        diagnosis=failure.diagnosis,
+        possible_fix=failure.possible_fix,
+        relevant_lines=_relevant_lines(world, failure),
+        next_commands=(
+            _command("LOGS", "logs", attempt.attempt_id, key),
+            _command("SUMMARY", "summary", attempt.attempt_id, key),
+        ),
+    )
+
+
+def _names(views: Views, workflow: Workflow, job: Job) -> dict[str, Any]:
+    return {
+        "workflow_id": workflow.workflow_id,
+        "workflow_name": workflow.spec.name,
+        "workflow_path": views.path(workflow),
+        "job_id": job.job_id,
+        "job_key": views.key(workflow, job),
+        "job_display_name": views.label(job),
+    }
+
+
+def _relevant_lines(world: World, failure: _Failure) -> tuple[m.RelevantLine, ...]:
+    log = log_of(world, failure.run, failure.workflow, failure.job, failure.attempt)
+    telling = [written for written in log if _TELLING.search(written.line.body)]
+    return tuple(
+        m.RelevantLine(
+            step_id=written.step.step_id,
+            line_number=written.number,
+            content=written.line.body[:_LINE_CHARS],
+            content_truncated=len(written.line.body) > _LINE_CHARS,
+            content_original_length=len(written.line.body),
+        )
+        for written in telling[-_LINES:]
+    )
+
+
+def _context(world: World, place: Place) -> m.DiagnosisContext:
+    run, workflow, job, attempt = place.run, place.workflow, place.job, place.attempt
+    inside: dict[str, Any] = {}
+    if workflow is not None:
+        inside |= {
+            "workflow_id": workflow.workflow_id,
+            "workflow_name": workflow.spec.name,
+            "workflow_path": Views(world).path(workflow),
+            "workflow_status": _enum(_STATUS, workflow.status),
+        }
+    if workflow is not None and job is not None:
+        inside |= _names(Views(world), workflow, job)
+        inside["job_status"] = _enum(_STATUS, job.status)
+        inside["job_conclusion"] = _enum(_CONCLUSION, conclusion_of(job))
+    if attempt is not None:
+        inside |= {
+            "attempt_id": attempt.attempt_id,
+            "attempt": attempt.number,
+            "attempt_status": _enum(_STATUS, attempt.status),
+            "attempt_conclusion": _enum(_CONCLUSION, attempt_conclusion(attempt)),
+        }
+    return m.DiagnosisContext(
+        run_id=run.run_id,
+        repo=run.repo,
+        ref=run.ref,
+        sha=run.sha,
+        head_sha=run.head_sha,
+        trigger=run.trigger,
+        run_status=_enum(_STATUS, run.status),
+        **inside,
+    )
+
+
+def _bounds(
+    world: World, place: Place, failures: Sequence[_Failure], answer: m.DiagnosisAnswer
+) -> m.Bounds:
+    kinds = len({failure.error_message for failure in failures}) if len(failures) > 1 else 0
+    shown = len(answer.failure_groups)
+    behind = {
+        job.job_id
+        for failure in failures
+        for job in failure.workflow.behind(failure.job)
+        if job.status == "skipped"
+    }
+    return m.Bounds(
+        failed_problem_candidate_count=len(failures),
+        failed_problem_candidate_cap=world.switches.diagnosis_cap,
+        total_problem_job_count=len(failures),
+        skipped_dependent_count=len(behind),
+        total_failure_group_count=kinds,
+        omitted_failure_group_count=kinds - shown,
+        total_attempt_count=len(list(place.run.tree())),
+        failure_group_limit=_GROUPS,
+        representatives_per_group_limit=_REPRESENTATIVES,
+        relevant_line_limit=_LINES,
+        error_line_body_char_limit=_LINE_CHARS,
+        error_message_char_limit=_MESSAGE_CHARS,
+        truncated=kinds > shown,
+    )
+
+
+def _status_of(place: Place) -> str:
+    lowest = place.attempt or place.job or place.workflow or place.run
+    return lowest.status
+
+
+def _command(kind: str, word: str, target_id: str, label: str) -> m.NextCommand:
+    argv = ("depot", "ci", word, target_id)
+    return m.NextCommand(kind=_COMMAND + kind, argv=argv, target_id=target_id, label=label)
+
+
+def _enum(prefix: str, word: str) -> str:
+    return prefix + word.upper() if word else ""

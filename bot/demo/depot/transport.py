@@ -1,0 +1,42 @@
+"""Reach the simulator without a socket, and still lose answers and time as on a real one."""
+
+import anyio
+import httpx2
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+
+class InProcess(httpx2.AsyncBaseTransport):
+    """`httpx2.ASGITransport`, plus what only a socket has.
+
+    An answer that is not finished becomes a `RemoteProtocolError`, one that takes longer than the
+    client's read time-out a `ReadTimeout`.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._inner = httpx2.ASGITransport(app=_Connection(app))
+
+    async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
+        """Send a request."""
+        seconds = request.extensions.get("timeout", {}).get("read")
+        with anyio.move_on_after(seconds):
+            return await self._inner.handle_async_request(request)
+        raise httpx2.ReadTimeout("no answer in time", request=request)
+
+
+class _Connection:
+    """An application whose unfinished answers are noticed."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        finished = False
+
+        async def note(message: Message) -> None:
+            nonlocal finished
+            finished = message["type"] == "http.response.body" and not message.get("more_body")
+            await send(message)
+
+        await self._app(scope, receive, note)
+        if not finished:
+            raise httpx2.RemoteProtocolError("peer closed connection without sending complete body")

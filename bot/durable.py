@@ -1,0 +1,124 @@
+"""How work survives: claims due requests, runs their steps, lets go; a crash loses nothing.
+
+The only file that sleeps. Steps repeat after a crash, so each looks first whether it has already
+happened; what a step has done is a row before the next effect.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+import structlog
+
+from bot.clock import Clock
+from bot.ledger import LEASE_SECONDS, LeaseLost, Ledger
+from bot.records import Claim
+from bot.store import LedgerUnavailable
+
+CONCURRENCY = 32
+"""Requests worked on at the same time."""
+
+POLL_SECONDS = 5.0
+"""The longest sleep between two looks for due work."""
+
+RETRY_SECONDS = 60.0
+"""Pause before a step is done again that failed for a reason nobody foresaw."""
+
+log = structlog.get_logger()
+
+Step = Callable[[Claim], Awaitable[None]]
+
+
+class Worker:
+    """Runs *step* for every request that is due, until stopped."""
+
+    def __init__(self, ledger: Ledger, step: Step, clock: Clock) -> None:
+        self._ledger = ledger
+        self._step = step
+        self._clock = clock
+        self._wake = asyncio.Event()
+        # A flag as well as cancellation: on Python 3.11 `wait_for` can swallow a cancellation.
+        self._stopping = False
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    def wake(self) -> None:
+        """Look for due work now."""
+        self._wake.set()
+
+    def stop(self) -> None:
+        """Start nothing more; `run` returns once the steps under way have ended."""
+        self._stopping = True
+        self._wake.set()
+
+    async def run(self) -> None:
+        """Work until `stop` is called."""
+        while not self._stopping:
+            self._wake.clear()
+            try:
+                started = await self._start_due()
+                pause = 0.0 if started else await self._pause()
+            except LedgerUnavailable as error:
+                log.error("the ledger cannot be read", error=str(error))
+                pause = 1.0
+            if pause:
+                await self._sleep(pause)
+        if self._tasks:
+            await asyncio.wait(self._tasks)
+
+    async def drain(self) -> None:
+        """Do everything that is due now, and return."""
+        while self._tasks or await self._start_due():
+            if self._tasks:
+                await asyncio.wait(self._tasks, return_when=asyncio.FIRST_COMPLETED)
+
+    async def _start_due(self) -> int:
+        """Claim what is due, as far as there is room, and start its steps."""
+        room = CONCURRENCY - len(self._tasks)
+        claims = await self._ledger.claim(room) if room > 0 else []
+        for claim in claims:
+            task = asyncio.create_task(self._hold(claim))
+            self._tasks.add(task)
+            task.add_done_callback(self._ended)
+        return len(claims)
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        self._wake.set()
+
+    async def _hold(self, claim: Claim) -> None:
+        """One step, with its lease renewed while it lasts."""
+        renewing = asyncio.create_task(self._renew(claim))
+        try:
+            with structlog.contextvars.bound_contextvars(request=claim.request_id):
+                await self._step(claim)
+        except LeaseLost:
+            log.warning("taken over by another worker", request=claim.request_id)
+        except LedgerUnavailable as error:
+            # Nothing more can be stored; the lease ends by itself and the step is done again.
+            log.error("the ledger cannot be written", request=claim.request_id, error=str(error))
+        except Exception:
+            log.exception("step failed", request=claim.request_id)
+            await self._ledger.fail(claim, RETRY_SECONDS)
+        finally:
+            renewing.cancel()
+
+    async def _renew(self, claim: Claim) -> None:
+        while True:
+            await asyncio.sleep(LEASE_SECONDS / 3)
+            try:
+                await self._ledger.renew(claim)
+            except (LeaseLost, LedgerUnavailable):
+                return  # the step finds out at its next write
+
+    async def _pause(self) -> float:
+        """Seconds until something is due."""
+        due = await self._ledger.next_due()
+        wait = POLL_SECONDS if due is None else due - self._clock.now()
+        return min(max(wait, 0.01), POLL_SECONDS)
+
+    async def _sleep(self, seconds: float) -> None:
+        """Sleep until woken, at most so long."""
+        waiter = asyncio.create_task(self._wake.wait())
+        await asyncio.wait({waiter}, timeout=seconds)
+        waiter.cancel()

@@ -1,0 +1,64 @@
+"""Following a run from queued to over: look, and say when to look again."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from bot import replies
+from bot.clock import Clock
+from bot.depot import Depot, DepotError, DepotRefused, DepotUnavailable
+from bot.records import FollowedRun
+from bot.types import Run
+
+FIRST_PAUSE = 2.0
+LONGEST_PAUSE = 30.0
+GROWTH = 1.3
+"""Pauses between two looks at a run grow from the first to the longest, in seconds."""
+
+GIVE_UP_SECONDS = 24 * 3600.0
+"""A run can stay queued for ever (depot-api.md section 7); after this we say that we stop."""
+
+
+async def look(depot: Depot, clock: Clock, followed: FollowedRun) -> FollowedRun:
+    """The run as it stands now, and when it is looked at next. Never raises for Depot's troubles:
+    a read that fails is simply tried at the next look."""
+    try:
+        run = await depot.run_status(followed.run.run_id)
+    except DepotRefused as no:
+        gone = no.code == "not_found"
+        note = replies.run_disappeared() if gone else replies.following_refused(no.code)
+        return replace(followed, note=note, next_look_at=None)
+    except DepotUnavailable as trouble:
+        return _later(followed, clock, at_least=trouble.retry_after or 0.0)
+    if run.is_over:
+        return replace(followed, run=await _with_times(depot, run), next_look_at=None)
+    return _later(replace(followed, run=run), clock)
+
+
+def pause(looks: int) -> float:
+    """Seconds to the next look, after so many."""
+    return min(FIRST_PAUSE * GROWTH ** min(looks, 30), LONGEST_PAUSE)
+
+
+def _later(followed: FollowedRun, clock: Clock, at_least: float = 0.0) -> FollowedRun:
+    now = clock.now()
+    if now - followed.followed_since >= GIVE_UP_SECONDS:
+        return replace(followed, note=replies.following_given_up(), next_look_at=None)
+    wait = max(pause(followed.looks), at_least)
+    return replace(followed, looks=followed.looks + 1, next_look_at=now + wait)
+
+
+async def _with_times(depot: Depot, run: Run) -> Run:
+    """The run with how long things took; without, when Depot does not say."""
+    try:
+        times = await depot.times(run.run_id)
+    except DepotError:
+        return run
+    workflows = tuple(
+        replace(
+            workflow,
+            jobs=tuple(replace(job, seconds=times.jobs.get(job.job_id)) for job in workflow.jobs),
+        )
+        for workflow in run.workflows
+    )
+    return replace(run, workflows=workflows, seconds=times.run)

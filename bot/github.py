@@ -1,0 +1,479 @@
+"""The only code that speaks to GitHub: gidgethub over httpx2, as an App or with a token.
+
+    GitHubError               every failure
+    ├── NotFound              404 or 410: it is not there, or not for us
+    ├── Forbidden             403 that is no rate limit
+    ├── Rejected              422: GitHub does not take what was sent
+    ├── BadCredentials        401
+    └── GitHubUnavailable     no answer, a server error, or a rate limit; ask again later
+
+`GitHub` is the account; `GitHub.at(repo, installation)` is what it may do in one repository.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import AsyncIterator, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from http import HTTPStatus
+from typing import Any, TypeVar
+
+import gidgethub
+import gidgethub.httpx
+import httpx2
+import msgspec
+from cachetools import LRUCache, TLRUCache, TTLCache
+from gidgethub import apps
+from gidgethub.sansio import accept_format
+
+from bot import __version__
+from bot.cache import Cached
+from bot.clock import Clock
+from bot.types import WORKFLOW_FOLDER, Head, Permission, RepoName, Sha, Source
+
+ROLE_SECONDS = 60
+"""How long a person's role is believed."""
+
+TOKEN_MARGIN = 300
+"""Seconds before its end at which an installation token is no longer used (it lives an hour)."""
+
+MAX_FILE = 512 * 1024
+"""Bytes of a workflow file that we read; GitHub gives no content above 1 MB."""
+
+RAW = "application/vnd.github.raw+json"
+
+
+class GitHubError(Exception):
+    """A request to GitHub failed. The text is for the log, never for a reply."""
+
+
+class NotFound(GitHubError):
+    pass
+
+
+class Forbidden(GitHubError):
+    pass
+
+
+class Rejected(GitHubError):
+    pass
+
+
+class BadCredentials(GitHubError):
+    pass
+
+
+class GitHubUnavailable(GitHubError):
+    """No useful answer now. `retry_after` is in seconds, when GitHub said so."""
+
+    def __init__(self, text: str, retry_after: float | None = None) -> None:
+        super().__init__(text, retry_after)
+        self.retry_after = retry_after
+
+
+@dataclass(frozen=True, slots=True)
+class AppCredentials:
+    """A GitHub App's identity (docs.github.com, "Authenticating as a GitHub App")."""
+
+    app_id: str
+    private_key: str
+
+    def __repr__(self) -> str:
+        return f"AppCredentials(app_id={self.app_id!r}, private_key=***)"
+
+
+@dataclass(frozen=True, slots=True)
+class TokenCredentials:
+    """A bot account's own token."""
+
+    token: str
+
+    def __repr__(self) -> str:
+        return "TokenCredentials(token=***)"
+
+
+Credentials = AppCredentials | TokenCredentials
+
+
+@dataclass(frozen=True, slots=True)
+class PullRequest:
+    """A pull request as GitHub shows it now."""
+
+    number: int
+    head: Head
+    is_open: bool
+
+
+@dataclass(frozen=True, slots=True)
+class PostedComment:
+    comment_id: int
+    body: str
+
+
+class _Login(msgspec.Struct):
+    login: str
+
+
+class _App(msgspec.Struct):
+    slug: str
+
+
+class _Token(msgspec.Struct):
+    token: str
+    expires_at: datetime
+
+
+class _Repo(msgspec.Struct):
+    full_name: str
+
+
+class _Ref(msgspec.Struct):
+    sha: str
+    ref: str
+    repo: _Repo | None = None
+
+
+class _Pull(msgspec.Struct):
+    number: int
+    state: str
+    head: _Ref
+    base: _Ref
+
+
+class _Role(msgspec.Struct):
+    role_name: str = ""
+
+
+class _Entry(msgspec.Struct):
+    name: str
+    type: str
+
+
+class _Comment(msgspec.Struct):
+    id: int
+    body: str | None = None
+    user: _Login | None = None
+
+
+class _Id(msgspec.Struct):
+    id: int
+
+
+T = TypeVar("T")
+
+
+class _Api(gidgethub.httpx.GitHubAPI):
+    """gidgethub's client, which sends credentials to the configured host only."""
+
+    async def _request(
+        self, method: str, url: str, headers: Mapping[str, str], body: bytes = b""
+    ) -> tuple[int, Mapping[str, str], bytes]:
+        # gidgethub follows `Link` headers and takes absolute URLs; a token must not follow them
+        # to another host.
+        if not url.startswith(self.base_url.rstrip("/") + "/"):
+            raise GitHubError("refusing to send credentials to another host")
+        return await super()._request(method, url, headers, body)
+
+
+class GitHub:
+    """The bot's account on GitHub."""
+
+    def __init__(
+        self, client: httpx2.AsyncClient, credentials: Credentials, *, url: str, clock: Clock
+    ) -> None:
+        self._client = client
+        self._credentials = credentials
+        self._url = url
+        self._clock = clock
+        self._apis: LRUCache[int | None, _Api] = LRUCache(1000)
+        self._tokens: Cached[int, _Token] = Cached(TLRUCache(1000, _until, clock.now))
+        self._installations: Cached[RepoName, int] = Cached(TTLCache(10_000, 3600, clock.now))
+        self._logins: Cached[str, str] = Cached({})
+        self._roles: Cached[tuple[RepoName, str], Permission] = Cached(
+            TTLCache(10_000, ROLE_SECONDS, clock.now)
+        )
+        self._folders: Cached[tuple[RepoName, Sha], tuple[str, ...]] = Cached(LRUCache(1000))
+        self._files: Cached[tuple[RepoName, Sha, str], str | None] = Cached(
+            LRUCache(16 * 1024 * 1024, getsizeof=lambda text: len(text or "") + 1)
+        )
+
+    async def login(self) -> str:
+        """The login under which the bot writes."""
+        return await self._logins.get("self", self._ask_login)
+
+    async def _ask_login(self) -> str:
+        api = self._api(None)
+        with _errors():
+            if isinstance(self._credentials, TokenCredentials):
+                return _read(await api.getitem("/user"), _Login).login
+            return _read(await api.getitem("/app"), _App).slug + "[bot]"
+
+    def at(self, repo: RepoName, installation: int | None) -> Repository:
+        """What the bot can do in *repo*; *installation* is the one its webhook named."""
+        return Repository(self, repo, installation)
+
+    def _api(self, installation: int | None) -> _Api:
+        """The client of one installation: each has its own ETags and rate limit."""
+        api = self._apis.get(installation)
+        if api is None:
+            api = self._apis[installation] = self._make_api()
+        return api
+
+    def _make_api(self) -> _Api:
+        cache: LRUCache[str, Any] = LRUCache(500)
+        requester = f"depot-bot/{__version__}"
+        if isinstance(self._credentials, TokenCredentials):
+            return _Api(
+                self._client,
+                requester,
+                oauth_token=self._credentials.token,
+                cache=cache,
+                base_url=self._url,
+            )
+        return _Api(
+            self._client,
+            requester,
+            app_id=self._credentials.app_id,
+            private_key=self._credentials.private_key,
+            cache=cache,
+            base_url=self._url,
+        )
+
+    async def token(self, repo: RepoName, installation: int | None) -> tuple[_Api, str | None]:
+        """The client for *repo* and the token to send; none where the client has its own."""
+        if isinstance(self._credentials, TokenCredentials):
+            return self._api(None), None
+        if installation is None:
+            installation = await self._installations.get(repo, lambda: self._ask_installation(repo))
+        known = installation
+        token = await self._tokens.get(known, lambda: self._ask_token(known))
+        return self._api(known), token.token
+
+    async def _ask_installation(self, repo: RepoName) -> int:
+        with _errors():
+            answer = await self._api(None).getitem(f"/repos/{repo}/installation")
+        return _read(answer, _Id).id
+
+    async def _ask_token(self, installation: int) -> _Token:
+        assert isinstance(self._credentials, AppCredentials)
+        with _errors():
+            answer = await apps.get_installation_access_token(
+                self._api(None),
+                installation_id=str(installation),
+                app_id=self._credentials.app_id,
+                private_key=self._credentials.private_key,
+            )
+        return _read(answer, _Token)
+
+    def forget_token(self, installation: int | None) -> None:
+        """Ask for a new installation token next time: this one was refused."""
+        if installation is not None:
+            self._tokens.forget(installation)
+
+
+def _until(_: int, token: _Token, __: float) -> float:
+    return token.expires_at.timestamp() - TOKEN_MARGIN
+
+
+class Repository:
+    """What the bot reads and writes in one repository."""
+
+    def __init__(self, github: GitHub, repo: RepoName, installation: int | None) -> None:
+        self._github = github
+        self._repo = repo
+        self._installation = installation
+        self._vars = dict(zip(("owner", "repo"), repo.split("/", 1), strict=True))
+
+    async def pull_request(self, number: int) -> PullRequest:
+        """The pull request now (docs.github.com/rest/pulls, "Get a pull request")."""
+        pull = _read(
+            await self._get("/repos/{owner}/{repo}/pulls/{number}", number=str(number)), _Pull
+        )
+        return PullRequest(
+            number=pull.number,
+            head=Head(
+                sha=Sha(pull.head.sha),
+                branch=pull.head.ref,
+                repo=RepoName(pull.head.repo.full_name) if pull.head.repo else None,
+                base=RepoName(pull.base.repo.full_name) if pull.base.repo else self._repo,
+            ),
+            is_open=pull.state == "open",
+        )
+
+    async def permission(self, login: str) -> Permission:
+        """A person's role here; somebody GitHub does not know has none."""
+        return await self._github._roles.get(
+            (self._repo, login.lower()), lambda: self._ask_permission(login)
+        )
+
+    async def _ask_permission(self, login: str) -> Permission:
+        try:
+            answer = await self._get(
+                "/repos/{owner}/{repo}/collaborators/{login}/permission", login=login
+            )
+        except NotFound:
+            return Permission.NONE
+        return Permission.from_role(_read(answer, _Role).role_name)
+
+    async def workflow_names(self, sha: Sha) -> tuple[str, ...]:
+        """The file names in `.depot/workflows` at a commit, sorted; empty without that folder."""
+        return await self._github._folders.get(
+            (self._repo, sha), lambda: self._ask_workflow_names(sha)
+        )
+
+    async def _ask_workflow_names(self, sha: Sha) -> tuple[str, ...]:
+        try:
+            answer = await self._get(
+                "/repos/{owner}/{repo}/contents{/path*}{?ref}",
+                path=WORKFLOW_FOLDER.split("/"),
+                ref=sha,
+            )
+        except NotFound:
+            return ()
+        entries = _read(answer if isinstance(answer, list) else [], list[_Entry])
+        return tuple(
+            sorted(
+                entry.name
+                for entry in entries
+                if entry.type == "file" and entry.name.endswith((".yml", ".yaml"))
+            )
+        )
+
+    async def workflow_text(self, sha: Sha, name: str) -> str | None:
+        """A workflow file's text at a commit; none when it is not there or too large to read."""
+        return await self._github._files.get(
+            (self._repo, sha, name), lambda: self._ask_text(sha, f"{WORKFLOW_FOLDER}/{name}")
+        )
+
+    async def _ask_text(self, sha: Sha, path: str) -> str | None:
+        try:
+            answer = await self._get(
+                "/repos/{owner}/{repo}/contents{/path*}{?ref}",
+                accept=RAW,
+                path=path.split("/"),
+                ref=sha,
+            )
+        except NotFound:
+            return None
+        return answer if isinstance(answer, str) and len(answer) <= MAX_FILE else None
+
+    async def react(self, source: Source, comment_id: int) -> None:
+        """Put 👀 on a comment. A review's own text takes no reaction."""
+        kind = {Source.ISSUE_COMMENT: "issues", Source.REVIEW_COMMENT: "pulls"}.get(source)
+        if kind is not None:
+            await self._send(
+                "post",
+                f"/repos/{{owner}}/{{repo}}/{kind}/comments/{{id}}/reactions",
+                {"content": "eyes"},
+                id=str(comment_id),
+            )
+
+    async def comment(self, number: int, body: str) -> int:
+        """Write a comment under a pull request; its id."""
+        answer = await self._send(
+            "post",
+            "/repos/{owner}/{repo}/issues/{number}/comments",
+            {"body": body},
+            number=str(number),
+        )
+        return _read(answer, _Id).id
+
+    async def edit_comment(self, comment_id: int, body: str) -> None:
+        """Replace a comment's text."""
+        await self._send(
+            "patch",
+            "/repos/{owner}/{repo}/issues/comments/{id}",
+            {"body": body},
+            id=str(comment_id),
+        )
+
+    async def own_comments(self, number: int, since: float) -> AsyncIterator[PostedComment]:
+        """The bot's own comments under a pull request, written or changed since *since*."""
+        login = await self._github.login()
+        moment = datetime.fromtimestamp(since, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+        api, token = await self._github.token(self._repo, self._installation)
+        with _errors():
+            async for item in api.getiter(
+                "/repos/{owner}/{repo}/issues/{number}/comments{?since,per_page}",
+                {**self._vars, "number": str(number), "since": moment, "per_page": "100"},
+                oauth_token=token,
+            ):
+                comment = _read(item, _Comment)
+                if comment.user is not None and comment.user.login == login:
+                    yield PostedComment(comment.id, comment.body or "")
+
+    async def _get(self, url: str, *, accept: str = accept_format(), **variables: Any) -> Any:
+        api, token = await self._github.token(self._repo, self._installation)
+        with self._errors():
+            return await api.getitem(
+                url, {**self._vars, **variables}, oauth_token=token, accept=accept
+            )
+
+    async def _send(self, method: str, url: str, data: Any, **variables: str) -> Any:
+        api, token = await self._github.token(self._repo, self._installation)
+        with self._errors():
+            return await getattr(api, method)(
+                url, {**self._vars, **variables}, data=data, oauth_token=token
+            )
+
+    @contextmanager
+    def _errors(self) -> Iterator[None]:
+        try:
+            with _errors():
+                yield
+        except BadCredentials:
+            self._github.forget_token(self._installation)
+            raise
+
+
+@contextmanager
+def _errors() -> Iterator[None]:
+    """The border: what gidgethub and httpx2 raise becomes our family."""
+    try:
+        yield
+    except GitHubError:
+        raise
+    except gidgethub.RateLimitExceeded as error:
+        raise GitHubUnavailable("rate limit", _retry_after(error)) from error
+    except gidgethub.HTTPException as error:
+        raise _http_error(error) from error
+    except gidgethub.GitHubException as error:
+        raise GitHubUnavailable(f"not understood: {type(error).__name__}") from error
+    except httpx2.HTTPError as error:
+        raise GitHubUnavailable(type(error).__name__) from error
+    except (ValueError, LookupError, TypeError) as error:
+        # gidgethub decodes bodies and status codes without a net: a proxy's page, a cut answer.
+        raise GitHubUnavailable(f"not understood: {type(error).__name__}") from error
+
+
+def _http_error(error: gidgethub.HTTPException) -> GitHubError:
+    text = f"{error.status_code.value}: {error}"
+    match error.status_code:
+        case HTTPStatus.UNAUTHORIZED:
+            return BadCredentials(text)
+        case HTTPStatus.TOO_MANY_REQUESTS:
+            return GitHubUnavailable(text, _retry_after(error))
+        case HTTPStatus.FORBIDDEN:
+            if "retry-after" in error.headers or re.search("rate limit|abuse", text, re.I):
+                return GitHubUnavailable(text, _retry_after(error))
+            return Forbidden(text)
+        case HTTPStatus.NOT_FOUND | HTTPStatus.GONE:
+            return NotFound(text)
+        case HTTPStatus.UNPROCESSABLE_ENTITY:
+            return Rejected(text)
+    return GitHubUnavailable(text, _retry_after(error))
+
+
+def _retry_after(error: gidgethub.HTTPException) -> float | None:
+    value = error.headers.get("retry-after", "")
+    return float(value) if value.isdecimal() else None
+
+
+def _read(answer: Any, shape: type[T]) -> T:
+    """GitHub's JSON as the fields we use; anything else counts as no answer."""
+    try:
+        return msgspec.convert(answer, shape)
+    except msgspec.ValidationError as error:
+        raise GitHubUnavailable(f"not understood: {error}") from error

@@ -1,0 +1,335 @@
+"""From a comment's text to command lines, and from a line to typed arguments or a misreading.
+
+Pure. A command is a line that begins with `/depot` outside code, quotes and HTML; a Markdown
+parser decides what is code or quote. The words a command takes are the fields of a dataclass,
+so grammar, usage line and help cannot disagree.
+
+    lines(text)  ->  [CommandLine, ...]
+    read(line, verbs)  ->  an instance of the verb's dataclass, or a Misreading
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+import shlex
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import MISSING, Field, dataclass, field
+from difflib import get_close_matches
+from typing import Any
+
+from markdown_it import MarkdownIt
+from markdown_it.token import Token
+
+from bot.errors import (
+    BadValue,
+    Misreading,
+    MissingArgument,
+    RepeatedArgument,
+    UnclosedQuote,
+    UnexpectedArgument,
+    UnknownArgument,
+    UnknownCommand,
+)
+from bot.types import CommandLine
+
+MAX_COMMANDS = 10
+"""Commands that one comment may hold."""
+
+_CANDIDATE = re.compile(r"^([ \t]*)/depot(?=[ \t\u00a0]|\r?$)", re.IGNORECASE | re.MULTILINE)
+# A private-use character that stands for `/depot` while the Markdown is parsed: it is plain text to
+# Markdown, as `/depot` is, and says afterwards which of the candidates came out as text.
+_SENTINEL = "\ue000"
+_SENTINEL_AT_START = re.compile(_SENTINEL + r"(\d+)" + _SENTINEL)
+_ESCAPED_NEWLINE = re.compile(r"\\$")
+
+
+# --- from a comment to its command lines ---------------------------------------------------------
+
+
+def lines(text: str) -> list[CommandLine]:
+    """The command lines of a comment, in order. Empty when nothing in it is for the bot."""
+    text = text.replace("\r\n", "\n").replace("\r", "\n").replace(_SENTINEL, "")
+    if not _CANDIDATE.search(text):
+        return []
+    candidates: list[str] = []
+
+    def mark(match: re.Match[str]) -> str:
+        end = text.find("\n", match.end())
+        candidates.append(text[match.end() : end if end >= 0 else len(text)])
+        return f"{match[1]}{_SENTINEL}{len(candidates) - 1}{_SENTINEL}"
+
+    tokens = _markdown().parse(_CANDIDATE.sub(mark, text))
+    return [
+        CommandLine(_ESCAPED_NEWLINE.sub("", candidates[number]).strip(), blocks)
+        for number, blocks in _live_candidates(tokens)
+    ]
+
+
+def _markdown() -> MarkdownIt:
+    return MarkdownIt("commonmark").enable("table")
+
+
+def _live_candidates(tokens: Sequence[Token]) -> Iterator[tuple[int, tuple[str, ...]]]:
+    """The candidates that begin a line of text outside quotes, with their YAML blocks."""
+    quotes = 0
+    for place, token in enumerate(tokens):
+        if token.type == "blockquote_open":
+            quotes += 1
+        elif token.type == "blockquote_close":
+            quotes -= 1
+        elif token.type == "inline" and not quotes:
+            starts = list(_line_starts(token.children or []))
+            for index, start in enumerate(starts):
+                if match := _SENTINEL_AT_START.match(start):
+                    last = index == len(starts) - 1
+                    yield int(match[1]), _yaml_blocks(tokens, place) if last else ()
+
+
+def _line_starts(children: Sequence[Token]) -> Iterator[str]:
+    """The first text of each line of a paragraph; empty where a line begins with something else."""
+    at_start = True
+    for child in children:
+        if child.type in {"softbreak", "hardbreak"}:
+            at_start = True
+        elif at_start:
+            yield child.content if child.type == "text" else ""
+            at_start = False
+
+
+def _yaml_blocks(tokens: Sequence[Token], place: int) -> tuple[str, ...]:
+    """The fenced `yaml` blocks that follow the paragraph around the inline token at *place*."""
+    following = tokens[place + 2 :]  # past the inline token and the closing of its paragraph
+    blocks = []
+    for token in following:
+        if token.type != "fence" or token.info.strip().lower() not in {"yaml", "yml"}:
+            break
+        blocks.append(token.content)
+    return tuple(blocks)
+
+
+# --- the words of a command ----------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Word:
+    """What a dataclass field means on the command line."""
+
+    help: str
+    show: str = ""
+    """How usage shows its value, e.g. `SHA`; without it the field's name in capitals."""
+    keyword: bool = False
+    """Only as `name=value`, `--name value`; otherwise by its place."""
+    convert: Callable[[str], Any] = str
+    """Raises ValueError with a sentence for the user."""
+    rest: bool = False
+    """Takes every `NAME=VALUE` that no other field takes."""
+
+
+def word(
+    help: str,
+    *,
+    default: Any = MISSING,
+    show: str = "",
+    keyword: bool = False,
+    convert: Callable[[str], Any] = str,
+) -> Any:
+    """A field of a command's dataclass: one word. Without a default it is required."""
+    return field(default=default, metadata={"word": Word(help, show, keyword, convert)})
+
+
+def flag(help: str) -> Any:
+    """A field that is true when its name is there: `force` or `--force`."""
+    return field(default=False, metadata={"word": Word(help, keyword=True, convert=yes_or_no)})
+
+
+def rest(help: str) -> Any:
+    """A field that takes all further `NAME=VALUE`."""
+    return field(default_factory=dict, metadata={"word": Word(help, rest=True)})
+
+
+def words(command: type) -> dict[str, tuple[Field[Any], Word]]:
+    """A command's words by name, in the order of their places."""
+    return {f.name: (f, f.metadata["word"]) for f in dataclasses.fields(command)}
+
+
+def usage(verb: str, command: type) -> str:
+    """How to type a command, e.g. `run [WORKFLOW] [job=JOB]`."""
+    return " ".join([verb, *(_usage_of(f, w) for f, w in words(command).values())])
+
+
+def _usage_of(f: Field[Any], w: Word) -> str:
+    shown = w.show or f.name.upper()
+    if w.rest:
+        return "[NAME=VALUE …]"
+    if f.default is False:
+        return f"[{f.name}]"
+    text = f"{f.name}={shown}" if w.keyword else shown
+    return text if _is_required(f) else f"[{text}]"
+
+
+def _is_required(f: Field[Any]) -> bool:
+    return f.default is MISSING and f.default_factory is MISSING
+
+
+def spell(verb: str, command: Any, **changes: Any) -> str:
+    """How to type *command*, with some of its words changed."""
+    parts = [verb]
+    for name, (f, w) in words(type(command)).items():
+        value = changes.get(name, getattr(command, name))
+        if w.rest:
+            parts += [f"{key}={shlex.quote(text)}" for key, text in value.items()]
+        elif f.default is False:
+            parts += [name] if value else []
+        elif value is not None:
+            quoted = shlex.quote(str(value))
+            parts.append(f"{name}={quoted}" if w.keyword else quoted)
+    return " ".join(parts)
+
+
+# --- from a line to typed arguments --------------------------------------------------------------
+
+
+def read(line: str, verbs: Mapping[str, type]) -> Any | Misreading:
+    """The command on a line: an instance of its verb's dataclass, or what is wrong with it.
+
+    An empty line asks for help, so `verbs` should have a `help` whose fields all have defaults.
+    """
+    try:
+        typed = shlex.split(_forgive(line), comments=False)
+    except ValueError:
+        return UnclosedQuote(line)
+    verb, *arguments = typed or ["help"]
+    verb = verb.lower()
+    if verb not in verbs:
+        return UnknownCommand(line, verb, _nearest_command(verb, verbs))
+    return _Reader(line, verb, verbs[verb]).read(arguments)
+
+
+def _forgive(line: str) -> str:
+    """Undo what phones and Markdown do to a line: curly quotes, long dashes, backticks."""
+    line = line.replace("\u00a0", " ")
+    line = re.sub("[“”„]", '"', line)
+    line = re.sub(r"(?<=\s)[—–](?=\w)", "--", line)
+    return line.replace("`", '"')
+
+
+def _nearest_command(verb: str, verbs: Mapping[str, type]) -> str | None:
+    if verb.endswith((".yml", ".yaml")) and "run" in verbs:
+        return f"run {verb}"
+    return nearest(verb, verbs)
+
+
+def nearest(typed: str, known: Sequence[str] | Mapping[str, Any]) -> str | None:
+    """The known word most like what was typed, or none that is like it."""
+    return next(iter(get_close_matches(typed.lower(), list(known), n=1, cutoff=0.6)), None)
+
+
+class _Reader:
+    """Reads the arguments of one command into its dataclass."""
+
+    def __init__(self, line: str, verb: str, command: type) -> None:
+        self.line = line
+        self.verb = verb
+        self.command = command
+        self.words = words(command)
+        self.values: dict[str, Any] = {}
+        self.places = [n for n, (_, w) in self.words.items() if not w.keyword and not w.rest]
+        self.rest = next((n for n, (_, w) in self.words.items() if w.rest), None)
+
+    def read(self, arguments: Sequence[str]) -> Any | Misreading:
+        remaining = list(arguments)
+        while remaining:
+            if wrong := self._take(remaining.pop(0), remaining):
+                return wrong
+        for name, (f, w) in self.words.items():
+            if _is_required(f) and name not in self.values:
+                return MissingArgument(self.line, self.verb, w.show or name.upper())
+        return self.command(**self.values)
+
+    def _take(self, argument: str, remaining: list[str]) -> Misreading | None:
+        """Take one argument, and its value from *remaining* when that stands apart."""
+        name, equals, value = argument.removeprefix("--").partition("=")
+        is_option = argument.startswith("--") and len(argument) > 2
+        if self._is_flag(name.lower()) and not equals:
+            return self._set(name.lower(), "yes")
+        if equals and re.fullmatch(r"[A-Za-z_][\w.-]*", name):
+            return self._set_named(name, value)
+        if is_option:
+            if not remaining:
+                return BadValue(self.line, self.verb, name, "it needs a value")
+            return self._set_named(name, remaining.pop(0))
+        return self._set_by_place(argument)
+
+    def _is_flag(self, name: str) -> bool:
+        return name in self.words and self.words[name][0].default is False
+
+    def _set_by_place(self, value: str) -> Misreading | None:
+        for name in self.places:
+            if name not in self.values:
+                return self._set(name, value)
+        key, colon, after = value.partition(":")
+        hint = f"{key.lower()}={after}" if colon and after and key.lower() in self.words else None
+        return UnexpectedArgument(self.line, self.verb, value, hint)
+
+    def _set_named(self, typed: str, value: str) -> Misreading | None:
+        name = typed.lower().replace("-", "_")
+        if name in self.words and name != self.rest:
+            return self._set(name, value)
+        if self.rest is None:
+            return UnknownArgument(self.line, self.verb, typed, nearest(name, self.words))
+        taken = self.values.setdefault(self.rest, {})
+        if typed in taken:
+            return RepeatedArgument(self.line, self.verb, typed)
+        taken[typed] = value
+        return None
+
+    def _set(self, name: str, value: str) -> Misreading | None:
+        if name in self.values:
+            return RepeatedArgument(self.line, self.verb, name)
+        _, w = self.words[name]
+        if value == "":
+            return BadValue(self.line, self.verb, name, "it needs a value")
+        try:
+            self.values[name] = w.convert(value)
+        except ValueError as wrong:
+            return BadValue(self.line, self.verb, name, str(wrong))
+        return None
+
+
+# --- what may stand as a value -------------------------------------------------------------------
+
+
+def yes_or_no(value: str) -> bool:
+    """A flag that was given a value after all."""
+    if value.lower() not in {"yes", "true", "1", "no", "false", "0"}:
+        raise ValueError("`yes` or `no` goes here")
+    return value.lower() in {"yes", "true", "1"}
+
+
+def full_sha(value: str) -> str:
+    """A commit with all its digits.
+
+    A shorter one is refused: whoever pushes can make another commit with the same first digits.
+    """
+    if not re.fullmatch(r"[0-9a-fA-F]{40}", value):
+        raise ValueError("a commit needs all 40 digits here, since a shorter one can be imitated")
+    return value.lower()
+
+
+def run_id(value: str) -> str:
+    """A run's id: opaque, of letters, digits, `_` and `-` (depot-api.md section 10)."""
+    if not re.fullmatch(r"[A-Za-z0-9_-]{1,64}", value):
+        raise ValueError("a run's id has letters and digits only")
+    return value
+
+
+def number(low: int, high: int) -> Callable[[str], int]:
+    """A whole number from *low* to *high*."""
+
+    def convert(value: str) -> int:
+        if not re.fullmatch(r"\d{1,9}", value) or not low <= int(value) <= high:
+            raise ValueError(f"a whole number from {low} to {high} goes here")
+        return int(value)
+
+    return convert

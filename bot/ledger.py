@@ -1,0 +1,497 @@
+"""What must survive: deliveries, requests, commands, intents and runs, each a row.
+
+One comment with commands is one `Request`: the unit of work, claimed under a lease and holding a
+fencing token. Its commands, the intents to start runs and the runs it follows hang on it, and
+every write to any of them is fenced: it first touches the request under the claim's token, and a
+worker whose lease was taken over gets LeaseLost instead. Times are seconds since the epoch.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import replace
+from typing import Any, TypeVar, cast
+
+import msgspec
+import sqlalchemy as sa
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from bot.clock import Clock
+from bot.records import Claim, Command, FollowedRun, Intent, Reply, Request, Start
+from bot.schema import commands, deliveries, intents, requests, runs
+from bot.store import Store
+from bot.types import (
+    Actor,
+    CommandId,
+    CommandLine,
+    Comment,
+    RepoName,
+    RequestId,
+    Run,
+    RunId,
+    Sha,
+    Source,
+)
+from bot.webhooks import Delivery
+
+LEASE_SECONDS = 10.0
+"""How long a claim holds without being renewed; a dead worker's work goes on after that."""
+
+
+class LeaseLost(Exception):
+    """Another worker has taken the request over: whatever this one still holds is stale."""
+
+
+class IntentBusy(Exception):
+    """The same workflow on the same commit is just being started for another command."""
+
+
+T = TypeVar("T")
+
+
+class Ledger:
+    """The rows and the rules for changing them. Each method is one transaction.
+
+    All raise `bot.store.LedgerUnavailable` when the store fails.
+    """
+
+    def __init__(self, store: Store, clock: Clock) -> None:
+        self._store = store
+        self._clock = clock
+
+    # --- coming in -------------------------------------------------------------------------------
+
+    async def accept(self, delivery: Delivery, comment: Comment) -> bool:
+        """Store a comment's commands. False when they are known already.
+
+        The same comment under another delivery (two hooks, a redelivery) is the same request.
+        """
+        now = self._clock.now()
+        delivered = {"hook": delivery.hook, "guid": delivery.guid, "event": delivery.event}
+
+        async def work(db: AsyncConnection) -> bool:
+            return (
+                await self._add(db, deliveries, {**delivered, "received_at": now})
+                and await self._add(db, requests, _request_row(comment, now))
+                and await self._add(db, commands, *_command_rows(comment))
+            )
+
+        return await self._store.transact(work)
+
+    async def _add(self, db: AsyncConnection, table: sa.Table, *rows: dict[str, Any]) -> bool:
+        """Insert rows that are not there yet; whether they were new."""
+        added = await db.execute(
+            self._store.insert(table).values(list(rows)).on_conflict_do_nothing()
+        )
+        return added.rowcount > 0
+
+    # --- claiming --------------------------------------------------------------------------------
+
+    async def claim(self, limit: int) -> list[Claim]:
+        """Take up to *limit* requests whose step is due and which nobody holds.
+
+        While an earlier comment of a pull request is undecided, later ones of it wait.
+        """
+        now = self._clock.now()
+        earlier = requests.alias("earlier")
+        waits = sa.exists().where(
+            earlier.c.repo == requests.c.repo,
+            earlier.c.number == requests.c.number,
+            earlier.c.deciding,
+            sa.tuple_(earlier.c.written_at, earlier.c.comment_id)
+            < sa.tuple_(requests.c.written_at, requests.c.comment_id),
+        )
+        due = (
+            sa.select(requests.c.id)
+            .where(
+                requests.c.due_at <= now,
+                requests.c.lease_until <= now,
+                sa.or_(~requests.c.deciding, ~waits),
+            )
+            .order_by(requests.c.due_at)
+            .limit(limit)
+        )
+
+        async def work(db: AsyncConnection) -> list[Claim]:
+            ids = (await db.execute(due)).scalars().all()
+            if not ids:
+                return []
+            rows = await db.execute(
+                sa.update(requests)
+                .where(requests.c.id.in_(ids))
+                .values(lease_until=now + LEASE_SECONDS, fence=requests.c.fence + 1)
+                .returning(requests.c.id, requests.c.fence)
+            )
+            return [Claim(RequestId(row.id), row.fence) for row in rows]
+
+        return await self._store.transact(work)
+
+    async def next_due(self) -> float | None:
+        """When the next step is due; none when nothing waits. A held one counts as its lease."""
+        due = sa.case(
+            (requests.c.lease_until > requests.c.due_at, requests.c.lease_until),
+            else_=requests.c.due_at,
+        )
+        earliest = sa.select(sa.func.min(due)).where(requests.c.due_at.is_not(None))
+
+        async def work(db: AsyncConnection) -> float | None:
+            return cast("float | None", await db.scalar(earliest))
+
+        return await self._store.transact(work)
+
+    async def renew(self, claim: Claim) -> None:
+        """Hold a claim for longer; raises LeaseLost."""
+        await self._write(claim, lease_until=self._clock.now() + LEASE_SECONDS)
+
+    async def rest(self, claim: Claim, delay: float | None) -> None:
+        """Let go of a claim; its next step is due in *delay* seconds, or never."""
+        due = None if delay is None else self._clock.now() + delay
+        await self._write(claim, due_at=due, lease_until=0.0, failures=0, failing_since=None)
+
+    async def fail(self, claim: Claim, delay: float) -> None:
+        """Let go of a claim whose step has to be done again in *delay* seconds."""
+        now = self._clock.now()
+        await self._write(
+            claim,
+            due_at=now + delay,
+            lease_until=0.0,
+            failures=requests.c.failures + 1,
+            failing_since=sa.func.coalesce(requests.c.failing_since, now),
+        )
+
+    async def release_all(self) -> None:
+        """End every lease: for the start of the only process that uses this ledger."""
+
+        async def work(db: AsyncConnection) -> None:
+            await db.execute(sa.update(requests).values(lease_until=0.0))
+
+        await self._store.transact(work)
+
+    # --- reading ---------------------------------------------------------------------------------
+
+    async def load(self, request_id: RequestId) -> Request:
+        """A request with all that hangs on it. KeyError when there is none."""
+        mine = sa.select(commands.c.id).where(commands.c.request_id == request_id)
+
+        async def work(db: AsyncConnection) -> Request:
+            row = (
+                await db.execute(sa.select(requests).where(requests.c.id == request_id))
+            ).one_or_none()
+            if row is None:
+                raise KeyError(request_id)
+            command_rows = await db.execute(
+                sa.select(commands).where(commands.c.id.in_(mine)).order_by(commands.c.place)
+            )
+            intent_rows = await db.execute(
+                sa.select(intents).where(intents.c.command_id.in_(mine)).order_by(intents.c.id)
+            )
+            run_rows = await db.execute(
+                sa.select(runs)
+                .where(runs.c.command_id.in_(mine))
+                .order_by(runs.c.followed_since, runs.c.run_id)
+            )
+            return _request(row, command_rows, intent_rows, run_rows)
+
+        return await self._store.transact(work)
+
+    async def claimed_runs(self, run_ids: Sequence[RunId]) -> set[RunId]:
+        """Those of *run_ids* that some command of ours started or points to."""
+
+        async def work(db: AsyncConnection) -> set[RunId]:
+            rows = await db.execute(sa.select(runs.c.run_id).where(runs.c.run_id.in_(run_ids)))
+            return set(rows.scalars())
+
+        return await self._store.transact(work)
+
+    async def check(self) -> None:
+        """Raises LedgerUnavailable when the store does not answer."""
+
+        async def work(db: AsyncConnection) -> None:
+            await db.execute(sa.select(sa.func.count()).select_from(requests).where(sa.false()))
+
+        await self._store.transact(work)
+
+    # --- what a step stores ----------------------------------------------------------------------
+
+    async def acknowledged(self, claim: Claim) -> None:
+        """The reaction is on the comment, or will not come."""
+        await self._write(claim, acknowledged=True)
+
+    async def decided(
+        self,
+        claim: Claim,
+        command_id: CommandId,
+        reason: str,
+        answer: str,
+        followed: Sequence[FollowedRun] = (),
+        closes: Intent | None = None,
+    ) -> None:
+        """What became of a command, with the runs it follows and the intent that this settles."""
+        now = self._clock.now()
+        others = sa.exists().where(
+            commands.c.request_id == claim.request_id,
+            commands.c.id != command_id,
+            ~commands.c.decided,
+        )
+
+        async def work(db: AsyncConnection) -> None:
+            await db.execute(
+                sa.update(commands)
+                .where(commands.c.id == command_id)
+                .values(decided=True, reason=reason, answer=answer, decided_at=now)
+            )
+            for run in followed:
+                await self._add(db, runs, _run_row(run))
+            if closes is not None:
+                await _update_intent(db, closes)
+
+        await self._write(claim, work, deciding=others)
+
+    async def undecided(
+        self, claim: Claim, command_id: CommandId, answer: str, troubled_since: float | None
+    ) -> None:
+        """What the reply says of a command that has to wait, and since when there is trouble."""
+
+        async def work(db: AsyncConnection) -> None:
+            await db.execute(
+                sa.update(commands)
+                .where(commands.c.id == command_id)
+                .values(answer=answer, troubled_since=troubled_since)
+            )
+
+        await self._write(claim, work)
+
+    async def note_intent(self, claim: Claim, intent: Intent, lost: Intent | None = None) -> Intent:
+        """Note that a run is about to be started; raises IntentBusy.
+
+        *lost* is the intent that this one replaces. Returns the intent with the id it got.
+        """
+
+        async def work(db: AsyncConnection) -> Intent:
+            if lost is not None:
+                await _update_intent(db, lost)
+            try:
+                added = await db.execute(sa.insert(intents).values(_intent_row(intent)))
+            except IntegrityError:
+                raise IntentBusy(intent.start.workflow) from None
+            (intent_id,) = added.inserted_primary_key or (0,)
+            return replace(intent, intent_id=intent_id)
+
+        return await self._write(claim, work)
+
+    async def update_intent(self, claim: Claim, intent: Intent) -> None:
+        """Store how often an intent was looked for, and its outcome."""
+
+        await self._write(claim, lambda db: _update_intent(db, intent))
+
+    async def add_runs(self, claim: Claim, followed: Sequence[FollowedRun]) -> None:
+        """Follow further runs for commands that are decided already."""
+
+        async def work(db: AsyncConnection) -> None:
+            for run in followed:
+                await self._add(db, runs, _run_row(run))
+
+        await self._write(claim, work)
+
+    async def looked(self, claim: Claim, run: FollowedRun) -> None:
+        """Store how a followed run stands and when it is looked at next."""
+
+        async def work(db: AsyncConnection) -> None:
+            await db.execute(
+                sa.update(runs)
+                .where(runs.c.command_id == run.command_id, runs.c.run_id == run.run.run_id)
+                .values(_run_row(run))
+            )
+
+        await self._write(claim, work)
+
+    async def replying(self, claim: Claim) -> None:
+        """A reply is about to be posted: from now on look for it before posting another."""
+        await self._write(claim, reply_tried=True)
+
+    async def replied(self, claim: Claim, comment_id: int, text: str) -> None:
+        """The reply stands under *comment_id* with this text."""
+        await self._write(claim, reply_id=comment_id, reply_text=text, replied_at=self._clock.now())
+
+    async def _write(
+        self,
+        claim: Claim,
+        work: Callable[[AsyncConnection], Awaitable[T]] | None = None,
+        **values: Any,
+    ) -> T:
+        """Change a request, and in the same transaction what hangs on it, under its claim."""
+        held = (
+            sa.update(requests)
+            .where(requests.c.id == claim.request_id, requests.c.fence == claim.fence)
+            .values(fence=claim.fence, **values)
+        )
+
+        async def transaction(db: AsyncConnection) -> T:
+            if (await db.execute(held)).rowcount != 1:
+                raise LeaseLost(claim.request_id)
+            return await work(db) if work is not None else cast(T, None)
+
+        return await self._store.transact(transaction)
+
+
+async def _update_intent(db: AsyncConnection, intent: Intent) -> None:
+    await db.execute(
+        sa.update(intents)
+        .where(intents.c.id == intent.intent_id)
+        .values(looks=intent.looks, outcome=intent.outcome)
+    )
+
+
+# --- values to rows and back ---------------------------------------------------------------------
+
+
+def _json(value: Any) -> str:
+    return msgspec.json.encode(value).decode()
+
+
+def _request_row(comment: Comment, now: float) -> dict[str, Any]:
+    return {
+        "id": comment.request_id,
+        "source": comment.source.value,
+        "repo": comment.repo,
+        "number": comment.number,
+        "comment_id": comment.comment_id,
+        "author": comment.author.login,
+        "author_is_bot": comment.author.is_bot,
+        "written_at": comment.written_at,
+        "received_at": now,
+        "url": comment.url,
+        "installation": comment.installation,
+        "reviewed": comment.reviewed,
+        "deciding": True,
+        "acknowledged": False,
+        "reply_id": None,
+        "reply_tried": False,
+        "reply_text": "",
+        "replied_at": None,
+        "failures": 0,
+        "failing_since": None,
+        "due_at": now,
+        "lease_until": 0.0,
+        "fence": 0,
+    }
+
+
+def _command_rows(comment: Comment) -> list[dict[str, Any]]:
+    return [
+        {
+            "id": f"{comment.request_id}.{place}",
+            "request_id": comment.request_id,
+            "place": place,
+            "line": line.text,
+            "blocks": _json(line.blocks),
+            "decided": False,
+            "reason": "",
+            "answer": "",
+            "troubled_since": None,
+            "decided_at": None,
+        }
+        for place, line in enumerate(comment.lines, start=1)
+    ]
+
+
+def _intent_row(intent: Intent) -> dict[str, Any]:
+    return {
+        "command_id": intent.command_id,
+        "repo": intent.start.repo,
+        "sha": intent.start.sha,
+        "workflow": intent.start.workflow,
+        "start": _json(intent.start),
+        "before": _json(intent.before),
+        "noted_at": intent.noted_at,
+        "looks": intent.looks,
+        "outcome": intent.outcome,
+    }
+
+
+def _run_row(followed: FollowedRun) -> dict[str, Any]:
+    return {
+        "command_id": followed.command_id,
+        "run_id": followed.run.run_id,
+        "repo": followed.repo,
+        "sha": followed.sha,
+        "workflow": followed.workflow,
+        "job": followed.job,
+        "note": followed.note,
+        "state": _json(followed.run),
+        "followed_since": followed.followed_since,
+        "looks": followed.looks,
+        "next_look_at": followed.next_look_at,
+    }
+
+
+def _request(
+    row: sa.Row[Any],
+    command_rows: sa.Result[Any],
+    intent_rows: sa.Result[Any],
+    run_rows: sa.Result[Any],
+) -> Request:
+    commands_ = tuple(_command(r) for r in command_rows)
+    comment = Comment(
+        source=Source(row.source),
+        repo=RepoName(row.repo),
+        number=row.number,
+        comment_id=row.comment_id,
+        author=Actor(row.author, row.author_is_bot),
+        written_at=row.written_at,
+        url=row.url,
+        lines=tuple(c.line for c in commands_),
+        installation=row.installation,
+        reviewed=Sha(row.reviewed) if row.reviewed else None,
+    )
+    return Request(
+        comment=comment,
+        received_at=row.received_at,
+        acknowledged=row.acknowledged,
+        reply=Reply(row.reply_id, row.reply_tried, row.reply_text, row.replied_at),
+        failures=row.failures,
+        failing_since=row.failing_since,
+        commands=commands_,
+        intents=tuple(_intent(r) for r in intent_rows),
+        runs=tuple(_run(r) for r in run_rows),
+    )
+
+
+def _command(row: sa.Row[Any]) -> Command:
+    return Command(
+        command_id=CommandId(row.id),
+        place=row.place,
+        line=CommandLine(row.line, msgspec.json.decode(row.blocks, type=tuple[str, ...])),
+        decided=row.decided,
+        reason=row.reason,
+        answer=row.answer,
+        troubled_since=row.troubled_since,
+    )
+
+
+def _intent(row: sa.Row[Any]) -> Intent:
+    return Intent(
+        intent_id=row.id,
+        command_id=CommandId(row.command_id),
+        start=msgspec.json.decode(row.start, type=Start),
+        before=msgspec.json.decode(row.before, type=tuple[RunId, ...]),
+        noted_at=row.noted_at,
+        looks=row.looks,
+        outcome=row.outcome,
+    )
+
+
+def _run(row: sa.Row[Any]) -> FollowedRun:
+    return FollowedRun(
+        command_id=CommandId(row.command_id),
+        run=msgspec.json.decode(row.state, type=Run),
+        repo=RepoName(row.repo),
+        sha=Sha(row.sha),
+        workflow=row.workflow,
+        job=row.job,
+        note=row.note,
+        followed_since=row.followed_since,
+        looks=row.looks,
+        next_look_at=row.next_look_at,
+    )

@@ -1,0 +1,87 @@
+"""Text from outside, made safe to stand in a comment.
+
+Pure. Whatever comes from outside (names, logs, messages) is shown only in a code span or a fenced
+block: there no mention fires, no reference links, and no Markdown or HTML means anything. What is
+left to do is to keep it from ending the span or the fence.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any
+from urllib.parse import quote
+
+_ANSI = re.compile(
+    r"\x1b\[[0-?]*[ -/]*[@-~]"  # CSI: colours, cursor moves
+    r"|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)?"  # OSC: titles, links
+    r"|\x1b[PX^_][^\x1b]*(?:\x1b\\)?"  # strings that a terminal swallows
+    r"|\x1b[ -/]*[0-~]?"  # two-character sequences, and a lone escape
+    r"|\x9b[0-?]*[ -/]*[@-~]"
+)
+# Control characters, and those that reorder or hide text (bidirectional overrides, zero widths).
+_INVISIBLE = re.compile(
+    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u00ad\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff\ue000-\uf8ff\ud800-\udfff]"
+)
+
+
+def clean(text: str) -> str:
+    """Without terminal sequences, control characters and characters that reorder text."""
+    text = _ANSI.sub("", text.replace("\r\n", "\n"))
+    # A progress bar rewrites its line: what a terminal would show is what stands last.
+    text = re.sub(r"[^\n]*\r(?=[^\n])", "", text)
+    return _INVISIBLE.sub("", text)
+
+
+def code(text: str, limit: int = 120) -> str:
+    """*text* as a code span on one line, cut to *limit* characters."""
+    text = " ".join(clean(text).split())
+    if len(text) > limit:
+        text = text[: limit - 1] + "…"
+    if not text:
+        return "` `"
+    ticks = "`" * (_longest_run(text) + 1)
+    pad = " " if text.startswith("`") or text.endswith("`") else ""
+    return f"{ticks}{pad}{text}{pad}{ticks}"
+
+
+def cell(text: str, limit: int = 120) -> str:
+    """A code span for a table's cell, where even inside code a bar would end the cell."""
+    return code(text, limit).replace("|", "\\|")
+
+
+def fence(text: str, language: str = "") -> str:
+    """*text* as a fenced block that nothing in it can end."""
+    text = clean(text).strip("\n")
+    ticks = "`" * max(3, _longest_run(text) + 1)
+    return f"{ticks}{language}\n{text}\n{ticks}"
+
+
+def link(text: str, *parts: str, base: str) -> str:
+    """A link to *base* and the path *parts*, each of which stays one part. *text* is Markdown."""
+    path = "/".join(quote(part, safe="") for part in parts)
+    return f"[{text}]({base}/{path})"
+
+
+def hidden(name: str, value: Any) -> str:
+    """*value* as JSON in an HTML comment: for programs, invisible to people."""
+    text = json.dumps(value, separators=(",", ":"), sort_keys=True)
+    # Nothing in it can end the comment, and it stays JSON.
+    for character in "<>&-":
+        text = text.replace(character, f"\\u{ord(character):04x}")
+    return f"<!-- {name} {text} -->"
+
+
+def find_hidden(name: str, text: str) -> Any | None:
+    """The value that `hidden` put into *text*; none when there is none."""
+    match = re.search(rf"<!-- {re.escape(name)} ([^<>\n]+) -->", text)
+    if match is None:
+        return None
+    try:
+        return json.loads(match[1])
+    except ValueError:
+        return None
+
+
+def _longest_run(text: str) -> int:
+    return max((len(run) for run in re.findall("`+", text)), default=0)

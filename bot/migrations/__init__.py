@@ -1,0 +1,1 @@
+"""Alembic's migrations; `bot.store` runs them when the ledger is opened."""

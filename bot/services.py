@@ -1,0 +1,78 @@
+"""Settings to services: the one place where the parts are put together."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+import httpx2
+
+from bot.clock import Clock, SystemClock
+from bot.commands import COMMANDS
+from bot.depot import Depot
+from bot.dispatch import Dispatcher
+from bot.durable import Worker
+from bot.github import GitHub
+from bot.ledger import Ledger
+from bot.settings import Settings
+from bot.store import open_store
+
+GITHUB_TIMEOUT = httpx2.Timeout(15.0)
+DEPOT_TIMEOUT = httpx2.Timeout(30.0, connect=10.0)
+"""`Run` may take its time: giving up early only makes its outcome unknown."""
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    settings: Settings
+    ledger: Ledger
+    github: GitHub
+    depot: Depot
+    worker: Worker
+
+
+@asynccontextmanager
+async def open_services(settings: Settings, clock: Clock | None = None) -> AsyncIterator[Services]:
+    """Everything the bot is made of, closed again at the end. The worker is not running yet."""
+    clock = clock or SystemClock()
+    store = await open_store(settings.database_url)
+    try:
+        async with (
+            httpx2.AsyncClient(timeout=GITHUB_TIMEOUT) as to_github,
+            httpx2.AsyncClient(timeout=DEPOT_TIMEOUT) as to_depot,
+        ):
+            ledger = Ledger(store, clock)
+            # The only process on this ledger: leases of an earlier one are void.
+            await ledger.release_all()
+            github = GitHub(to_github, settings.github, url=settings.github_url, clock=clock)
+            depot = Depot(
+                to_depot,
+                url=settings.depot_url,
+                token=settings.depot_token,
+                org_id=settings.depot_org_id,
+            )
+            dispatcher = Dispatcher(
+                ledger=ledger,
+                github=github,
+                depot=depot,
+                clock=clock,
+                commands=COMMANDS,
+                allowed_repositories=settings.operator.repositories,
+            )
+            worker = Worker(ledger, dispatcher.step, clock)
+            yield Services(settings, ledger, github, depot, worker)
+    finally:
+        await store.close()
+
+
+@asynccontextmanager
+async def working(services: Services) -> AsyncIterator[None]:
+    """Run the worker meanwhile; at the end, let its steps finish."""
+    running = asyncio.create_task(services.worker.run())
+    try:
+        yield
+    finally:
+        services.worker.stop()
+        await running

@@ -1,0 +1,201 @@
+"""The operator's settings: environment, `.env` and TOML, read once into one frozen object.
+
+Everything that is missing or contradictory is named in one SettingsError.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import msgspec
+
+from bot.github import AppCredentials, Credentials, TokenCredentials
+
+LOG_LEVELS = ("debug", "info", "warning", "error")
+LOG_FORMATS = ("console", "json")
+
+DEFAULT_CONFIG = "config/bot.toml"
+
+
+class SettingsError(Exception):
+    """What is wrong with the settings, all of it."""
+
+    def __init__(self, problems: Iterable[str]) -> None:
+        self.problems = tuple(problems)
+        super().__init__("\n".join(self.problems))
+
+
+class Secret(str):
+    """A text that does not print itself."""
+
+    def __repr__(self) -> str:
+        return "'***'"
+
+
+class Operator(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """`config/bot.toml`: the operator's defaults and outer bounds. That file explains each key."""
+
+    repositories: tuple[str, ...] = ("*",)
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    webhook_secrets: tuple[Secret, ...]
+    github: Credentials
+    github_url: str
+    depot_token: Secret
+    depot_org_id: str
+    depot_url: str
+    database_url: Secret
+    public_url: str
+    host: str
+    port: int
+    log_level: str
+    log_format: str
+    """`console`, `json`, or empty: whichever suits where the log goes."""
+    operator: Operator
+
+
+VARIABLES = (
+    "GITHUB_WEBHOOK_SECRET",
+    "GITHUB_APP_ID",
+    "GITHUB_PRIVATE_KEY",
+    "GITHUB_PRIVATE_KEY_PATH",
+    "GITHUB_TOKEN",
+    "GITHUB_API_URL",
+    "DEPOT_TOKEN",
+    "DEPOT_ORG_ID",
+    "DEPOT_API_URL",
+    "DATABASE_URL",
+    "BOT_CONFIG",
+    "PUBLIC_URL",
+    "HOST",
+    "PORT",
+    "LOG_LEVEL",
+    "LOG_FORMAT",
+)
+"""Every variable that is read; `config/env.example` explains each."""
+
+
+def load(environment: Mapping[str, str]) -> Settings:
+    """The settings; raises SettingsError with everything that is wrong."""
+    return _Loader(environment).load()
+
+
+class _Loader:
+    def __init__(self, environment: Mapping[str, str]) -> None:
+        self.values = {name: environment.get(name, "").strip() for name in VARIABLES}
+        self.problems: list[str] = []
+
+    def load(self) -> Settings:
+        settings = Settings(
+            webhook_secrets=self.webhook_secrets(),
+            github=self.credentials(),
+            github_url=self.url("GITHUB_API_URL", "https://api.github.com"),
+            depot_token=Secret(self.required("DEPOT_TOKEN", "an organisation token of Depot")),
+            depot_org_id=self.values["DEPOT_ORG_ID"],
+            depot_url=self.url("DEPOT_API_URL", "https://api.depot.dev"),
+            database_url=self.database_url(),
+            public_url=self.url("PUBLIC_URL", ""),
+            host=self.host(),
+            port=self.port(),
+            log_level=self.one_of("LOG_LEVEL", LOG_LEVELS, "info"),
+            log_format=self.one_of("LOG_FORMAT", LOG_FORMATS, ""),
+            operator=self.operator(),
+        )
+        if self.problems:
+            raise SettingsError(self.problems)
+        return settings
+
+    def required(self, name: str, what: str) -> str:
+        if not self.values[name]:
+            self.problems.append(f"{name} is missing: {what}")
+        return self.values[name]
+
+    def webhook_secrets(self) -> tuple[Secret, ...]:
+        text = self.required("GITHUB_WEBHOOK_SECRET", "the secret that GitHub signs webhooks with")
+        secrets = tuple(Secret(word) for word in text.split())
+        if len(secrets) > 2:
+            self.problems.append("GITHUB_WEBHOOK_SECRET holds more than two secrets")
+        return secrets
+
+    def credentials(self) -> Credentials:
+        app_id, token = self.values["GITHUB_APP_ID"], self.values["GITHUB_TOKEN"]
+        key = self.private_key()
+        if token and (app_id or key):
+            self.problems.append("GITHUB_TOKEN and GITHUB_APP_ID are both set: use one of them")
+        elif not token and not app_id and not key:
+            self.problems.append(
+                "GITHUB_APP_ID with GITHUB_PRIVATE_KEY, or GITHUB_TOKEN, is missing"
+            )
+        elif not token and not app_id:
+            self.problems.append("GITHUB_APP_ID is missing: the id of the GitHub App")
+        elif app_id and not app_id.isdecimal():
+            self.problems.append("GITHUB_APP_ID is not a number")
+        elif app_id and not key and not self.problems_with("GITHUB_PRIVATE_KEY"):
+            self.problems.append("GITHUB_PRIVATE_KEY or GITHUB_PRIVATE_KEY_PATH is missing")
+        return TokenCredentials(token) if token else AppCredentials(app_id, key)
+
+    def problems_with(self, name: str) -> bool:
+        return any(problem.startswith(name) for problem in self.problems)
+
+    def private_key(self) -> str:
+        key, path = self.values["GITHUB_PRIVATE_KEY"], self.values["GITHUB_PRIVATE_KEY_PATH"]
+        if key and path:
+            self.problems.append(
+                "GITHUB_PRIVATE_KEY and GITHUB_PRIVATE_KEY_PATH are both set: use one of them"
+            )
+        elif path:
+            try:
+                key = Path(path).read_text()
+            except (OSError, UnicodeDecodeError) as error:
+                self.problems.append(f"GITHUB_PRIVATE_KEY_PATH: {error}")
+                return ""
+        key = key.replace("\\n", "\n").strip()
+        if key and not key.startswith("-----BEGIN "):
+            self.problems.append("GITHUB_PRIVATE_KEY is not a PEM key (-----BEGIN …)")
+        return key
+
+    def url(self, name: str, default: str) -> str:
+        value = self.values[name] or default
+        if value and not value.startswith(("https://", "http://")):
+            self.problems.append(f"{name} is not an http(s) address")
+        return value.rstrip("/")
+
+    def database_url(self) -> Secret:
+        value = self.values["DATABASE_URL"] or "sqlite:///depot-bot.db"
+        if not value.startswith("sqlite:///"):
+            self.problems.append("DATABASE_URL must begin with sqlite:///")
+        return Secret(value)
+
+    def host(self) -> str:
+        return self.values["HOST"] or ("0.0.0.0" if self.values["PORT"] else "127.0.0.1")
+
+    def port(self) -> int:
+        value = self.values["PORT"] or "8000"
+        if not value.isdecimal() or not 0 <= int(value) <= 65535:
+            self.problems.append("PORT is not a port number")
+            return 0
+        return int(value)
+
+    def one_of(self, name: str, known: tuple[str, ...], default: str) -> str:
+        value = self.values[name].lower() or default
+        if value and value not in known:
+            self.problems.append(f"{name} must be one of: {', '.join(known)}")
+        return value
+
+    def operator(self) -> Operator:
+        given = self.values["BOT_CONFIG"]
+        path = Path(given or DEFAULT_CONFIG)
+        if not given and not path.exists():
+            return Operator()
+        try:
+            return msgspec.convert(tomllib.loads(path.read_text()), Operator)
+        except (OSError, UnicodeDecodeError) as error:
+            self.problems.append(f"BOT_CONFIG: {error}")
+        except (tomllib.TOMLDecodeError, msgspec.ValidationError) as error:
+            self.problems.append(f"{path}: {error}")
+        return Operator()
