@@ -156,11 +156,11 @@ class _Span(_Answer):
 
 
 class _MetricsAttempt(_Answer):
-    attempt: _Span = _Span()
+    attempt: _Span = msgspec.field(default_factory=_Span)
 
 
 class _MetricsJob(_Answer):
-    job: _Span = _Span()
+    job: _Span = msgspec.field(default_factory=_Span)
     attempts: list[_MetricsAttempt] = []
 
 
@@ -169,7 +169,7 @@ class _MetricsWorkflow(_Answer):
 
 
 class _Metrics(_Answer):
-    run: _Span = _Span()
+    run: _Span = msgspec.field(default_factory=_Span)
     workflows: list[_MetricsWorkflow] = []
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import httpx2
 
@@ -33,15 +33,27 @@ class Services:
     worker: Worker
 
 
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What the bot takes from where it runs: its clock, and the ways to GitHub and Depot."""
+
+    clock: Clock = field(default_factory=SystemClock)
+    github: httpx2.AsyncBaseTransport | None = None
+    depot: httpx2.AsyncBaseTransport | None = None
+
+
 @asynccontextmanager
-async def open_services(settings: Settings, clock: Clock | None = None) -> AsyncIterator[Services]:
+async def open_services(
+    settings: Settings, surroundings: Surroundings | None = None
+) -> AsyncIterator[Services]:
     """Everything the bot is made of, closed again at the end. The worker is not running yet."""
-    clock = clock or SystemClock()
+    around = surroundings or Surroundings()
+    clock = around.clock
     store = await open_store(settings.database_url)
     try:
         async with (
-            httpx2.AsyncClient(timeout=GITHUB_TIMEOUT) as to_github,
-            httpx2.AsyncClient(timeout=DEPOT_TIMEOUT) as to_depot,
+            httpx2.AsyncClient(timeout=GITHUB_TIMEOUT, transport=around.github) as to_github,
+            httpx2.AsyncClient(timeout=DEPOT_TIMEOUT, transport=around.depot) as to_depot,
         ):
             ledger = Ledger(store, clock)
             # The only process on this ledger: leases of an earlier one are void.

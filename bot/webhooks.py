@@ -146,9 +146,13 @@ class _Written(msgspec.Struct):
     commit_id: str | None = None
 
 
+class _Links(msgspec.Struct):
+    """`issue.pull_request`: its presence is what counts."""
+
+
 class _Issue(msgspec.Struct):
     number: int
-    pull_request: msgspec.Raw | None = None
+    pull_request: _Links | None = None
 
 
 class _PullRequest(msgspec.Struct):

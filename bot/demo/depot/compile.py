@@ -54,6 +54,8 @@ class JobSpec:
     events: frozenset[str] = frozenset()
     """The triggers its `if:` asks for; empty when it runs on all."""
     continue_on_error: bool = False
+    empty_matrix: bool = False
+    """A matrix without cells: the job is skipped."""
     labels: tuple[str, ...] = ()
     steps: tuple[StepSpec, ...] = ()
 
@@ -202,7 +204,10 @@ def _cells(spec: JobSpec, job: Mapping[Any, Any]) -> Iterator[JobSpec]:
     if not isinstance(matrix, dict):
         yield spec
         return
-    for index, cell in enumerate(_matrix(matrix)):
+    cells = _matrix(matrix)
+    if not cells:
+        yield replace(spec, empty_matrix=True)
+    for index, cell in enumerate(cells):
         label = ", ".join(str(value) for value in cell.values())
         yield replace(spec, key=f"{spec.key}:matrix-{index}", name=f"{spec.name} ({label})")
 

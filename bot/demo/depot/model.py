@@ -28,7 +28,7 @@ class Order:
     org_id: str = ""
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Attempt:
     """One try at a job."""
 
@@ -44,7 +44,7 @@ class Attempt:
     """What it did, once it is over; until then the plan may still change."""
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Job:
     """One job of a workflow, with all its attempts."""
 
@@ -79,7 +79,7 @@ class Job:
         return self.status == "finished" or (self.status == "failed" and not self.breaks)
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Execution:
     """One go through a workflow; a rerun makes another."""
 
@@ -91,7 +91,7 @@ class Execution:
     finished_at: float | None = None
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Workflow:
     """One workflow of a run."""
 
@@ -150,7 +150,7 @@ class Workflow:
         return "cancelled" if "cancelled" in states else "finished"
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Run:
     """One run: what was asked for, and what became of it."""
 
@@ -165,6 +165,8 @@ class Run:
     started_at: float | None = None
     finished_at: float | None = None
     cancelled: bool = False
+    due: float = 0.0
+    """When the next step is, as last worked out. Zero: to be worked out again."""
     shown: str = ""
     """A state put on by hand. While it is on, the run does not move."""
 

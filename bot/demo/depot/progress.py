@@ -13,7 +13,7 @@ from bot.demo.depot.compile import (
     workflow_paths,
 )
 from bot.demo.depot.model import Attempt, Execution, Job, Order, Run, Workflow
-from bot.demo.depot.plans import Outcome
+from bot.demo.depot.plans import FOR_EVER, Outcome
 from bot.demo.depot.world import Place, World
 
 
@@ -27,7 +27,7 @@ def settle(world: World) -> None:
     """Play everything that has happened up to now."""
     now = world.now()
     for run in world.runs.values():
-        if not run.over and not run.shown:
+        if not run.over and not run.shown and run.due <= now:
             advance(world, run, now)
     world.time = max(now, world.time)
 
@@ -39,6 +39,8 @@ def advance(world: World, run: Run, now: float) -> None:
         at = max(step.at, world.time)
         step.act(at)
         follow_up(world, run, at)
+    # Spares a look at every job of every run on every call.
+    run.due = FOR_EVER if step is None else step.at
 
 
 def follow_up(world: World, run: Run, at: float) -> None:
@@ -46,6 +48,7 @@ def follow_up(world: World, run: Run, at: float) -> None:
     for workflow in run.workflows:
         _release(world, run, workflow, at)
     run.roll_up(at)
+    run.due = 0.0
     world.checks.publish(run, world.switches)
 
 
@@ -70,6 +73,9 @@ def compiled(world: World, order: Order) -> list[WorkflowSpec]:
             compile_text(text, file=f"_inline_{n}.yaml", path="", files=files)
             for n, text in enumerate(order.contents)
         ]
+    elif not order.sha:
+        # O: so does Depot show a pull request that cannot be merged.
+        specs = [WorkflowSpec("", "", error="the pull request conflicts with its base")]
     elif order.workflow:
         path = order.workflow if "/" in order.workflow else FOLDER + order.workflow
         specs = [compile_file(files, path)]
@@ -188,8 +194,8 @@ def _jobs(world: World, order: Order, spec: WorkflowSpec, at: float) -> Iterator
         alone = order.job and mode == "skipped" and each.key in chosen
         needs = tuple(need for need in each.needs if need in chosen) if alone else each.needs
         job = Job(world.ids.short(), each, created_at=at, needs=needs)
-        guarded = each.events and order.trigger not in each.events
-        if guarded or each.key not in kept:
+        guarded = bool(each.events) and order.trigger not in each.events
+        if guarded or each.empty_matrix or each.key not in kept:
             job.excluded = True
             skip_job(job, at)
         yield job

@@ -38,11 +38,18 @@ class Call:
     method: str
     headers: Mapping[str, str]
     body: bytes
-    request: Mapping[str, Any] = field(default_factory=dict)
     status: int | None = None
     """None while there is no answer, or when it was lost."""
     code: str = ""
     """The Connect error code; empty on success, and for answers that are not Depot's."""
+
+    @property
+    def request(self) -> Mapping[str, Any]:
+        """The body as an object; empty when it is none."""
+        try:
+            return as_object(self.body)
+        except ConnectError:
+            return {}
 
 
 @dataclass(slots=True)
@@ -90,7 +97,6 @@ class Server:
         settle(self.world)
         try:
             caller = Caller(self._organisation(request), str(request.base_url))
-            call.request = as_object(call.body)
             self._check_protocol(request)
             answer = METHODS[call.method](self.world, caller, call.body)
         except ConnectError as error:

@@ -63,6 +63,7 @@ class SimulatedDepot:
     @switches.setter
     def switches(self, switches: Switches) -> None:
         self._world.switches = switches
+        self._world.replan()
 
     @property
     def calls(self) -> list[Call]:
@@ -138,6 +139,7 @@ class SimulatedDepot:
             artifacts=artifacts,
         )
         self._world.plans.append(PlannedFor(plan, workflow, job, attempt, run_id))
+        self._world.replan()
 
     def hold(
         self, *, workflow: str | None = None, job: str | None = None, run_id: str | None = None

@@ -66,6 +66,11 @@ class World:
         self.places[run.run_id] = Place(run)
         return run
 
+    def replan(self) -> None:
+        """Work out anew when things happen: a plan or a switch has changed."""
+        for run in self.runs.values():
+            run.due = 0.0
+
     def forget(self, run: Run) -> None:
         """Know nothing of a run any more."""
         del self.runs[run.run_id]

@@ -95,7 +95,9 @@ class Checks(World):
         external_id: str = "",
         output: CheckOutput | None = None,
     ) -> CheckRun:
-        """Make a check run, in the App's suite for this commit."""
+        """Make a check run, in the App's suite for this commit; KeyError without the commit."""
+        if sha not in repository.commits:
+            raise KeyError(f"{repository.full_name} has no commit {sha}")
         run = CheckRun(
             id=self.next_id(),
             suite=self._suite(repository, app, sha, _branch_at(repository, sha)),

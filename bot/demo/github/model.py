@@ -125,6 +125,8 @@ class Repository:
     pushed_at: float = 0.0
     branches: dict[str, str] = field(default_factory=dict)
     commits: dict[str, Commit] = field(default_factory=dict)
+    # Those of them that only pull requests from forks have brought.
+    borrowed: set[str] = field(default_factory=set)
     roles: dict[str, Role] = field(default_factory=dict)
     issues: "dict[int, Issue]" = field(default_factory=dict)
 

@@ -244,6 +244,16 @@ class Pulls(Checks):
             raise KeyError(f"{repo}#{number} is not a pull request")
         return found
 
+    def pull_requests_at(self, repo: str, sha: str) -> list[int]:
+        """The numbers of the open pull requests whose head is this commit."""
+        repository = self.repositories.get(repo.lower())
+        issues = repository.issues.values() if repository else ()
+        return [
+            one.number
+            for one in issues
+            if isinstance(one, PullRequest) and one.state == "open" and one.head_sha == sha
+        ]
+
     def compared_files(self, pull: PullRequest) -> tuple[dict[str, str], dict[str, str]]:
         """The files at the merge base and at the head."""
         commits = pull.repository.commits
@@ -273,15 +283,19 @@ def as_typed(body: str) -> str:
     return body.replace("\r\n", "\n").replace("\n", "\r\n")
 
 
-def _copy_history(source: Repository, target: Repository, sha: str) -> None:
-    # refs/pull/N/head: what a fork's pull request brings can be read in the base by its sha.
+def _copy_history(source: Repository, target: Repository, sha: str) -> set[str]:
+    copied = set()
     queue = [sha]
     while queue:
         current = queue.pop()
         if current not in target.commits:
             target.commits[current] = source.commits[current]
             queue.extend(source.commits[current].parents)
+            copied.add(current)
+    return copied
 
 
 def _share_head(pull: PullRequest) -> None:
-    _copy_history(pull.head_repository, pull.repository, pull.head_sha)
+    # refs/pull/N/head: what a fork's pull request brings can be read in the base by its sha.
+    brought = _copy_history(pull.head_repository, pull.repository, pull.head_sha)
+    pull.repository.borrowed |= brought

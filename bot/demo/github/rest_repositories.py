@@ -4,9 +4,6 @@ from bot.demo.github.bodies import Json
 from bot.demo.github.http import Answer, ApiError, Call, Endpoint, not_found, page
 from bot.demo.github.model import Commit, Repository
 
-# Files above this are not served at all.
-_LARGEST_FILE = 100 * 1024 * 1024
-
 
 def get_repository(call: Call) -> Answer:
     return Answer(call.bodies.full_repository(call.repository))
@@ -46,9 +43,6 @@ def _contents(call: Call, path: str) -> Answer:
 
 
 def _file(call: Call, ref: str, path: str, text: str) -> Answer:
-    if len(text) > _LARGEST_FILE:
-        too_large = {"resource": "Blob", "field": "data", "code": "too_large"}
-        raise ApiError(403, "This API returns blobs up to 100 MB in size.", errors=[too_large])
     accept = call.headers.get("accept", "")
     if accept.startswith("application/vnd.github.") and "raw" in accept:
         media_type = "application/vnd.github.raw+json; charset=utf-8"

@@ -271,6 +271,7 @@ class World:
         sha = commit_sha(files, parents, author.login, message)
         commit = Commit(sha, files, parents, message, author, date=self.now())
         repository.commits.setdefault(sha, commit)
+        repository.borrowed.discard(sha)
         repository.branches[branch] = sha
         repository.pushed_at = self.now()
         return commit
@@ -303,6 +304,18 @@ class World:
         repository = self.repositories.get(repo.lower())
         commit = repository.commits.get(sha) if repository else None
         return commit.files if commit else None
+
+    def branch_head(self, repo: str, ref: str) -> str | None:
+        """The commit that a branch stands at; `HEAD` is the default branch."""
+        repository = self.repositories.get(repo.lower())
+        if repository is None:
+            return None
+        return repository.branches.get(repository.default_branch if ref == "HEAD" else ref)
+
+    def from_fork(self, repo: str, sha: str) -> bool:
+        """Whether the commit is in the repository only through a fork's pull request."""
+        repository = self.repositories.get(repo.lower())
+        return repository is not None and sha in repository.borrowed
 
     def connected(self, repo: str) -> bool:
         """Whether Depot's own App reaches this repository."""

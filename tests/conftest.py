@@ -1,0 +1,79 @@
+from __future__ import annotations
+
+import time
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import httpx2
+import pytest
+
+from bot.demo.depot import SimulatedDepot
+from bot.demo.github import SimulatedGitHub, generate_private_key
+from bot.demo.stage import Stage
+from tests.conversation import FILES, REPO, Conversation, Hook, ManualClock, bot_on
+
+
+@pytest.fixture
+def anyio_backend() -> str:
+    return "asyncio"
+
+
+@pytest.fixture(scope="session")
+def private_key() -> str:
+    return generate_private_key()
+
+
+@pytest.fixture
+def clock() -> ManualClock:
+    return ManualClock()
+
+
+@pytest.fixture
+def hook() -> Hook:
+    return Hook()
+
+
+@pytest.fixture
+def stage(clock: ManualClock, private_key: str, hook: Hook) -> Stage:
+    """A repository with two workflows, its people, and a pull request from its own branch."""
+    stage = Stage(
+        now=clock.now,
+        private_key=private_key,
+        hook_client=httpx2.AsyncClient(transport=hook),
+        jwt_now=time.time,  # gidgethub makes its JWTs by the machine's clock
+    )
+    github = stage.github
+    github.repository(REPO, FILES)
+    for login, role in [
+        ("ada", "admin"),
+        ("maya", "maintain"),
+        ("alice", "write"),
+        ("trudy", "triage"),
+        ("rita", "read"),
+    ]:
+        github.role(REPO, login, role)
+    github.pull_request(REPO, "alice", files={"change.txt": "one\n"})
+    clock.time += 60
+    return stage
+
+
+@pytest.fixture
+def depot(stage: Stage) -> SimulatedDepot:
+    return stage.depot
+
+
+@pytest.fixture
+def github(stage: Stage) -> SimulatedGitHub:
+    return stage.github
+
+
+@pytest.fixture
+async def pr(
+    stage: Stage, clock: ManualClock, hook: Hook, tmp_path: Path
+) -> AsyncIterator[Conversation]:
+    """The pull request; the test ends by asserting that the bot said nothing else."""
+    async with bot_on(stage, clock, hook, tmp_path / "ledger.db") as services:
+        conversation = Conversation(clock, stage, services, REPO, 1)
+        await conversation.settles()
+        yield conversation
+        conversation.assert_said_nothing_else()
