@@ -5,7 +5,10 @@ from __future__ import annotations
 import argparse
 import asyncio
 import os
+import signal
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import uvicorn
 from dotenv import dotenv_values
@@ -70,6 +73,26 @@ async def serve(settings: Settings) -> int:
             proxy_headers=False,
             timeout_graceful_shutdown=STOP_SECONDS,
         )
-        server = uvicorn.Server(config)
+        server = _Server(config)
         await server.serve()
     return 0 if server.started else 1
+
+
+class _Server(uvicorn.Server):
+    """uvicorn, which leaves the process alive after it was told to stop.
+
+    Its own handling raises the signal anew once the server has stopped, which ends the process
+    before the ledger is closed, with a status that says it was killed.
+    """
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        loop = asyncio.get_running_loop()
+        signals = (signal.SIGINT, signal.SIGTERM)
+        for number in signals:
+            loop.add_signal_handler(number, self.handle_exit, number, None)
+        try:
+            yield
+        finally:
+            for number in signals:
+                loop.remove_signal_handler(number)

@@ -67,8 +67,7 @@ def hidden(name: str, value: Any) -> str:
     """*value* as JSON in an HTML comment: for programs, invisible to people."""
     text = json.dumps(value, separators=(",", ":"), sort_keys=True)
     # Nothing in it can end the comment, and it stays JSON.
-    for character in "<>&-":
-        text = text.replace(character, f"\\u{ord(character):04x}")
+    text = text.replace("<", "\\u003c").replace(">", "\\u003e").replace("--", "-\\u002d")
     return f"<!-- {name} {text} -->"
 
 

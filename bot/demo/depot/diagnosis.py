@@ -24,6 +24,9 @@ _NUMBERS: Mapping[object, str] = MappingProxyType({1: "RUN", 2: "WORKFLOW", 3: "
 _GROUPS = 10
 _REPRESENTATIVES = 3
 _LINES = 10
+_PARTS = 20
+_ATTEMPTS = 5
+_LABEL_CHARS = 200
 _LINE_CHARS = 500
 _MESSAGE_CHARS = 2000
 _TELLING = re.compile(r"fail|error|assert", re.IGNORECASE)
@@ -159,11 +162,17 @@ def _group(world: World, members: Sequence[_Failure]) -> m.FailureGroup:
 def _breakdown(
     world: World, kind: str, failures: Sequence[_Failure]
 ) -> tuple[m.OverLimitPart, ...]:
+    parts = _parts(kind, failures)
+    return tuple(_part(world, kind, key, members) for key, members in list(parts.items())[:_PARTS])
+
+
+def _parts(kind: str, failures: Sequence[_Failure]) -> dict[str, list[_Failure]]:
+    """The failures by workflow of a run, or by job of anything smaller."""
     parts: dict[str, list[_Failure]] = {}
     for failure in failures:
         whole = failure.workflow.workflow_id if kind == "RUN" else failure.job.job_id
         parts.setdefault(whole, []).append(failure)
-    return tuple(_part(world, kind, key, members) for key, members in parts.items())
+    return parts
 
 
 def _part(world: World, kind: str, key: str, members: Sequence[_Failure]) -> m.OverLimitPart:
@@ -274,6 +283,8 @@ def _bounds(
 ) -> m.Bounds:
     kinds = len({failure.error_message for failure in failures}) if len(failures) > 1 else 0
     shown = len(answer.failure_groups)
+    parts = len(_parts("RUN" if place.workflow is None else "WORKFLOW", failures))
+    omitted = max(0, parts - _PARTS) if answer.over_limit_breakdown else 0
     behind = {
         job.job_id
         for failure in failures
@@ -288,6 +299,12 @@ def _bounds(
         total_failure_group_count=kinds,
         omitted_failure_group_count=kinds - shown,
         total_attempt_count=len(list(place.run.tree())),
+        omitted_workflow_breakdown_count=omitted if place.workflow is None else 0,
+        omitted_job_breakdown_count=0 if place.workflow is None else omitted,
+        recent_attempt_limit=_ATTEMPTS,
+        context_label_char_limit=_LABEL_CHARS,
+        over_limit_workflow_breakdown_limit=_PARTS,
+        over_limit_job_breakdown_limit=_PARTS,
         failure_group_limit=_GROUPS,
         representatives_per_group_limit=_REPRESENTATIVES,
         relevant_line_limit=_LINES,

@@ -645,6 +645,13 @@ class Bounds(Message):
     total_failure_group_count: int = 0
     omitted_failure_group_count: int = 0
     total_attempt_count: int = 0
+    omitted_attempt_count: int = 0
+    omitted_workflow_breakdown_count: int = 0
+    omitted_job_breakdown_count: int = 0
+    recent_attempt_limit: int = 0
+    context_label_char_limit: int = 0
+    over_limit_workflow_breakdown_limit: int = 0
+    over_limit_job_breakdown_limit: int = 0
     failure_group_limit: int = 0
     representatives_per_group_limit: int = 0
     relevant_line_limit: int = 0
