@@ -11,8 +11,9 @@ again depends on what it does, and the caller knows (`bot.start`, `bot.follow`).
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from datetime import datetime
+from collections import deque
+from collections.abc import Mapping, Sequence
+from enum import IntEnum
 from http import HTTPStatus
 from typing import TypeVar
 
@@ -20,13 +21,44 @@ import httpx2
 import msgspec
 
 from bot import __version__
-from bot.types import Attempt, Job, Json, RepoName, Run, RunId, Sha, Workflow
+from bot.depot_messages import (
+    ArtifactList,
+    DiagnosisAnswer,
+    Empty,
+    ErrorBody,
+    LogPage,
+    Message,
+    Metrics,
+    RunList,
+    RunRow,
+    RunStatus,
+    Started,
+)
+from bot.types import Artifact, Diagnosis, Json, ListedRun, RepoName, Run, RunId, Sha, Times
 
 RUN_STATES = ("queued", "running", "finished", "failed", "cancelled")
 """All states a run can have. ListRuns shows only the first two unless asked for all."""
 
 MAX_PAGES = 20
 """Pages read of one listing: 2,000 runs of one commit are beyond anything real."""
+
+MAX_LOG_PAGES = 200
+"""Pages read of one log. There is no way to begin at its end."""
+
+MAX_PARTS = 5
+"""Parts that are asked for when a run has too many failures for one diagnosis."""
+
+
+class Target(IntEnum):
+    """What a diagnosis is asked for: the numbers of `FailureDiagnosisTargetType`.
+
+    The numbers are known to work; short names are known not to (depot-api.md 8.10).
+    """
+
+    RUN = 1
+    WORKFLOW = 2
+    JOB = 3
+
 
 # Codes by which Depot says that it did nothing, so that a mutation needs no second look.
 _REFUSALS = frozenset(
@@ -81,112 +113,7 @@ class DepotNotReached(DepotUnavailable):
     """Nothing was sent."""
 
 
-class _Answer(msgspec.Struct, rename="camel"):
-    """Fields with default values are absent from Depot's answers; unknown ones are ignored."""
-
-
-class _Started(_Answer):
-    org_id: str = ""
-    run_id: str = ""
-
-
-class _Attempt(_Answer):
-    attempt_id: str = ""
-    attempt: int = 0
-    status: str = ""
-
-
-class _Job(_Answer):
-    job_id: str = ""
-    job_key: str = ""
-    job_display_name: str = ""
-    status: str = ""
-    attempts: list[_Attempt] = []
-
-
-class _Workflow(_Answer):
-    workflow_id: str = ""
-    workflow_path: str = ""
-    name: str = ""
-    status: str = ""
-    error_message: str = ""
-    jobs: list[_Job] = []
-
-
-class _RunStatus(_Answer):
-    org_id: str = ""
-    run_id: str = ""
-    status: str = ""
-    workflows: list[_Workflow] = []
-
-
-class ListedRun(_Answer):
-    """A row of ListRuns."""
-
-    run_id: str = ""
-    repo: str = ""
-    sha: str = ""
-    head_sha: str = ""
-    trigger: str = ""
-    status: str = ""
-    created_at: str = ""
-
-    @property
-    def created(self) -> float | None:
-        """When it was made; none when Depot's text is not a time."""
-        return _seconds(self.created_at)
-
-
-class _RunList(_Answer):
-    runs: list[ListedRun] = []
-    next_page_token: str = ""
-
-
-class _Span(_Answer):
-    """What every object of GetRunMetrics has: its id among others, and its times."""
-
-    job_id: str = ""
-    started_at: str = ""
-    finished_at: str = ""
-
-    @property
-    def seconds(self) -> float | None:
-        start, end = _seconds(self.started_at), _seconds(self.finished_at)
-        return max(0.0, end - start) if start is not None and end is not None else None
-
-
-class _MetricsAttempt(_Answer):
-    attempt: _Span = msgspec.field(default_factory=_Span)
-
-
-class _MetricsJob(_Answer):
-    job: _Span = msgspec.field(default_factory=_Span)
-    attempts: list[_MetricsAttempt] = []
-
-
-class _MetricsWorkflow(_Answer):
-    jobs: list[_MetricsJob] = []
-
-
-class _Metrics(_Answer):
-    run: _Span = msgspec.field(default_factory=_Span)
-    workflows: list[_MetricsWorkflow] = []
-
-
-class _Error(msgspec.Struct):
-    code: str = ""
-    message: str = ""
-
-
-A = TypeVar("A", bound=_Answer)
-
-
-class Times(msgspec.Struct, frozen=True):
-    """How long a run and its jobs took, in seconds, as far as Depot says."""
-
-    run: float | None
-    jobs: dict[str, float]
-    """By job id."""
+A = TypeVar("A", bound=Message)
 
 
 class Depot:
@@ -222,47 +149,117 @@ class Depot:
             request["workflowContent"] = list(content)
         if job:
             request["job"] = job
-        started = await self._call("Run", request, _Started)
-        if not started.run_id:
-            raise DepotUnavailable("unknown", "the answer to Run has no run id")
-        return Run(RunId(started.run_id), started.org_id, "queued")
+        return _started(await self._call("Run", request, Started))
+
+    async def dispatch(
+        self, repo: RepoName, workflow: str, branch: str, inputs: Mapping[str, str]
+    ) -> Run:
+        """Start a workflow by its `workflow_dispatch` (8.2); *workflow* is a bare file name.
+
+        Sent once, as `run`. What runs is the branch's head at that moment.
+        """
+        request: Json = {"repo": repo, "workflow": workflow, "ref": branch}
+        if inputs:
+            request["inputs"] = dict(inputs)
+        return _started(await self._call("DispatchWorkflow", request, Started))
+
+    async def retry_job(self, workflow_id: str, job_id: str) -> None:
+        """A failed or cancelled job again (8.3)."""
+        await self._call("RetryJob", {"workflowId": workflow_id, "jobId": job_id}, Empty)
+
+    async def retry_failed_jobs(self, workflow_id: str) -> None:
+        """All failed and cancelled jobs of a workflow that is over, again (8.3)."""
+        await self._call("RetryFailedJobs", {"workflowId": workflow_id}, Empty)
+
+    async def rerun_workflow(self, workflow_id: str) -> None:
+        """Every job of a workflow that is over, again (8.3)."""
+        await self._call("RerunWorkflow", {"workflowId": workflow_id}, Empty)
+
+    async def cancel_run(self, run_id: RunId) -> None:
+        """End a queued or running run (8.4); refused with failed_precondition when it is over."""
+        await self._call("CancelRun", {"runId": run_id}, Empty)
+
+    async def cancel_job(self, workflow_id: str, job_id: str) -> None:
+        """End a queued or running job (8.4)."""
+        await self._call("CancelJob", {"workflowId": workflow_id, "jobId": job_id}, Empty)
+
+    async def listed_run(self, run_id: RunId) -> ListedRun:
+        """Which repository and commit a run belongs to (8.5)."""
+        return (await self._call("GetRun", {"runId": run_id}, RunRow)).listed()
 
     async def run_status(self, run_id: RunId) -> Run:
         """A run with its workflows, jobs and attempts (8.6)."""
-        answer = await self._call("GetRunStatus", {"runId": run_id}, _RunStatus)
-        return Run(
-            run_id=run_id,
-            org_id=answer.org_id,
-            status=answer.status or "unknown",
-            workflows=tuple(_workflow(w) for w in answer.workflows),
-        )
+        return (await self._call("GetRunStatus", {"runId": run_id}, RunStatus)).run(run_id)
 
-    async def runs(
-        self, repo: RepoName, sha: Sha, *, trigger: str = "", states: Sequence[str] = RUN_STATES
-    ) -> list[ListedRun]:
-        """The runs on a commit, newest first (8.8)."""
-        request: Json = {"repo": repo, "sha": sha, "status": list(states), "pageSize": 100}
+    async def runs(self, repo: RepoName, sha: Sha, *, trigger: str = "") -> list[ListedRun]:
+        """The runs on a commit, in all states, newest first (8.8)."""
+        request: Json = {"repo": repo, "sha": sha, "status": list(RUN_STATES)}
         if trigger:
             request["trigger"] = trigger
-        found: list[ListedRun] = []
+        return await self._list_runs(request)
+
+    async def newest_runs(self, repo: RepoName, trigger: str) -> list[ListedRun]:
+        """The newest runs of a repository on whatever commit, one page of them (8.8)."""
+        request: Json = {"repo": repo, "trigger": trigger, "status": list(RUN_STATES)}
+        return await self._list_runs(request, pages=1)
+
+    async def active_runs(self) -> list[ListedRun]:
+        """All queued and running runs of the organisation (8.8)."""
+        return await self._list_runs({"status": ["queued", "running"]})
+
+    async def times(self, run_id: RunId) -> Times:
+        """How long things took (8.16). A run with too many attempts has no such answer."""
+        return (await self._call("GetRunMetrics", {"runId": run_id}, Metrics)).times()
+
+    async def diagnosis(self, target: Target, target_id: str) -> Diagnosis:
+        """Why a run or a job failed (8.10); in parts when it is too much for one answer."""
+        answer = await self._diagnose(target, target_id)
+        if not answer.is_over_limit:
+            return answer.diagnosis()
+        parts = [
+            await self._diagnose(_target(part.target_type), part.target_id)
+            for part in answer.over_limit_breakdown[:MAX_PARTS]
+        ]
+        return Diagnosis(tuple(f for part in parts for f in part.diagnosis().failures))
+
+    async def _diagnose(self, target: Target, target_id: str) -> DiagnosisAnswer:
+        request: Json = {"targetId": target_id, "targetType": int(target)}
+        return await self._call("GetFailureDiagnosis", request, DiagnosisAnswer)
+
+    async def log_tail(self, attempt_id: str, lines: int) -> list[str]:
+        """The last lines of an attempt's log (8.11): read forward, for there is no other way."""
+        tail: deque[str] = deque(maxlen=lines)
+        request: Json = {"attemptId": attempt_id}
+        for _ in range(MAX_LOG_PAGES):
+            page = await self._call("GetJobAttemptLogs", request, LogPage)
+            tail.extend(line.body for line in page.lines)
+            if not page.next_page_token:
+                break
+            request = {**request, "pageToken": page.next_page_token}
+        return list(tail)
+
+    async def artifacts(self, run_id: RunId) -> list[Artifact]:
+        """The artifacts of a run (8.14)."""
+        found: list[Artifact] = []
+        request: Json = {"runId": run_id, "pageSize": 500}
         for _ in range(MAX_PAGES):
-            page = await self._call("ListRuns", request, _RunList)
-            found += page.runs
+            page = await self._call("ListArtifacts", request, ArtifactList)
+            found += page.rows()
             if not page.next_page_token:
                 break
             request = {**request, "pageToken": page.next_page_token}
         return found
 
-    async def times(self, run_id: RunId) -> Times:
-        """How long things took (8.16). A run with too many attempts has no such answer."""
-        answer = await self._call("GetRunMetrics", {"runId": run_id}, _Metrics)
-        jobs = {
-            j.job.job_id: seconds
-            for w in answer.workflows
-            for j in w.jobs
-            if (seconds := (j.attempts[-1].attempt if j.attempts else j.job).seconds) is not None
-        }
-        return Times(answer.run.seconds, jobs)
+    async def _list_runs(self, request: Json, pages: int = MAX_PAGES) -> list[ListedRun]:
+        found: list[ListedRun] = []
+        request = {**request, "pageSize": 100}
+        for _ in range(pages):
+            page = await self._call("ListRuns", request, RunList)
+            found += [row.listed() for row in page.runs]
+            if not page.next_page_token:
+                break
+            request = {**request, "pageToken": page.next_page_token}
+        return found
 
     async def _call(self, method: str, request: Json, answer: type[A]) -> A:
         """One call; every failure comes out as a DepotError."""
@@ -283,9 +280,9 @@ class Depot:
 
 def _error(response: httpx2.Response) -> DepotError:
     try:
-        told = msgspec.json.decode(response.content, type=_Error)
+        told = msgspec.json.decode(response.content, type=ErrorBody)
     except (msgspec.DecodeError, UnicodeDecodeError):
-        told = _Error()  # a proxy's HTML, or nothing: never shown to anyone
+        told = ErrorBody()  # a proxy's HTML, or nothing: never shown to anyone
     code = told.code or _CODE_OF_STATUS.get(response.status_code, "unknown")
     kind = DepotRefused if code in _REFUSALS else DepotUnavailable
     return kind(code, told.message, _retry_after(response))
@@ -296,30 +293,13 @@ def _retry_after(response: httpx2.Response) -> float | None:
     return float(value) if value.isdecimal() else None
 
 
-def _workflow(w: _Workflow) -> Workflow:
-    return Workflow(
-        workflow_id=w.workflow_id,
-        path=w.workflow_path,
-        status=w.status or "unknown",
-        name=w.name,
-        error=w.error_message,
-        jobs=tuple(
-            Job(
-                job_id=j.job_id,
-                key=j.job_key,
-                status=j.status or "unknown",
-                name=j.job_display_name,
-                attempts=tuple(Attempt(a.attempt_id, a.attempt, a.status) for a in j.attempts),
-            )
-            for j in w.jobs
-        ),
-    )
+def _started(answer: Started) -> Run:
+    if not answer.run_id:
+        raise DepotUnavailable("unknown", "the answer has no run id")
+    return Run(RunId(answer.run_id), answer.org_id, "queued")
 
 
-def _seconds(text: str) -> float | None:
-    """RFC 3339 to seconds since the epoch."""
-    try:
-        moment = datetime.fromisoformat(text)
-    except ValueError:
-        return None
-    return moment.timestamp() if moment.tzinfo else None
+def _target(name: str) -> Target:
+    """The target type of a part, which Depot names in full."""
+    word = name.rpartition("_")[2]
+    return Target[word] if word in Target.__members__ else Target.JOB

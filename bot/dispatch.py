@@ -155,9 +155,10 @@ class Dispatcher:
         verb = next(verb for verb, words in verbs.items() if isinstance(typed, words))
         command = self.commands[verb]
         policy.check_repository(request.comment.repo, self.allowed_repositories)
-        if command.needs is not Permission.NONE:
+        needs = command.needs_for(typed, row.line) if command.needs_for else command.needs
+        if needs is not Permission.NONE:
             policy.check_age(request.comment.written_at, request.received_at)
-            policy.check_permission(verb, command.needs, await visit.permission())
+            policy.check_permission(verb, needs, await visit.permission())
         here = PullRequestHere(visit, self.commands, starter, row, verb, typed)
         return await command.act(typed, here)
 

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import replace
 
 from bot import replies
 from bot.clock import Clock
-from bot.depot import Depot, DepotError, DepotRefused, DepotUnavailable
+from bot.depot import Depot, DepotError, DepotRefused, DepotUnavailable, Target
 from bot.records import FollowedRun
-from bot.types import Run
+from bot.types import Diagnosis, Job, Run
 
 FIRST_PAUSE = 2.0
 LONGEST_PAUSE = 30.0
 GROWTH = 1.3
 """Pauses between two looks at a run grow from the first to the longest, in seconds."""
+
+LOG_LINES = 30
+"""Log lines that are shown with a failed run."""
 
 GIVE_UP_SECONDS = 24 * 3600.0
 """A run can stay queued for ever (depot-api.md section 7); after this we say that we stop."""
@@ -30,9 +34,10 @@ async def look(depot: Depot, clock: Clock, followed: FollowedRun) -> FollowedRun
         return replace(followed, note=note, next_look_at=None)
     except DepotUnavailable as trouble:
         return _later(followed, clock, at_least=trouble.retry_after or 0.0)
-    if run.is_over:
-        return replace(followed, run=await _with_times(depot, run), next_look_at=None)
-    return _later(replace(followed, run=run), clock)
+    if not run.is_over:
+        return _later(replace(followed, run=run, failure=""), clock)
+    run, failure = await asyncio.gather(_with_times(depot, run), _failure(depot, run))
+    return replace(followed, run=run, failure=failure, next_look_at=None)
 
 
 def pause(looks: int) -> float:
@@ -62,3 +67,29 @@ async def _with_times(depot: Depot, run: Run) -> Run:
         for workflow in run.workflows
     )
     return replace(run, workflows=workflows, seconds=times.run)
+
+
+async def _failure(depot: Depot, run: Run) -> str:
+    """Why a run failed, for the reply; as much of it as Depot gives."""
+    if run.status != "failed":
+        return ""
+    job = next((job for job in run.jobs if job.status == "failed" and job.attempts), None)
+    diagnosis, lines = await asyncio.gather(_diagnosis(depot, run), _log(depot, job))
+    return replies.failure(diagnosis, job, lines)
+
+
+async def _diagnosis(depot: Depot, run: Run) -> Diagnosis | None:
+    try:
+        return await depot.diagnosis(Target.RUN, run.run_id)
+    except DepotError:
+        return None
+
+
+async def _log(depot: Depot, job: Job | None) -> list[str]:
+    attempt = job.newest_attempt if job is not None else None
+    if attempt is None:
+        return []
+    try:
+        return await depot.log_tail(attempt.attempt_id, LOG_LINES)
+    except DepotError:
+        return []

@@ -1,4 +1,4 @@
-"""What a command may touch: its pull request, the workflow files at the head, and starting runs.
+"""What a command may touch: its pull request, the workflow files at the head, and runs.
 
 Reads that do not need each other go side by side, so that a run is three round trips away from its
 comment: who and which head; files, runs already there and the head again; `Run`.
@@ -11,15 +11,28 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from bot import policy, replies
-from bot.commands.base import Answer, Command
+from bot import jobs, policy, replies
+from bot.commands.base import Answer, Command, Follow
+from bot.depot import Depot, DepotRefused
 from bot.errors import Refused
 from bot.github import PullRequest, Repository
 from bot.grammar import nearest, spell
 from bot.records import Command as Row
-from bot.records import Request, Start
+from bot.records import Deed, FollowedRun, Request, Start
 from bot.start import Starter
-from bot.types import Head, Permission, Sha
+from bot.types import (
+    CommandId,
+    Head,
+    Job,
+    ListedRun,
+    Permission,
+    RepoName,
+    Run,
+    RunId,
+    Sha,
+    Workflow,
+    is_over,
+)
 from bot.workflows import BadWorkflow, Outline, candidates, matches, outline
 
 
@@ -59,6 +72,24 @@ class PullRequestHere:
     typed: Any
     """The command as it was read: an instance of its dataclass."""
 
+    @property
+    def depot(self) -> Depot:
+        return self.starter.depot
+
+    @property
+    def blocks(self) -> tuple[str, ...]:
+        return self.row.line.blocks
+
+    @property
+    def repo(self) -> RepoName:
+        return self.visit.request.comment.repo
+
+    @property
+    def command_id(self) -> CommandId:
+        return self.row.command_id
+
+    # --- the head and what is in it --------------------------------------------------------------
+
     async def head(self, pinned: Sha | None = None) -> Head:
         pull = await self.visit.pull_request()
         policy.check_head(pull.head, pull.is_open, pinned, self._again(pull.head))
@@ -84,28 +115,67 @@ class PullRequestHere:
                 "bad-workflow", replies.unreadable_workflow(workflow, sha, str(wrong))
             ) from wrong
 
-    async def start(self, head: Head, workflow: str | None, job: str | None) -> Answer:
-        start = Start(repo=self.visit.request.comment.repo, sha=head.sha, job=job or "")
-        workflow_, before, pull = await asyncio.gather(
+    # --- starting --------------------------------------------------------------------------------
+
+    async def start(
+        self, head: Head, workflow: str | None, job: str | None, *, force: bool
+    ) -> Answer:
+        start = Start(repo=self.repo, sha=head.sha, job=job or "")
+        (name, note), before, pull, following = await asyncio.gather(
             self._workflow(head.sha, workflow, job),
             self.starter.before(start),
             self.visit.fresh_pull_request(),
+            self.starter.ledger.following(self.repo, head.sha),
         )
-        policy.check_not_moved(head.sha, pull.head, self._again(pull.head))
-        start = replace(start, workflow=workflow_ or "")
-        return await self.starter.send(self.row.command_id, start, before)
+        start = replace(start, workflow=name, note=note)
+        if not force and (running := _same(start, following, before)) is not None:
+            return Follow((self._pointing_to(running),), reason="already-running")
+        return await self._send(start, before, head, pull)
 
-    async def _workflow(self, sha: Sha, typed: str | None, job: str | None) -> str | None:
-        """The file to run, none for all of them; its job is there."""
+    async def start_inline(self, head: Head, job: str | None) -> Answer:
+        policy.check_inline(head)
+        _check_blocks(self.blocks, job)
+        start = Start(repo=self.repo, sha=head.sha, job=job or "", content=self.blocks)
+        before, pull = await asyncio.gather(
+            self.starter.before(start), self.visit.fresh_pull_request()
+        )
+        return await self._send(start, before, head, pull)
+
+    async def dispatch(self, workflow: str, inputs: Mapping[str, str]) -> Answer:
+        policy.check_dispatch(await self.shown_head())
+        head = await self.head()
+        start = Start(repo=self.repo, sha=head.sha, branch=head.branch, inputs=dict(inputs))
+        names, before, pull, _ = await asyncio.gather(
+            self.workflow_names(head.sha),
+            self.starter.before(start),
+            self.visit.fresh_pull_request(),
+            self._read_ahead(head.sha, workflow),
+        )
+        name = _the_one(workflow, names, head.sha)
+        _check_inputs(name, await self.outline(head.sha, name), inputs)
+        return await self._send(replace(start, workflow=name), before, head, pull)
+
+    async def _send(
+        self, start: Start, before: Sequence[ListedRun], head: Head, now: PullRequest
+    ) -> Answer:
+        """The last look at the head, then the call."""
+        policy.check_not_moved(head.sha, now.head, self._again(now.head))
+        return await self.starter.send(self.command_id, start, before)
+
+    async def _workflow(self, sha: Sha, typed: str | None, job: str | None) -> tuple[str, str]:
+        """The file to run, empty for all of them, and what the reply should say of its job."""
         names, _ = await asyncio.gather(
             self.workflow_names(sha), self._read_ahead(sha, typed if job else None)
         )
         if typed is None and job is None:
-            return None
+            return "", ""
         name = _the_one(typed, names, sha)
-        if job is not None:
-            _check_job(job, name, (await self.outline(sha, name)).keys)
-        return name
+        if job is None:
+            return name, ""
+        file = await self.outline(sha, name)
+        _check_job(job, name, file)
+        needs = file.needs(job)
+        return name, replies.skips_needs(job, needs) if needs else ""
 
     async def _read_ahead(self, sha: Sha, typed: str | None) -> None:
         """Fetch the file that *typed* probably means, so that it is there when it is wanted."""
@@ -118,6 +188,117 @@ class PullRequestHere:
     def _again(self, head: Head) -> str:
         """What to type once the head was read."""
         return "/depot " + spell(self.verb, self.typed, sha=head.sha)
+
+    def _pointing_to(self, running: FollowedRun) -> FollowedRun:
+        now = self.starter.clock.now()
+        return replace(
+            running,
+            command_id=self.command_id,
+            followed_since=now,
+            looks=0,
+            next_look_at=now,
+            note=replies.already_running(),
+        )
+
+    # --- runs that are there ---------------------------------------------------------------------
+
+    async def runs(self) -> list[ListedRun]:
+        head = await self.shown_head()
+        return await self.depot.runs(self.repo, head.sha)
+
+    async def run(self, typed: str | None) -> FollowedRun:
+        run_id = self.deed.run_id if self.deed else RunId(typed) if typed else await self._newest()
+        listed, run, known = await asyncio.gather(
+            self._listed(run_id),
+            self.depot.run_status(run_id),
+            self.starter.ledger.known_run(run_id),
+        )
+        return self._found(listed, run, known)
+
+    async def _newest(self) -> RunId:
+        """The newest run on the head; else the newest that a command here started."""
+        if listed := await self.runs():
+            return listed[0].run_id
+        comment = self.visit.request.comment
+        known = await self.starter.ledger.newest_run(comment.repo, comment.number)
+        if known is None:
+            raise Refused("no-run", replies.no_run())
+        return known.run.run_id
+
+    async def _listed(self, run_id: RunId) -> ListedRun:
+        """A run, when it is one of this repository.
+
+        The organisation's token reaches the runs of all its repositories, so an id proves nothing
+        (depot-api.md, 1); a stranger's run and an unknown one get the same answer.
+        """
+        try:
+            listed = await self.depot.listed_run(run_id)
+        except DepotRefused as no:
+            if no.code != "not_found":
+                raise
+            raise Refused("unknown-run", replies.unknown_run(run_id)) from no
+        if listed.repo.lower() != self.repo.lower():
+            raise Refused("unknown-run", replies.unknown_run(run_id))
+        return listed
+
+    def _found(self, listed: ListedRun, run: Run, known: FollowedRun | None) -> FollowedRun:
+        """A run as this command sees it; what we know of its start says more than its tree."""
+        paths = [workflow.path.rpartition("/")[2] for workflow in run.workflows]
+        return FollowedRun(
+            command_id=self.command_id,
+            run=run,
+            repo=self.repo,
+            sha=listed.sha,
+            workflow=known.workflow if known else paths[0] if len(paths) == 1 else "",
+            job=known.job if known else "",
+            followed_since=self.starter.clock.now(),
+            is_inline=known.is_inline if known else bool(paths) and not any(paths),
+        )
+
+    async def job(self, run: FollowedRun, typed: str) -> tuple[Workflow, Job]:
+        found = jobs.match(typed, run.run.jobs)
+        if not found:
+            names = [job.key for job in run.run.jobs]
+            short = list(jobs.names(run.run.jobs).values())
+            raise Refused(
+                "unknown-job",
+                replies.unknown_job_of_run(typed, run, names, nearest(typed, short)),
+            )
+        if len(found) > 1:
+            raise Refused("ambiguous-job", replies.ambiguous_job(typed, [job.key for job in found]))
+        (job,) = found
+        workflow = next(w for w in run.run.workflows if job in w.jobs)
+        return workflow, job
+
+    @property
+    def deed(self) -> Deed | None:
+        return self.visit.request.deed(self.command_id)
+
+    async def note_deed(self, run: FollowedRun) -> Deed:
+        if self.deed is not None:
+            return self.deed
+        deed = Deed(self.command_id, run.run.run_id, jobs.attempts(run.run))
+        await self.starter.ledger.note_deed(self.starter.claim, deed)
+        return deed
+
+    async def follow_again(self, run: FollowedRun, reason: str) -> Follow:
+        await self.starter.ledger.follow_again(run.run.run_id)
+        return Follow((replace(run, next_look_at=self.starter.clock.now()),), reason=reason)
+
+
+def _same(
+    start: Start, following: Sequence[FollowedRun], listed: Sequence[ListedRun]
+) -> FollowedRun | None:
+    """A run of the same that we follow and that Depot lists as under way."""
+    active = {run.run_id for run in listed if not is_over(run.status)}
+    same = (
+        run
+        for run in following
+        if run.run.run_id in active
+        and not run.is_inline
+        and (run.workflow, run.job) == (start.workflow, start.job)
+    )
+    return next(same, None)
 
 
 def _the_one(typed: str | None, names: Sequence[str], sha: Sha) -> str:
@@ -136,6 +317,36 @@ def _the_one(typed: str | None, names: Sequence[str], sha: Sha) -> str:
     return found[0]
 
 
-def _check_job(job: str, workflow: str, keys: Sequence[str]) -> None:
-    if job not in keys:
-        raise Refused("unknown-job", replies.unknown_job(job, workflow, keys, nearest(job, keys)))
+def _check_job(job: str, workflow: str, file: Outline) -> None:
+    if job not in file.keys:
+        raise Refused(
+            "unknown-job", replies.unknown_job(job, workflow, file.keys, nearest(job, file.keys))
+        )
+
+
+def _check_blocks(blocks: Sequence[str], job: str | None) -> None:
+    """Each block is a workflow; a job belongs to exactly one."""
+    for place, block in enumerate(blocks, start=1):
+        try:
+            file = outline(block)
+        except BadWorkflow as wrong:
+            raise Refused("bad-workflow", replies.unreadable_block(place, str(wrong))) from wrong
+        if job is not None:
+            if len(blocks) > 1:
+                raise Refused("job-needs-workflow", replies.job_needs_one_block())
+            if job not in file.keys:
+                raise Refused(
+                    "unknown-job",
+                    replies.unknown_job(job, "the YAML", file.keys, nearest(job, file.keys)),
+                )
+
+
+def _check_inputs(workflow: str, file: Outline, inputs: Mapping[str, str]) -> None:
+    if file.inputs is None:
+        raise Refused("not-dispatchable", replies.not_dispatchable(workflow))
+    for name in inputs:
+        if name not in file.inputs:
+            raise Refused(
+                "unknown-input",
+                replies.unknown_input(name, workflow, file.inputs, nearest(name, file.inputs)),
+            )

@@ -18,8 +18,8 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.clock import Clock
-from bot.records import Claim, Command, FollowedRun, Intent, Reply, Request, Start
-from bot.schema import commands, deliveries, intents, requests, runs
+from bot.records import Claim, Command, Deed, FollowedRun, Intent, Reply, Request, Start
+from bot.schema import commands, deeds, deliveries, intents, requests, runs
 from bot.store import Store
 from bot.types import (
     Actor,
@@ -186,12 +186,13 @@ class Ledger:
             intent_rows = await db.execute(
                 sa.select(intents).where(intents.c.command_id.in_(mine)).order_by(intents.c.id)
             )
+            deed_rows = await db.execute(sa.select(deeds).where(deeds.c.command_id.in_(mine)))
             run_rows = await db.execute(
                 sa.select(runs)
                 .where(runs.c.command_id.in_(mine))
                 .order_by(runs.c.followed_since, runs.c.run_id)
             )
-            return _request(row, command_rows, intent_rows, run_rows)
+            return _request(row, command_rows, intent_rows, deed_rows, run_rows)
 
         return await self._store.transact(work)
 
@@ -201,6 +202,44 @@ class Ledger:
         async def work(db: AsyncConnection) -> set[RunId]:
             rows = await db.execute(sa.select(runs.c.run_id).where(runs.c.run_id.in_(run_ids)))
             return set(rows.scalars())
+
+        return await self._store.transact(work)
+
+    async def following(self, repo: RepoName, sha: Sha) -> list[FollowedRun]:
+        """The runs on a commit that are being followed for any command, oldest first."""
+
+        async def work(db: AsyncConnection) -> list[FollowedRun]:
+            rows = await db.execute(
+                sa.select(runs)
+                .where(runs.c.repo == repo, runs.c.sha == sha, runs.c.next_look_at.is_not(None))
+                .order_by(runs.c.followed_since)
+            )
+            return [_run(row) for row in rows]
+
+        return await self._store.transact(work)
+
+    async def newest_run(self, repo: RepoName, number: int) -> FollowedRun | None:
+        """The newest run that a command of this pull request started or pointed to."""
+        newest = (
+            sa.select(runs)
+            .join(commands, commands.c.id == runs.c.command_id)
+            .join(requests, requests.c.id == commands.c.request_id)
+            .where(requests.c.repo == repo, requests.c.number == number)
+            .order_by(runs.c.followed_since.desc())
+            .limit(1)
+        )
+
+        return await self._one_run(newest)
+
+    async def known_run(self, run_id: RunId) -> FollowedRun | None:
+        """A run as the first command that had to do with it knows it."""
+        first = sa.select(runs).where(runs.c.run_id == run_id).order_by(runs.c.followed_since)
+        return await self._one_run(first.limit(1))
+
+    async def _one_run(self, which: sa.Select[Any]) -> FollowedRun | None:
+        async def work(db: AsyncConnection) -> FollowedRun | None:
+            row = (await db.execute(which)).one_or_none()
+            return _run(row) if row is not None else None
 
         return await self._store.transact(work)
 
@@ -293,6 +332,47 @@ class Ledger:
                 await self._add(db, runs, _run_row(run))
 
         await self._write(claim, work)
+
+    async def note_deed(self, claim: Claim, deed: Deed) -> None:
+        """Note that a run is about to be retried, rerun or cancelled."""
+        row = {
+            "command_id": deed.command_id,
+            "run_id": deed.run_id,
+            "attempts": _json(deed.attempts),
+        }
+
+        async def work(db: AsyncConnection) -> None:
+            await db.execute(sa.insert(deeds).values(row))
+
+        await self._write(claim, work)
+
+    async def follow_again(self, run_id: RunId) -> None:
+        """Look at once at a run that everybody who followed it took to be over or at rest."""
+        await self._wake_runs(runs.c.run_id == run_id)
+
+    async def wake(self, repo: RepoName, sha: Sha) -> bool:
+        """Look at once at the runs that are followed on a commit; whether there are any."""
+        return await self._wake_runs(
+            runs.c.repo == repo, runs.c.sha == sha, runs.c.next_look_at.is_not(None)
+        )
+
+    async def _wake_runs(self, *which: sa.ColumnElement[bool]) -> bool:
+        """Not fenced: at worst a step that is under way overwrites it with its own next look."""
+        now = self._clock.now()
+        theirs = sa.select(commands.c.request_id).where(
+            commands.c.id.in_(sa.select(runs.c.command_id).where(*which))
+        )
+
+        async def work(db: AsyncConnection) -> bool:
+            woken = await db.execute(
+                sa.update(requests)
+                .where(requests.c.id.in_(theirs))
+                .values(due_at=sa.case((requests.c.due_at < now, requests.c.due_at), else_=now))
+            )
+            await db.execute(sa.update(runs).where(*which).values(next_look_at=now, looks=0))
+            return woken.rowcount > 0
+
+        return await self._store.transact(work)
 
     async def looked(self, claim: Claim, run: FollowedRun) -> None:
         """Store how a followed run stands and when it is looked at next."""
@@ -418,7 +498,9 @@ def _run_row(followed: FollowedRun) -> dict[str, Any]:
         "sha": followed.sha,
         "workflow": followed.workflow,
         "job": followed.job,
+        "is_inline": followed.is_inline,
         "note": followed.note,
+        "failure": followed.failure,
         "state": _json(followed.run),
         "followed_since": followed.followed_since,
         "looks": followed.looks,
@@ -430,6 +512,7 @@ def _request(
     row: sa.Row[Any],
     command_rows: sa.Result[Any],
     intent_rows: sa.Result[Any],
+    deed_rows: sa.Result[Any],
     run_rows: sa.Result[Any],
 ) -> Request:
     commands_ = tuple(_command(r) for r in command_rows)
@@ -454,6 +537,7 @@ def _request(
         failing_since=row.failing_since,
         commands=commands_,
         intents=tuple(_intent(r) for r in intent_rows),
+        deeds=tuple(_deed(r) for r in deed_rows),
         runs=tuple(_run(r) for r in run_rows),
     )
 
@@ -482,6 +566,14 @@ def _intent(row: sa.Row[Any]) -> Intent:
     )
 
 
+def _deed(row: sa.Row[Any]) -> Deed:
+    return Deed(
+        command_id=CommandId(row.command_id),
+        run_id=RunId(row.run_id),
+        attempts=msgspec.json.decode(row.attempts, type=dict[str, int]),
+    )
+
+
 def _run(row: sa.Row[Any]) -> FollowedRun:
     return FollowedRun(
         command_id=CommandId(row.command_id),
@@ -490,8 +582,10 @@ def _run(row: sa.Row[Any]) -> FollowedRun:
         sha=Sha(row.sha),
         workflow=row.workflow,
         job=row.job,
-        note=row.note,
         followed_since=row.followed_since,
+        is_inline=row.is_inline,
+        note=row.note,
+        failure=row.failure,
         looks=row.looks,
         next_look_at=row.next_look_at,
     )

@@ -53,3 +53,15 @@ def check_not_moved(expected: Sha, head: Head, again: str) -> None:
     """Asked right before the run is started."""
     if head.sha != expected:
         raise Refused("head-moved", replies.head_moved(expected, head.sha, again))
+
+
+def check_inline(head: Head) -> None:
+    """YAML sent along runs with the organisation's secrets: never on a stranger's code."""
+    if head.in_fork:
+        raise Refused("fork-inline", replies.fork_inline())
+
+
+def check_dispatch(head: Head) -> None:
+    """A dispatch names a branch of this repository; a fork's is not one."""
+    if head.in_fork:
+        raise Refused("fork-dispatch", replies.fork_dispatch())

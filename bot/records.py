@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from bot.types import CommandId, CommandLine, Comment, RepoName, RequestId, Run, RunId, Sha
 
@@ -33,7 +33,7 @@ class Command:
 
 @dataclass(frozen=True, slots=True)
 class Start:
-    """What Depot is asked to start: the arguments of `Run` (depot-api.md 8.1)."""
+    """What Depot is asked to start: by `Run`, or by `DispatchWorkflow` when there is a branch."""
 
     repo: RepoName
     sha: Sha
@@ -42,6 +42,12 @@ class Start:
     job: str = ""
     content: tuple[str, ...] = ()
     """Whole workflow files, instead of the repository's."""
+    branch: str = ""
+    """Dispatch on this branch's head."""
+    inputs: dict[str, str] = field(default_factory=dict)
+    """Inputs of a dispatch."""
+    note: str = ""
+    """What the reply says beside the run, in Markdown."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +67,16 @@ class Intent:
 
 
 @dataclass(frozen=True, slots=True)
+class Deed:
+    """That a run is about to be retried, rerun or cancelled, noted before Depot is asked."""
+
+    command_id: CommandId
+    run_id: RunId
+    attempts: dict[str, int]
+    """The number of each job's newest attempt before, by job id."""
+
+
+@dataclass(frozen=True, slots=True)
 class FollowedRun:
     """A run that a command started or points to."""
 
@@ -73,8 +89,12 @@ class FollowedRun:
     job: str
     """The only job asked for; empty for all."""
     followed_since: float
+    is_inline: bool = False
+    """It runs YAML that was sent along."""
     note: str = ""
     """What the reply adds, in Markdown."""
+    failure: str = ""
+    """Why it failed, in Markdown; the reply shows it folded."""
     looks: int = 0
     next_look_at: float | None = None
     """When it is looked at next; none when it is no longer followed."""
@@ -102,6 +122,7 @@ class Request:
     failing_since: float | None
     commands: tuple[Command, ...]
     intents: tuple[Intent, ...]
+    deeds: tuple[Deed, ...]
     runs: tuple[FollowedRun, ...]
 
     @property
@@ -112,6 +133,10 @@ class Request:
         """The intent of a command whose outcome is not known."""
         mine = (i for i in self.intents if i.command_id == command_id and i.outcome == "open")
         return next(mine, None)
+
+    def deed(self, command_id: CommandId) -> Deed | None:
+        """What a command was about to do to a run, if it came so far."""
+        return next((deed for deed in self.deeds if deed.command_id == command_id), None)
 
     def has_lost_start(self, command_id: CommandId) -> bool:
         """Whether a first call for this command left no trace."""

@@ -7,14 +7,29 @@ what to type instead.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from bot import errors
+from bot import jobs as jobs_
 from bot.errors import Misreading
 from bot.grammar import MAX_COMMANDS, usage
-from bot.markdown import cell, code, fence, find_hidden, hidden, link
+from bot.markdown import cell, clean, code, fence, find_hidden, hidden, link
+from bot.masking import mask
 from bot.records import Command, FollowedRun, Request
-from bot.types import WORKFLOW_FOLDER, Job, Permission, RequestId, Sha, Workflow
+from bot.types import (
+    WORKFLOW_FOLDER,
+    Artifact,
+    Diagnosis,
+    Failure,
+    Job,
+    ListedRun,
+    Permission,
+    RequestId,
+    Run,
+    Sha,
+    Workflow,
+)
 
 DEPOT_PAGES = "https://depot.dev/orgs"
 """Where people look at runs (depot-api.md section 10); the pages ask for a Depot login."""
@@ -25,20 +40,48 @@ MARK = "depot-bot"
 SCHEMA = 1
 """Version of the hidden JSON."""
 
-MAX_JOBS = 40
-"""Rows of a job table; the rest is counted."""
+MAX_ROWS = 40
+"""Rows of a table; the rest is counted."""
+
+MAX_FAILURES = 5
+"""Failures that are shown of one diagnosis."""
+
+MAX_LOG = 40_000
+MAX_FAILURE_LOG = 6_000
+"""Characters of a log, when it was asked for and when it comes with a failed run."""
+
+MAX_REPLY = 65_000
+"""Characters of a reply; GitHub takes 65,536."""
 
 
 # --- the whole reply -----------------------------------------------------------------------------
 
 
 def reply(request: Request) -> str:
-    """The comment that answers a request, as things stand."""
-    sections = [
-        _section(command, [run for run in request.runs if run.command_id == command.command_id])
-        for command in request.commands
-    ]
+    """The comment that answers a request, as things stand.
+
+    What is too long for GitHub loses its folded parts, then is cut section by section.
+    """
+    for with_failures, section_limit in ((True, MAX_REPLY), (False, MAX_REPLY), (False, 4_000)):
+        text = _reply(request, with_failures, section_limit)
+        if len(text) <= MAX_REPLY:
+            break
+    return text
+
+
+def _reply(request: Request, with_failures: bool, section_limit: int) -> str:
+    sections = []
+    for command in request.commands:
+        runs = [run for run in request.runs if run.command_id == command.command_id]
+        if not with_failures:
+            runs = [replace(run, failure="") for run in runs]
+        text = _section(command, runs)
+        sections.append(text if len(text) <= section_limit else _cut_section(command))
     return "\n\n".join([*sections, hidden(MARK, facts(request))])
+
+
+def _cut_section(command: Command) -> str:
+    return f"> {typed(command.line.text)}\n\nThe answer is too long beside the others; ask alone."
 
 
 def facts(request: Request) -> dict[str, Any]:
@@ -88,6 +131,8 @@ def run_state(followed: FollowedRun) -> str:
     """A run in words: what it runs, how it stands, its jobs."""
     run = followed.run
     took = f" in {duration(run.seconds)}" if run.is_over and run.seconds is not None else ""
+    if any(job.newest_attempt and job.newest_attempt.number > 1 for job in run.jobs):
+        took = ""  # a retried run still counts from its first start
     state = f"**{_word(run.status)}**" if run.is_over else _word(run.status)
     parts = [f"Run {run_name(followed)}: {state}{took}."]
     if followed.note:
@@ -95,6 +140,10 @@ def run_state(followed: FollowedRun) -> str:
     parts += [_compile_error(w) for w in run.workflows if w.error]
     if table := _job_table(run.jobs):
         parts.append(table)
+    if followed.failure:
+        parts.append(
+            f"<details><summary>Why it failed</summary>\n\n{followed.failure}\n\n</details>"
+        )
     return "\n\n".join(parts)
 
 
@@ -105,6 +154,8 @@ def run_name(followed: FollowedRun) -> str:
     if run.org_id:
         shown = link(shown, run.org_id, "workflows", run.run_id, base=DEPOT_PAGES)
     what = code(followed.workflow) if followed.workflow else "all workflows"
+    if followed.is_inline:
+        what = "the YAML"
     job = f" ({code(followed.job)})" if followed.job else ""
     return f"{shown} of {what}{job} on {commit(followed.sha)}"
 
@@ -137,15 +188,15 @@ def _job_table(jobs: Sequence[Job]) -> str:
     shown = [job for job in jobs if job.status != "skipped"] or list(jobs)
     if not shown:
         return ""
-    names = job_names(jobs)
+    names = jobs_.names(jobs)
     rows = [
         f"| {cell(names[job.job_id])} | {_word(job.status)} | {_took(job)} |"
-        for job in shown[:MAX_JOBS]
+        for job in shown[:MAX_ROWS]
     ]
     table = "\n".join(["| job | state | took |", "|---|---|---|", *rows])
     notes = []
-    if len(shown) > MAX_JOBS:
-        notes.append(f"{len(shown) - MAX_JOBS} more jobs")
+    if len(shown) > MAX_ROWS:
+        notes.append(f"{len(shown) - MAX_ROWS} more jobs")
     if skipped := len(jobs) - len(shown):
         notes.append(f"{skipped} skipped")
     return table + (f"\n\nNot shown: {', '.join(notes)}." if notes else "")
@@ -153,17 +204,6 @@ def _job_table(jobs: Sequence[Job]) -> str:
 
 def _took(job: Job) -> str:
     return duration(job.seconds) if job.seconds is not None else ""
-
-
-def job_names(jobs: Sequence[Job]) -> dict[str, str]:
-    """What to call each job, by id: Depot's label, else its key without the file in front of it,
-    unless two would then look the same (depot-api.md section 13)."""
-    short = {job.job_id: job.name or job.key.partition(":")[2] or job.key for job in jobs}
-    seen = list(short.values())
-    return {
-        job.job_id: short[job.job_id] if seen.count(short[job.job_id]) == 1 else job.key
-        for job in jobs
-    }
 
 
 # --- misreadings ---------------------------------------------------------------------------------
@@ -300,6 +340,68 @@ def github_refused(reference: str) -> str:
     )
 
 
+def fork_inline() -> str:
+    return "YAML from a comment is not run on a fork's commit."
+
+
+def fork_dispatch() -> str:
+    return (
+        "The head branch is in a fork, and a dispatch takes a branch of this repository. "
+        f"{code('/depot run')} can run a fork's commit."
+    )
+
+
+def unreadable_block(place: int, why: str) -> str:
+    return f"YAML block {place} cannot be read as a workflow: {code(why)}."
+
+
+def job_needs_one_block() -> str:
+    return "A job belongs to one workflow, and there are several YAML blocks."
+
+
+def not_dispatchable(workflow: str) -> str:
+    return (
+        f"{code(workflow)} has no {code('workflow_dispatch')} trigger at the head. "
+        f"{code('/depot run ' + workflow)} needs none."
+    )
+
+
+def unknown_input(name: str, workflow: str, names: Sequence[str], nearest: str | None) -> str:
+    hint = f"; did you mean {code(nearest)}?" if nearest else "."
+    has = f" It has: {_names(names)}." if names else " It has none."
+    return f"{code(workflow)} has no input {code(name)}{hint}{has}"
+
+
+def no_run() -> str:
+    return f"There is no run on this pull request's head. {code('/depot run')} starts one."
+
+
+def unknown_run(run_id: str) -> str:
+    return f"There is no run {code(run_id)} in this repository."
+
+
+def unknown_job_of_run(job: str, run: FollowedRun, keys: Sequence[str], nearest: str | None) -> str:
+    hint = f"; did you mean {code(nearest)}?" if nearest else "."
+    has = f" It has: {_names(keys)}." if keys else " It has no jobs yet."
+    return f"Run {run_name(run)} has no job {code(job)}{hint}{has}"
+
+
+def ambiguous_job(job: str, keys: Sequence[str]) -> str:
+    return f"{code(job)} may mean {_names(keys)}. Name one of them."
+
+
+def which_job(run: FollowedRun, keys: Sequence[str]) -> str:
+    has = f"It has: {_names(keys)}." if keys else "It has no jobs yet."
+    return f"Name a job of run {run_name(run)}, as in {code('job=KEY')}. {has}"
+
+
+def cannot_retry_alone(job: Job, run: FollowedRun) -> str:
+    return (
+        f"{code(job.key)} cannot be retried alone now: perhaps jobs behind it have started. "
+        f"{code('/depot retry ' + run.run.run_id)} retries all that failed."
+    )
+
+
 # --- doubt about a start -------------------------------------------------------------------------
 
 
@@ -383,6 +485,160 @@ def internal_error(reference: str) -> str:
 
 
 # --- answers -------------------------------------------------------------------------------------
+
+
+def already_running() -> str:
+    return f"It was under way already, so nothing was started. {code('force')} starts another."
+
+
+def skips_needs(job: str, needs: Sequence[str]) -> str:
+    return (
+        f"{code(job)} needs {_names(needs)}: Depot runs {code(job)} only and skips every other job."
+    )
+
+
+def already_over(run: FollowedRun) -> str:
+    return f"Nothing to cancel. {run_state(run)}"
+
+
+def nothing_to_retry(run: FollowedRun) -> str:
+    return f"Nothing failed that could be retried. {run_state(run)}"
+
+
+def job_not_failed(job: Job, run: FollowedRun) -> str:
+    return (
+        f"{code(job.key)} of run {run_name(run)} is {_word(job.status)}; "
+        "only a failed or cancelled job is retried."
+    )
+
+
+def nothing_to_rerun(run: FollowedRun) -> str:
+    return f"Run {run_name(run)} has no workflow that could run again."
+
+
+def still_running(run: FollowedRun, verb: str) -> str:
+    return (
+        f"Run {run_name(run)} is {_word(run.run.status)}; {code(verb)} works once it is over. "
+        f"{code('/depot cancel ' + run.run.run_id)} ends it."
+    )
+
+
+def runs_at(sha: Sha, rows: Sequence[tuple[ListedRun, Run]], hidden: int) -> str:
+    """The runs on a commit, one row each; *hidden* are not shown."""
+    if not rows:
+        return f"There is no run on {commit(sha)}. {code('/depot run')} starts one."
+    lines = [
+        f"| {_run_cell(run)} | {_workflow_cell(run)} | {cell(listed.trigger)} "
+        f"| {_word(run.status)} | {_job_counts(run)} |"
+        for listed, run in rows
+    ]
+    table = "\n".join(
+        ["| run | workflow | trigger | state | jobs |", "|---|---|---|---|---|", *lines]
+    )
+    more = f"\n\nAnd {hidden} older." if hidden else ""
+    return f"On {commit(sha)}:\n\n{table}{more}"
+
+
+def _run_cell(run: Run) -> str:
+    shown = cell(run.run_id)
+    return link(shown, run.org_id, "workflows", run.run_id, base=DEPOT_PAGES)
+
+
+def _workflow_cell(run: Run) -> str:
+    names = [w.path.rpartition("/")[2] or w.name or "YAML" for w in run.workflows]
+    return _cells(names)
+
+
+def _job_counts(run: Run) -> str:
+    states = [job.status for job in run.jobs]
+    return ", ".join(f"{states.count(state)} {_word(state)}" for state in dict.fromkeys(states))
+
+
+def log_tail(job: Job, run: FollowedRun, lines: Sequence[str]) -> str:
+    """The end of a log, everything in it neutralised and masked."""
+    return (
+        f"The end of {code(job.key)} in run {run_name(run)} ({_word(job.status)}):\n\n"
+        f"{_log(lines, MAX_LOG)}"
+    )
+
+
+def no_log_yet(job: Job, run: FollowedRun) -> str:
+    return f"{code(job.key)} of run {run_name(run)} ({_word(job.status)}) has no log."
+
+
+def diagnosis_of(run: FollowedRun, diagnosis: Diagnosis) -> str:
+    """Depot's diagnosis, as an answer of its own."""
+    if not diagnosis.failures:
+        return f"Depot knows of no failure in run {run_name(run)} ({_word(run.run.status)})."
+    return f"Run {run_name(run)}:\n\n{_diagnosis(diagnosis)}"
+
+
+def failure(diagnosis: Diagnosis | None, job: Job | None, lines: Sequence[str]) -> str:
+    """Why a run failed: the diagnosis and the end of a log, as far as they are known."""
+    parts = []
+    if diagnosis is not None and diagnosis.failures:
+        parts.append(_diagnosis(diagnosis))
+    if job is not None and lines:
+        parts.append(f"The end of {code(job.name or job.key)}:\n\n{_log(lines, MAX_FAILURE_LOG)}")
+    return "\n\n".join(parts)
+
+
+def _diagnosis(diagnosis: Diagnosis) -> str:
+    parts = [_one_failure(failure) for failure in diagnosis.failures[:MAX_FAILURES]]
+    if len(diagnosis.failures) > MAX_FAILURES:
+        parts.append(f"And {len(diagnosis.failures) - MAX_FAILURES} more kinds of failure.")
+    if any(f.diagnosis or f.possible_fix for f in diagnosis.failures):
+        parts.append("Diagnosis and fix were written by a model, from the log: check them.")
+    return "\n\n".join(parts)
+
+
+def _one_failure(failure: Failure) -> str:
+    where = _names(list(dict.fromkeys(failure.jobs))) if failure.jobs else "A job"
+    times = f" ({failure.count} times)" if failure.count > 1 else ""
+    texts = [
+        ("", failure.error),
+        ("", "\n".join(failure.lines[:20])),
+        ("Diagnosis:", failure.diagnosis),
+        ("Possible fix:", failure.possible_fix),
+    ]
+    parts = [f"{where} failed{times}:"]
+    for heading, text in texts:
+        if text.strip():
+            shown = fence(mask(clean(text))[:2000], "text")
+            parts.append(f"{heading}\n\n{shown}" if heading else shown)
+    return "\n\n".join(parts)
+
+
+def _log(lines: Sequence[str], limit: int) -> str:
+    """Log lines as a block of at most *limit* characters, the newest kept."""
+    cut = [line if len(line) <= 500 else line[:499] + "…" for line in map(clean, lines)]
+    text = mask("\n".join(cut))
+    if len(text) > limit:
+        text = "…\n" + text[-limit:].partition("\n")[2]
+    return fence(text, "text")
+
+
+def artifact_list(run: FollowedRun, artifacts: Sequence[Artifact]) -> str:
+    if not artifacts:
+        return f"Run {run_name(run)} has no artifacts."
+    rows = [
+        f"| {cell(a.name)} | {cell(a.job_key.partition(':')[2] or a.job_key)} | {size(a.size)} |"
+        for a in artifacts[:MAX_ROWS]
+    ]
+    table = "\n".join(["| artifact | job | size |", "|---|---|---|", *rows])
+    hidden = len(artifacts) - len(rows)
+    more = f"\n\nAnd {hidden} more." if hidden else ""
+    return f"Artifacts of run {run_name(run)}, to be had on its page at Depot:\n\n{table}{more}"
+
+
+def size(number: int) -> str:
+    """Bytes, for people."""
+    value = float(number)
+    for unit in ("B", "kB", "MB", "GB"):
+        if value < 1000 or unit == "GB":
+            break
+        value /= 1000
+    return f"{value:.0f} {unit}" if unit == "B" or value >= 10 else f"{value:.1f} {unit}"
 
 
 def workflow_list(sha: Sha, workflows: Sequence[tuple[str, Sequence[str] | None]]) -> str:

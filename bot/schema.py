@@ -96,6 +96,14 @@ intents = sa.Table(
     ),
 )
 
+deeds = sa.Table(
+    "deeds",
+    metadata,
+    sa.Column("command_id", sa.Text, sa.ForeignKey("commands.id"), primary_key=True),
+    sa.Column("run_id", sa.Text, nullable=False),
+    sa.Column("attempts", sa.Text, nullable=False),  # JSON: attempt numbers by job id
+)
+
 runs = sa.Table(
     "runs",
     metadata,
@@ -105,11 +113,14 @@ runs = sa.Table(
     sa.Column("sha", sa.Text, nullable=False),
     sa.Column("workflow", sa.Text, nullable=False),
     sa.Column("job", sa.Text, nullable=False),
+    sa.Column("is_inline", sa.Boolean, nullable=False),
     sa.Column("note", sa.Text, nullable=False),
+    sa.Column("failure", sa.Text, nullable=False),
     sa.Column("state", sa.Text, nullable=False),  # JSON: bot.types.Run
     sa.Column("followed_since", sa.Float, nullable=False),
     sa.Column("looks", sa.Integer, nullable=False),
     # When it is looked at next; none when it is no longer followed.
     sa.Column("next_look_at", sa.Float),
     sa.Index("runs_run", "run_id"),
+    sa.Index("runs_commit", "repo", "sha"),
 )

@@ -14,10 +14,11 @@ from dataclasses import dataclass, replace
 from bot import replies
 from bot.clock import Clock
 from bot.commands.base import Answer, Follow, Said, Wait
-from bot.depot import Depot, DepotNotReached, DepotRefused, DepotUnavailable, ListedRun
+from bot.depot import Depot, DepotError, DepotNotReached, DepotRefused, DepotUnavailable
+from bot.follow import FIRST_PAUSE
 from bot.ledger import IntentBusy, Ledger
 from bot.records import Claim, FollowedRun, Intent, Request, Start
-from bot.types import CommandId, Run, RunId
+from bot.types import CommandId, ListedRun, Run, Sha
 from bot.workflows import path
 
 WINDOW_SECONDS = 45.0
@@ -32,6 +33,9 @@ SKEW_SECONDS = 120.0
 TRIGGER = "api"
 """The trigger of runs that `Run` makes (observed, not documented: depot-api.md 8.1)."""
 
+DISPATCH_TRIGGER = "workflow_dispatch"
+"""The trigger of runs that `DispatchWorkflow` makes (observed: depot-api.md 8.2)."""
+
 
 @dataclass(frozen=True, slots=True)
 class Starter:
@@ -42,15 +46,18 @@ class Starter:
     clock: Clock
     claim: Claim
 
-    async def before(self, start: Start) -> tuple[RunId, ...]:
-        """The runs on the commit now: what is there already cannot be the one to be started."""
-        return tuple(RunId(run.run_id) for run in await self._listed(start))
+    async def before(self, start: Start) -> list[ListedRun]:
+        """The runs that are there already: none of them can be the one to be started."""
+        if start.branch:
+            # A dispatch runs what the branch points to when it arrives: maybe another commit.
+            return await self.depot.newest_runs(start.repo, DISPATCH_TRIGGER)
+        return await self.depot.runs(start.repo, start.sha, trigger=TRIGGER)
 
     async def send(
         self,
         command_id: CommandId,
         start: Start,
-        before: Sequence[RunId],
+        before: Sequence[ListedRun],
         lost: Intent | None = None,
     ) -> Answer:
         """Note the intent, then call `Run` once.
@@ -58,19 +65,14 @@ class Starter:
         *lost* is the intent of a first call that left no trace. DepotNotReached is raised when
         nothing was sent; any other doubt is resolved here or answered with Wait.
         """
-        noted = Intent(0, command_id, start, tuple(before), self.clock.now(), 0, "open")
+        ids = tuple(run.run_id for run in before)
+        noted = Intent(0, command_id, start, ids, self.clock.now(), 0, "open")
         try:
             intent = await self.ledger.note_intent(self.claim, noted, lost)
         except IntentBusy:
             return Wait(2.0, replies.waiting_for_other_start())
         try:
-            run = await self.depot.run(
-                start.repo,
-                start.sha,
-                workflow=path(start.workflow) if start.workflow else None,
-                content=start.content,
-                job=start.job or None,
-            )
+            run = await self._call(start)
         except DepotNotReached:
             await self.ledger.update_intent(self.claim, replace(intent, outcome="unsent"))
             raise
@@ -82,7 +84,18 @@ class Starter:
                 reason=f"depot-{no.code}",
                 closes=replace(intent, outcome="refused"),
             )
-        return self._started(intent, run, replies.started_again() if lost else "")
+        return await self._started(intent, run, replies.started_again() if lost else "")
+
+    async def _call(self, start: Start) -> Run:
+        if start.branch:
+            return await self.depot.dispatch(start.repo, start.workflow, start.branch, start.inputs)
+        return await self.depot.run(
+            start.repo,
+            start.sha,
+            workflow=path(start.workflow) if start.workflow else None,
+            content=start.content,
+            job=start.job or None,
+        )
 
     async def resume(self, intent: Intent, *, is_second: bool) -> Answer:
         """Find out what became of a call whose outcome is unknown.
@@ -103,7 +116,7 @@ class Starter:
                 closes=replace(intent, outcome="ambiguous"),
             )
         if fitting and not pending:
-            return self._started(intent, fitting[0], replies.adopted())
+            return await self._started(intent, fitting[0], replies.adopted())
         if not is_last_look:
             await self.ledger.update_intent(self.claim, replace(intent, looks=intent.looks + 1))
             return Wait(_pause(intent.looks), replies.looking_for_run())
@@ -129,37 +142,41 @@ class Starter:
         """New runs on the commit that no command of ours has claimed, with their trees."""
         new = [
             run
-            for run in await self._listed(intent.start)
+            for run in await self.before(intent.start)
             if run.run_id not in intent.before
             and (run.created is None or run.created >= intent.noted_at - SKEW_SECONDS)
         ]
-        claimed = await self.ledger.claimed_runs([RunId(run.run_id) for run in new])
-        return [
-            await self.depot.run_status(RunId(run.run_id))
-            for run in new
-            if run.run_id not in claimed
-        ]
+        claimed = await self.ledger.claimed_runs([run.run_id for run in new])
+        unclaimed = [run for run in new if run.run_id not in claimed]
+        return [await self.depot.run_status(run.run_id) for run in unclaimed]
 
-    async def _listed(self, start: Start) -> list[ListedRun]:
-        return await self.depot.runs(start.repo, start.sha, trigger=TRIGGER)
+    async def _started(self, intent: Intent, run: Run, note: str) -> Answer:
+        followed = self._followed(intent, run, note)
+        if intent.start.branch:
+            followed = replace(followed, sha=await self._dispatched_commit(intent, run))
+        return Follow((followed,), closes=replace(intent, outcome="started"))
 
-    def _started(self, intent: Intent, run: Run, note: str) -> Answer:
-        return Follow(
-            (self._followed(intent, run, note),), closes=replace(intent, outcome="started")
-        )
+    async def _dispatched_commit(self, intent: Intent, run: Run) -> Sha:
+        """What a dispatch really runs: the branch may have moved after we looked."""
+        try:
+            return (await self.depot.listed_run(run.run_id)).sha or intent.start.sha
+        except DepotError:
+            return intent.start.sha
 
     def _followed(self, intent: Intent, run: Run, note: str) -> FollowedRun:
         now = self.clock.now()
+        start = intent.start
         return FollowedRun(
             command_id=intent.command_id,
             run=run,
-            repo=intent.start.repo,
-            sha=intent.start.sha,
-            workflow=intent.start.workflow,
-            job=intent.start.job,
+            repo=start.repo,
+            sha=start.sha,
+            workflow=start.workflow,
+            job=start.job,
             followed_since=now,
-            note=note,
-            next_look_at=now + 2.0,
+            is_inline=bool(start.content),
+            note="\n\n".join(text for text in (note, start.note) if text),
+            next_look_at=now + FIRST_PAUSE,
         )
 
 

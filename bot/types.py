@@ -169,6 +169,59 @@ class Run:
         return tuple(job for workflow in self.workflows for job in workflow.jobs)
 
 
+@dataclass(frozen=True, slots=True)
+class ListedRun:
+    """A run as Depot lists it: without its workflows."""
+
+    run_id: RunId
+    repo: RepoName
+    sha: Sha
+    """The head commit it ran for."""
+    trigger: str
+    status: str
+    created: float | None
+    """When it was made; none when Depot's text is not a time."""
+
+
+@dataclass(frozen=True, slots=True)
+class Times:
+    """How long a run and its jobs took, as far as Depot says."""
+
+    run: float | None
+    jobs: dict[str, float]
+    """By job id."""
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """One way in which jobs failed. All text comes from CI output or from a model: untrusted."""
+
+    jobs: tuple[str, ...]
+    count: int
+    error: str
+    diagnosis: str
+    """Written by a model, as is the fix."""
+    possible_fix: str
+    lines: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Diagnosis:
+    """Depot's diagnosis of what failed; empty when nothing did."""
+
+    failures: tuple[Failure, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Artifact:
+    """A file that a job kept."""
+
+    name: str
+    job_key: str
+    size: int
+    """Bytes."""
+
+
 OVER = frozenset({"finished", "failed", "cancelled", "skipped"})
 """States after which nothing moves by itself; any other word is not over (depot-api.md, 7)."""
 

@@ -34,10 +34,16 @@ class Outline:
     """What we need to know of a workflow file."""
 
     jobs: tuple[JobOutline, ...]
+    inputs: tuple[str, ...] | None = None
+    """Names of its `workflow_dispatch` inputs; none when it has no such trigger."""
 
     @property
     def keys(self) -> tuple[str, ...]:
         return tuple(job.key for job in self.jobs)
+
+    def needs(self, key: str) -> tuple[str, ...]:
+        """The jobs that a job waits for, directly."""
+        return next((job.needs for job in self.jobs if job.key == key), ())
 
 
 def matches(typed: str, names: Sequence[str]) -> list[str]:
@@ -71,10 +77,27 @@ def outline(text: str) -> Outline:
         mark = getattr(error, "problem_mark", None)
         where = f" in line {mark.line + 1}" if mark else ""
         raise BadWorkflow(f"not YAML{where}") from None
-    jobs = document.get("jobs") if isinstance(document, dict) else None
+    if not isinstance(document, dict):
+        raise BadWorkflow("it has no `jobs`")
+    jobs = document.get("jobs")
     if not isinstance(jobs, dict) or not jobs:
         raise BadWorkflow("it has no `jobs`")
-    return Outline(tuple(_job(key, job) for key, job in jobs.items() if isinstance(key, str)))
+    return Outline(
+        tuple(_job(key, job) for key, job in jobs.items() if isinstance(key, str)),
+        _inputs(document.get("on")),
+    )
+
+
+def _inputs(on: Any) -> tuple[str, ...] | None:
+    """`on` is a name, a list of names, or a mapping from names to what belongs to them."""
+    names = (on,) if isinstance(on, str) else on
+    if not isinstance(names, (tuple, list, dict)) or "workflow_dispatch" not in names:
+        return None
+    dispatch = names["workflow_dispatch"] if isinstance(names, dict) else None
+    inputs = dispatch.get("inputs") if isinstance(dispatch, dict) else None
+    return (
+        tuple(name for name in inputs if isinstance(name, str)) if isinstance(inputs, dict) else ()
+    )
 
 
 def _check_depth(text: str) -> None:

@@ -5,9 +5,31 @@ from __future__ import annotations
 from collections.abc import Mapping
 from types import MappingProxyType
 
+from bot.commands.artifacts import ARTIFACTS
 from bot.commands.base import Command
+from bot.commands.cancel import CANCEL
+from bot.commands.dispatch import DISPATCH
 from bot.commands.help import HELP
 from bot.commands.list import LIST
+from bot.commands.logs import LOGS
+from bot.commands.rerun import RERUN
+from bot.commands.retry import RETRY
 from bot.commands.run import RUN
+from bot.commands.status import STATUS
+from bot.commands.why import WHY
 
-COMMANDS: Mapping[str, Command] = MappingProxyType({"run": RUN, "list": LIST, "help": HELP})
+COMMANDS: Mapping[str, Command] = MappingProxyType(
+    {
+        "run": RUN,
+        "dispatch": DISPATCH,
+        "retry": RETRY,
+        "rerun": RERUN,
+        "cancel": CANCEL,
+        "status": STATUS,
+        "logs": LOGS,
+        "why": WHY,
+        "artifacts": ARTIFACTS,
+        "list": LIST,
+        "help": HELP,
+    }
+)

@@ -9,9 +9,10 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from bot.depot import Depot
 from bot.grammar import usage
-from bot.records import FollowedRun, Intent
-from bot.types import Head, Permission, Sha
+from bot.records import Deed, FollowedRun, Intent
+from bot.types import CommandLine, Head, Job, ListedRun, Permission, Sha, Workflow
 from bot.workflows import Outline
 
 
@@ -55,6 +56,16 @@ class Here(Protocol):
         """The command table."""
         ...
 
+    @property
+    def depot(self) -> Depot:
+        """Depot, for reading and for what is done to runs that are there."""
+        ...
+
+    @property
+    def blocks(self) -> tuple[str, ...]:
+        """The YAML blocks below the command."""
+        ...
+
     async def head(self, pinned: Sha | None = None) -> Head:
         """The head commit, when this command may run it."""
         ...
@@ -71,8 +82,49 @@ class Here(Protocol):
         """The jobs of a workflow."""
         ...
 
-    async def start(self, head: Head, workflow: str | None, job: str | None) -> Answer:
-        """Start a run, once, of a workflow as it was typed; of all workflows when none is named."""
+    async def start(
+        self, head: Head, workflow: str | None, job: str | None, *, force: bool
+    ) -> Answer:
+        """Start a run, once, of a workflow as it was typed; of all workflows when none is named.
+
+        Points to a run of the same that is under way, unless *force*.
+        """
+        ...
+
+    async def start_inline(self, head: Head, job: str | None) -> Answer:
+        """Start a run, once, of the YAML blocks below the command."""
+        ...
+
+    async def dispatch(self, workflow: str, inputs: Mapping[str, str]) -> Answer:
+        """Start a workflow, once, by its `workflow_dispatch` on the head branch."""
+        ...
+
+    async def runs(self) -> list[ListedRun]:
+        """The runs on the head commit, newest first."""
+        ...
+
+    async def run(self, typed: str | None) -> FollowedRun:
+        """A run of this repository: the one that was typed, or the newest of this pull request.
+
+        Once a deed is noted for this command, the run that it is about.
+        """
+        ...
+
+    async def job(self, run: FollowedRun, typed: str) -> tuple[Workflow, Job]:
+        """The one job of a run that was meant."""
+        ...
+
+    @property
+    def deed(self) -> Deed | None:
+        """What this command was about to do in an earlier try, if it came so far."""
+        ...
+
+    async def note_deed(self, run: FollowedRun) -> Deed:
+        """Note, before Depot is asked, how the run stands; in a later try, how it stood."""
+        ...
+
+    async def follow_again(self, run: FollowedRun, reason: str) -> Follow:
+        """Follow a run that moves again, here and wherever it was followed before."""
         ...
 
 
@@ -86,6 +138,8 @@ class Command:
     needs: Permission
     summary: str
     examples: tuple[str, ...]
+    needs_for: Callable[[Any, CommandLine], Permission] | None = None
+    """The permission for one particular line, where that can be more than `needs`."""
 
     def usage(self, verb: str) -> str:
         return usage(verb, self.words)

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from bot.commands.base import Answer, Command, Here
-from bot.grammar import full_sha, word
-from bot.types import Permission, Sha
+from bot.grammar import flag, full_sha, word
+from bot.types import CommandLine, Permission, Sha
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,17 +19,31 @@ class Run:
         keyword=True,
         convert=full_sha,
     )
+    force: bool = flag("start another although the same is under way")
 
 
 async def run(command: Run, here: Here) -> Answer:
     head = await here.head(pinned=Sha(command.sha) if command.sha else None)
-    return await here.start(head, command.workflow, command.job)
+    if _is_inline(command, here.blocks):
+        return await here.start_inline(head, command.job)
+    return await here.start(head, command.workflow, command.job, force=command.force)
+
+
+def _is_inline(command: Run, blocks: tuple[str, ...]) -> bool:
+    """A block below a command that names a workflow is only talk about it."""
+    return command.workflow is None and bool(blocks)
+
+
+def _needs(command: Run, line: CommandLine) -> Permission:
+    return Permission.MAINTAIN if _is_inline(command, line.blocks) else Permission.WRITE
 
 
 RUN = Command(
     Run,
     run,
     needs=Permission.WRITE,
-    summary="Start a workflow on this pull request's head commit.",
+    summary="Start a workflow on this pull request's head commit; with fenced `yaml` blocks right "
+    "below and no workflow named, run those (needs maintain).",
     examples=("run ci.yml", "run ci.yml job=test"),
+    needs_for=_needs,
 )

@@ -1,7 +1,7 @@
 """The first tables"""
 
-import sqlalchemy as sa
 from alembic import op
+import sqlalchemy as sa
 
 revision = "0001"
 down_revision = None
@@ -71,6 +71,17 @@ def upgrade() -> None:
         batch_op.create_index("commands_request", ["request_id"], unique=False)
 
     op.create_table(
+        "deeds",
+        sa.Column("command_id", sa.Text(), nullable=False),
+        sa.Column("run_id", sa.Text(), nullable=False),
+        sa.Column("attempts", sa.Text(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["command_id"],
+            ["commands.id"],
+        ),
+        sa.PrimaryKeyConstraint("command_id"),
+    )
+    op.create_table(
         "intents",
         sa.Column("id", sa.Integer(), nullable=False),
         sa.Column("command_id", sa.Text(), nullable=False),
@@ -106,7 +117,9 @@ def upgrade() -> None:
         sa.Column("sha", sa.Text(), nullable=False),
         sa.Column("workflow", sa.Text(), nullable=False),
         sa.Column("job", sa.Text(), nullable=False),
+        sa.Column("is_inline", sa.Boolean(), nullable=False),
         sa.Column("note", sa.Text(), nullable=False),
+        sa.Column("failure", sa.Text(), nullable=False),
         sa.Column("state", sa.Text(), nullable=False),
         sa.Column("followed_since", sa.Float(), nullable=False),
         sa.Column("looks", sa.Integer(), nullable=False),
@@ -118,4 +131,5 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("command_id", "run_id"),
     )
     with op.batch_alter_table("runs", schema=None) as batch_op:
+        batch_op.create_index("runs_commit", ["repo", "sha"], unique=False)
         batch_op.create_index("runs_run", ["run_id"], unique=False)

@@ -1,0 +1,60 @@
+"""`/depot logs`: the end of a job's log."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from bot import jobs, replies
+from bot.commands.base import Answer, Command, Here, Said
+from bot.errors import Refused
+from bot.grammar import number, run_id, word
+from bot.records import FollowedRun
+from bot.types import Job, Permission
+
+DEFAULT_LINES = 50
+MAX_LINES = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Logs:
+    run: str | None = word("a run's id; the newest without it", default=None, convert=run_id)
+    job: str | None = word("of this job; of the failed one without it", default=None, keyword=True)
+    lines: int = word(
+        f"how many lines, {DEFAULT_LINES} if not given",
+        default=DEFAULT_LINES,
+        show="N",
+        keyword=True,
+        convert=number(1, MAX_LINES),
+    )
+
+
+async def logs(command: Logs, here: Here) -> Answer:
+    run = await here.run(command.run)
+    job = (await here.job(run, command.job))[1] if command.job else _obvious(run)
+    attempt = job.newest_attempt
+    if attempt is None:
+        return Said(replies.no_log_yet(job, run), reason="no-log")
+    lines = await here.depot.log_tail(attempt.attempt_id, command.lines)
+    if not lines:
+        return Said(replies.no_log_yet(job, run), reason="no-log")
+    return Said(replies.log_tail(job, run, lines))
+
+
+def _obvious(run: FollowedRun) -> Job:
+    """The job that is meant when none is named: the only one that failed, or ran at all."""
+    started = [job for job in run.run.jobs if job.attempts]
+    meant = jobs.failed(started) or started
+    if len(meant) != 1:
+        raise Refused(
+            "which-job", replies.which_job(run, [job.key for job in meant or run.run.jobs])
+        )
+    return meant[0]
+
+
+LOGS = Command(
+    Logs,
+    logs,
+    needs=Permission.TRIAGE,
+    summary="Show the end of a job's log.",
+    examples=("logs", "logs job=test lines=100"),
+)

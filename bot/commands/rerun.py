@@ -1,0 +1,37 @@
+"""`/depot rerun`: every job of a run again, on the same commit."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from bot import jobs, replies
+from bot.commands.base import Answer, Command, Here, Said
+from bot.grammar import run_id, word
+from bot.types import Permission
+
+
+@dataclass(frozen=True, slots=True)
+class Rerun:
+    run: str | None = word("a run's id; the newest without it", default=None, convert=run_id)
+
+
+async def rerun(command: Rerun, here: Here) -> Answer:
+    run = await here.run(command.run)
+    if here.deed is None and not run.run.is_over:
+        return Said(replies.still_running(run, "rerun"), reason="still-running")
+    if not run.run.workflows:
+        return Said(replies.nothing_to_rerun(run), reason="nothing-to-rerun")
+    deed = await here.note_deed(run)
+    for workflow in run.run.workflows:
+        if not jobs.has_moved(workflow, deed.attempts):
+            await here.depot.rerun_workflow(workflow.workflow_id)
+    return await here.follow_again(run, "rerun")
+
+
+RERUN = Command(
+    Rerun,
+    rerun,
+    needs=Permission.WRITE,
+    summary="Run every job of a run again, on the same commit.",
+    examples=("rerun",),
+)

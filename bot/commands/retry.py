@@ -1,0 +1,62 @@
+"""`/depot retry`: failed jobs again, in the same run."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from bot import jobs, replies
+from bot.commands.base import Answer, Command, Here, Said
+from bot.depot import DepotRefused
+from bot.errors import Refused
+from bot.grammar import run_id, word
+from bot.records import FollowedRun
+from bot.types import Permission, is_over
+
+
+@dataclass(frozen=True, slots=True)
+class Retry:
+    run: str | None = word("a run's id; the newest without it", default=None, convert=run_id)
+    job: str | None = word("only this job", default=None, keyword=True)
+
+
+async def retry(command: Retry, here: Here) -> Answer:
+    run = await here.run(command.run)
+    if command.job is not None:
+        return await _retry_job(run, command.job, here)
+    failed = [w for w in run.run.workflows if jobs.failed(w.jobs)]
+    if here.deed is None and not failed:
+        return Said(replies.nothing_to_retry(run), reason="nothing-to-retry")
+    if here.deed is None and any(not is_over(w.status) for w in failed):
+        return Said(replies.still_running(run, "retry"), reason="still-running")
+    deed = await here.note_deed(run)
+    for workflow in failed:
+        if not jobs.has_moved(workflow, deed.attempts):
+            await here.depot.retry_failed_jobs(workflow.workflow_id)
+    return await here.follow_again(run, "retried")
+
+
+async def _retry_job(run: FollowedRun, typed: str, here: Here) -> Answer:
+    workflow, job = await here.job(run, typed)
+    deed = here.deed
+    newest = job.newest_attempt
+    if deed is not None and newest and newest.number > deed.attempts.get(job.job_id, 0):
+        return await here.follow_again(run, "retried")  # an earlier try did it
+    if job.status not in jobs.FAILED:
+        return Said(replies.job_not_failed(job, run), reason="nothing-to-retry")
+    await here.note_deed(run)
+    try:
+        await here.depot.retry_job(workflow.workflow_id, job.job_id)
+    except DepotRefused as no:
+        if no.code != "failed_precondition":
+            raise
+        raise Refused("cannot-retry-alone", replies.cannot_retry_alone(job, run)) from no
+    return await here.follow_again(run, "retried")
+
+
+RETRY = Command(
+    Retry,
+    retry,
+    needs=Permission.WRITE,
+    summary="Retry the failed jobs of a run, or one of them.",
+    examples=("retry", "retry job=test"),
+)

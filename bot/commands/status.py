@@ -1,0 +1,39 @@
+"""`/depot status`: the runs of this pull request at its head, or one run."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+
+from bot import replies
+from bot.commands.base import Answer, Command, Here, Said
+from bot.grammar import run_id, word
+from bot.types import Permission
+
+MAX_RUNS = 10
+"""Runs that are looked into for one answer."""
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    run: str | None = word("a run's id; all at the head without it", default=None, convert=run_id)
+
+
+async def status(command: Status, here: Here) -> Answer:
+    if command.run is not None:
+        return Said(replies.run_state(await here.run(command.run)))
+    head = await here.shown_head()
+    listed = await here.runs()
+    shown = listed[:MAX_RUNS]
+    runs = await asyncio.gather(*(here.depot.run_status(run.run_id) for run in shown))
+    rows = list(zip(shown, runs, strict=True))
+    return Said(replies.runs_at(head.sha, rows, hidden=len(listed) - len(shown)))
+
+
+STATUS = Command(
+    Status,
+    status,
+    needs=Permission.NONE,
+    summary="Show the runs at the head commit, or one run.",
+    examples=("status",),
+)

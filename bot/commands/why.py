@@ -1,0 +1,36 @@
+"""`/depot why`: Depot's diagnosis of a failure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from bot import replies
+from bot.commands.base import Answer, Command, Here, Said
+from bot.depot import Target
+from bot.grammar import run_id, word
+from bot.types import Permission
+
+
+@dataclass(frozen=True, slots=True)
+class Why:
+    run: str | None = word("a run's id; the newest without it", default=None, convert=run_id)
+    job: str | None = word("only this job", default=None, keyword=True)
+
+
+async def why(command: Why, here: Here) -> Answer:
+    run = await here.run(command.run)
+    if command.job is None:
+        diagnosis = await here.depot.diagnosis(Target.RUN, run.run.run_id)
+    else:
+        _, job = await here.job(run, command.job)
+        diagnosis = await here.depot.diagnosis(Target.JOB, job.job_id)
+    return Said(replies.diagnosis_of(run, diagnosis))
+
+
+WHY = Command(
+    Why,
+    why,
+    needs=Permission.TRIAGE,
+    summary="Show Depot's diagnosis of what failed.",
+    examples=("why", "why job=test"),
+)
