@@ -63,15 +63,24 @@ class Door:
         except webhooks.Rejected as no:
             log.warning("delivery turned away", status=no.status, why=str(no))
             return _problem(no.status, str(no))
-        if isinstance(event, webhooks.Ignored):
-            return _result("ignored")
         try:
-            is_new = await self._services.ledger.accept(delivery, event.comment)
+            result = await self._store(delivery, event)
         except LedgerUnavailable as error:
             log.error("a delivery could not be stored", error=str(error), delivery=delivery.guid)
             return _problem(503, "the ledger cannot store it")
-        self._services.worker.wake()
-        return _result("queued" if is_new else "duplicate")
+        if result == "queued":
+            self._services.worker.wake()
+        return JSONResponse({"result": result}, 202)
+
+    async def _store(self, delivery: webhooks.Delivery, event: webhooks.Event) -> str:
+        """Put what happened on disk; what the sender is told."""
+        ledger = self._services.ledger
+        match event:
+            case webhooks.CommentWritten(comment):
+                return "queued" if await ledger.accept(delivery, comment) else "duplicate"
+            case webhooks.CheckMoved(repo, sha):
+                return "queued" if await ledger.wake(repo, sha) else "ignored"
+        return "ignored"
 
     async def alive(self, _: Request) -> Response:
         return JSONResponse({"status": "ok"})
@@ -97,10 +106,6 @@ async def _body(request: Request) -> bytes | None:
             return None
         chunks.append(chunk)
     return b"".join(chunks)
-
-
-def _result(result: str) -> Response:
-    return JSONResponse({"result": result}, 202)
 
 
 def _problem(status: int, detail: str) -> Response:

@@ -32,6 +32,9 @@ TROUBLE_SECONDS = 15 * 60.0
 EDIT_SECONDS = 10.0
 """Pause between two edits of a reply whose runs are still under way."""
 
+WATCH_SECONDS = 10.0
+"""Pause between two looks for a run of a lost start that comes to light late."""
+
 ABANDON_SECONDS = 24 * 3600.0
 """A request whose steps fail for so long is left alone."""
 
@@ -45,6 +48,7 @@ class Dispatcher:
     ledger: Ledger
     github: GitHub
     depot: Depot
+    board: follow.Board
     clock: Clock
     commands: Mapping[str, Command]
     allowed_repositories: tuple[str, ...]
@@ -88,6 +92,8 @@ class Dispatcher:
         finally:
             await acknowledging
         request = await self._follow(claim)
+        if start.is_watched(request, self.clock.now()):
+            wait = _sooner(wait, WATCH_SECONDS)
         return _sooner(wait, await self._reply(claim, request, repository))
 
     async def _acknowledge(self, claim: Claim, request: Request, repository: Repository) -> None:
@@ -158,7 +164,9 @@ class Dispatcher:
         needs = command.needs_for(typed, row.line) if command.needs_for else command.needs
         if needs is not Permission.NONE:
             policy.check_age(request.comment.written_at, request.received_at)
-            policy.check_permission(verb, needs, await visit.permission())
+            has = await visit.permission()
+            may = [name for name, known in self.commands.items() if known.needs <= has]
+            policy.check_permission(verb, needs, has, may)
         here = PullRequestHere(visit, self.commands, starter, row, verb, typed)
         return await command.act(typed, here)
 
@@ -198,7 +206,7 @@ class Dispatcher:
         return await self.ledger.load(claim.request_id)
 
     async def _look(self, run: FollowedRun) -> FollowedRun:
-        return await follow.look(self.depot, self.clock, run)
+        return await follow.look(self.depot, self.board, self.clock, run)
 
     async def _reply(self, claim: Claim, request: Request, repository: Repository) -> float | None:
         """Make the reply say how things stand; seconds until there may be more to say."""
@@ -215,8 +223,9 @@ class Dispatcher:
             await self._post(claim, request, repository, text)
             return wait
         is_last = wait is None and all(command.decided for command in request.commands)
+        is_news = replies.decided(text) != replies.decided(request.reply.text)
         since_last = now - (request.reply.written_at or 0.0)
-        if not is_last and since_last < EDIT_SECONDS:
+        if not is_last and not is_news and since_last < EDIT_SECONDS:
             return _sooner(wait, EDIT_SECONDS - since_last)
         try:
             await repository.edit_comment(request.reply.comment_id, text)

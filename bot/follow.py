@@ -5,16 +5,26 @@ from __future__ import annotations
 import asyncio
 from dataclasses import replace
 
+from cachetools import TTLCache
+
 from bot import replies
+from bot.cache import Cached
 from bot.clock import Clock
 from bot.depot import Depot, DepotError, DepotRefused, DepotUnavailable, Target
 from bot.records import FollowedRun
-from bot.types import Diagnosis, Job, Run
+from bot.types import Diagnosis, Job, Run, RunId
 
 FIRST_PAUSE = 2.0
 LONGEST_PAUSE = 30.0
 GROWTH = 1.3
 """Pauses between two looks at a run grow from the first to the longest, in seconds."""
+
+LISTING_SECONDS = 5.0
+"""How long one listing of the active runs serves everybody."""
+
+CROWD = 3
+CROWD_SECONDS = 60.0
+"""More runs than this, looked at within so many seconds, are followed by listings."""
 
 LOG_LINES = 30
 """Log lines that are shown with a failed run."""
@@ -23,10 +33,39 @@ GIVE_UP_SECONDS = 24 * 3600.0
 """A run can stay queued for ever (depot-api.md section 7); after this we say that we stop."""
 
 
-async def look(depot: Depot, clock: Clock, followed: FollowedRun) -> FollowedRun:
+class Board:
+    """The organisation's active runs, listed once for everybody who follows one of them.
+
+    A listing tells only how a run as a whole stands. It is worth its pages when many runs are
+    followed; for a few, asking for each is as cheap and shows their jobs move.
+    """
+
+    def __init__(self, depot: Depot, clock: Clock) -> None:
+        self._depot = depot
+        self._listing: Cached[str, dict[RunId, str]] = Cached(
+            TTLCache(1, LISTING_SECONDS, clock.now)
+        )
+        self._followed: TTLCache[RunId, None] = TTLCache(100_000, CROWD_SECONDS, clock.now)
+
+    async def has_moved(self, followed: FollowedRun) -> bool:
+        """Whether a run has to be asked for: its state changed, or the board does not say."""
+        self._followed[followed.run.run_id] = None
+        was_woken = followed.looks == 0
+        if was_woken or len(self._followed) <= CROWD:
+            return True
+        states = await self._listing.get("active", self._list)
+        return states.get(followed.run.run_id) != followed.run.status
+
+    async def _list(self) -> dict[RunId, str]:
+        return {run.run_id: run.status for run in await self._depot.active_runs()}
+
+
+async def look(depot: Depot, board: Board, clock: Clock, followed: FollowedRun) -> FollowedRun:
     """The run as it stands now, and when it is looked at next. Never raises for Depot's troubles:
     a read that fails is simply tried at the next look."""
     try:
+        if not await board.has_moved(followed):
+            return _later(followed, clock)
         run = await depot.run_status(followed.run.run_id)
     except DepotRefused as no:
         gone = no.code == "not_found"

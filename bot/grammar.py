@@ -202,7 +202,7 @@ def read(line: str, verbs: Mapping[str, type]) -> Any | Misreading:
     verb, *arguments = typed or ["help"]
     verb = verb.lower()
     if verb not in verbs:
-        return UnknownCommand(line, verb, _nearest_command(verb, verbs))
+        return UnknownCommand(line, verb, _nearest_line(typed, verbs))
     return _Reader(line, verb, verbs[verb]).read(arguments)
 
 
@@ -214,10 +214,13 @@ def _forgive(line: str) -> str:
     return line.replace("`", '"')
 
 
-def _nearest_command(verb: str, verbs: Mapping[str, type]) -> str | None:
-    if verb.endswith((".yml", ".yaml")) and "run" in verbs:
-        return f"run {verb}"
-    return nearest(verb, verbs)
+def _nearest_line(typed: Sequence[str], verbs: Mapping[str, type]) -> str | None:
+    """The whole line as it was probably meant."""
+    verb, *arguments = typed
+    if verb.lower().endswith((".yml", ".yaml")) and "run" in verbs:
+        return shlex.join(["run", *typed])
+    meant = nearest(verb, verbs)
+    return shlex.join([meant, *arguments]) if meant else None
 
 
 def nearest(typed: str, known: Sequence[str] | Mapping[str, Any]) -> str | None:

@@ -28,10 +28,13 @@ def check_age(written_at: float, received_at: float) -> None:
         raise Refused("too-late", replies.too_late(int(age // 60)))
 
 
-def check_permission(verb: str, needs: Permission, has: Permission) -> None:
+def check_permission(
+    verb: str, needs: Permission, has: Permission, may: Sequence[str] = ()
+) -> None:
+    """*may* are the commands that the asker may use, to be named in a refusal."""
     if has < needs:
         reason = {Permission.WRITE: "not-a-writer"}.get(needs, f"not-{needs.word}")
-        raise Refused(reason, replies.not_permitted(verb, needs, has))
+        raise Refused(reason, replies.not_permitted(verb, needs, has, may))
 
 
 def check_head(head: Head, is_open: bool, pinned: Sha | None, again: str) -> None:

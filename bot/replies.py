@@ -111,6 +111,13 @@ def answers(text: str) -> RequestId | None:
     return RequestId(found) if isinstance(found, str) else None
 
 
+def decided(text: str) -> list[Any]:
+    """The reason codes in a reply's hidden JSON: what was decided when it was written."""
+    value = find_hidden(MARK, text)
+    rows = value.get("commands", []) if isinstance(value, dict) else []
+    return [row.get("reason") for row in rows]
+
+
 def _section(command: Command, runs: Sequence[FollowedRun]) -> str:
     said = [command.answer] if command.answer else []
     said += [run_state(run) for run in runs]
@@ -138,7 +145,7 @@ def run_state(followed: FollowedRun) -> str:
     if followed.note:
         parts.append(followed.note)
     parts += [_compile_error(w) for w in run.workflows if w.error]
-    if table := _job_table(run.jobs):
+    if table := _job_table(run.jobs, only_one_was_asked_for=bool(followed.job)):
         parts.append(table)
     if followed.failure:
         parts.append(
@@ -184,7 +191,7 @@ def _compile_error(workflow: Workflow) -> str:
     return f"{code(workflow.path or workflow.name)} does not compile:\n\n{fence(workflow.error)}"
 
 
-def _job_table(jobs: Sequence[Job]) -> str:
+def _job_table(jobs: Sequence[Job], *, only_one_was_asked_for: bool) -> str:
     shown = [job for job in jobs if job.status != "skipped"] or list(jobs)
     if not shown:
         return ""
@@ -197,7 +204,8 @@ def _job_table(jobs: Sequence[Job]) -> str:
     notes = []
     if len(shown) > MAX_ROWS:
         notes.append(f"{len(shown) - MAX_ROWS} more jobs")
-    if skipped := len(jobs) - len(shown):
+    skipped = len(jobs) - len(shown)
+    if skipped and not only_one_was_asked_for:
         notes.append(f"{skipped} skipped")
     return table + (f"\n\nNot shown: {', '.join(notes)}." if notes else "")
 
@@ -212,10 +220,10 @@ def _took(job: Job) -> str:
 def misreading(wrong: Misreading, verbs: Mapping[str, type]) -> str:
     """What is wrong with a line, and the nearest right thing."""
     match wrong:
-        case errors.UnknownCommand(_, verb, nearest):
-            hint = f" Did you mean {code(nearest)}?" if nearest else ""
-            known = ", ".join(code(verb) for verb in verbs)
-            return f"There is no command {code(verb)}.{hint} There are: {known}."
+        case errors.UnknownCommand(line, verb, nearest):
+            if nearest:
+                return f"There is no command {code(verb)}. Did you mean {typed(nearest)}?"
+            return f"There is no command {code(verb)}. There are: {_names(list(verbs))}."
         case errors.UnknownArgument(_, verb, name, nearest):
             hint = f" Did you mean {code(nearest)}?" if nearest else ""
             what = f"{code(verb)} knows no {code(name)}.{hint}"
@@ -253,9 +261,11 @@ def too_late(minutes: int) -> str:
     )
 
 
-def not_permitted(verb: str, needs: Permission, has: Permission) -> str:
+def not_permitted(verb: str, needs: Permission, has: Permission, may: Sequence[str]) -> str:
+    """*may* are the commands that the asker may use."""
     have = "you have none" if has is Permission.NONE else f"you have {code(has.word)}"
-    return f"{code(verb)} needs the {code(needs.word)} role in this repository; {have}."
+    instead = f" You may use {_names(may)}." if may else ""
+    return f"{code(verb)} needs the {code(needs.word)} role in this repository; {have}.{instead}"
 
 
 def pull_request_closed() -> str:

@@ -14,6 +14,7 @@ from bot.commands import COMMANDS
 from bot.depot import Depot
 from bot.dispatch import Dispatcher
 from bot.durable import Worker
+from bot.follow import Board
 from bot.github import GitHub
 from bot.ledger import Ledger
 from bot.settings import Settings
@@ -69,6 +70,7 @@ async def open_services(
                 ledger=ledger,
                 github=github,
                 depot=depot,
+                board=Board(depot, clock),
                 clock=clock,
                 commands=COMMANDS,
                 allowed_repositories=settings.operator.repositories,

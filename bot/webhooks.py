@@ -21,6 +21,9 @@ from bot.types import Actor, Comment, RepoName, Sha, Source
 MAX_BODY = 25 * 1024 * 1024
 """GitHub sends no payload larger than this (docs.github.com, webhook payload cap)."""
 
+DEPOT_APP = "depot-code-access"
+"""Slug of the App under which Depot posts its checks (depot-api.md section 11)."""
+
 _GUID = re.compile(r"[0-9A-Za-z-]{1,64}")
 
 
@@ -59,13 +62,21 @@ class CommentWritten:
 
 
 @dataclass(frozen=True, slots=True)
+class CheckMoved:
+    """Depot's check of a job moved: runs on that commit are worth a look at once."""
+
+    repo: RepoName
+    sha: Sha
+
+
+@dataclass(frozen=True, slots=True)
 class Ignored:
     """Nothing in it is for us."""
 
     why: str
 
 
-Event = CommentWritten | Ignored
+Event = CommentWritten | CheckMoved | Ignored
 
 
 def verify(headers: Mapping[str, str], body: bytes, secrets: Sequence[str]) -> None:
@@ -187,10 +198,33 @@ class _Review(msgspec.Struct):
     installation: _Installation | None = None
 
 
+class _App(msgspec.Struct):
+    slug: str | None = None
+
+
+class _Check(msgspec.Struct):
+    head_sha: str
+    app: _App | None = None
+
+
+class _CheckRun(msgspec.Struct):
+    check_run: _Check
+    repository: _Repository
+
+
 _decode_action = msgspec.json.Decoder(_Action).decode
 _decode_issue_comment = msgspec.json.Decoder(_IssueComment).decode
 _decode_review_comment = msgspec.json.Decoder(_ReviewComment).decode
 _decode_review = msgspec.json.Decoder(_Review).decode
+_decode_check_run = msgspec.json.Decoder(_CheckRun).decode
+
+
+def _check_run(body: bytes) -> Event:
+    payload = _decode_check_run(body)
+    app = payload.check_run.app
+    if app is None or app.slug != DEPOT_APP:
+        return Ignored("not Depot's check")
+    return CheckMoved(RepoName(payload.repository.full_name), Sha(payload.check_run.head_sha))
 
 
 def _issue_comment(body: bytes) -> Event:
@@ -248,6 +282,7 @@ def _comment(
 
 
 _READERS = {
+    "check_run": _check_run,
     "issue_comment": _issue_comment,
     "pull_request_review_comment": _review_comment,
     "pull_request_review": _review,

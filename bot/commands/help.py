@@ -23,7 +23,8 @@ async def show_help(command: Help, here: Here) -> Answer:
     verb = command.command.lower()
     known = here.commands.get(verb)
     if known is None:
-        unknown = UnknownCommand("", verb, nearest(verb, here.commands))
+        meant = nearest(verb, here.commands)
+        unknown = UnknownCommand("", verb, f"help {meant}" if meant else None)
         verbs = {name: c.words for name, c in here.commands.items()}
         raise Refused("unknown-command", replies.misreading(unknown, verbs))
     arguments = [(name, w.help) for name, (_, w) in words(known.words).items()]

@@ -224,7 +224,7 @@ class Play:
         slip = await self.asks("alice", "/depot rum ci.yml")
         self.check(
             "the slip was answered with what was probably meant",
-            self.started(slip) == 0 and "Did you mean `run`?" in self.reply(slip),
+            self.started(slip) == 0 and "Did you mean `/depot run ci.yml`?" in self.reply(slip),
         )
         await self.ends(ran, "finished")
         listed = await self.asks("rita", "What is there to run?\n\n/depot list")
@@ -492,6 +492,10 @@ class Onlooker:
 WIDTH = 100
 INDENT = " " * 11
 
+FOLD = re.compile(r"<details>\s*<summary>(.*?)</summary>(.*?)</details>", re.DOTALL)
+FOLD_LINES = 14
+"""How much of a folded block is shown."""
+
 OPENING = """\
 depot-bot, a first look. The bot is the real one, with its ledger on disk and signed webhooks.
 GitHub and Depot are simulated on this machine: no account and no network is needed, and a run
@@ -517,8 +521,9 @@ class Screen:
         self._print()
         self._print(f"  GitHub   {ground.github_url}")
         self._print(f"  Depot    {ground.depot_url}")
+        ready = f"ready after {bot.ready_after:.1f} s"
         self._print(
-            f"  the bot  {bot.url}  `python -m bot serve`, ready after {bot.ready_after:.1f} s"
+            f"  the bot  {bot.url}  `python -m bot serve`, process {bot.process.pid}, {ready}"
         )
         self._print()
         self._print(
@@ -579,16 +584,28 @@ class Screen:
 
 
 def readable(markdown: str, width: int) -> list[str]:
-    """A comment as a terminal shows it: hidden parts hidden, folds folded, links by name only."""
+    """A comment as a terminal shows it: hidden parts hidden, links by their names only, folded
+    blocks opened as far as they are short."""
     text = markdown.replace("\r\n", "\n")
     text = re.sub(r"<!--.*?-->", "", text, flags=re.DOTALL)
-    text = re.sub(
-        r"<details>\s*<summary>(.*?)</summary>.*?</details>", r"▸ \1", text, flags=re.DOTALL
-    )
-    text = re.sub(r"\[([^\]]+)\]\([^)\s]+\)", r"\1", text).strip()
+    text = re.sub(r"\[([^\]]+)\]\([^)\s]+\)", r"\1", text)
+    before, *folds = FOLD.split(text)
+    lines = _blocks(before, width)
+    for summary, body, after in zip(folds[::3], folds[1::3], folds[2::3], strict=True):
+        inside = _blocks(body, width - 2)
+        more = len(inside) - FOLD_LINES
+        lines.append(f"▾ {summary}")
+        lines += [f"  {line}".rstrip() for line in inside[:FOLD_LINES]]
+        lines += [f"  … {more} more lines"] if more > 0 else []
+        lines += _blocks(after, width)
+    return lines
+
+
+def _blocks(text: str, width: int) -> list[str]:
+    """Paragraphs, tables and code, one below the other."""
     lines: list[str] = []
-    for block in re.split(r"\n{2,}", text) if text else []:
-        rows = block.split("\n")
+    for block in re.split(r"\n{2,}", text.strip()):
+        rows = [row for row in block.split("\n") if not row.startswith("```")]
         if lines and block.startswith(">"):
             lines.append("")  # the answer to another command begins here
         if all(row.startswith("|") for row in rows):
