@@ -2,10 +2,12 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test check format lock clean
+.PHONY: demo install test check format lock clean
 
 demo: .venv/installed
 	$(BIN)/depot-bot demo
+
+install: .venv/installed
 
 test: check
 	$(BIN)/pytest

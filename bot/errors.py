@@ -32,6 +32,7 @@ class Misreading:
 class UnknownCommand(Misreading):
     verb: str
     nearest: str | None = None
+    """The whole line as it was probably meant."""
 
 
 @dataclass(frozen=True, slots=True)

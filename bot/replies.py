@@ -220,7 +220,7 @@ def _took(job: Job) -> str:
 def misreading(wrong: Misreading, verbs: Mapping[str, type]) -> str:
     """What is wrong with a line, and the nearest right thing."""
     match wrong:
-        case errors.UnknownCommand(line, verb, nearest):
+        case errors.UnknownCommand(_, verb, nearest):
             if nearest:
                 return f"There is no command {code(verb)}. Did you mean {typed(nearest)}?"
             return f"There is no command {code(verb)}. There are: {_names(list(verbs))}."
