@@ -59,7 +59,7 @@ class Door:
         try:
             webhooks.verify(headers, body, self._secrets)
             delivery = webhooks.delivery(headers)
-            event = webhooks.read(delivery.event, body)
+            event = webhooks.read(delivery, body)
         except webhooks.Rejected as no:
             log.warning("delivery turned away", status=no.status, why=str(no))
             return _problem(no.status, str(no))
@@ -76,8 +76,10 @@ class Door:
         """Put what happened on disk; what the sender is told."""
         ledger = self._services.ledger
         match event:
-            case webhooks.CommentWritten(comment):
-                return "queued" if await ledger.accept(delivery, comment) else "duplicate"
+            case webhooks.CommentWritten(comments):
+                return "queued" if await ledger.accept(delivery, comments) else "duplicate"
+            case webhooks.HeadSet():
+                return "queued" if await ledger.accept_head(delivery, event) else "duplicate"
             case webhooks.CheckMoved(repo, sha):
                 return "queued" if await ledger.wake(repo, sha) else "ignored"
         return "ignored"

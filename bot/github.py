@@ -12,8 +12,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -28,13 +29,16 @@ from cachetools import LRUCache, TLRUCache, TTLCache
 from gidgethub import apps
 from gidgethub.sansio import accept_format
 
-from bot import __version__
+from bot import __version__, config
 from bot.cache import Cached
 from bot.clock import Clock
 from bot.types import WORKFLOW_FOLDER, Head, Permission, RepoName, Sha, Source
 
 ROLE_SECONDS = 60
 """How long a person's role is believed."""
+
+CONFIG_SECONDS = 60
+"""How long a repository's config is believed."""
 
 TOKEN_MARGIN = 300
 """Seconds before its end at which an installation token is no longer used (it lives an hour)."""
@@ -151,6 +155,23 @@ class _Entry(msgspec.Struct):
     type: str
 
 
+class _File(msgspec.Struct):
+    filename: str
+    previous_filename: str = ""
+
+    @property
+    def names(self) -> list[str]:
+        return [name for name in (self.filename, self.previous_filename) if name]
+
+
+class _Suite(msgspec.Struct):
+    created_at: datetime | None = None
+
+
+class _Suites(msgspec.Struct):
+    check_suites: list[_Suite] = []
+
+
 class _Comment(msgspec.Struct):
     id: int
     body: str | None = None
@@ -174,7 +195,11 @@ class _Api(gidgethub.httpx.GitHubAPI):
         # to another host.
         if not url.startswith(self.base_url.rstrip("/") + "/"):
             raise GitHubError("refusing to send credentials to another host")
-        return await super()._request(method, url, headers, body)
+        status, answered, content = await super()._request(method, url, headers, body)
+        if headers.get("accept") == RAW:
+            # A file may hold anything, and gidgethub decodes it strictly.
+            content = content.decode("utf-8", "replace").encode()
+        return status, answered, content
 
 
 class GitHub:
@@ -193,6 +218,9 @@ class GitHub:
         self._logins: Cached[str, str] = Cached({})
         self._roles: Cached[tuple[RepoName, str], Permission] = Cached(
             TTLCache(10_000, ROLE_SECONDS, clock.now)
+        )
+        self._configs: Cached[RepoName, tuple[tuple[str, str], ...]] = Cached(
+            TTLCache(10_000, CONFIG_SECONDS, clock.now)
         )
         self._folders: Cached[tuple[RepoName, Sha], tuple[str, ...]] = Cached(LRUCache(1000))
         self._files: Cached[tuple[RepoName, Sha, str], str | None] = Cached(
@@ -343,11 +371,12 @@ class Repository:
 
     async def workflow_text(self, sha: Sha, name: str) -> str | None:
         """A workflow file's text at a commit; none when it is not there or too large to read."""
-        return await self._github._files.get(
+        text = await self._github._files.get(
             (self._repo, sha, name), lambda: self._ask_text(sha, f"{WORKFLOW_FOLDER}/{name}")
         )
+        return text if text is not None and len(text) <= MAX_FILE else None
 
-    async def _ask_text(self, sha: Sha, path: str) -> str | None:
+    async def _ask_text(self, sha: Sha | None, path: str) -> str | None:
         try:
             answer = await self._get(
                 "/repos/{owner}/{repo}/contents{/path*}{?ref}",
@@ -357,7 +386,52 @@ class Repository:
             )
         except NotFound:
             return None
-        return answer if isinstance(answer, str) and len(answer) <= MAX_FILE else None
+        if isinstance(answer, str):
+            return answer
+        # gidgethub has no body for an empty file, and a listing where the path is a folder.
+        return "" if answer is None else repr(answer)
+
+    async def config_texts(self) -> tuple[tuple[str, str], ...]:
+        """The repository's config on its default branch: path and text of each file there is."""
+        return await self._github._configs.get(self._repo, self._ask_config_texts)
+
+    async def _ask_config_texts(self) -> tuple[tuple[str, str], ...]:
+        return await self.texts(config.PATHS)
+
+    async def texts(
+        self, paths: Sequence[str], sha: Sha | None = None
+    ) -> tuple[tuple[str, str], ...]:
+        """Those of some files that are there, at a commit or on the default branch."""
+        texts = await asyncio.gather(*(self._ask_text(sha, path) for path in paths))
+        return tuple(
+            (path, text) for path, text in zip(paths, texts, strict=True) if text is not None
+        )
+
+    async def changed_paths(self, number: int) -> list[str]:
+        """The files that a pull request changes, at most the first 300."""
+        files: list[str] = []
+        for page in range(1, 4):
+            answer = await self._get(
+                "/repos/{owner}/{repo}/pulls/{number}/files{?per_page,page}",
+                number=str(number),
+                per_page="100",
+                page=str(page),
+            )
+            found = _read(answer, list[_File])
+            files += [name for file in found for name in file.names]
+            if len(found) < 100:
+                break
+        return files
+
+    async def oldest_check_suite(self, sha: Sha) -> float | None:
+        """When GitHub first opened a check suite for a commit; none when it has none."""
+        answer = await self._get(
+            "/repos/{owner}/{repo}/commits/{sha}/check-suites{?per_page}",
+            sha=sha,
+            per_page="100",
+        )
+        times = [s.created_at for s in _read(answer, _Suites).check_suites if s.created_at]
+        return min(times).timestamp() if times else None
 
     async def react(self, source: Source, comment_id: int) -> None:
         """Put 👀 on a comment. A review's own text takes no reaction."""

@@ -7,16 +7,18 @@ comment: who and which head; files, runs already there and the head again; `Run`
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 from bot import jobs, policy, replies
 from bot.commands.base import Answer, Command, Follow
+from bot.config import PATHS, BadConfig, Config, parse
 from bot.depot import Depot, DepotRefused
 from bot.errors import Refused
-from bot.github import PullRequest, Repository
+from bot.github import GitHubUnavailable, PullRequest, Repository
 from bot.grammar import nearest, spell
+from bot.ledger import Ledger
 from bot.records import Command as Row
 from bot.records import Deed, FollowedRun, Request, Start
 from bot.start import Starter
@@ -35,29 +37,101 @@ from bot.types import (
 )
 from bot.workflows import BadWorkflow, Outline, candidates, matches, outline
 
+LAG_SECONDS = 60.0
+"""How long GitHub's API may be behind a webhook that told of a new head."""
+
 
 class Visit:
-    """What is read once for all commands of one request, in one step."""
+    """What is read once for all commands of one request, in one step.
 
-    def __init__(self, request: Request, repository: Repository) -> None:
+    What every command needs is asked for side by side; each answer is awaited where it is used.
+    """
+
+    def __init__(
+        self, request: Request, repository: Repository, ledger: Ledger, verbs: Mapping[str, type]
+    ) -> None:
         self.request = request
         self.repository = repository
-        self._pull_request: PullRequest | None = None
+        self._ledger = ledger
+        self._verbs = verbs
+        self._reads: dict[str, asyncio.Task[Any]] = {}
+
+    async def __aenter__(self) -> Visit:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await asyncio.gather(*self._reads.values(), return_exceptions=True)
+
+    def begin(self) -> None:
+        """Ask for everything that a decision needs."""
+        self._read("config", self._ask_config)
+        self._read("permission", self._ask_permission)
+        self._read("pull request", self.fresh_pull_request)
+
+    async def config(self) -> Config:
+        """The repository's config; raises Refused when it is broken."""
+        config: Config = await self._read("config", self._ask_config)
+        return config
+
+    async def permission(self) -> Permission:
+        """The asker's role. Automations act for the repository; allowed bots as writers do."""
+        if self.request.comment.happening is not None:
+            return Permission.ADMIN
+        if self.request.comment.author.is_bot:
+            return Permission.WRITE
+        return await self.own_permission()
+
+    async def own_permission(self) -> Permission:
+        """The role of the person behind the request, whatever it is."""
+        permission: Permission = await self._read("permission", self._ask_permission)
+        return permission
 
     async def pull_request(self) -> PullRequest:
-        if self._pull_request is None:
-            self._pull_request = await self.fresh_pull_request()
-        return self._pull_request
+        pull: PullRequest = await self._read("pull request", self.fresh_pull_request)
+        return pull
 
     async def fresh_pull_request(self) -> PullRequest:
         return await self.repository.pull_request(self.request.comment.number)
 
-    async def permission(self) -> Permission:
-        """The asker's role; the pull request, which is needed next, is read beside it."""
-        permission, _ = await asyncio.gather(
-            self.repository.permission(self.request.comment.author.login), self.pull_request()
-        )
-        return permission
+    async def head_since(self, sha: Sha) -> float | None:
+        """Since when *sha* is the head, by GitHub's clock; none when nobody knows.
+
+        A head that we never heard of is as old as its oldest check suite.
+        """
+        comment = self.request.comment
+        since = await self._ledger.head_since(comment.repo, comment.number, sha)
+        return await self.repository.oldest_check_suite(sha) if since is None else since
+
+    def _read(self, name: str, ask: Callable[[], Coroutine[Any, Any, Any]]) -> asyncio.Task[Any]:
+        if name not in self._reads:
+            self._reads[name] = asyncio.create_task(ask())
+        return self._reads[name]
+
+    async def _ask_permission(self) -> Permission:
+        return await self.repository.permission(self.request.comment.author.login)
+
+    async def _ask_config(self) -> Config:
+        texts = await self.repository.config_texts()
+        if not texts:
+            return Config()
+        path, text = texts[0]
+        try:
+            if len(texts) > 1:
+                raise BadConfig("there is a `.yml` and a `.yaml` of it")
+            return parse(text, self._verbs)
+        except BadConfig as wrong:
+            raise Refused("bad-config", replies.bad_config(path, str(wrong))) from wrong
+
+    async def check_lag(self, head: Head) -> None:
+        """Raise GitHubUnavailable while GitHub's API is behind its own webhooks."""
+        comment = self.request.comment
+        heard_after = self.request.received_at - LAG_SECONDS
+        newest = await self._ledger.newest_head(comment.repo, comment.number, heard_after)
+        if newest is None or newest[0] == head.sha:
+            return
+        since = await self._ledger.head_since(comment.repo, comment.number, head.sha)
+        if since is not None and since < newest[1]:
+            raise GitHubUnavailable("the API does not know the newest head yet")
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,10 +145,17 @@ class PullRequestHere:
     verb: str
     typed: Any
     """The command as it was read: an instance of its dataclass."""
+    config: Config
+    has: Permission
+    """The asker's role."""
 
     @property
     def depot(self) -> Depot:
         return self.starter.depot
+
+    @property
+    def asker(self) -> str:
+        return self.visit.request.comment.author.login
 
     @property
     def blocks(self) -> tuple[str, ...]:
@@ -91,9 +172,28 @@ class PullRequestHere:
     # --- the head and what is in it --------------------------------------------------------------
 
     async def head(self, pinned: Sha | None = None) -> Head:
+        comment = self.visit.request.comment
         pull = await self.visit.pull_request()
-        policy.check_head(pull.head, pull.is_open, pinned, self._again(pull.head))
-        return pull.head
+        head = pull.head
+        pinned = pinned or comment.reviewed
+        if comment.happening is not None and not head.in_fork:
+            pinned = comment.happening.sha
+        if pinned is None or comment.happening is not None:
+            await self.visit.check_lag(head)
+        facts = policy.HeadFacts(
+            head=head,
+            is_open=pull.is_open,
+            pinned=pinned,
+            since=None if pinned or head.in_fork else await self.visit.head_since(head.sha),
+            asked_at=comment.written_at,
+            may_write=head.in_fork and await self._may_write(),
+            forks=self.config.forks,
+        )
+        policy.check_head(facts, self._again(head))
+        return head
+
+    async def _may_write(self) -> bool:
+        return await self.visit.own_permission() >= Permission.WRITE
 
     async def shown_head(self) -> Head:
         return (await self.visit.pull_request()).head
@@ -115,6 +215,17 @@ class PullRequestHere:
                 "bad-workflow", replies.unreadable_workflow(workflow, sha, str(wrong))
             ) from wrong
 
+    async def proposed_configs(self) -> Sequence[tuple[str, str]]:
+        head = await self.shown_head()
+        return await self.visit.repository.texts(PATHS, head.sha)
+
+    async def unless_said_before(self, text: str) -> str:
+        comment = self.visit.request.comment
+        before = await self.starter.ledger.last_answer(
+            comment.repo, comment.number, self.row.line.text
+        )
+        return "" if text == before else text
+
     # --- starting --------------------------------------------------------------------------------
 
     async def start(
@@ -128,6 +239,7 @@ class PullRequestHere:
             self.starter.ledger.following(self.repo, head.sha),
         )
         start = replace(start, workflow=name, note=note)
+        self._check_workflows([name] if name else await self.workflow_names(head.sha))
         if not force and (running := _same(start, following, before)) is not None:
             return Follow((self._pointing_to(running),), reason="already-running")
         return await self._send(start, before, head, pull)
@@ -152,6 +264,7 @@ class PullRequestHere:
             self._read_ahead(head.sha, workflow),
         )
         name = _the_one(workflow, names, head.sha)
+        self._check_workflows([name])
         _check_inputs(name, await self.outline(head.sha, name), inputs)
         return await self._send(replace(start, workflow=name), before, head, pull)
 
@@ -184,6 +297,9 @@ class PullRequestHere:
             await asyncio.gather(
                 *(repository.workflow_text(sha, name) for name in candidates(typed))
             )
+
+    def _check_workflows(self, names: Sequence[str]) -> None:
+        policy.check_workflows(self.config, names, self.has)
 
     def _again(self, head: Head) -> str:
         """What to type once the head was read."""
@@ -277,6 +393,8 @@ class PullRequestHere:
     async def note_deed(self, run: FollowedRun) -> Deed:
         if self.deed is not None:
             return self.deed
+        paths = [workflow.path.rpartition("/")[2] for workflow in run.run.workflows]
+        self._check_workflows([path for path in paths if path])
         deed = Deed(self.command_id, run.run.run_id, jobs.attempts(run.run))
         await self.starter.ledger.note_deed(self.starter.claim, deed)
         return deed

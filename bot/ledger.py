@@ -19,13 +19,14 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.clock import Clock
 from bot.records import Claim, Command, Deed, FollowedRun, Intent, Reply, Request, Start
-from bot.schema import commands, deeds, deliveries, intents, requests, runs
+from bot.schema import commands, deeds, deliveries, heads, intents, requests, runs
 from bot.store import Store
 from bot.types import (
     Actor,
     CommandId,
     CommandLine,
     Comment,
+    Happening,
     RepoName,
     RequestId,
     Run,
@@ -33,7 +34,7 @@ from bot.types import (
     Sha,
     Source,
 )
-from bot.webhooks import Delivery
+from bot.webhooks import Delivery, HeadSet
 
 LEASE_SECONDS = 10.0
 """How long a claim holds without being renewed; a dead worker's work goes on after that."""
@@ -62,22 +63,55 @@ class Ledger:
 
     # --- coming in -------------------------------------------------------------------------------
 
-    async def accept(self, delivery: Delivery, comment: Comment) -> bool:
-        """Store a comment's commands. False when they are known already.
+    async def accept(self, delivery: Delivery, comments: Sequence[Comment]) -> bool:
+        """Store comments' commands, and what happened. False when all is known already.
 
         The same comment under another delivery (two hooks, a redelivery) is the same request.
         """
         now = self._clock.now()
-        delivered = {"hook": delivery.hook, "guid": delivery.guid, "event": delivery.event}
 
         async def work(db: AsyncConnection) -> bool:
-            return (
-                await self._add(db, deliveries, {**delivered, "received_at": now})
-                and await self._add(db, requests, _request_row(comment, now))
-                and await self._add(db, commands, *_command_rows(comment))
-            )
+            return await self._accept(db, delivery, comments, now)
 
         return await self._store.transact(work)
+
+    async def accept_head(self, delivery: Delivery, head: HeadSet) -> bool:
+        """Note since when a commit is the head, and store that it happened."""
+        now = self._clock.now()
+        row = {
+            "repo": head.repo,
+            "number": head.number,
+            "sha": head.sha,
+            "since": head.since,
+            "received_at": now,
+        }
+        insert = self._store.insert(heads).values(row)
+        # Deliveries come in any order: what counts is the last time it became the head.
+        upsert = insert.on_conflict_do_update(
+            index_elements=[heads.c.repo, heads.c.number, heads.c.sha],
+            set_={"since": insert.excluded.since, "received_at": now},
+            where=heads.c.since < insert.excluded.since,
+        )
+
+        async def work(db: AsyncConnection) -> bool:
+            await db.execute(upsert)
+            return await self._accept(db, delivery, (head.comment,), now)
+
+        return await self._store.transact(work)
+
+    async def _accept(
+        self, db: AsyncConnection, delivery: Delivery, comments: Sequence[Comment], now: float
+    ) -> bool:
+        delivered = {"hook": delivery.hook, "guid": delivery.guid, "event": delivery.event}
+        if not await self._add(db, deliveries, {**delivered, "received_at": now}):
+            return False
+        are_new = False
+        for comment in comments:
+            if await self._add(db, requests, _request_row(comment, now)):
+                are_new = True
+                if comment.lines:
+                    await self._add(db, commands, *_command_rows(comment.request_id, comment.lines))
+        return are_new
 
     async def _add(self, db: AsyncConnection, table: sa.Table, *rows: dict[str, Any]) -> bool:
         """Insert rows that are not there yet; whether they were new."""
@@ -243,6 +277,83 @@ class Ledger:
 
         return await self._store.transact(work)
 
+    async def head_since(self, repo: RepoName, number: int, sha: Sha) -> float | None:
+        """Since when a commit is a pull request's head, by GitHub's clock, if we heard of it."""
+        since = sa.select(heads.c.since).where(
+            heads.c.repo == repo, heads.c.number == number, heads.c.sha == sha
+        )
+
+        async def work(db: AsyncConnection) -> float | None:
+            return cast("float | None", await db.scalar(since))
+
+        return await self._store.transact(work)
+
+    async def newest_head(
+        self, repo: RepoName, number: int, heard_after: float
+    ) -> tuple[Sha, float] | None:
+        """The newest head of a pull request and since when, among those heard of lately."""
+        newest = (
+            sa.select(heads.c.sha, heads.c.since)
+            .where(
+                heads.c.repo == repo,
+                heads.c.number == number,
+                heads.c.received_at > heard_after,
+            )
+            .order_by(heads.c.since.desc())
+            .limit(1)
+        )
+
+        async def work(db: AsyncConnection) -> tuple[Sha, float] | None:
+            row = (await db.execute(newest)).one_or_none()
+            return (Sha(row.sha), row.since) if row is not None else None
+
+        return await self._store.transact(work)
+
+    async def count_commands(
+        self, repo: RepoName, since: float, author: str | None = None, number: int | None = None
+    ) -> int:
+        """Commands from comments received since then: in a repository, by somebody, under a
+        pull request."""
+        count = (
+            sa.select(sa.func.count())
+            .select_from(commands.join(requests))
+            .where(
+                requests.c.repo == repo,
+                requests.c.received_at > since,
+                requests.c.happening.is_(None),
+            )
+        )
+        if author is not None:
+            count = count.where(requests.c.author == author)
+        if number is not None:
+            count = count.where(requests.c.number == number)
+
+        async def work(db: AsyncConnection) -> int:
+            return cast(int, await db.scalar(count))
+
+        return await self._store.transact(work)
+
+    async def last_answer(self, repo: RepoName, number: int, line: str) -> str | None:
+        """What the newest decided command of this text was answered under a pull request."""
+        newest = (
+            sa.select(commands.c.answer)
+            .select_from(commands.join(requests))
+            .where(
+                requests.c.repo == repo,
+                requests.c.number == number,
+                commands.c.line == line,
+                commands.c.decided,
+                commands.c.answer != "",
+            )
+            .order_by(commands.c.decided_at.desc())
+            .limit(1)
+        )
+
+        async def work(db: AsyncConnection) -> str | None:
+            return cast("str | None", await db.scalar(newest))
+
+        return await self._store.transact(work)
+
     async def check(self) -> None:
         """Raises LedgerUnavailable when the store does not answer."""
 
@@ -286,6 +397,16 @@ class Ledger:
                 await _update_intent(db, closes)
 
         await self._write(claim, work, deciding=others)
+
+    async def add_commands(self, claim: Claim, lines: Sequence[CommandLine]) -> None:
+        """What a happening leads to. Without any, there is nothing to decide."""
+        rows = _command_rows(claim.request_id, lines)
+
+        async def work(db: AsyncConnection) -> None:
+            if rows:
+                await self._add(db, commands, *rows)
+
+        await self._write(claim, work, deciding=bool(rows))
 
     async def undecided(
         self, claim: Claim, command_id: CommandId, answer: str, troubled_since: float | None
@@ -444,6 +565,7 @@ def _request_row(comment: Comment, now: float) -> dict[str, Any]:
         "url": comment.url,
         "installation": comment.installation,
         "reviewed": comment.reviewed,
+        "happening": _json(comment.happening) if comment.happening else None,
         "deciding": True,
         "acknowledged": False,
         "reply_id": None,
@@ -458,11 +580,11 @@ def _request_row(comment: Comment, now: float) -> dict[str, Any]:
     }
 
 
-def _command_rows(comment: Comment) -> list[dict[str, Any]]:
+def _command_rows(request_id: RequestId, lines: Sequence[CommandLine]) -> list[dict[str, Any]]:
     return [
         {
-            "id": f"{comment.request_id}.{place}",
-            "request_id": comment.request_id,
+            "id": f"{request_id}.{place}",
+            "request_id": request_id,
             "place": place,
             "line": line.text,
             "blocks": _json(line.blocks),
@@ -472,7 +594,7 @@ def _command_rows(comment: Comment) -> list[dict[str, Any]]:
             "troubled_since": None,
             "decided_at": None,
         }
-        for place, line in enumerate(comment.lines, start=1)
+        for place, line in enumerate(lines, start=1)
     ]
 
 
@@ -527,6 +649,7 @@ def _request(
         lines=tuple(c.line for c in commands_),
         installation=row.installation,
         reviewed=Sha(row.reviewed) if row.reviewed else None,
+        happening=(msgspec.json.decode(row.happening, type=Happening) if row.happening else None),
     )
     return Request(
         comment=comment,

@@ -6,20 +6,42 @@ The order of the questions is the dispatcher's (`bot.dispatch`); each answer is 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
 from bot import replies
+from bot.config import Config
 from bot.errors import Refused
 from bot.types import Head, Permission, RepoName, Sha
 
 LATE_SECONDS = 15 * 60
 """A command that reaches us later than this after it was written is answered, not run."""
 
+LIMIT_SECONDS = 3600.0
+"""The time over which commands are counted for the rate limits."""
+
 
 def check_repository(repo: RepoName, allowed: Sequence[str]) -> None:
     """*allowed* are patterns such as `octo/*`."""
     if not any(fnmatchcase(repo.lower(), pattern.lower()) for pattern in allowed):
         raise Refused("repository-not-allowed", replies.repository_not_allowed())
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """Commands of the last hour, this one included, and what the operator allows."""
+
+    by_person: int
+    in_repository: int
+    per_person: int
+    per_repository: int
+
+
+def check_limits(usage: Usage) -> None:
+    if usage.by_person > usage.per_person:
+        raise Refused("rate-limited", replies.rate_limited("you", usage.per_person))
+    if usage.in_repository > usage.per_repository:
+        raise Refused("rate-limited", replies.rate_limited("this repository", usage.per_repository))
 
 
 def check_age(written_at: float, received_at: float) -> None:
@@ -32,24 +54,70 @@ def check_permission(
     verb: str, needs: Permission, has: Permission, may: Sequence[str] = ()
 ) -> None:
     """*may* are the commands that the asker may use, to be named in a refusal."""
+    if needs is Permission.NOBODY:
+        raise Refused("command-not-allowed", replies.command_not_allowed(verb))
     if has < needs:
         reason = {Permission.WRITE: "not-a-writer"}.get(needs, f"not-{needs.word}")
         raise Refused(reason, replies.not_permitted(verb, needs, has, may))
 
 
-def check_head(head: Head, is_open: bool, pinned: Sha | None, again: str) -> None:
-    """Whether the head may be run. *again* is the command to type once the head was read.
+def check_workflows(config: Config, names: Sequence[str], has: Permission) -> None:
+    """Whether the repository lets somebody with this role run these workflow files."""
+    for name in names:
+        needs = config.workflow_needs(name)
+        if needs is Permission.NOBODY:
+            raise Refused("workflow-not-allowed", replies.workflow_not_allowed(name))
+        if has < needs:
+            raise Refused("workflow-not-allowed", replies.workflow_not_permitted(name, needs, has))
 
-    A head in a fork is a stranger's code and runs only when the command names that very commit.
+
+@dataclass(frozen=True, slots=True)
+class HeadFacts:
+    """What is known of the commit that would run."""
+
+    head: Head
+    is_open: bool
+    pinned: Sha | None
+    """The commit that the command names, or that the review it stands in is about."""
+    since: float | None
+    """When it became the head, by GitHub's clock; none when nobody knows."""
+    asked_at: float
+    """When the command was written, by GitHub's clock."""
+    may_write: bool
+    """Whether the asker has the write role."""
+    forks: str
+    """The repository's rule for forks: `refuse` or `pinned`."""
+
+
+def check_head(facts: HeadFacts, again: str) -> None:
+    """Whether the head may run. *again* is the command to type once the head was read.
+
+    What runs is what the asker could have seen. GitHub's times are whole seconds, so a head of the
+    same second may be the newer one. A head in a fork is a stranger's code and its workflow files
+    are, too: it runs only when somebody who may write names that very commit.
     """
-    if not is_open:
+    head, pinned = facts.head, facts.pinned
+    if not facts.is_open:
         raise Refused("pull-request-closed", replies.pull_request_closed())
     if set(head.sha) == {"0"}:
         raise Refused("head-unknown", replies.head_unknown())
     if pinned is not None and pinned != head.sha:
         raise Refused("stale-sha", replies.pin_is_stale(pinned, head.sha, again))
-    if pinned is None and head.in_fork:
+    if head.in_fork:
+        _check_fork(facts, again)
+    elif pinned is None and facts.since is None:
+        raise Refused("head-undated", replies.head_undated(head.sha, again))
+    elif pinned is None and facts.since is not None and facts.since >= facts.asked_at:
+        raise Refused("head-newer", replies.head_newer(head.sha, again))
+
+
+def _check_fork(facts: HeadFacts, again: str) -> None:
+    if facts.forks != "pinned":
+        raise Refused("fork-refused", replies.fork_refused())
+    if facts.pinned is None:
         raise Refused("fork-needs-sha", replies.fork_needs_sha(again))
+    if not facts.may_write:
+        raise Refused("fork-needs-writer", replies.fork_needs_writer())
 
 
 def check_not_moved(expected: Sha, head: Head, again: str) -> None:

@@ -22,6 +22,7 @@ from bot.types import (
     Artifact,
     Diagnosis,
     Failure,
+    Happening,
     Job,
     ListedRun,
     Permission,
@@ -36,6 +37,12 @@ DEPOT_PAGES = "https://depot.dev/orgs"
 
 MARK = "depot-bot"
 """Name of the hidden JSON in a reply."""
+
+CONFIG_PATH = ".github/depot-bot.yml"
+"""The repository's own config."""
+
+CHECK_CONFIG_LINE = "check-config"
+"""The internal command for a changed config."""
 
 SCHEMA = 1
 """Version of the hidden JSON."""
@@ -72,16 +79,33 @@ def reply(request: Request) -> str:
 def _reply(request: Request, with_failures: bool, section_limit: int) -> str:
     sections = []
     for command in request.commands:
+        if _is_passed_over(command, request):
+            continue
         runs = [run for run in request.runs if run.command_id == command.command_id]
         if not with_failures:
             runs = [replace(run, failure="") for run in runs]
-        text = _section(command, runs)
-        sections.append(text if len(text) <= section_limit else _cut_section(command))
-    return "\n\n".join([*sections, hidden(MARK, facts(request))])
+        heading = _heading(command, request.comment.happening)
+        text = _section(heading, command, runs)
+        if len(text) > section_limit:
+            text = f"{heading}\n\nThe answer is too long beside the others; ask alone."
+        sections.append(text)
+    return "\n\n".join([*sections, hidden(MARK, facts(request))]) if sections else ""
 
 
-def _cut_section(command: Command) -> str:
-    return f"> {typed(command.line.text)}\n\nThe answer is too long beside the others; ask alone."
+def _is_passed_over(command: Command, request: Request) -> bool:
+    """Decided, and nothing to be said of it."""
+    has_run = any(run.command_id == command.command_id for run in request.runs)
+    return command.decided and not command.answer and not has_run
+
+
+def _heading(command: Command, happening: Happening | None) -> str:
+    """What is being answered: the command as it was typed, or what it follows on."""
+    if happening is None:
+        return f"> {typed(command.line.text)}"
+    if command.line.text == CHECK_CONFIG_LINE:
+        return f"> {code(CONFIG_PATH)} changes here"
+    event = f"{happening.kind} {happening.label}".strip()
+    return f"> {typed(command.line.text)}, which follows on {code(event)} here"
 
 
 def facts(request: Request) -> dict[str, Any]:
@@ -118,12 +142,12 @@ def decided(text: str) -> list[Any]:
     return [row.get("reason") for row in rows]
 
 
-def _section(command: Command, runs: Sequence[FollowedRun]) -> str:
+def _section(heading: str, command: Command, runs: Sequence[FollowedRun]) -> str:
     said = [command.answer] if command.answer else []
     said += [run_state(run) for run in runs]
     if not said:
         said = ["Waiting for its turn."]
-    return "\n\n".join([f"> {typed(command.line.text)}", *said])
+    return "\n\n".join([heading, *said])
 
 
 def typed(line: str) -> str:
@@ -268,6 +292,44 @@ def not_permitted(verb: str, needs: Permission, has: Permission, may: Sequence[s
     return f"{code(verb)} needs the {code(needs.word)} role in this repository; {have}.{instead}"
 
 
+def rate_limited(who: str, limit: int) -> str:
+    return (
+        f"{who.capitalize()} had {limit} commands in the last hour, which is what this bot's "
+        "operator allows. Try again later."
+    )
+
+
+def command_not_allowed(verb: str) -> str:
+    return f"This repository does not allow {code(verb)} (see {code(CONFIG_PATH)})."
+
+
+def workflow_not_allowed(name: str) -> str:
+    return f"This repository does not let {code(name)} be run here (see {code(CONFIG_PATH)})."
+
+
+def workflow_not_permitted(name: str, needs: Permission, has: Permission) -> str:
+    have = "you have none" if has is Permission.NONE else f"you have {code(has.word)}"
+    return f"{code(name)} needs the {code(needs.word)} role here (see {code(CONFIG_PATH)}); {have}."
+
+
+def bad_config(path: str, why: str) -> str:
+    return (
+        f"{code(path)} on the default branch is broken, and without its rules nothing is done: "
+        f"{code(why, limit=300)}."
+    )
+
+
+def config_valid(path: str) -> str:
+    return f"{code(path)} in this pull request is valid. Until it is merged the old rules hold."
+
+
+def config_invalid(path: str, why: str) -> str:
+    return (
+        f"{code(path)} in this pull request is broken: {code(why, limit=300)}. "
+        "Until it is merged the old rules hold; after that, commands would be refused."
+    )
+
+
 def pull_request_closed() -> str:
     return "This pull request is closed. Reopen it to run anything on its head."
 
@@ -279,22 +341,48 @@ def head_unknown() -> str:
 def pin_is_stale(pinned: Sha, head: Sha, again: str) -> str:
     return (
         f"{commit(pinned)} is not the head of this pull request: that is {commit(head)} now. "
-        f"If you have read it: {code(again)}"
+        f"If you have read it: {code(again, limit=300)}"
     )
 
 
 def head_moved(was: Sha, head: Sha, again: str) -> str:
     return (
         f"The head moved from {commit(was)} to {commit(head)} meanwhile, so nothing was run. "
-        f"If you have read it: {code(again)}"
+        f"If you have read it: {code(again, limit=300)}"
+    )
+
+
+def head_newer(head: Sha, again: str) -> str:
+    return (
+        f"The head is {commit(head)}, pushed after or just before the command was written, "
+        f"so nothing was run. If you have read it: {code(again, limit=300)}"
+    )
+
+
+def head_undated(head: Sha, again: str) -> str:
+    return (
+        f"It cannot be told since when {commit(head)} is the head, so nothing was run. "
+        f"If you have read it: {code(again, limit=300)}"
+    )
+
+
+def fork_refused() -> str:
+    return (
+        "The head is in a fork, and this repository runs no commit of a fork. "
+        f"{code('forks: pinned')} in {code(CONFIG_PATH)} on the default branch would allow it "
+        "for commits that a writer names."
     )
 
 
 def fork_needs_sha(again: str) -> str:
     return (
         "The head is in a fork: its code and its workflow files are somebody else's. "
-        f"Read them, then name the commit: {code(again)}"
+        f"Read them, then name the commit: {code(again, limit=300)}"
     )
+
+
+def fork_needs_writer() -> str:
+    return f"A fork's commit runs only when somebody with the {code('write')} role names it."
 
 
 def no_workflows(sha: Sha) -> str:
@@ -649,6 +737,15 @@ def size(number: int) -> str:
             break
         value /= 1000
     return f"{value:.0f} {unit}" if unit == "B" or value >= 10 else f"{value:.1f} {unit}"
+
+
+def can_do(login: str, has: Permission, rows: Sequence[tuple[str, str]], head_problem: str) -> str:
+    """What somebody may do here: commands with what stands against each, empty for nothing."""
+    role = "no role" if has is Permission.NONE else f"the {code(has.word)} role"
+    lines = [f"| {cell(verb)} | {'no' if why else 'yes'} | {why} |" for verb, why in rows]
+    table = "\n".join(["| command | may | why not |", "|---|---|---|", *lines])
+    about_head = f"\n\nOn the head as it is now: {head_problem}" if head_problem else ""
+    return f"{code(login)} has {role} in this repository.\n\n{table}{about_head}"
 
 
 def workflow_list(sha: Sha, workflows: Sequence[tuple[str, Sequence[str] | None]]) -> str:

@@ -19,6 +19,17 @@ deliveries = sa.Table(
     sa.Column("received_at", sa.Float, nullable=False),
 )
 
+heads = sa.Table(
+    "heads",
+    metadata,
+    sa.Column("repo", sa.Text, primary_key=True),
+    sa.Column("number", sa.Integer, primary_key=True),
+    sa.Column("sha", sa.Text, primary_key=True),
+    # When it became the head, by GitHub's clock; the newest time, when it did so more than once.
+    sa.Column("since", sa.Float, nullable=False),
+    sa.Column("received_at", sa.Float, nullable=False),
+)
+
 requests = sa.Table(
     "requests",
     metadata,
@@ -34,6 +45,7 @@ requests = sa.Table(
     sa.Column("url", sa.Text, nullable=False),
     sa.Column("installation", sa.BigInteger),
     sa.Column("reviewed", sa.Text),
+    sa.Column("happening", sa.Text),  # JSON: bot.types.Happening; none for a comment
     # Some of its commands are not decided yet: later comments of the pull request wait for it.
     sa.Column("deciding", sa.Boolean, nullable=False),
     sa.Column("acknowledged", sa.Boolean, nullable=False),
@@ -51,6 +63,7 @@ requests = sa.Table(
     sa.Column("fence", sa.Integer, nullable=False),
     sa.Index("requests_due", "due_at"),
     sa.Index("requests_pull", "repo", "number", "deciding"),
+    sa.Index("requests_received", "received_at"),
 )
 
 commands = sa.Table(

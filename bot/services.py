@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 import httpx2
 
 from bot.clock import Clock, SystemClock
-from bot.commands import COMMANDS
+from bot.commands import COMMANDS, INTERNAL
 from bot.depot import Depot
 from bot.dispatch import Dispatcher
 from bot.durable import Worker
@@ -73,7 +73,8 @@ async def open_services(
                 board=Board(depot, clock),
                 clock=clock,
                 commands=COMMANDS,
-                allowed_repositories=settings.operator.repositories,
+                internal=INTERNAL,
+                operator=settings.operator,
             )
             worker = Worker(ledger, dispatcher.step, clock)
             yield Services(settings, ledger, github, depot, worker)

@@ -9,6 +9,7 @@ import tomllib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Annotated
 
 import msgspec
 
@@ -35,10 +36,19 @@ class Secret(str):
         return "'***'"
 
 
+class Limits(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Commands from comments in an hour."""
+
+    per_person: Annotated[int, msgspec.Meta(ge=1)] = 60
+    """By one person, in one repository."""
+    per_repository: Annotated[int, msgspec.Meta(ge=1)] = 600
+
+
 class Operator(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """`config/bot.toml`: the operator's defaults and outer bounds. That file explains each key."""
 
     repositories: tuple[str, ...] = ("*",)
+    limits: Limits = Limits()
 
 
 @dataclass(frozen=True, slots=True)

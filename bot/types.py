@@ -37,6 +37,8 @@ class Permission(IntEnum):
     WRITE = 3
     MAINTAIN = 4
     ADMIN = 5
+    NOBODY = 6
+    """What no role reaches: a repository forbids something with it."""
 
     @property
     def word(self) -> str:
@@ -46,7 +48,8 @@ class Permission(IntEnum):
     @classmethod
     def from_role(cls, role_name: str) -> Permission:
         """GitHub's `role_name`; a role we do not know (a custom one) counts as none."""
-        return cls.__members__.get(role_name.upper(), cls.NONE)
+        known = (cls.READ, cls.TRIAGE, cls.WRITE, cls.MAINTAIN, cls.ADMIN)
+        return next((role for role in known if role.word == role_name.lower()), cls.NONE)
 
 
 class Source(Enum):
@@ -55,6 +58,8 @@ class Source(Enum):
     ISSUE_COMMENT = "ic"
     REVIEW_COMMENT = "rc"
     REVIEW = "rv"
+    EVENT = "ev"
+    """Not a comment: something happened to the pull request, and automations may follow."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,8 +80,26 @@ class CommandLine:
 
 
 @dataclass(frozen=True, slots=True)
+class Happening:
+    """Something that happened to a pull request, for automations to follow."""
+
+    kind: str
+    """`opened`, `synchronize`, `reopened`, `ready_for_review`, `labeled` or `review_approved`."""
+    guid: str
+    """The delivery that told of it."""
+    sha: Sha
+    """The head at that moment; of an approval the commit that was approved."""
+    base_branch: str
+    label: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Comment:
-    """A comment on a pull request that holds at least one command line."""
+    """A comment on a pull request that holds at least one command line.
+
+    Or something else that happened to it: then `happening` says what, `author` is who did it, and
+    the lines come from the repository's automations.
+    """
 
     source: Source
     repo: RepoName
@@ -90,10 +113,12 @@ class Comment:
     """The App installation that may act on this repository, when an App received the event."""
     reviewed: Sha | None = None
     """The commit that a review, or a comment in one, was written on."""
+    happening: Happening | None = None
 
     @property
     def request_id(self) -> RequestId:
-        return RequestId(f"{self.source.value}-{self.comment_id}")
+        key = self.happening.guid if self.happening else self.comment_id
+        return RequestId(f"{self.source.value}-{key}")
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,7 @@ from datetime import datetime
 import msgspec
 
 from bot import grammar
-from bot.types import Actor, Comment, RepoName, Sha, Source
+from bot.types import Actor, Comment, Happening, RepoName, Sha, Source
 
 MAX_BODY = 25 * 1024 * 1024
 """GitHub sends no payload larger than this (docs.github.com, webhook payload cap)."""
@@ -56,9 +56,22 @@ class Delivery:
 
 @dataclass(frozen=True, slots=True)
 class CommentWritten:
-    """Somebody wrote a comment that holds a command."""
+    """Somebody wrote a comment that holds a command, or something happened that automations may
+    follow; an approval can be both."""
 
+    comments: tuple[Comment, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class HeadSet:
+    """A pull request's head is this commit since then, by GitHub's clock."""
+
+    repo: RepoName
+    number: int
+    sha: Sha
+    since: float
     comment: Comment
+    """The same as something that automations may follow."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +89,7 @@ class Ignored:
     why: str
 
 
-Event = CommentWritten | CheckMoved | Ignored
+Event = CommentWritten | HeadSet | CheckMoved | Ignored
 
 
 def verify(headers: Mapping[str, str], body: bytes, secrets: Sequence[str]) -> None:
@@ -112,18 +125,15 @@ def delivery(headers: Mapping[str, str]) -> Delivery:
     return Delivery(hook, guid, event)
 
 
-def read(event: str, body: bytes) -> Event:
-    """What happened, as far as it concerns us; raises Malformed.
-
-    *event* is the X-GitHub-Event header.
-    """
-    reader = _READERS.get(event)
+def read(delivery: Delivery, body: bytes) -> Event:
+    """What happened, as far as it concerns us; raises Malformed."""
+    reader = _READERS.get(delivery.event)
     if reader is None:
         return Ignored("event")
     try:
-        return reader(body)
+        return reader(body, delivery.guid)
     except (msgspec.DecodeError, UnicodeDecodeError) as wrong:
-        raise Malformed(f"the body is not a GitHub {event} payload: {wrong}") from None
+        raise Malformed(f"the body is not a GitHub {delivery.event} payload: {wrong}") from None
 
 
 # --- the parts of the payloads that are used -----------------------------------------------------
@@ -155,10 +165,16 @@ class _Written(msgspec.Struct):
     created_at: datetime | None = None
     submitted_at: datetime | None = None
     commit_id: str | None = None
+    state: str = ""
 
 
 class _Links(msgspec.Struct):
     """`issue.pull_request`: its presence is what counts."""
+
+
+class _Ref(msgspec.Struct):
+    sha: str
+    ref: str
 
 
 class _Issue(msgspec.Struct):
@@ -168,6 +184,23 @@ class _Issue(msgspec.Struct):
 
 class _PullRequest(msgspec.Struct):
     number: int
+    html_url: str
+    updated_at: datetime
+    head: _Ref
+    base: _Ref
+
+
+class _Label(msgspec.Struct):
+    name: str
+
+
+class _PullRequestEvent(msgspec.Struct):
+    action: str
+    pull_request: _PullRequest
+    repository: _Repository
+    sender: _User
+    label: _Label | None = None
+    installation: _Installation | None = None
 
 
 class _Action(msgspec.Struct):
@@ -217,9 +250,13 @@ _decode_issue_comment = msgspec.json.Decoder(_IssueComment).decode
 _decode_review_comment = msgspec.json.Decoder(_ReviewComment).decode
 _decode_review = msgspec.json.Decoder(_Review).decode
 _decode_check_run = msgspec.json.Decoder(_CheckRun).decode
+_decode_pull_request = msgspec.json.Decoder(_PullRequestEvent).decode
+
+_SETS_HEAD = frozenset({"opened", "synchronize", "reopened"})
+_HAPPENS = frozenset({"ready_for_review", "labeled"})
 
 
-def _check_run(body: bytes) -> Event:
+def _check_run(body: bytes, _: str) -> Event:
     payload = _decode_check_run(body)
     app = payload.check_run.app
     if app is None or app.slug != DEPOT_APP:
@@ -227,27 +264,65 @@ def _check_run(body: bytes) -> Event:
     return CheckMoved(RepoName(payload.repository.full_name), Sha(payload.check_run.head_sha))
 
 
-def _issue_comment(body: bytes) -> Event:
+def _pull_request(body: bytes, guid: str) -> Event:
+    action = _decode_action(body).action
+    if action not in _SETS_HEAD | _HAPPENS:
+        return Ignored("action")
+    payload = _decode_pull_request(body)
+    pull = payload.pull_request
+    happening = Happening(
+        kind=action,
+        guid=guid,
+        sha=Sha(pull.head.sha),
+        base_branch=pull.base.ref,
+        label=payload.label.name if payload.label else "",
+    )
+    comment = _happened(happening, payload, pull, _seconds(pull.updated_at))
+    if action in _HAPPENS:
+        return CommentWritten((comment,))
+    return HeadSet(comment.repo, pull.number, happening.sha, comment.written_at, comment)
+
+
+def _issue_comment(body: bytes, _: str) -> Event:
     if _decode_action(body).action != "created":
         return Ignored("action")
     payload = _decode_issue_comment(body)
     if payload.issue.pull_request is None:
         return Ignored("not a pull request")
-    return _comment(Source.ISSUE_COMMENT, payload, payload.issue.number, payload.comment)
+    return _written(_comment(Source.ISSUE_COMMENT, payload, payload.issue.number, payload.comment))
 
 
-def _review_comment(body: bytes) -> Event:
+def _review_comment(body: bytes, _: str) -> Event:
     if _decode_action(body).action != "created":
         return Ignored("action")
     payload = _decode_review_comment(body)
-    return _comment(Source.REVIEW_COMMENT, payload, payload.pull_request.number, payload.comment)
+    number = payload.pull_request.number
+    return _written(_comment(Source.REVIEW_COMMENT, payload, number, payload.comment))
 
 
-def _review(body: bytes) -> Event:
+def _review(body: bytes, guid: str) -> Event:
     if _decode_action(body).action != "submitted":
         return Ignored("action")
     payload = _decode_review(body)
-    return _comment(Source.REVIEW, payload, payload.pull_request.number, payload.review)
+    pull, review = payload.pull_request, payload.review
+    comment = _comment(Source.REVIEW, payload, pull.number, review)
+    if review.state != "approved" or not review.commit_id:
+        return _written(comment)
+    happening = Happening(
+        kind="review_approved",
+        guid=guid,
+        sha=Sha(review.commit_id),
+        base_branch=pull.base.ref,
+    )
+    approval = _happened(happening, payload, pull, _seconds(review.submitted_at))
+    return _written(comment, approval)
+
+
+def _written(*comments: Comment | str) -> Event:
+    """What is to be stored; a text says why there is no comment."""
+    found = tuple(comment for comment in comments if isinstance(comment, Comment))
+    why = next((comment for comment in comments if isinstance(comment, str)), "")
+    return CommentWritten(found) if found else Ignored(why)
 
 
 def _comment(
@@ -255,34 +330,58 @@ def _comment(
     payload: _IssueComment | _ReviewComment | _Review,
     number: int,
     written: _Written,
-) -> Event:
+) -> Comment | str:
+    """A comment that holds commands, or why it is none."""
     lines = grammar.lines(written.body or "")
     if not lines:
-        return Ignored("no command")
+        return "no command"
     if written.user is None or written.user.login != payload.sender.login:
-        return Ignored("not sent by its author")
-    moment = written.created_at or written.submitted_at
-    if moment is None or moment.tzinfo is None:
-        raise msgspec.ValidationError("Object missing required field `created_at`")
-    return CommentWritten(
-        Comment(
-            source=source,
-            repo=RepoName(payload.repository.full_name),
-            number=number,
-            comment_id=written.id,
-            author=written.user.actor(),
-            written_at=moment.timestamp(),
-            url=written.html_url,
-            # One more than allowed is kept, so that the reply can say so.
-            lines=tuple(lines[: grammar.MAX_COMMANDS + 1]),
-            installation=payload.installation.id if payload.installation else None,
-            reviewed=Sha(written.commit_id) if written.commit_id else None,
-        )
+        return "not sent by its author"
+    return Comment(
+        source=source,
+        repo=RepoName(payload.repository.full_name),
+        number=number,
+        comment_id=written.id,
+        author=written.user.actor(),
+        written_at=_seconds(written.created_at or written.submitted_at),
+        url=written.html_url,
+        # One more than allowed is kept, so that the reply can say so.
+        lines=tuple(lines[: grammar.MAX_COMMANDS + 1]),
+        installation=payload.installation.id if payload.installation else None,
+        reviewed=Sha(written.commit_id) if written.commit_id else None,
     )
+
+
+def _happened(
+    happening: Happening,
+    payload: _PullRequestEvent | _Review,
+    pull: _PullRequest,
+    at: float,
+) -> Comment:
+    return Comment(
+        source=Source.EVENT,
+        repo=RepoName(payload.repository.full_name),
+        number=pull.number,
+        comment_id=0,
+        author=payload.sender.actor(),
+        written_at=at,
+        url=pull.html_url,
+        lines=(),
+        installation=payload.installation.id if payload.installation else None,
+        reviewed=happening.sha if happening.kind == "review_approved" else None,
+        happening=happening,
+    )
+
+
+def _seconds(moment: datetime | None) -> float:
+    if moment is None or moment.tzinfo is None:
+        raise msgspec.ValidationError("Object has no time in it")
+    return moment.timestamp()
 
 
 _READERS = {
     "check_run": _check_run,
+    "pull_request": _pull_request,
     "issue_comment": _issue_comment,
     "pull_request_review_comment": _review_comment,
     "pull_request_review": _review,

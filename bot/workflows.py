@@ -9,12 +9,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import yaml
-
+from bot import safe_yaml
 from bot.types import WORKFLOW_FOLDER
 
 _SUFFIXES = (".yml", ".yaml")
-_MAX_DEPTH = 50
 
 
 class BadWorkflow(Exception):
@@ -71,12 +69,9 @@ def path(name: str) -> str:
 def outline(text: str) -> Outline:
     """The jobs of a workflow file; raises BadWorkflow."""
     try:
-        _check_depth(text)
-        document: Any = yaml.load(text, Loader=yaml.CBaseLoader)
-    except (yaml.YAMLError, ValueError) as error:
-        mark = getattr(error, "problem_mark", None)
-        where = f" in line {mark.line + 1}" if mark else ""
-        raise BadWorkflow(f"not YAML{where}") from None
+        document = safe_yaml.load(text)
+    except safe_yaml.BadYaml as wrong:
+        raise BadWorkflow(str(wrong)) from wrong
     if not isinstance(document, dict):
         raise BadWorkflow("it has no `jobs`")
     jobs = document.get("jobs")
@@ -98,19 +93,6 @@ def _inputs(on: Any) -> tuple[str, ...] | None:
     return (
         tuple(name for name in inputs if isinstance(name, str)) if isinstance(inputs, dict) else ()
     )
-
-
-def _check_depth(text: str) -> None:
-    # The C loader builds nested nodes by recursion without a limit, and a file of brackets ends the
-    # whole process. Its events come without recursion, so the depth is looked at first.
-    depth = 0
-    for event in yaml.parse(text, Loader=yaml.CBaseLoader):
-        if isinstance(event, yaml.CollectionStartEvent):
-            depth += 1
-        elif isinstance(event, yaml.CollectionEndEvent):
-            depth -= 1
-        if depth > _MAX_DEPTH:
-            raise BadWorkflow("nested too deeply")
 
 
 def _job(key: str, job: Any) -> JobOutline:

@@ -7,7 +7,9 @@ from types import MappingProxyType
 
 from bot.commands.artifacts import ARTIFACTS
 from bot.commands.base import Command
+from bot.commands.can_i import CAN_I
 from bot.commands.cancel import CANCEL
+from bot.commands.check_config import CHECK_CONFIG
 from bot.commands.dispatch import DISPATCH
 from bot.commands.help import HELP
 from bot.commands.list import LIST
@@ -30,6 +32,10 @@ COMMANDS: Mapping[str, Command] = MappingProxyType(
         "why": WHY,
         "artifacts": ARTIFACTS,
         "list": LIST,
+        "can-i": CAN_I,
         "help": HELP,
     }
 )
+
+INTERNAL: Mapping[str, Command] = MappingProxyType({"check-config": CHECK_CONFIG})
+"""What only follows on a happening; nobody can type it."""

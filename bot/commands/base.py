@@ -5,10 +5,11 @@ A command says what should happen next; it does not post, and it does not decide
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from bot.config import Config
 from bot.depot import Depot
 from bot.grammar import usage
 from bot.records import Deed, FollowedRun, Intent
@@ -54,6 +55,29 @@ class Here(Protocol):
     @property
     def commands(self) -> Mapping[str, Command]:
         """The command table."""
+        ...
+
+    @property
+    def asker(self) -> str:
+        """The login of whoever wrote the command."""
+        ...
+
+    @property
+    def has(self) -> Permission:
+        """The asker's role."""
+        ...
+
+    @property
+    def config(self) -> Config:
+        """The repository's config."""
+        ...
+
+    async def proposed_configs(self) -> Sequence[tuple[str, str]]:
+        """Path and text of the repository's config as this pull request would leave it."""
+        ...
+
+    async def unless_said_before(self, text: str) -> str:
+        """*text*; empty when the same command was last answered the same here."""
         ...
 
     @property
@@ -140,6 +164,8 @@ class Command:
     examples: tuple[str, ...]
     needs_for: Callable[[Any, CommandLine], Permission] | None = None
     """The permission for one particular line, where that can be more than `needs`."""
+    reads_nothing: bool = False
+    """It answers from itself, whatever the repository's config says."""
 
     def usage(self, verb: str) -> str:
         return usage(verb, self.words)

@@ -49,4 +49,5 @@ HELP = Command(
     needs=Permission.NONE,
     summary="Show what can be typed, or explain one command.",
     examples=("help", "help run"),
+    reads_nothing=True,
 )

@@ -1,7 +1,7 @@
 """The first tables"""
 
-from alembic import op
 import sqlalchemy as sa
+from alembic import op
 
 revision = "0001"
 down_revision = None
@@ -19,6 +19,15 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("hook", "guid"),
     )
     op.create_table(
+        "heads",
+        sa.Column("repo", sa.Text(), nullable=False),
+        sa.Column("number", sa.Integer(), nullable=False),
+        sa.Column("sha", sa.Text(), nullable=False),
+        sa.Column("since", sa.Float(), nullable=False),
+        sa.Column("received_at", sa.Float(), nullable=False),
+        sa.PrimaryKeyConstraint("repo", "number", "sha"),
+    )
+    op.create_table(
         "requests",
         sa.Column("id", sa.Text(), nullable=False),
         sa.Column("source", sa.Text(), nullable=False),
@@ -32,6 +41,7 @@ def upgrade() -> None:
         sa.Column("url", sa.Text(), nullable=False),
         sa.Column("installation", sa.BigInteger(), nullable=True),
         sa.Column("reviewed", sa.Text(), nullable=True),
+        sa.Column("happening", sa.Text(), nullable=True),
         sa.Column("deciding", sa.Boolean(), nullable=False),
         sa.Column("acknowledged", sa.Boolean(), nullable=False),
         sa.Column("reply_id", sa.BigInteger(), nullable=True),
@@ -48,6 +58,7 @@ def upgrade() -> None:
     with op.batch_alter_table("requests", schema=None) as batch_op:
         batch_op.create_index("requests_due", ["due_at"], unique=False)
         batch_op.create_index("requests_pull", ["repo", "number", "deciding"], unique=False)
+        batch_op.create_index("requests_received", ["received_at"], unique=False)
 
     op.create_table(
         "commands",

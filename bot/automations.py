@@ -1,0 +1,45 @@
+"""From something that happened to a pull request to the command lines that follow.
+
+Pure, given what was read: the rules are the repository's (`bot.config`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from bot.config import PATHS, Config
+from bot.grammar import MAX_COMMANDS
+from bot.replies import CHECK_CONFIG_LINE
+from bot.types import CommandLine, Happening
+
+QUIET = frozenset(
+    {
+        "stale-sha",
+        "head-moved",
+        "head-unknown",
+        "pull-request-closed",
+        "fork-refused",
+        "fork-needs-sha",
+        "fork-needs-writer",
+        "fork-dispatch",
+    }
+)
+"""Reasons for which an automation is passed over without a word: nobody asked for it."""
+
+
+def needs_paths(config: Config, happening: Happening) -> bool:
+    """Whether the changed files have to be read to know what follows."""
+    changes_files = happening.kind in {"opened", "synchronize"}
+    return changes_files or any(a.paths for a in config.automations if a.follows(happening))
+
+
+def lines(config: Config, happening: Happening, changed: Sequence[str]) -> list[CommandLine]:
+    """What follows on a happening, given the files that the pull request changes."""
+    following = [
+        CommandLine(automation.do)
+        for automation in config.automations
+        if automation.follows(happening) and automation.concerns(list(changed))
+    ]
+    if happening.kind in {"opened", "synchronize"} and set(changed) & set(PATHS):
+        following.append(CommandLine(CHECK_CONFIG_LINE))
+    return following[:MAX_COMMANDS]

@@ -1,0 +1,48 @@
+"""`/depot can-i`: what the asker may do here, and why not."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from bot import policy, replies
+from bot.commands.base import Answer, Command, Here, Said
+from bot.errors import Refused
+from bot.types import Permission
+
+
+@dataclass(frozen=True, slots=True)
+class CanI:
+    pass
+
+
+async def can_i(command: CanI, here: Here) -> Answer:
+    rows = [(verb, _why_not(verb, known, here)) for verb, known in here.commands.items()]
+    may_run = not _why_not("run", here.commands["run"], here)
+    head_problem = await _head_problem(here) if may_run else ""
+    return Said(replies.can_do(here.asker, here.has, rows, head_problem))
+
+
+def _why_not(verb: str, command: Command, here: Here) -> str:
+    """What stands against a command, empty for nothing."""
+    try:
+        policy.check_permission(verb, here.config.needs(verb, command.needs), here.has)
+    except Refused as no:
+        return no.text
+    return ""
+
+
+async def _head_problem(here: Here) -> str:
+    try:
+        await here.head()
+    except Refused as no:
+        return no.text
+    return ""
+
+
+CAN_I = Command(
+    CanI,
+    can_i,
+    needs=Permission.NONE,
+    summary="Show what you may do here, and why not.",
+    examples=("can-i",),
+)

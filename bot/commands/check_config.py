@@ -1,0 +1,41 @@
+"""Whether a pull request that changes the repository's config would leave it valid.
+
+Nobody types this: it follows when a pull request changes the file (`bot.automations`).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from bot import replies
+from bot.commands.base import Answer, Command, Here, Said
+from bot.config import BadConfig, parse
+from bot.types import Permission
+
+
+@dataclass(frozen=True, slots=True)
+class CheckConfig:
+    pass
+
+
+async def check_config(command: CheckConfig, here: Here) -> Answer:
+    verbs = {verb: known.words for verb, known in here.commands.items()}
+    said = []
+    for path, text in await here.proposed_configs():
+        try:
+            parse(text, verbs)
+        except BadConfig as wrong:
+            said.append(replies.config_invalid(path, str(wrong)))
+        else:
+            said.append(replies.config_valid(path))
+    # A file that is taken away, and an answer that was given before, need no words.
+    return Said(await here.unless_said_before("\n\n".join(said)), reason="config-checked")
+
+
+CHECK_CONFIG = Command(
+    CheckConfig,
+    check_config,
+    needs=Permission.NONE,
+    summary="Check a changed config.",
+    examples=(),
+)

@@ -1,0 +1,40 @@
+"""YAML from outside: only strings, lists and mappings, and never deep enough to hurt.
+
+Pure. Every scalar stays a string, so `on` is no truth value and `1.10` no number.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import yaml
+
+_MAX_DEPTH = 50
+
+
+class BadYaml(Exception):
+    """The text is not YAML that we take; says where."""
+
+
+def load(text: str) -> Any:
+    """The document; raises BadYaml."""
+    try:
+        _check_depth(text)
+        return yaml.load(text, Loader=yaml.CBaseLoader)
+    except (yaml.YAMLError, ValueError) as error:
+        mark = getattr(error, "problem_mark", None)
+        where = f" in line {mark.line + 1}" if mark else ""
+        raise BadYaml(f"not YAML{where}") from None
+
+
+def _check_depth(text: str) -> None:
+    # The C loader builds nested nodes by recursion without a limit, and a file of brackets ends the
+    # whole process. Its events come without recursion, so the depth is looked at first.
+    depth = 0
+    for event in yaml.parse(text, Loader=yaml.CBaseLoader):
+        if isinstance(event, yaml.CollectionStartEvent):
+            depth += 1
+        elif isinstance(event, yaml.CollectionEndEvent):
+            depth -= 1
+        if depth > _MAX_DEPTH:
+            raise BadYaml("nested too deeply")
