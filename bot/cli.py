@@ -1,20 +1,24 @@
-"""The command line: `depot-bot serve` and `depot-bot demo`."""
+"""The command line: `depot-bot serve`, `demo`, `check-config`."""
 
 from __future__ import annotations
 
 import argparse
 import asyncio
+import json
 import os
 import signal
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import uvicorn
 from dotenv import dotenv_values
 
 from bot import __version__
 from bot.app import create_app
+from bot.commands import COMMANDS
+from bot.config import PATHS, BadConfig, parse, schema
 from bot.logs import set_up_logging
 from bot.services import open_services
 from bot.settings import Settings, SettingsError, load
@@ -31,12 +35,38 @@ def main(arguments: list[str] | None = None) -> int:
     verbs = parser.add_subparsers(dest="verb", required=True)
     verbs.add_parser("serve", help="run the bot")
     verbs.add_parser("demo", help="a first look: the bot against a simulated GitHub and Depot")
+    check_config = verbs.add_parser("check-config", help="check a repository's depot-bot.yml")
+    check_config.add_argument("file", type=Path, nargs="?", default=Path(PATHS[0]))
+    check_config.add_argument(
+        "--schema", action="store_true", help="print the file's JSON Schema instead"
+    )
     chosen = parser.parse_args(arguments)
+    if chosen.verb == "check-config":
+        return _print_schema() if chosen.schema else _check_config(chosen.file)
     if chosen.verb == "demo":
         from bot.demo.play import play
 
         return play()
     return _serve()
+
+
+def _print_schema() -> int:
+    print(json.dumps(schema(), indent=2))
+    return 0
+
+
+def _check_config(path: Path) -> int:
+    verbs = {verb: command.words for verb, command in COMMANDS.items()}
+    try:
+        parse(path.read_text(), verbs)
+    except (OSError, UnicodeDecodeError) as error:
+        print(f"{path}: cannot be read: {error}", file=sys.stderr)
+        return 2
+    except BadConfig as wrong:
+        print(f"{path}: {wrong}", file=sys.stderr)
+        return 1
+    print(f"{path}: valid")
+    return 0
 
 
 def _serve() -> int:
