@@ -1,37 +1,27 @@
-"""One request, one step: acknowledge, decide its commands in order, look at its runs, answer.
+"""One request, one step: acknowledge, decide its commands, look at its runs, answer.
 
-The order of decisions, the place where errors become words, and the one mouth are here. What each
-command does is in `bot.commands`; who may is in `bot.policy`; the sentences are in `bot.replies`.
+The one mouth is here: nothing else posts. What is decided, and in which order, is in `bot.decide`;
+the sentences are in `bot.replies`.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
-from typing import Any
+from dataclasses import dataclass
 
 import structlog
 
 from bot import automations, follow, policy, replies, start
 from bot.clock import Clock
-from bot.commands.base import Answer, Command, Follow, Said, Wait
-from bot.config import Config
-from bot.depot import Depot, DepotError, DepotRefused, DepotUnavailable
-from bot.errors import Misreading, Refused
+from bot.decide import Decider
+from bot.depot import Depot, DepotUnavailable
+from bot.errors import Refused
 from bot.github import Forbidden, GitHub, GitHubError, GitHubUnavailable, NotFound, Repository
-from bot.grammar import MAX_COMMANDS, read
-from bot.here import PullRequestHere, Visit
-from bot.ledger import LeaseLost, Ledger
+from bot.here import Visit
+from bot.ledger import Ledger
 from bot.records import Claim, FollowedRun, Request
-from bot.records import Command as Row
-from bot.settings import Operator
 from bot.start import Starter
-from bot.store import LedgerUnavailable
-from bot.types import CommandLine, Permission
-
-TROUBLE_SECONDS = 15 * 60.0
-"""How long a command is tried while GitHub or Depot does not answer."""
+from bot.types import CommandLine
 
 EDIT_SECONDS = 10.0
 """Pause between two edits of a reply whose runs are still under way."""
@@ -57,10 +47,7 @@ class Dispatcher:
     depot: Depot
     board: follow.Board
     clock: Clock
-    commands: Mapping[str, Command]
-    internal: Mapping[str, Command]
-    """What follows on happenings only."""
-    operator: Operator
+    decider: Decider
 
     async def step(self, claim: Claim) -> None:
         """Do whatever is due for this request, and say when to come back."""
@@ -84,8 +71,7 @@ class Dispatcher:
         self, claim: Claim, request: Request, repository: Repository
     ) -> float | None:
         """All that can be done now; seconds until there is more, or none when all is done."""
-        verbs = {verb: command.words for verb, command in self.commands.items()}
-        async with Visit(request, repository, self.ledger, verbs) as visit:
+        async with Visit(request, repository, self.ledger, self.decider.verbs) as visit:
             if not await self._is_for_us(visit):
                 await self._drop(claim, request)
                 return None
@@ -94,7 +80,7 @@ class Dispatcher:
                 visit.request = request = await self.ledger.load(claim.request_id)
             acknowledging = asyncio.create_task(self._acknowledge(claim, visit))
             try:
-                wait = await self._decide(claim, visit)
+                wait = await self.decider.decide(claim, visit)
             finally:
                 await acknowledging
             request = await self._follow(claim)
@@ -148,150 +134,15 @@ class Dispatcher:
         if request.acknowledged or request.comment.happening is not None:
             return
         try:
-            if "reactions" not in await self._silence(visit):
+            if "reactions" not in await visit.silence():
                 await visit.repository.react(request.comment.source, request.comment.comment_id)
         except GitHubError as error:
             log.warning("no reaction", error=str(error))
         await self.ledger.acknowledged(claim)
 
-    async def _silence(self, visit: Visit) -> Sequence[str]:
-        """What the repository does not want to be posted; a broken config silences nothing."""
-        try:
-            return (await visit.config()).silence
-        except Refused:
-            return ()
-
     async def _is_silenced(self, visit: Visit) -> bool:
         is_automation = visit.request.comment.happening is not None
-        return is_automation and "automations" in await self._silence(visit)
-
-    # --- deciding --------------------------------------------------------------------------------
-
-    async def _decide(self, claim: Claim, visit: Visit) -> float | None:
-        """Decide the commands in order, up to the first that has to wait."""
-        starter = Starter(self.depot, self.ledger, self.clock, claim)
-        for row in visit.request.commands:
-            if not row.decided:
-                answer = await self._answer(row, visit, starter)
-                if isinstance(answer, Wait):
-                    await self.ledger.undecided(
-                        claim, row.command_id, answer.text, answer.troubled_since
-                    )
-                    return answer.seconds
-                await self._store(claim, row, answer)
-        return None
-
-    async def _store(self, claim: Claim, row: Row, answer: Said | Follow) -> None:
-        text = answer.text if isinstance(answer, Said) else ""
-        runs = answer.runs if isinstance(answer, Follow) else ()
-        await self.ledger.decided(claim, row.command_id, answer.reason, text, runs, answer.closes)
-        log.info("decided", command=row.command_id, reason=answer.reason)
-
-    async def _answer(self, row: Row, visit: Visit, starter: Starter) -> Answer:
-        """What a command comes to: the one place where its errors become words."""
-        try:
-            return await self._attempt(row, visit, starter)
-        except Refused as no:
-            is_silent = await self._is_silent(no.reason, visit)
-            return Said("" if is_silent else no.text, reason=no.reason)
-        except (NotFound, Forbidden) as error:
-            log.warning("github refuses", error=str(error), command=row.command_id)
-            return Said(replies.github_refused(row.command_id), reason="github-refused")
-        except DepotRefused as no:
-            return Said(replies.depot_refused(no.code, no.message), reason=f"depot-{no.code}")
-        except (GitHubError, DepotError) as trouble:
-            return await self._in_trouble(row, visit.request, trouble)
-        except (LeaseLost, LedgerUnavailable):
-            raise
-        except Exception:
-            log.exception("command failed", command=row.command_id)
-            return Said(replies.internal_error(row.command_id), reason="internal-error")
-
-    async def _is_silent(self, reason: str, visit: Visit) -> bool:
-        """Whether a refusal is kept to ourselves."""
-        if visit.request.comment.happening is not None and reason in automations.QUIET:
-            return True
-        return reason.startswith("not-") and "refusals" in await self._silence(visit)
-
-    async def _attempt(self, row: Row, visit: Visit, starter: Starter) -> Answer:
-        """The order of decisions (design.md, "Who may start what")."""
-        request = visit.request
-        comment = request.comment
-        if (intent := request.open_intent(row.command_id)) is not None:
-            # A call may have been made already: what it did comes before any other question.
-            return await starter.resume(intent, is_second=request.has_lost_start(row.command_id))
-        if len(request.commands) > MAX_COMMANDS:
-            raise Refused("too-many-commands", replies.too_many_commands())
-        config, verb, command, typed = await self._parsed(row, visit)
-        if command.reads_nothing:
-            here = PullRequestHere(
-                visit, self.commands, starter, row, verb, typed, config, Permission.NONE
-            )
-            return await command.act(typed, here)
-        policy.check_repository(comment.repo, self.operator.repositories)
-        policy.check_limits(await self._usage(request))
-        needs = config.needs(verb, command.needs)
-        if command.needs_for is not None:
-            needs = max(needs, command.needs_for(typed, row.line))
-        if needs is not Permission.NONE:
-            policy.check_age(comment.written_at, request.received_at)
-        has = await visit.permission()
-        may = [v for v, known in self.commands.items() if config.needs(v, known.needs) <= has]
-        policy.check_permission(verb, needs, has, may)
-        here = PullRequestHere(visit, self.commands, starter, row, verb, typed, config, has)
-        return await command.act(typed, here)
-
-    async def _parsed(self, row: Row, visit: Visit) -> tuple[Config, str, Command, Any]:
-        """What a line says, with the repository's aliases; the config they are from."""
-        known = dict(self.commands)
-        if visit.request.comment.happening is not None:
-            known.update(self.internal)
-        verbs = {verb: command.words for verb, command in known.items()}
-        typed = read(row.line.text, verbs)
-        config = Config()
-        if isinstance(typed, Misreading) or not known[_verb(typed, verbs)].reads_nothing:
-            visit.begin()
-            config = await visit.config()
-            typed = read(config.expand(row.line.text), verbs)
-        if isinstance(typed, Misreading):
-            shown = {verb: command.words for verb, command in self.commands.items()}
-            raise Refused("misread", replies.misreading(typed, shown))
-        verb = _verb(typed, verbs)
-        return config, verb, known[verb], typed
-
-    async def _usage(self, request: Request) -> policy.Usage:
-        """How many commands there were in the last hour; automations are not counted."""
-        comment, limits = request.comment, self.operator.limits
-        if comment.happening is not None:
-            return policy.Usage(0, 0, limits.per_person, limits.per_repository)
-        since = self.clock.now() - policy.LIMIT_SECONDS
-        return policy.Usage(
-            by_person=await self.ledger.count_commands(
-                comment.repo, since, author=comment.author.login
-            ),
-            in_repository=await self.ledger.count_commands(comment.repo, since),
-            per_person=limits.per_person,
-            per_repository=limits.per_repository,
-        )
-
-    async def _in_trouble(
-        self, row: Row, request: Request, trouble: GitHubError | DepotError
-    ) -> Answer:
-        """GitHub or Depot does not answer: try for a while, and say so."""
-        log.warning("upstream trouble", error=str(trouble), command=row.command_id)
-        who = "Depot" if isinstance(trouble, DepotError) else "GitHub"
-        now = self.clock.now()
-        since = row.troubled_since or now
-        if now - since < TROUBLE_SECONDS:
-            pause = min(max((now - since) / 2, 2.0), 60.0)  # grows with the trouble
-            asked = getattr(trouble, "retry_after", None) or 0.0
-            return Wait(max(pause, asked), replies.trying(who), since)
-        request = await self.ledger.load(request.request_id)
-        if (intent := request.open_intent(row.command_id)) is not None:
-            lost = replace(intent, outcome="lost")
-            return Said(replies.start_unknown(), reason="start-unknown", closes=lost)
-        minutes = int(TROUBLE_SECONDS // 60)
-        return Said(replies.gave_up(who, minutes, row.command_id), reason="could-not-ask")
+        return is_automation and "automations" in await visit.silence()
 
     # --- following and answering -----------------------------------------------------------------
 
@@ -359,10 +210,6 @@ class Dispatcher:
             log.warning("the reply cannot be posted", error=str(error))
             return
         await self.ledger.replied(claim, comment_id, text)
-
-
-def _verb(typed: Any, verbs: Mapping[str, type]) -> str:
-    return next(verb for verb, words in verbs.items() if isinstance(typed, words))
 
 
 def _is_due(run: FollowedRun, now: float) -> bool:

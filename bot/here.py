@@ -73,6 +73,13 @@ class Visit:
         config: Config = await self._read("config", self._ask_config)
         return config
 
+    async def silence(self) -> Sequence[str]:
+        """What the repository does not want to be posted; a broken config silences nothing."""
+        try:
+            return (await self.config()).silence
+        except Refused:
+            return ()
+
     async def permission(self) -> Permission:
         """The asker's role. Automations act for the repository; allowed bots as writers do."""
         if self.request.comment.happening is not None:

@@ -11,6 +11,7 @@ import httpx2
 
 from bot.clock import Clock, SystemClock
 from bot.commands import COMMANDS, INTERNAL
+from bot.decide import Decider
 from bot.depot import Depot
 from bot.dispatch import Dispatcher
 from bot.durable import Worker
@@ -72,9 +73,7 @@ async def open_services(
                 depot=depot,
                 board=Board(depot, clock),
                 clock=clock,
-                commands=COMMANDS,
-                internal=INTERNAL,
-                operator=settings.operator,
+                decider=Decider(ledger, depot, clock, COMMANDS, INTERNAL, settings.operator),
             )
             worker = Worker(ledger, dispatcher.step, clock)
             yield Services(settings, ledger, github, depot, worker)
