@@ -7,7 +7,7 @@ What each command does is in `bot.commands`; who may is in `bot.policy`; the sen
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import structlog
@@ -84,6 +84,9 @@ class Decider:
             log.warning("github refuses", error=str(error), command=row.command_id)
             return Said(replies.github_refused(row.command_id), reason="github-refused")
         except DepotRefused as no:
+            log.warning("depot refuses", error=str(no), command=row.command_id)
+            if await self._has_open_intent(row, visit.request):
+                return Said(replies.start_unknown(), reason="start-unknown")
             return Said(replies.depot_refused(no.code, no.message), reason=f"depot-{no.code}")
         except (GitHubError, DepotError) as trouble:
             return await self._in_trouble(row, visit.request, trouble)
@@ -171,12 +174,15 @@ class Decider:
             pause = min(max((now - since) / 2, 2.0), 60.0)  # grows with the trouble
             asked = getattr(trouble, "retry_after", None) or 0.0
             return Wait(max(pause, asked), replies.trying(who), since)
-        request = await self.ledger.load(request.request_id)
-        if (intent := request.open_intent(row.command_id)) is not None:
-            lost = replace(intent, outcome="lost")
-            return Said(replies.start_unknown(), reason="start-unknown", closes=lost)
+        if await self._has_open_intent(row, request):
+            return Said(replies.start_unknown(), reason="start-unknown")
         minutes = int(TROUBLE_SECONDS // 60)
         return Said(replies.gave_up(who, minutes, row.command_id), reason="could-not-ask")
+
+    async def _has_open_intent(self, row: Row, request: Request) -> bool:
+        """Whether a run may have been started for a command without our knowing."""
+        request = await self.ledger.load(request.request_id)
+        return request.open_intent(row.command_id) is not None
 
 
 def _verb(typed: Any, verbs: Mapping[str, type]) -> str:

@@ -128,21 +128,9 @@ class Ledger:
         While an earlier comment of a pull request is undecided, later ones of it wait.
         """
         now = self._clock.now()
-        earlier = requests.alias("earlier")
-        waits = sa.exists().where(
-            earlier.c.repo == requests.c.repo,
-            earlier.c.number == requests.c.number,
-            earlier.c.deciding,
-            sa.tuple_(earlier.c.written_at, earlier.c.comment_id)
-            < sa.tuple_(requests.c.written_at, requests.c.comment_id),
-        )
         due = (
             sa.select(requests.c.id)
-            .where(
-                requests.c.due_at <= now,
-                requests.c.lease_until <= now,
-                sa.or_(~requests.c.deciding, ~waits),
-            )
+            .where(requests.c.due_at <= now, requests.c.lease_until <= now, _is_its_turn())
             .order_by(requests.c.due_at)
             .limit(limit)
         )
@@ -162,12 +150,16 @@ class Ledger:
         return await self._store.transact(work)
 
     async def next_due(self) -> float | None:
-        """When the next step is due; none when nothing waits. A held one counts as its lease."""
+        """When the next step that may be claimed is due; none when nothing waits.
+
+        A held one counts from the end of its lease. One that waits for an earlier comment is not
+        counted: it comes up when that one is let go.
+        """
         due = sa.case(
             (requests.c.lease_until > requests.c.due_at, requests.c.lease_until),
             else_=requests.c.due_at,
         )
-        earliest = sa.select(sa.func.min(due)).where(requests.c.due_at.is_not(None))
+        earliest = sa.select(sa.func.min(due)).where(requests.c.due_at.is_not(None), _is_its_turn())
 
         async def work(db: AsyncConnection) -> float | None:
             return cast("float | None", await db.scalar(earliest))
@@ -395,6 +387,12 @@ class Ledger:
                 await self._add(db, runs, _run_row(run))
             if closes is not None:
                 await _update_intent(db, closes)
+            # Whatever was decided, nobody looks for its run any more.
+            await db.execute(
+                sa.update(intents)
+                .where(intents.c.command_id == command_id, intents.c.outcome == "open")
+                .values(outcome="lost")
+            )
 
         await self._write(claim, work, deciding=others)
 
@@ -534,6 +532,19 @@ class Ledger:
             return await work(db) if work is not None else cast(T, None)
 
         return await self._store.transact(transaction)
+
+
+def _is_its_turn() -> sa.ColumnElement[bool]:
+    """Commands of a pull request are decided in the order of their comments."""
+    earlier = requests.alias("earlier")
+    waits = sa.exists().where(
+        earlier.c.repo == requests.c.repo,
+        earlier.c.number == requests.c.number,
+        earlier.c.deciding,
+        sa.tuple_(earlier.c.written_at, earlier.c.comment_id, earlier.c.id)
+        < sa.tuple_(requests.c.written_at, requests.c.comment_id, requests.c.id),
+    )
+    return sa.or_(~requests.c.deciding, ~waits)
 
 
 async def _update_intent(db: AsyncConnection, intent: Intent) -> None:

@@ -534,7 +534,7 @@ def ambiguous_start(runs: Sequence[str]) -> str:
 def start_unknown() -> str:
     page = link("Depot's dashboard", "_", "workflows", base=DEPOT_PAGES)
     return (
-        "Depot's answer to the start was lost, twice, and no new run is to be seen. "
+        "Depot's answer to the start was lost, and no new run is to be seen. "
         f"It may or may not have started; look at {page}."
     )
 

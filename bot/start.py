@@ -76,7 +76,9 @@ class Starter:
         except DepotNotReached:
             await self.ledger.update_intent(self.claim, replace(intent, outcome="unsent"))
             raise
-        except DepotUnavailable:
+        except DepotUnavailable as unknown:
+            if unknown.retry_after:
+                return Wait(unknown.retry_after, replies.looking_for_run())
             return await self.resume(intent, is_second=lost is not None)
         except DepotRefused as no:
             return Said(
