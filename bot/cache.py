@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Hashable, MutableMapping
+from contextlib import suppress
 from functools import partial
 from typing import Generic, TypeVar
 
@@ -41,4 +42,6 @@ class Cached(Generic[K, V]):
     def _land(self, key: K, flight: asyncio.Future[V]) -> None:
         self._flights.pop(key, None)
         if not flight.cancelled() and flight.exception() is None:
-            self._store[key] = flight.result()
+            # cachetools refuses a value that is larger than the whole cache: it is just not kept.
+            with suppress(ValueError):
+                self._store[key] = flight.result()

@@ -152,12 +152,12 @@ class Decider:
         comment, limits = request.comment, self.operator.limits
         if comment.happening is not None:
             return policy.Usage(0, 0, limits.per_person, limits.per_repository)
-        since = self.clock.now() - policy.LIMIT_SECONDS
+        within = policy.LIMIT_SECONDS
         return policy.Usage(
             by_person=await self.ledger.count_commands(
-                comment.repo, since, author=comment.author.login
+                comment.repo, within, author=comment.author.login
             ),
-            in_repository=await self.ledger.count_commands(comment.repo, since),
+            in_repository=await self.ledger.count_commands(comment.repo, within),
             per_person=limits.per_person,
             per_repository=limits.per_repository,
         )
@@ -177,7 +177,9 @@ class Decider:
         if await self._has_open_intent(row, request):
             return Said(replies.start_unknown(), reason="start-unknown")
         minutes = int(TROUBLE_SECONDS // 60)
-        return Said(replies.gave_up(who, minutes, row.command_id), reason="could-not-ask")
+        request = await self.ledger.load(request.request_id)
+        say = replies.gave_up if request.deed(row.command_id) is None else replies.gave_up_in_doubt
+        return Said(say(who, minutes, row.command_id), reason="could-not-ask")
 
     async def _has_open_intent(self, row: Row, request: Request) -> bool:
         """Whether a run may have been started for a command without our knowing."""

@@ -274,14 +274,14 @@ class Depot:
             raise _error(response)
         try:
             return msgspec.json.decode(response.content, type=answer, strict=False)
-        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
             raise DepotUnavailable("unknown", f"{method}: the answer cannot be read") from error
 
 
 def _error(response: httpx2.Response) -> DepotError:
     try:
         told = msgspec.json.decode(response.content, type=ErrorBody)
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         told = ErrorBody()  # a proxy's HTML, or nothing: never shown to anyone
     code = told.code or _CODE_OF_STATUS.get(response.status_code, "unknown")
     kind = DepotRefused if code in _REFUSALS else DepotUnavailable

@@ -26,6 +26,9 @@ from bot.types import CommandLine
 EDIT_SECONDS = 10.0
 """Pause between two edits of a reply whose runs are still under way."""
 
+KEEP_FOR_RESULTS = 100
+"""Writes of an hour's budget that reactions and passing states leave for replies and results."""
+
 WATCH_SECONDS = 10.0
 """Pause between two looks for a run of a lost start that comes to light late."""
 
@@ -60,6 +63,8 @@ class Dispatcher:
             wait = await self._advance(claim, request, repository)
         except (GitHubUnavailable, DepotUnavailable) as trouble:
             log.warning("upstream trouble", error=str(trouble))
+            if isinstance(trouble, GitHubUnavailable) and trouble.retry_after:
+                await self.ledger.close_writes(_account(request), trouble.retry_after)
             return await self.ledger.fail(claim, _backoff(request.failures, trouble.retry_after))
         await self.ledger.rest(claim, wait)
 
@@ -104,9 +109,8 @@ class Dispatcher:
             return False
         if comment.author.login.lower() not in named:
             return False
-        since = self.clock.now() - policy.LIMIT_SECONDS
         said = await self.ledger.count_commands(
-            comment.repo, since, author=comment.author.login, number=comment.number
+            comment.repo, policy.LIMIT_SECONDS, author=comment.author.login, number=comment.number
         )
         return said <= BOT_LIMIT
 
@@ -134,7 +138,8 @@ class Dispatcher:
         if request.acknowledged or request.comment.happening is not None:
             return
         try:
-            if "reactions" not in await visit.silence():
+            may = not await self.ledger.take_write(_account(request), keep=KEEP_FOR_RESULTS)
+            if may and "reactions" not in await visit.silence():
                 await visit.repository.react(request.comment.source, request.comment.comment_id)
         except GitHubError as error:
             log.warning("no reaction", error=str(error))
@@ -176,6 +181,8 @@ class Dispatcher:
         if text in {"", request.reply.text}:
             return wait
         if request.reply.comment_id is None:
+            if turn := await self.ledger.take_write(_account(request)):
+                return _sooner(wait, turn)
             await self._post(claim, request, repository, text)
             return wait
         is_last = wait is None and all(command.decided for command in request.commands)
@@ -183,6 +190,9 @@ class Dispatcher:
         since_last = now - (request.reply.written_at or 0.0)
         if not is_last and not is_news and since_last < EDIT_SECONDS:
             return _sooner(wait, EDIT_SECONDS - since_last)
+        keep = 0 if is_last or is_news else KEEP_FOR_RESULTS
+        if turn := await self.ledger.take_write(_account(request), keep=keep):
+            return _sooner(wait, turn)  # what changes until then goes into the same edit
         try:
             await repository.edit_comment(request.reply.comment_id, text)
         except (NotFound, Forbidden) as error:
@@ -214,6 +224,11 @@ class Dispatcher:
 
 def _is_due(run: FollowedRun, now: float) -> bool:
     return run.next_look_at is not None and run.next_look_at <= now
+
+
+def _account(request: Request) -> str:
+    """Whose budget of writes at GitHub a request draws on."""
+    return f"installation {request.comment.installation or 'unknown'}"
 
 
 def _sooner(one: float | None, other: float | None) -> float | None:

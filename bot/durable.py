@@ -11,7 +11,6 @@ from collections.abc import Awaitable, Callable
 
 import structlog
 
-from bot.clock import Clock
 from bot.ledger import LEASE_SECONDS, LeaseLost, Ledger
 from bot.records import Claim
 from bot.store import LedgerUnavailable
@@ -25,6 +24,9 @@ POLL_SECONDS = 5.0
 RETRY_SECONDS = 60.0
 """Pause before a step is done again that failed for a reason nobody foresaw."""
 
+STOP_SECONDS = 10.0
+"""How long steps under way may take to end when the bot is stopped."""
+
 log = structlog.get_logger()
 
 Step = Callable[[Claim], Awaitable[None]]
@@ -33,10 +35,9 @@ Step = Callable[[Claim], Awaitable[None]]
 class Worker:
     """Runs *step* for every request that is due, until stopped."""
 
-    def __init__(self, ledger: Ledger, step: Step, clock: Clock) -> None:
+    def __init__(self, ledger: Ledger, step: Step) -> None:
         self._ledger = ledger
         self._step = step
-        self._clock = clock
         self._wake = asyncio.Event()
         # A flag as well as cancellation: on Python 3.11 `wait_for` can swallow a cancellation.
         self._stopping = False
@@ -63,6 +64,12 @@ class Worker:
                 pause = 1.0
             if pause:
                 await self._sleep(pause)
+        if self._tasks:
+            await asyncio.wait(self._tasks, timeout=STOP_SECONDS)
+        for task in self._tasks:
+            # Cut in an upstream call: after the next start it counts as one whose outcome is
+            # unknown. What is being stored is stored (`bot.store`).
+            task.cancel()
         if self._tasks:
             await asyncio.wait(self._tasks)
 
@@ -113,12 +120,27 @@ class Worker:
 
     async def _pause(self) -> float:
         """Seconds until something is due."""
-        due = await self._ledger.next_due()
-        wait = POLL_SECONDS if due is None else due - self._clock.now()
-        return min(max(wait, 0.01), POLL_SECONDS)
+        wait = await self._ledger.until_due()
+        return POLL_SECONDS if wait is None else min(max(wait, 0.01), POLL_SECONDS)
 
     async def _sleep(self, seconds: float) -> None:
         """Sleep until woken, at most so long."""
         waiter = asyncio.create_task(self._wake.wait())
         await asyncio.wait({waiter}, timeout=seconds)
         waiter.cancel()
+
+
+async def repeat(
+    ledger: Ledger, name: str, every: float, job: Callable[[], Awaitable[None]]
+) -> None:
+    """Do *job* every so many seconds, in one process of all that share the ledger, until
+    cancelled. A failure is logged, and the job done again at its next turn."""
+    while True:
+        try:
+            if await ledger.take_turn(name, every):
+                await job()
+        except LedgerUnavailable as error:
+            log.error("the ledger cannot be used", job=name, error=str(error))
+        except Exception:
+            log.exception("job failed", job=name)
+        await asyncio.sleep(every / 4)

@@ -18,6 +18,7 @@ from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 from http import HTTPStatus
 from typing import Any, TypeVar
 
@@ -27,7 +28,7 @@ import httpx2
 import msgspec
 from cachetools import LRUCache, TLRUCache, TTLCache
 from gidgethub import apps
-from gidgethub.sansio import accept_format
+from gidgethub.sansio import RateLimit, accept_format
 
 from bot import __version__, config
 from bot.cache import Cached
@@ -45,6 +46,15 @@ TOKEN_MARGIN = 300
 
 MAX_FILE = 512 * 1024
 """Bytes of a workflow file that we read; GitHub gives no content above 1 MB."""
+
+SECONDARY_PAUSE = 60.0
+"""Seconds to wait when GitHub refuses for a limit and does not say how long."""
+
+MAX_DELIVERIES = 3000
+"""Deliveries that are looked through for failed ones."""
+
+MAX_COMMENTS = 3000
+"""Comments that are looked through for a reply of ours."""
 
 RAW = "application/vnd.github.raw+json"
 
@@ -74,7 +84,11 @@ class GitHubUnavailable(GitHubError):
 
     def __init__(self, text: str, retry_after: float | None = None) -> None:
         super().__init__(text, retry_after)
+        self.text = text
         self.retry_after = retry_after
+
+    def __str__(self) -> str:
+        return self.text
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +128,25 @@ class PullRequest:
 class PostedComment:
     comment_id: int
     body: str
+
+
+@dataclass(frozen=True, slots=True)
+class FailedDelivery:
+    """A webhook that never reached us."""
+
+    delivery_id: int
+    """Of its newest attempt."""
+    guid: str
+    event: str
+    attempts: int
+
+
+class _Delivery(msgspec.Struct):
+    id: int
+    guid: str
+    event: str
+    delivered_at: datetime
+    status_code: int = 0
 
 
 class _Login(msgspec.Struct):
@@ -199,7 +232,18 @@ class _Api(gidgethub.httpx.GitHubAPI):
         if headers.get("accept") == RAW:
             # A file may hold anything, and gidgethub decodes it strictly.
             content = content.decode("utf-8", "replace").encode()
+        # gidgethub counts a 304 as spent, which it is not; each answer has GitHub's own count.
+        limit = RateLimit.from_http(answered)
+        if limit is not None:
+            self.rate_limit = limit
         return status, answered, content
+
+    async def manage_rate_limit(self, *, method: str, url: str) -> None:
+        """Do not ask while the hour's quota is used up."""
+        limit = self.rate_limit
+        if limit is not None and not limit:
+            wait = (limit.reset_datetime - datetime.now(UTC)).total_seconds()
+            raise GitHubUnavailable("rate limit", max(1.0, wait))
 
 
 class GitHub:
@@ -269,15 +313,18 @@ class GitHub:
             base_url=self._url,
         )
 
-    async def token(self, repo: RepoName, installation: int | None) -> tuple[_Api, str | None]:
-        """The client for *repo* and the token to send; none where the client has its own."""
+    async def installation(self, repo: RepoName) -> int | None:
+        """The App installation on *repo*; none for a bot account."""
         if isinstance(self._credentials, TokenCredentials):
+            return None
+        return await self._installations.get(repo, lambda: self._ask_installation(repo))
+
+    async def access(self, installation: int | None) -> tuple[_Api, str | None]:
+        """The client of an installation and the token to send; none where it has its own."""
+        if isinstance(self._credentials, TokenCredentials) or installation is None:
             return self._api(None), None
-        if installation is None:
-            installation = await self._installations.get(repo, lambda: self._ask_installation(repo))
-        known = installation
-        token = await self._tokens.get(known, lambda: self._ask_token(known))
-        return self._api(known), token.token
+        token = await self._tokens.get(installation, lambda: self._ask_token(installation))
+        return self._api(installation), token.token
 
     async def _ask_installation(self, repo: RepoName) -> int:
         with _errors():
@@ -294,6 +341,34 @@ class GitHub:
                 private_key=self._credentials.private_key,
             )
         return _read(answer, _Token)
+
+    async def failed_deliveries(self, since: float) -> list[FailedDelivery]:
+        """The App's webhook deliveries since then none of whose attempts succeeded.
+
+        A bot account has no such log (docs.github.com/rest/apps/webhooks).
+        """
+        if isinstance(self._credentials, TokenCredentials):
+            return []
+        attempts: dict[str, list[_Delivery]] = {}
+        seen = 0
+        with _errors():
+            async for item in self._api(None).getiter("/app/hook/deliveries?per_page=100"):
+                delivery = _read(item, _Delivery)
+                seen += 1
+                if delivery.delivered_at.timestamp() < since or seen > MAX_DELIVERIES:
+                    break
+                attempts.setdefault(delivery.guid, []).append(delivery)
+        return [
+            FailedDelivery(newest.id, guid, newest.event, len(tried))
+            for guid, tried in attempts.items()
+            if not any(200 <= attempt.status_code < 300 for attempt in tried)
+            and (newest := tried[0])
+        ]
+
+    async def redeliver(self, delivery_id: int) -> None:
+        """Have GitHub send a delivery once more, under the same guid."""
+        with _errors():
+            await self._api(None).post(f"/app/hook/deliveries/{delivery_id}/attempts", data=b"")
 
     def forget_token(self, installation: int | None) -> None:
         """Ask for a new installation token next time: this one was refused."""
@@ -467,26 +542,35 @@ class Repository:
         """The bot's own comments under a pull request, written or changed since *since*."""
         login = await self._github.login()
         moment = datetime.fromtimestamp(since, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-        api, token = await self._github.token(self._repo, self._installation)
-        with _errors():
+        api, token = await self._access()
+        seen = 0
+        with self._errors():
             async for item in api.getiter(
                 "/repos/{owner}/{repo}/issues/{number}/comments{?since,per_page}",
                 {**self._vars, "number": str(number), "since": moment, "per_page": "100"},
                 oauth_token=token,
             ):
+                seen += 1
+                if seen > MAX_COMMENTS:
+                    break
                 comment = _read(item, _Comment)
                 if comment.user is not None and comment.user.login == login:
                     yield PostedComment(comment.id, comment.body or "")
 
+    async def _access(self) -> tuple[_Api, str | None]:
+        if self._installation is None:
+            self._installation = await self._github.installation(self._repo)
+        return await self._github.access(self._installation)
+
     async def _get(self, url: str, *, accept: str = accept_format(), **variables: Any) -> Any:
-        api, token = await self._github.token(self._repo, self._installation)
+        api, token = await self._access()
         with self._errors():
             return await api.getitem(
                 url, {**self._vars, **variables}, oauth_token=token, accept=accept
             )
 
     async def _send(self, method: str, url: str, data: Any, **variables: str) -> Any:
-        api, token = await self._github.token(self._repo, self._installation)
+        api, token = await self._access()
         with self._errors():
             return await getattr(api, method)(
                 url, {**self._vars, **variables}, data=data, oauth_token=token
@@ -517,7 +601,7 @@ def _errors() -> Iterator[None]:
         raise GitHubUnavailable(f"not understood: {type(error).__name__}") from error
     except httpx2.HTTPError as error:
         raise GitHubUnavailable(type(error).__name__) from error
-    except (ValueError, LookupError, TypeError) as error:
+    except (ValueError, LookupError, TypeError, RecursionError) as error:
         # gidgethub decodes bodies and status codes without a net: a proxy's page, a cut answer.
         raise GitHubUnavailable(f"not understood: {type(error).__name__}") from error
 
@@ -541,8 +625,25 @@ def _http_error(error: gidgethub.HTTPException) -> GitHubError:
 
 
 def _retry_after(error: gidgethub.HTTPException) -> float | None:
-    value = error.headers.get("retry-after", "")
-    return float(value) if value.isdecimal() else None
+    """How long GitHub wants us to wait (docs.github.com/rest, "Exceeding the rate limit")."""
+    headers = error.headers
+    value = headers.get("retry-after", "")
+    if value.isdecimal():
+        return float(value)
+    if error.status_code not in {HTTPStatus.FORBIDDEN, HTTPStatus.TOO_MANY_REQUESTS}:
+        return None
+    reset = headers.get("x-ratelimit-reset", "")
+    if headers.get("x-ratelimit-remaining") == "0" and reset.isdecimal():
+        return max(1.0, float(reset) - _server_time(headers))
+    return SECONDARY_PAUSE
+
+
+def _server_time(headers: Mapping[str, str]) -> float:
+    """GitHub's own time, by which its reset times go."""
+    try:
+        return parsedate_to_datetime(headers.get("date", "")).timestamp()
+    except ValueError:
+        return datetime.now(UTC).timestamp()
 
 
 def _read(answer: Any, shape: type[T]) -> T:

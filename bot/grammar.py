@@ -36,11 +36,11 @@ from bot.types import CommandLine
 MAX_COMMANDS = 10
 """Commands that one comment may hold."""
 
-_CANDIDATE = re.compile(r"^([ \t]*)/depot(?=[ \t\u00a0]|\r?$)", re.IGNORECASE | re.MULTILINE)
+_CANDIDATE = re.compile(r"^([ \t]*)(/depot)(?=[ \t\u00a0]|\r?$)", re.IGNORECASE | re.MULTILINE)
 # A private-use character that stands for `/depot` while the Markdown is parsed: it is plain text to
 # Markdown, as `/depot` is, and says afterwards which of the candidates came out as text.
 _SENTINEL = "\ue000"
-_SENTINEL_AT_START = re.compile(_SENTINEL + r"(\d+)" + _SENTINEL)
+_MARKED = re.compile(_SENTINEL + r"(\d+)" + _SENTINEL)
 _ESCAPED_NEWLINE = re.compile(r"\\$")
 
 
@@ -49,19 +49,26 @@ _ESCAPED_NEWLINE = re.compile(r"\\$")
 
 def lines(text: str) -> list[CommandLine]:
     """The command lines of a comment, in order. Empty when nothing in it is for the bot."""
-    text = text.replace("\r\n", "\n").replace("\r", "\n").replace(_SENTINEL, "")
+    text = text.replace("\r\n", "\n").replace("\r", "\n").replace(_SENTINEL, "\ufffd")
     if not _CANDIDATE.search(text):
         return []
     candidates: list[str] = []
+    typed: list[str] = []
 
     def mark(match: re.Match[str]) -> str:
         end = text.find("\n", match.end())
         candidates.append(text[match.end() : end if end >= 0 else len(text)])
+        typed.append(match[2])
         return f"{match[1]}{_SENTINEL}{len(candidates) - 1}{_SENTINEL}"
+
+    def unmark(block: str) -> str:
+        return _MARKED.sub(lambda match: typed[int(match[1])], block)
 
     tokens = _markdown().parse(_CANDIDATE.sub(mark, text))
     return [
-        CommandLine(_ESCAPED_NEWLINE.sub("", candidates[number]).strip(), blocks)
+        CommandLine(
+            _ESCAPED_NEWLINE.sub("", candidates[number]).strip(), tuple(map(unmark, blocks))
+        )
         for number, blocks in _live_candidates(tokens)
     ]
 
@@ -81,7 +88,7 @@ def _live_candidates(tokens: Sequence[Token]) -> Iterator[tuple[int, tuple[str, 
         elif token.type == "inline" and not quotes:
             starts = list(_line_starts(token.children or []))
             for index, start in enumerate(starts):
-                if match := _SENTINEL_AT_START.match(start):
+                if match := _MARKED.match(start):
                     last = index == len(starts) - 1
                     yield int(match[1]), _yaml_blocks(tokens, place) if last else ()
 
@@ -183,8 +190,13 @@ def spell(verb: str, command: Any, **changes: Any) -> str:
             parts += [name] if value else []
         elif value is not None:
             quoted = shlex.quote(str(value))
-            parts.append(f"{name}={quoted}" if w.keyword else quoted)
+            by_name = w.keyword or _looks_like_an_option(str(value), type(command))
+            parts.append(f"{name}={quoted}" if by_name else quoted)
     return " ".join(parts)
+
+
+def _looks_like_an_option(value: str, command: type) -> bool:
+    return "=" in value or value.startswith(("-", "—", "–")) or value.lower() in words(command)
 
 
 # --- from a line to typed arguments --------------------------------------------------------------

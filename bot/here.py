@@ -406,9 +406,12 @@ class PullRequestHere:
         await self.starter.ledger.note_deed(self.starter.claim, deed)
         return deed
 
-    async def follow_again(self, run: FollowedRun, reason: str) -> Follow:
-        await self.starter.ledger.follow_again(run.run.run_id)
-        return Follow((replace(run, next_look_at=self.starter.clock.now()),), reason=reason)
+    async def follow_again(self, run: FollowedRun, status: str, reason: str) -> Follow:
+        now = self.starter.clock.now()
+        await self.starter.ledger.follow_again(run.run.run_id, now)
+        # Its jobs are not what they were; the first look tells.
+        expected = replace(run.run, status=status, workflows=(), seconds=None)
+        return Follow((replace(run, run=expected, next_look_at=now),), reason=reason)
 
 
 def _same(

@@ -16,12 +16,13 @@ FAILED = frozenset({"failed", "cancelled"})
 
 def match(typed: str, jobs: Sequence[Job]) -> list[Job]:
     """The jobs that *typed* may mean: equal keys; else keys that end in it; else keys that hold
-    it, always as whole segments. More than one is ambiguous."""
+    it, always as whole segments; else labels. More than one is ambiguous."""
     wanted = typed.split(":")
     by_level = (
         [job for job in jobs if job.key == typed],
         [job for job in jobs if job.key.split(":")[-len(wanted) :] == wanted],
         [job for job in jobs if _holds(job.key.split(":"), wanted)],
+        [job for job in jobs if job.name == typed],
     )
     return next((found for found in by_level if found), [])
 

@@ -9,7 +9,7 @@ worker whose lease was taken over gets LeaseLost instead. Times are seconds sinc
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
 from typing import Any, TypeVar, cast
 
 import msgspec
@@ -17,9 +17,19 @@ import sqlalchemy as sa
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from bot.clock import Clock
+from bot.budget import Budget
 from bot.records import Claim, Command, Deed, FollowedRun, Intent, Reply, Request, Start
-from bot.schema import commands, deeds, deliveries, heads, intents, requests, runs
+from bot.schema import (
+    budgets,
+    commands,
+    deeds,
+    deliveries,
+    heads,
+    intents,
+    requests,
+    runs,
+    turns,
+)
 from bot.store import Store
 from bot.types import (
     Actor,
@@ -48,18 +58,24 @@ class IntentBusy(Exception):
     """The same workflow on the same commit is just being started for another command."""
 
 
+KEEP_SECONDS = 90 * 24 * 3600.0
+"""How long what is over stays known."""
+
 T = TypeVar("T")
+
+Now = sa.ColumnElement[float]
+"""A moment by the store's clock, as SQL."""
 
 
 class Ledger:
     """The rows and the rules for changing them. Each method is one transaction.
 
-    All raise `bot.store.LedgerUnavailable` when the store fails.
+    All raise `bot.store.LedgerUnavailable` when the store fails. Times are the store's: machines
+    that share it may have clocks of their own.
     """
 
-    def __init__(self, store: Store, clock: Clock) -> None:
+    def __init__(self, store: Store) -> None:
         self._store = store
-        self._clock = clock
 
     # --- coming in -------------------------------------------------------------------------------
 
@@ -68,7 +84,7 @@ class Ledger:
 
         The same comment under another delivery (two hooks, a redelivery) is the same request.
         """
-        now = self._clock.now()
+        now = self._store.now()
 
         async def work(db: AsyncConnection) -> bool:
             return await self._accept(db, delivery, comments, now)
@@ -77,7 +93,7 @@ class Ledger:
 
     async def accept_head(self, delivery: Delivery, head: HeadSet) -> bool:
         """Note since when a commit is the head, and store that it happened."""
-        now = self._clock.now()
+        now = self._store.now()
         row = {
             "repo": head.repo,
             "number": head.number,
@@ -100,7 +116,7 @@ class Ledger:
         return await self._store.transact(work)
 
     async def _accept(
-        self, db: AsyncConnection, delivery: Delivery, comments: Sequence[Comment], now: float
+        self, db: AsyncConnection, delivery: Delivery, comments: Sequence[Comment], now: Now
     ) -> bool:
         delivered = {"hook": delivery.hook, "guid": delivery.guid, "event": delivery.event}
         if not await self._add(db, deliveries, {**delivered, "received_at": now}):
@@ -111,14 +127,15 @@ class Ledger:
                 are_new = True
                 if comment.lines:
                     await self._add(db, commands, *_command_rows(comment.request_id, comment.lines))
+        if are_new:
+            await self._store.tell(db)
         return are_new
 
     async def _add(self, db: AsyncConnection, table: sa.Table, *rows: dict[str, Any]) -> bool:
         """Insert rows that are not there yet; whether they were new."""
-        added = await db.execute(
-            self._store.insert(table).values(list(rows)).on_conflict_do_nothing()
-        )
-        return added.rowcount > 0
+        insert = self._store.insert(table).values(list(rows)).on_conflict_do_nothing()
+        added = await db.execute(insert.returning(*table.primary_key))
+        return bool(added.all())
 
     # --- claiming --------------------------------------------------------------------------------
 
@@ -127,12 +144,13 @@ class Ledger:
 
         While an earlier comment of a pull request is undecided, later ones of it wait.
         """
-        now = self._clock.now()
+        now = self._store.now()
         due = (
             sa.select(requests.c.id)
             .where(requests.c.due_at <= now, requests.c.lease_until <= now, _is_its_turn())
             .order_by(requests.c.due_at)
             .limit(limit)
+            .with_for_update(skip_locked=True)
         )
 
         async def work(db: AsyncConnection) -> list[Claim]:
@@ -149,8 +167,8 @@ class Ledger:
 
         return await self._store.transact(work)
 
-    async def next_due(self) -> float | None:
-        """When the next step that may be claimed is due; none when nothing waits.
+    async def until_due(self) -> float | None:
+        """Seconds until the next step that may be claimed is due; none when nothing waits.
 
         A held one counts from the end of its lease. One that waits for an earlier comment is not
         counted: it comes up when that one is let go.
@@ -159,7 +177,9 @@ class Ledger:
             (requests.c.lease_until > requests.c.due_at, requests.c.lease_until),
             else_=requests.c.due_at,
         )
-        earliest = sa.select(sa.func.min(due)).where(requests.c.due_at.is_not(None), _is_its_turn())
+        earliest = sa.select(sa.func.min(due) - self._store.now()).where(
+            requests.c.due_at.is_not(None), _is_its_turn()
+        )
 
         async def work(db: AsyncConnection) -> float | None:
             return cast("float | None", await db.scalar(earliest))
@@ -168,16 +188,16 @@ class Ledger:
 
     async def renew(self, claim: Claim) -> None:
         """Hold a claim for longer; raises LeaseLost."""
-        await self._write(claim, lease_until=self._clock.now() + LEASE_SECONDS)
+        await self._write(claim, lease_until=self._store.now() + LEASE_SECONDS)
 
     async def rest(self, claim: Claim, delay: float | None) -> None:
         """Let go of a claim; its next step is due in *delay* seconds, or never."""
-        due = None if delay is None else self._clock.now() + delay
+        due = None if delay is None else self._store.now() + delay
         await self._write(claim, due_at=due, lease_until=0.0, failures=0, failing_since=None)
 
     async def fail(self, claim: Claim, delay: float) -> None:
         """Let go of a claim whose step has to be done again in *delay* seconds."""
-        now = self._clock.now()
+        now = self._store.now()
         await self._write(
             claim,
             due_at=now + delay,
@@ -193,6 +213,85 @@ class Ledger:
             await db.execute(sa.update(requests).values(lease_until=0.0))
 
         await self._store.transact(work)
+
+    # --- what all workers share ------------------------------------------------------------------
+
+    async def take_turn(self, name: str, every: float) -> bool:
+        """Whether it is this process's turn to do something that one process does, once in
+        *every* seconds."""
+        now = self._store.now()
+        insert = self._store.insert(turns).values(name=name, next_at=now + every)
+        take = insert.on_conflict_do_update(
+            index_elements=[turns.c.name],
+            set_={"next_at": insert.excluded.next_at},
+            where=turns.c.next_at <= now,
+        )
+
+        async def work(db: AsyncConnection) -> bool:
+            return bool((await db.execute(take.returning(turns.c.name))).all())
+
+        return await self._store.transact(work)
+
+    async def take_write(self, account: str, *, keep: int = 0) -> float:
+        """Book one write to GitHub for an account, or say in how many seconds to ask again.
+
+        *keep* is how many of the hour's writes have to be left for what matters more.
+        """
+
+        async def work(db: AsyncConnection) -> float:
+            budget, now = await self._budget(db, account)
+            wait = budget.wait(now, keep)
+            if not wait:
+                await self._set_budget(db, account, budget.spent(now))
+            return wait
+
+        return await self._store.transact(work)
+
+    async def close_writes(self, account: str, seconds: float) -> None:
+        """GitHub asked for a pause: nobody writes for this account until it is over."""
+
+        async def work(db: AsyncConnection) -> None:
+            budget, now = await self._budget(db, account)
+            await self._set_budget(db, account, budget.closed(now + seconds))
+
+        await self._store.transact(work)
+
+    async def _budget(self, db: AsyncConnection, account: str) -> tuple[Budget, float]:
+        """An account's budget, locked until the transaction ends, and the time."""
+        now = cast(float, await db.scalar(sa.select(self._store.now())))
+        await self._add(db, budgets, {"account": account, **asdict(Budget.full(now))})
+        row = (
+            await db.execute(
+                sa.select(budgets).where(budgets.c.account == account).with_for_update()
+            )
+        ).one()
+        return Budget(row.minute, row.hour, row.counted_at, row.closed_until), now
+
+    async def _set_budget(self, db: AsyncConnection, account: str, budget: Budget) -> None:
+        await db.execute(
+            sa.update(budgets).where(budgets.c.account == account).values(asdict(budget))
+        )
+
+    async def forget_old(self) -> int:
+        """Delete what is over and older than it has to be known; how many requests went."""
+        now = self._store.now()
+        old = sa.select(requests.c.id).where(
+            requests.c.due_at.is_(None),
+            ~requests.c.deciding,
+            requests.c.received_at < now - KEEP_SECONDS,
+        )
+        theirs = sa.select(commands.c.id).where(commands.c.request_id.in_(old))
+
+        async def work(db: AsyncConnection) -> int:
+            for table in (runs, deeds, intents):
+                await db.execute(sa.delete(table).where(table.c.command_id.in_(theirs)))
+            await db.execute(sa.delete(commands).where(commands.c.request_id.in_(old)))
+            gone = await db.execute(sa.delete(requests).where(requests.c.id.in_(old)))
+            for table in (deliveries, heads):
+                await db.execute(sa.delete(table).where(table.c.received_at < now - KEEP_SECONDS))
+            return gone.rowcount
+
+        return await self._store.transact(work)
 
     # --- reading ---------------------------------------------------------------------------------
 
@@ -302,16 +401,16 @@ class Ledger:
         return await self._store.transact(work)
 
     async def count_commands(
-        self, repo: RepoName, since: float, author: str | None = None, number: int | None = None
+        self, repo: RepoName, within: float, author: str | None = None, number: int | None = None
     ) -> int:
-        """Commands from comments received since then: in a repository, by somebody, under a
-        pull request."""
+        """Commands from comments received in the last *within* seconds: in a repository, by
+        somebody, under a pull request."""
         count = (
             sa.select(sa.func.count())
             .select_from(commands.join(requests))
             .where(
                 requests.c.repo == repo,
-                requests.c.received_at > since,
+                requests.c.received_at > self._store.now() - within,
                 requests.c.happening.is_(None),
             )
         )
@@ -370,7 +469,7 @@ class Ledger:
         closes: Intent | None = None,
     ) -> None:
         """What became of a command, with the runs it follows and the intent that this settles."""
-        now = self._clock.now()
+        now = self._store.now()
         others = sa.exists().where(
             commands.c.request_id == claim.request_id,
             commands.c.id != command_id,
@@ -465,9 +564,12 @@ class Ledger:
 
         await self._write(claim, work)
 
-    async def follow_again(self, run_id: RunId) -> None:
-        """Look at once at a run that everybody who followed it took to be over or at rest."""
-        await self._wake_runs(runs.c.run_id == run_id)
+    async def follow_again(self, run_id: RunId, now: float) -> None:
+        """Look at once at a run that everybody who followed it took to be over or at rest.
+
+        It is followed from *now* on, as if it had just begun.
+        """
+        await self._wake_runs(runs.c.run_id == run_id, followed_since=now)
 
     async def wake(self, repo: RepoName, sha: Sha) -> bool:
         """Look at once at the runs that are followed on a commit; whether there are any."""
@@ -475,20 +577,23 @@ class Ledger:
             runs.c.repo == repo, runs.c.sha == sha, runs.c.next_look_at.is_not(None)
         )
 
-    async def _wake_runs(self, *which: sa.ColumnElement[bool]) -> bool:
+    async def _wake_runs(self, *which: sa.ColumnElement[bool], **values: float) -> bool:
         """Not fenced: at worst a step that is under way overwrites it with its own next look."""
-        now = self._clock.now()
+        now = self._store.now()
         theirs = sa.select(commands.c.request_id).where(
             commands.c.id.in_(sa.select(runs.c.command_id).where(*which))
         )
+        due = sa.case((requests.c.due_at < now, requests.c.due_at), else_=now)
 
         async def work(db: AsyncConnection) -> bool:
             woken = await db.execute(
-                sa.update(requests)
-                .where(requests.c.id.in_(theirs))
-                .values(due_at=sa.case((requests.c.due_at < now, requests.c.due_at), else_=now))
+                sa.update(requests).where(requests.c.id.in_(theirs)).values(due_at=due)
             )
-            await db.execute(sa.update(runs).where(*which).values(next_look_at=now, looks=0))
+            await db.execute(
+                sa.update(runs).where(*which).values(next_look_at=0.0, looks=0, **values)
+            )
+            if woken.rowcount > 0:
+                await self._store.tell(db)
             return woken.rowcount > 0
 
         return await self._store.transact(work)
@@ -511,7 +616,7 @@ class Ledger:
 
     async def replied(self, claim: Claim, comment_id: int, text: str) -> None:
         """The reply stands under *comment_id* with this text."""
-        await self._write(claim, reply_id=comment_id, reply_text=text, replied_at=self._clock.now())
+        await self._write(claim, reply_id=comment_id, reply_text=text, replied_at=self._store.now())
 
     async def _write(
         self,
@@ -562,7 +667,7 @@ def _json(value: Any) -> str:
     return msgspec.json.encode(value).decode()
 
 
-def _request_row(comment: Comment, now: float) -> dict[str, Any]:
+def _request_row(comment: Comment, now: Now) -> dict[str, Any]:
     return {
         "id": comment.request_id,
         "source": comment.source.value,

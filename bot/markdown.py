@@ -13,15 +13,16 @@ from typing import Any
 from urllib.parse import quote
 
 _ANSI = re.compile(
-    r"\x1b\[[0-?]*[ -/]*[@-~]"  # CSI: colours, cursor moves
-    r"|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)?"  # OSC: titles, links
-    r"|\x1b[PX^_][^\x1b]*(?:\x1b\\)?"  # strings that a terminal swallows
-    r"|\x1b[ -/]*[0-~]?"  # two-character sequences, and a lone escape
-    r"|\x9b[0-?]*[ -/]*[@-~]"
+    r"\x1b\[[0-?]*+[ -/]*+[@-~]"  # CSI: colours, cursor moves
+    r"|\x1b\][^\x07\x1b]*+(?:\x07|\x1b\\)?"  # OSC: titles, links
+    r"|\x1b[PX^_][^\x1b]*+(?:\x1b\\)?"  # strings that a terminal swallows
+    r"|\x1b[ -/]*+[0-~]?"  # two-character sequences, and a lone escape
+    r"|\x9b[0-?]*+[ -/]*+[@-~]"
 )
-# Control characters, and those that reorder or hide text (bidirectional overrides, zero widths).
+# Control characters, and those that reorder, hide or annotate text.
 _INVISIBLE = re.compile(
-    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u00ad\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff\ue000-\uf8ff\ud800-\udfff]"
+    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u00ad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u2069"
+    "\ufeff\ufff9-\ufffb\ue000-\uf8ff\ud800-\udfff\U000e0000-\U000e007f]"
 )
 
 
@@ -29,8 +30,8 @@ def clean(text: str) -> str:
     """Without terminal sequences, control characters and characters that reorder text."""
     text = _ANSI.sub("", text.replace("\r\n", "\n"))
     # A progress bar rewrites its line: what a terminal would show is what stands last.
-    text = re.sub(r"[^\n]*\r(?=[^\n])", "", text)
-    return _INVISIBLE.sub("", text)
+    lines = (line.rstrip("\r").rpartition("\r")[2] for line in text.split("\n"))
+    return _INVISIBLE.sub("", "\n".join(lines))
 
 
 def code(text: str, limit: int = 120) -> str:
@@ -72,12 +73,14 @@ def hidden(name: str, value: Any) -> str:
 
 
 def find_hidden(name: str, text: str) -> Any | None:
-    """The value that `hidden` put into *text*; none when there is none."""
-    match = re.search(rf"<!-- {re.escape(name)} ([^<>\n]+) -->", text)
-    if match is None:
-        return None
+    """The value that `hidden` put at the end of *text*; none when there is none.
+
+    Only the last one counts, and only on a line of its own: what else looks like one is a
+    stranger's text, quoted.
+    """
+    found = re.findall(rf"^<!-- {re.escape(name)} ([^<>\n]+) -->$", text, re.MULTILINE)
     try:
-        return json.loads(match[1])
+        return json.loads(found[-1]) if found else None
     except ValueError:
         return None
 

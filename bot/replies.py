@@ -575,6 +575,13 @@ def gave_up(who: str, minutes: int, reference: str) -> str:
     )
 
 
+def gave_up_in_doubt(who: str, minutes: int, reference: str) -> str:
+    return (
+        f"{who} did not answer for {minutes} minutes, so this was given up. It may or may not have "
+        f"been done; {code('/depot status')} tells. (Reference: {code(reference)})"
+    )
+
+
 def internal_error(reference: str) -> str:
     return (
         "Something went wrong inside the bot, and this was not done. "
@@ -748,14 +755,17 @@ def can_do(login: str, has: Permission, rows: Sequence[tuple[str, str]], head_pr
     return f"{code(login)} has {role} in this repository.\n\n{table}{about_head}"
 
 
-def workflow_list(sha: Sha, workflows: Sequence[tuple[str, Sequence[str] | None]]) -> str:
-    """Workflows and their jobs; none for a file that cannot be read."""
+def workflow_list(
+    sha: Sha, workflows: Sequence[tuple[str, Sequence[str] | None]], hidden: int = 0
+) -> str:
+    """Workflows and their jobs; none for a file that cannot be read. *hidden* are left out."""
     rows = [
         f"| {cell(name)} | {_cells(jobs) if jobs is not None else 'cannot be read'} |"
         for name, jobs in workflows
     ]
     table = "\n".join(["| workflow | jobs |", "|---|---|", *rows])
-    return f"At {commit(sha)}:\n\n{table}"
+    more = f"\n\nAnd {hidden} more." if hidden else ""
+    return f"At {commit(sha)}:\n\n{table}{more}"
 
 
 def help_table(rows: Sequence[tuple[str, Permission, str]]) -> str:

@@ -137,3 +137,20 @@ runs = sa.Table(
     sa.Index("runs_run", "run_id"),
     sa.Index("runs_commit", "repo", "sha"),
 )
+
+turns = sa.Table(
+    "turns",
+    metadata,
+    sa.Column("name", sa.Text, primary_key=True),
+    sa.Column("next_at", sa.Float, nullable=False),
+)
+
+budgets = sa.Table(
+    "budgets",
+    metadata,
+    sa.Column("account", sa.Text, primary_key=True),
+    sa.Column("minute", sa.Float, nullable=False),
+    sa.Column("hour", sa.Float, nullable=False),
+    sa.Column("counted_at", sa.Float, nullable=False),
+    sa.Column("closed_until", sa.Float, nullable=False),
+)

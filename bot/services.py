@@ -14,12 +14,13 @@ from bot.commands import COMMANDS, INTERNAL
 from bot.decide import Decider
 from bot.depot import Depot
 from bot.dispatch import Dispatcher
-from bot.durable import Worker
+from bot.durable import Worker, repeat
 from bot.follow import Board
 from bot.github import GitHub
 from bot.ledger import Ledger
 from bot.settings import Settings
-from bot.store import open_store
+from bot.store import Store, open_store
+from bot.sweep import DELIVERIES_EVERY, OLD_ROWS_EVERY, Sweeper
 
 GITHUB_TIMEOUT = httpx2.Timeout(15.0)
 DEPOT_TIMEOUT = httpx2.Timeout(30.0, connect=10.0)
@@ -29,10 +30,12 @@ DEPOT_TIMEOUT = httpx2.Timeout(30.0, connect=10.0)
 @dataclass(frozen=True, slots=True)
 class Services:
     settings: Settings
+    store: Store
     ledger: Ledger
     github: GitHub
     depot: Depot
     worker: Worker
+    sweeper: Sweeper
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,15 +54,16 @@ async def open_services(
     """Everything the bot is made of, closed again at the end. The worker is not running yet."""
     around = surroundings or Surroundings()
     clock = around.clock
-    store = await open_store(settings.database_url)
+    store = await open_store(settings.database_url, clock)
     try:
         async with (
             httpx2.AsyncClient(timeout=GITHUB_TIMEOUT, transport=around.github) as to_github,
             httpx2.AsyncClient(timeout=DEPOT_TIMEOUT, transport=around.depot) as to_depot,
         ):
-            ledger = Ledger(store, clock)
-            # The only process on this ledger: leases of an earlier one are void.
-            await ledger.release_all()
+            ledger = Ledger(store)
+            if not store.is_shared:
+                # The only process on this ledger: leases of an earlier one are void.
+                await ledger.release_all()
             github = GitHub(to_github, settings.github, url=settings.github_url, clock=clock)
             depot = Depot(
                 to_depot,
@@ -75,18 +79,29 @@ async def open_services(
                 clock=clock,
                 decider=Decider(ledger, depot, clock, COMMANDS, INTERNAL, settings.operator),
             )
-            worker = Worker(ledger, dispatcher.step, clock)
-            yield Services(settings, ledger, github, depot, worker)
+            worker = Worker(ledger, dispatcher.step)
+            sweeper = Sweeper(ledger, github, clock)
+            yield Services(settings, store, ledger, github, depot, worker, sweeper)
     finally:
         await store.close()
 
 
 @asynccontextmanager
 async def working(services: Services) -> AsyncIterator[None]:
-    """Run the worker meanwhile; at the end, let its steps finish."""
-    running = asyncio.create_task(services.worker.run())
+    """Run the worker and what goes beside it; at the end, let steps under way finish."""
+    worker, sweeper, ledger = services.worker, services.sweeper, services.ledger
+    beside = [
+        asyncio.create_task(services.store.listen(worker.wake)),
+        asyncio.create_task(
+            repeat(ledger, "missed deliveries", DELIVERIES_EVERY, sweeper.deliveries)
+        ),
+        asyncio.create_task(repeat(ledger, "old rows", OLD_ROWS_EVERY, sweeper.old_rows)),
+    ]
+    running = asyncio.create_task(worker.run())
     try:
         yield
     finally:
-        services.worker.stop()
-        await running
+        for task in beside:
+            task.cancel()
+        worker.stop()
+        await asyncio.gather(*beside, running, return_exceptions=True)

@@ -14,6 +14,7 @@ from typing import Annotated
 import msgspec
 
 from bot.github import AppCredentials, Credentials, TokenCredentials
+from bot.store import is_usable
 
 LOG_LEVELS = ("debug", "info", "warning", "error")
 LOG_FORMATS = ("console", "json")
@@ -26,7 +27,10 @@ class SettingsError(Exception):
 
     def __init__(self, problems: Iterable[str]) -> None:
         self.problems = tuple(problems)
-        super().__init__("\n".join(self.problems))
+        super().__init__(self.problems)
+
+    def __str__(self) -> str:
+        return "\n".join(self.problems)
 
 
 class Secret(str):
@@ -177,8 +181,10 @@ class _Loader:
 
     def database_url(self) -> Secret:
         value = self.values["DATABASE_URL"] or "sqlite:///depot-bot.db"
-        if not value.startswith("sqlite:///"):
-            self.problems.append("DATABASE_URL must begin with sqlite:///")
+        if not is_usable(value):
+            self.problems.append(
+                "DATABASE_URL must be sqlite:///FILE or postgresql://USER:PASSWORD@HOST/DATABASE"
+            )
         return Secret(value)
 
     def host(self) -> str:

@@ -12,6 +12,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Annotated
 
 import msgspec
 
@@ -132,11 +133,17 @@ def read(delivery: Delivery, body: bytes) -> Event:
         return Ignored("event")
     try:
         return reader(body, delivery.guid)
-    except (msgspec.DecodeError, UnicodeDecodeError) as wrong:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as wrong:
         raise Malformed(f"the body is not a GitHub {delivery.event} payload: {wrong}") from None
 
 
 # --- the parts of the payloads that are used -----------------------------------------------------
+
+
+_Id = Annotated[int, msgspec.Meta(ge=0, le=2**63 - 1)]
+"""An id that the ledger can hold."""
+
+_Number = Annotated[int, msgspec.Meta(ge=0, le=2**31 - 1)]
 
 
 class _User(msgspec.Struct):
@@ -152,13 +159,13 @@ class _Repository(msgspec.Struct):
 
 
 class _Installation(msgspec.Struct):
-    id: int
+    id: _Id
 
 
 class _Written(msgspec.Struct):
     """A comment, a review comment or a review: what all three have."""
 
-    id: int
+    id: _Id
     html_url: str
     user: _User | None = None
     body: str | None = None
@@ -178,12 +185,12 @@ class _Ref(msgspec.Struct):
 
 
 class _Issue(msgspec.Struct):
-    number: int
+    number: _Number
     pull_request: _Links | None = None
 
 
 class _PullRequest(msgspec.Struct):
-    number: int
+    number: _Number
     html_url: str
     updated_at: datetime
     head: _Ref
@@ -306,7 +313,8 @@ def _review(body: bytes, guid: str) -> Event:
     payload = _decode_review(body)
     pull, review = payload.pull_request, payload.review
     comment = _comment(Source.REVIEW, payload, pull.number, review)
-    if review.state != "approved" or not review.commit_id:
+    by_its_author = review.user is not None and review.user.login == payload.sender.login
+    if review.state != "approved" or not review.commit_id or not by_its_author:
         return _written(comment)
     happening = Happening(
         kind="review_approved",
@@ -386,3 +394,6 @@ _READERS = {
     "pull_request_review_comment": _review_comment,
     "pull_request_review": _review,
 }
+
+EVENTS = frozenset(_READERS)
+"""The events that are read, as an App subscribes to them."""

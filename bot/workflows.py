@@ -58,6 +58,8 @@ def matches(typed: str, names: Sequence[str]) -> list[str]:
 def candidates(typed: str) -> list[str]:
     """The file names that *typed* may mean, before the folder is known."""
     name = typed.removeprefix("./").removeprefix(WORKFLOW_FOLDER + "/")
+    if "/" in name or name.startswith("."):
+        return []  # nothing in that folder, and a path that must not be asked for
     return [name] if name.endswith(_SUFFIXES) else [name + suffix for suffix in _SUFFIXES]
 
 
@@ -99,4 +101,4 @@ def _job(key: str, job: Any) -> JobOutline:
     needs = job.get("needs", ()) if isinstance(job, dict) else ()
     if isinstance(needs, str):
         needs = (needs,)
-    return JobOutline(key, tuple(need for need in needs if isinstance(need, str)))
+    return JobOutline(key, tuple(need for need in needs if isinstance(need, str) and need))

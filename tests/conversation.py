@@ -120,8 +120,10 @@ class Conversation:
     async def passes(self, seconds: float) -> None:
         """Let time pass: work is done at the moment it comes due."""
         end = self.clock.time + seconds
-        while (due := await self.services.ledger.next_due()) is not None and due <= end:
-            self.clock.time = max(self.clock.time, due)
+        while (wait := await self.services.ledger.until_due()) is not None and (
+            due := self.clock.time + max(wait, 0.0)
+        ) <= end:
+            self.clock.time = due
             await self.settles()
         self.clock.time = end
         await self.settles()

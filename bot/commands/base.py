@@ -147,8 +147,11 @@ class Here(Protocol):
         """Note, before Depot is asked, how the run stands; in a later try, how it stood."""
         ...
 
-    async def follow_again(self, run: FollowedRun, reason: str) -> Follow:
-        """Follow a run that moves again, here and wherever it was followed before."""
+    async def follow_again(self, run: FollowedRun, status: str, reason: str) -> Follow:
+        """Follow a run that was moved, here and wherever it was followed before.
+
+        *status* is how it should stand now; what it says until the first look.
+        """
         ...
 
 

@@ -28,7 +28,11 @@ async def cancel(command: Cancel, here: Here) -> Answer:
         status = job.status
     if is_over(status):
         # In a second try this is what the first one did.
-        return _already_over(run) if is_first_try else await here.follow_again(run, "cancelled")
+        return (
+            _already_over(run)
+            if is_first_try
+            else await here.follow_again(run, "cancelled", "cancelled")
+        )
     await here.note_deed(run)
     try:
         if command.job is None:
@@ -39,7 +43,7 @@ async def cancel(command: Cancel, here: Here) -> Answer:
         if no.code != "failed_precondition":
             raise
         return _already_over(await here.run(run.run.run_id))
-    return await here.follow_again(run, "cancelled")
+    return await here.follow_again(run, "cancelled", "cancelled")
 
 
 def _already_over(run: FollowedRun) -> Said:

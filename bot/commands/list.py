@@ -22,9 +22,11 @@ class List:
 
 async def list_workflows(command: List, here: Here) -> Answer:
     sha = (await here.shown_head()).sha
-    names = (await here.workflow_names(sha))[:MAX_FILES]
-    jobs = await asyncio.gather(*(_jobs(here, sha, name) for name in names))
-    return Said(replies.workflow_list(sha, list(zip(names, jobs, strict=True))))
+    names = await here.workflow_names(sha)
+    shown = names[:MAX_FILES]
+    jobs = await asyncio.gather(*(_jobs(here, sha, name) for name in shown))
+    rows = list(zip(shown, jobs, strict=True))
+    return Said(replies.workflow_list(sha, rows, hidden=len(names) - len(shown)))
 
 
 async def _jobs(here: Here, sha: Sha, name: str) -> Sequence[str] | None:

@@ -25,7 +25,7 @@ async def rerun(command: Rerun, here: Here) -> Answer:
     for workflow in run.run.workflows:
         if not jobs.has_moved(workflow, deed.attempts):
             await here.depot.rerun_workflow(workflow.workflow_id)
-    return await here.follow_again(run, "rerun")
+    return await here.follow_again(run, "queued", "rerun")
 
 
 RERUN = Command(

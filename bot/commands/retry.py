@@ -32,7 +32,7 @@ async def retry(command: Retry, here: Here) -> Answer:
     for workflow in failed:
         if not jobs.has_moved(workflow, deed.attempts):
             await here.depot.retry_failed_jobs(workflow.workflow_id)
-    return await here.follow_again(run, "retried")
+    return await here.follow_again(run, "queued", "retried")
 
 
 async def _retry_job(run: FollowedRun, typed: str, here: Here) -> Answer:
@@ -40,7 +40,7 @@ async def _retry_job(run: FollowedRun, typed: str, here: Here) -> Answer:
     deed = here.deed
     newest = job.newest_attempt
     if deed is not None and newest and newest.number > deed.attempts.get(job.job_id, 0):
-        return await here.follow_again(run, "retried")  # an earlier try did it
+        return await here.follow_again(run, "queued", "retried")  # an earlier try did it
     if job.status not in jobs.FAILED:
         return Said(replies.job_not_failed(job, run), reason="nothing-to-retry")
     await here.note_deed(run)
@@ -50,7 +50,7 @@ async def _retry_job(run: FollowedRun, typed: str, here: Here) -> Answer:
         if no.code != "failed_precondition":
             raise
         raise Refused("cannot-retry-alone", replies.cannot_retry_alone(job, run)) from no
-    return await here.follow_again(run, "retried")
+    return await here.follow_again(run, "queued", "retried")
 
 
 RETRY = Command(

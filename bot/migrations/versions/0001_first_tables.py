@@ -11,6 +11,15 @@ depends_on = None
 
 def upgrade() -> None:
     op.create_table(
+        "budgets",
+        sa.Column("account", sa.Text(), nullable=False),
+        sa.Column("minute", sa.Float(), nullable=False),
+        sa.Column("hour", sa.Float(), nullable=False),
+        sa.Column("counted_at", sa.Float(), nullable=False),
+        sa.Column("closed_until", sa.Float(), nullable=False),
+        sa.PrimaryKeyConstraint("account"),
+    )
+    op.create_table(
         "deliveries",
         sa.Column("hook", sa.Text(), nullable=False),
         sa.Column("guid", sa.Text(), nullable=False),
@@ -60,6 +69,12 @@ def upgrade() -> None:
         batch_op.create_index("requests_pull", ["repo", "number", "deciding"], unique=False)
         batch_op.create_index("requests_received", ["received_at"], unique=False)
 
+    op.create_table(
+        "turns",
+        sa.Column("name", sa.Text(), nullable=False),
+        sa.Column("next_at", sa.Float(), nullable=False),
+        sa.PrimaryKeyConstraint("name"),
+    )
     op.create_table(
         "commands",
         sa.Column("id", sa.Text(), nullable=False),

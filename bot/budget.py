@@ -1,0 +1,60 @@
+"""How many writes to GitHub an account has left: two token buckets.
+
+Pure. GitHub allows 80 content-creating requests a minute and 500 an hour
+(docs.github.com/rest, "Rate limits", secondary limits); a few may follow each other closely, so
+that a reaction and a reply come at once, then they are a second apart.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+BURST = 20.0
+"""Writes that may follow each other at once: with one a second, 80 in the busiest minute."""
+
+PER_SECOND = 1.0
+PER_HOUR = 480.0
+"""Writes an hour, on the safe side of 500."""
+
+
+@dataclass(frozen=True, slots=True)
+class Budget:
+    """What is left at `counted_at`; times are seconds since the epoch."""
+
+    minute: float
+    hour: float
+    counted_at: float
+    closed_until: float = 0.0
+
+    @classmethod
+    def full(cls, now: float) -> Budget:
+        return cls(BURST, PER_HOUR, now)
+
+    def at(self, now: float) -> Budget:
+        """What is left later on."""
+        passed = max(0.0, now - self.counted_at)
+        return replace(
+            self,
+            minute=min(BURST, self.minute + passed * PER_SECOND),
+            hour=min(PER_HOUR, self.hour + passed * PER_HOUR / 3600),
+            counted_at=max(now, self.counted_at),
+        )
+
+    def wait(self, now: float, keep: int = 0) -> float:
+        """Seconds until a write is possible that leaves *keep* of the hour; 0 for now."""
+        left = self.at(now)
+        return max(
+            0.0,
+            self.closed_until - now,
+            (1 - left.minute) / PER_SECOND,
+            (1 + keep - left.hour) * 3600 / PER_HOUR,
+        )
+
+    def spent(self, now: float) -> Budget:
+        """After one write."""
+        left = self.at(now)
+        return replace(left, minute=left.minute - 1, hour=left.hour - 1)
+
+    def closed(self, until: float) -> Budget:
+        """After GitHub asked for a pause."""
+        return replace(self, closed_until=max(self.closed_until, until))

@@ -1,0 +1,52 @@
+"""What is done now and then: deliveries that never reached us, and rows that are old.
+
+GitHub does not redeliver by itself (docs.github.com, "Handling failed webhook deliveries"). A
+redelivery keeps its guid, so one that we know already folds into what is known.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import structlog
+
+from bot import webhooks
+from bot.clock import Clock
+from bot.github import GitHub, GitHubError
+from bot.ledger import Ledger
+
+WINDOW_SECONDS = 3 * 24 * 3600.0
+"""How long GitHub redelivers (docs.github.com, three days)."""
+
+MAX_ATTEMPTS = 8
+"""After so many attempts at a delivery it is left alone."""
+
+DELIVERIES_EVERY = 300.0
+OLD_ROWS_EVERY = 3600.0
+"""Seconds from one sweep to the next."""
+
+log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class Sweeper:
+    ledger: Ledger
+    github: GitHub
+    clock: Clock
+
+    async def deliveries(self) -> None:
+        """Have GitHub send again what failed and concerns us."""
+        try:
+            failed = await self.github.failed_deliveries(self.clock.now() - WINDOW_SECONDS)
+            for delivery in failed:
+                wanted = delivery.event in webhooks.EVENTS and delivery.attempts < MAX_ATTEMPTS
+                if wanted:
+                    log.info("redelivery asked for", delivery=delivery.guid, event=delivery.event)
+                    await self.github.redeliver(delivery.delivery_id)
+        except GitHubError as error:
+            log.warning("missed deliveries cannot be looked for", error=str(error))
+
+    async def old_rows(self) -> None:
+        """Delete what is over and old."""
+        if gone := await self.ledger.forget_old():
+            log.info("old requests deleted", requests=gone)
