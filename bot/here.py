@@ -7,7 +7,7 @@ comment: who and which head; files, runs already there and the head again; `Run`
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -405,6 +405,23 @@ class PullRequestHere:
         deed = Deed(self.command_id, run.run.run_id, jobs.attempts(run.run))
         await self.starter.ledger.note_deed(self.starter.claim, deed)
         return deed
+
+    async def set_going(
+        self,
+        run: FollowedRun,
+        workflows: Sequence[Workflow],
+        call: Callable[[str], Awaitable[None]],
+    ) -> None:
+        deed = await self.note_deed(run)
+        refusals: list[DepotRefused] = []
+        for workflow in workflows:
+            if not jobs.has_moved(workflow, deed.attempts):
+                try:
+                    await call(workflow.workflow_id)
+                except DepotRefused as no:
+                    refusals.append(no)  # one that cannot move keeps no other from it
+        if refusals and len(refusals) == len(workflows):
+            raise refusals[0]
 
     async def follow_again(self, run: FollowedRun, status: str, reason: str) -> Follow:
         now = self.starter.clock.now()

@@ -606,6 +606,10 @@ def already_over(run: FollowedRun) -> str:
     return f"Nothing to cancel. {run_state(run)}"
 
 
+def job_already_over(job: Job, run: FollowedRun) -> str:
+    return f"Nothing to cancel: {code(job.key)} of run {run_name(run)} is {_word(job.status)}."
+
+
 def nothing_to_retry(run: FollowedRun) -> str:
     return f"Nothing failed that could be retried. {run_state(run)}"
 

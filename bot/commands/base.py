@@ -147,6 +147,15 @@ class Here(Protocol):
         """Note, before Depot is asked, how the run stands; in a later try, how it stood."""
         ...
 
+    async def set_going(
+        self,
+        run: FollowedRun,
+        workflows: Sequence[Workflow],
+        call: Callable[[str], Awaitable[None]],
+    ) -> None:
+        """Have workflows of a run that were over moved again, each once, by a call with its id."""
+        ...
+
     async def follow_again(self, run: FollowedRun, status: str, reason: str) -> Follow:
         """Follow a run that was moved, here and wherever it was followed before.
 

@@ -20,34 +20,39 @@ class Cancel:
 
 async def cancel(command: Cancel, here: Here) -> Answer:
     run = await here.run(command.run)
-    is_first_try = here.deed is None
-    if command.job is None:
-        status = run.run.status
-    else:
-        workflow, job = await here.job(run, command.job)
-        status = job.status
-    if is_over(status):
-        # In a second try this is what the first one did.
-        return (
-            _already_over(run)
-            if is_first_try
-            else await here.follow_again(run, "cancelled", "cancelled")
-        )
+    if command.job is not None:
+        return await _cancel_job(run, command.job, here)
+    if is_over(run.run.status):
+        if here.deed is not None and run.run.status == "cancelled":
+            return await here.follow_again(run, "cancelled", "cancelled")  # an earlier try did it
+        return Said(replies.already_over(run), reason="already-over")
     await here.note_deed(run)
     try:
-        if command.job is None:
-            await here.depot.cancel_run(run.run.run_id)
-        else:
-            await here.depot.cancel_job(workflow.workflow_id, job.job_id)
+        await here.depot.cancel_run(run.run.run_id)
     except DepotRefused as no:
         if no.code != "failed_precondition":
             raise
-        return _already_over(await here.run(run.run.run_id))
+        now = await here.run(run.run.run_id)
+        return Said(replies.already_over(now), reason="already-over")
     return await here.follow_again(run, "cancelled", "cancelled")
 
 
-def _already_over(run: FollowedRun) -> Said:
-    return Said(replies.already_over(run), reason="already-over")
+async def _cancel_job(run: FollowedRun, typed: str, here: Here) -> Answer:
+    workflow, job = await here.job(run, typed)
+    if is_over(job.status):
+        if here.deed is not None and job.status == "cancelled":
+            return await here.follow_again(run, run.run.status, "cancelled")
+        return Said(replies.job_already_over(job, run), reason="already-over")
+    await here.note_deed(run)
+    try:
+        await here.depot.cancel_job(workflow.workflow_id, job.job_id)
+    except DepotRefused as no:
+        if no.code != "failed_precondition":
+            raise
+        now = await here.run(run.run.run_id)
+        _, job = await here.job(now, typed)
+        return Said(replies.job_already_over(job, now), reason="already-over")
+    return await here.follow_again(run, run.run.status, "cancelled")
 
 
 CANCEL = Command(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from bot import jobs, replies
+from bot import replies
 from bot.commands.base import Answer, Command, Here, Said
 from bot.grammar import run_id, word
 from bot.types import Permission
@@ -21,10 +21,7 @@ async def rerun(command: Rerun, here: Here) -> Answer:
         return Said(replies.still_running(run, "rerun"), reason="still-running")
     if not run.run.workflows:
         return Said(replies.nothing_to_rerun(run), reason="nothing-to-rerun")
-    deed = await here.note_deed(run)
-    for workflow in run.run.workflows:
-        if not jobs.has_moved(workflow, deed.attempts):
-            await here.depot.rerun_workflow(workflow.workflow_id)
+    await here.set_going(run, run.run.workflows, here.depot.rerun_workflow)
     return await here.follow_again(run, "queued", "rerun")
 
 

@@ -28,10 +28,7 @@ async def retry(command: Retry, here: Here) -> Answer:
         return Said(replies.nothing_to_retry(run), reason="nothing-to-retry")
     if here.deed is None and any(not is_over(w.status) for w in failed):
         return Said(replies.still_running(run, "retry"), reason="still-running")
-    deed = await here.note_deed(run)
-    for workflow in failed:
-        if not jobs.has_moved(workflow, deed.attempts):
-            await here.depot.retry_failed_jobs(workflow.workflow_id)
+    await here.set_going(run, failed, here.depot.retry_failed_jobs)
     return await here.follow_again(run, "queued", "retried")
 
 
