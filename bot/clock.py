@@ -17,3 +17,18 @@ class SystemClock:
 
     def now(self) -> float:
         return time.time()
+
+
+class AdjustedClock:
+    """Another clock, brought into line with one that several machines share."""
+
+    def __init__(self, base: Clock) -> None:
+        self._base = base
+        self._offset = 0.0
+
+    def now(self) -> float:
+        return self._base.now() + self._offset
+
+    def adjust(self, shared: float) -> None:
+        """It is *shared* now, by the clock that all go by."""
+        self._offset = shared - self._base.now()

@@ -100,7 +100,7 @@ class Decider:
         """Whether a refusal is kept to ourselves."""
         if visit.request.comment.happening is not None and reason in automations.QUIET:
             return True
-        return reason.startswith("not-") and "refusals" in await visit.silence()
+        return reason in policy.ROLE_REASONS and "refusals" in await visit.silence()
 
     async def _attempt(self, row: Row, visit: Visit, starter: Starter) -> Answer:
         """The order of decisions (design.md, "Who may start what")."""

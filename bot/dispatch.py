@@ -77,7 +77,8 @@ class Dispatcher:
     ) -> float | None:
         """All that can be done now; seconds until there is more, or none when all is done."""
         async with Visit(request, repository, self.ledger, self.decider.verbs) as visit:
-            if not await self._is_for_us(visit):
+            is_new = not request.acknowledged
+            if is_new and not await self._is_for_us(visit):
                 await self._drop(claim, request)
                 return None
             if request.comment.happening is not None and not request.commands:

@@ -11,6 +11,7 @@ from collections.abc import Awaitable, Callable
 
 import structlog
 
+from bot.clock import AdjustedClock
 from bot.ledger import LEASE_SECONDS, LeaseLost, Ledger
 from bot.records import Claim
 from bot.store import LedgerUnavailable
@@ -23,6 +24,9 @@ POLL_SECONDS = 5.0
 
 RETRY_SECONDS = 60.0
 """Pause before a step is done again that failed for a reason nobody foresaw."""
+
+KEEP_TIME_EVERY = 60.0
+"""Seconds between two looks at the ledger's clock."""
 
 STOP_SECONDS = 10.0
 """How long steps under way may take to end when the bot is stopped."""
@@ -144,3 +148,13 @@ async def repeat(
         except Exception:
             log.exception("job failed", job=name)
         await asyncio.sleep(every / 4)
+
+
+async def keep_time(ledger: Ledger, clock: AdjustedClock) -> None:
+    """Keep this machine's clock in line with the ledger's, until cancelled."""
+    while True:
+        await asyncio.sleep(KEEP_TIME_EVERY)
+        try:
+            clock.adjust(await ledger.now())
+        except LedgerUnavailable as error:
+            log.error("the ledger cannot be used", job="keep time", error=str(error))

@@ -445,6 +445,14 @@ class Ledger:
 
         return await self._store.transact(work)
 
+    async def now(self) -> float:
+        """The time by the store's clock."""
+
+        async def work(db: AsyncConnection) -> float:
+            return cast(float, await db.scalar(sa.select(self._store.now())))
+
+        return await self._store.transact(work)
+
     async def check(self) -> None:
         """Raises LedgerUnavailable when the store does not answer."""
 

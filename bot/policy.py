@@ -17,6 +17,19 @@ from bot.types import Head, Permission, RepoName, Sha
 LATE_SECONDS = 15 * 60
 """A command that reaches us later than this after it was written is answered, not run."""
 
+ROLE_REASONS = frozenset(
+    {
+        "not-read",
+        "not-triage",
+        "not-a-writer",
+        "not-maintain",
+        "not-admin",
+        "command-not-allowed",
+        "workflow-not-allowed",
+    }
+)
+"""Reasons that mean: somebody else may."""
+
 LIMIT_SECONDS = 3600.0
 """The time over which commands are counted for the rate limits."""
 
@@ -38,6 +51,9 @@ class Usage:
 
 
 def check_limits(usage: Usage) -> None:
+    """Far beyond a limit even the refusal is saved: answering would be what is to be limited."""
+    if usage.by_person > 2 * usage.per_person or usage.in_repository > 2 * usage.per_repository:
+        raise Refused("rate-limited", "")
     if usage.by_person > usage.per_person:
         raise Refused("rate-limited", replies.rate_limited("you", usage.per_person))
     if usage.in_repository > usage.per_repository:

@@ -9,12 +9,12 @@ from dataclasses import dataclass, field
 
 import httpx2
 
-from bot.clock import Clock, SystemClock
+from bot.clock import AdjustedClock, Clock, SystemClock
 from bot.commands import COMMANDS, INTERNAL
 from bot.decide import Decider
 from bot.depot import Depot
 from bot.dispatch import Dispatcher
-from bot.durable import Worker, repeat
+from bot.durable import Worker, keep_time, repeat
 from bot.follow import Board
 from bot.github import GitHub
 from bot.ledger import Ledger
@@ -31,6 +31,7 @@ DEPOT_TIMEOUT = httpx2.Timeout(30.0, connect=10.0)
 class Services:
     settings: Settings
     store: Store
+    clock: AdjustedClock
     ledger: Ledger
     github: GitHub
     depot: Depot
@@ -53,14 +54,17 @@ async def open_services(
 ) -> AsyncIterator[Services]:
     """Everything the bot is made of, closed again at the end. The worker is not running yet."""
     around = surroundings or Surroundings()
-    clock = around.clock
-    store = await open_store(settings.database_url, clock)
+    store = await open_store(settings.database_url, around.clock)
     try:
         async with (
             httpx2.AsyncClient(timeout=GITHUB_TIMEOUT, transport=around.github) as to_github,
             httpx2.AsyncClient(timeout=DEPOT_TIMEOUT, transport=around.depot) as to_depot,
         ):
             ledger = Ledger(store)
+            # Machines that share a ledger go by its clock, whatever their own ones say.
+            clock = AdjustedClock(around.clock)
+            if store.is_shared:
+                clock.adjust(await ledger.now())
             if not store.is_shared:
                 # The only process on this ledger: leases of an earlier one are void.
                 await ledger.release_all()
@@ -81,7 +85,7 @@ async def open_services(
             )
             worker = Worker(ledger, dispatcher.step)
             sweeper = Sweeper(ledger, github, clock)
-            yield Services(settings, store, ledger, github, depot, worker, sweeper)
+            yield Services(settings, store, clock, ledger, github, depot, worker, sweeper)
     finally:
         await store.close()
 
@@ -97,6 +101,8 @@ async def working(services: Services) -> AsyncIterator[None]:
         ),
         asyncio.create_task(repeat(ledger, "old rows", OLD_ROWS_EVERY, sweeper.old_rows)),
     ]
+    if services.store.is_shared:
+        beside.append(asyncio.create_task(keep_time(ledger, services.clock)))
     running = asyncio.create_task(worker.run())
     try:
         yield
