@@ -7,6 +7,7 @@ comment: who and which head; files, runs already there and the head again; `Run`
 from __future__ import annotations
 
 import asyncio
+import shlex
 from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -17,7 +18,7 @@ from bot.config import PATHS, BadConfig, Config, parse
 from bot.depot import Depot, DepotRefused
 from bot.errors import Refused
 from bot.github import GitHubUnavailable, PullRequest, Repository
-from bot.grammar import nearest, spell
+from bot.grammar import nearest, spell, words
 from bot.ledger import Ledger
 from bot.records import Command as Row
 from bot.records import Deed, FollowedRun, Request, Start
@@ -129,15 +130,17 @@ class Visit:
         except BadConfig as wrong:
             raise Refused("bad-config", replies.bad_config(path, str(wrong))) from wrong
 
-    async def check_lag(self, head: Head) -> None:
-        """Raise GitHubUnavailable while GitHub's API is behind its own webhooks."""
+    async def check_lag(self, head: Head, now: float) -> None:
+        """Raise GitHubUnavailable while GitHub's API may be behind its own webhooks.
+
+        It is when we heard of another head a moment ago, and *head* is older or unknown to us.
+        """
         comment = self.request.comment
-        heard_after = self.request.received_at - LAG_SECONDS
-        newest = await self._ledger.newest_head(comment.repo, comment.number, heard_after)
+        newest = await self._ledger.newest_head(comment.repo, comment.number, now - LAG_SECONDS)
         if newest is None or newest[0] == head.sha:
             return
         since = await self._ledger.head_since(comment.repo, comment.number, head.sha)
-        if since is not None and since < newest[1]:
+        if since is None or since < newest[1]:
             raise GitHubUnavailable("the API does not know the newest head yet")
 
 
@@ -185,8 +188,8 @@ class PullRequestHere:
         pinned = pinned or comment.reviewed
         if comment.happening is not None and not head.in_fork:
             pinned = comment.happening.sha
-        if pinned is None or comment.happening is not None:
-            await self.visit.check_lag(head)
+        policy.check_exists(head)
+        await self.visit.check_lag(head, self.starter.clock.now())
         facts = policy.HeadFacts(
             head=head,
             is_open=pull.is_open,
@@ -196,7 +199,7 @@ class PullRequestHere:
             may_write=head.in_fork and await self._may_write(),
             forks=self.config.forks,
         )
-        policy.check_head(facts, self._again(head))
+        policy.check_head(facts, self._again(head), self._pin(head))
         return head
 
     async def _may_write(self) -> bool:
@@ -311,6 +314,12 @@ class PullRequestHere:
     def _again(self, head: Head) -> str:
         """What to type once the head was read."""
         return "/depot " + spell(self.verb, self.typed, sha=head.sha)
+
+    def _pin(self, head: Head) -> str:
+        """What to type to run the head whenever it became that; `run` takes a commit."""
+        if "sha" in words(type(self.typed)):
+            return self._again(head)
+        return f"/depot run {shlex.quote(self.typed.workflow)} sha={head.sha}"
 
     def _pointing_to(self, running: FollowedRun) -> FollowedRun:
         now = self.starter.clock.now()

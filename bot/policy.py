@@ -105,8 +105,15 @@ class HeadFacts:
     """The repository's rule for forks: `refuse` or `pinned`."""
 
 
-def check_head(facts: HeadFacts, again: str) -> None:
-    """Whether the head may run. *again* is the command to type once the head was read.
+def check_exists(head: Head) -> None:
+    """GitHub shows a commit of zeros while it does not know better."""
+    if set(head.sha) == {"0"}:
+        raise Refused("head-unknown", replies.head_unknown())
+
+
+def check_head(facts: HeadFacts, again: str, pin: str) -> None:
+    """Whether the head may run. *again* is the command to type once the head was read, *pin* one
+    that names the commit.
 
     What runs is what the asker could have seen. GitHub's times are whole seconds, so a head of the
     same second may be the newer one. A head in a fork is a stranger's code and its workflow files
@@ -115,14 +122,13 @@ def check_head(facts: HeadFacts, again: str) -> None:
     head, pinned = facts.head, facts.pinned
     if not facts.is_open:
         raise Refused("pull-request-closed", replies.pull_request_closed())
-    if set(head.sha) == {"0"}:
-        raise Refused("head-unknown", replies.head_unknown())
+    check_exists(head)
     if pinned is not None and pinned != head.sha:
         raise Refused("stale-sha", replies.pin_is_stale(pinned, head.sha, again))
     if head.in_fork:
         _check_fork(facts, again)
     elif pinned is None and facts.since is None:
-        raise Refused("head-undated", replies.head_undated(head.sha, again))
+        raise Refused("head-undated", replies.head_undated(head.sha, pin))
     elif pinned is None and facts.since is not None and facts.since >= facts.asked_at:
         raise Refused("head-newer", replies.head_newer(head.sha, again))
 

@@ -172,7 +172,14 @@ class _Written(msgspec.Struct):
     created_at: datetime | None = None
     submitted_at: datetime | None = None
     commit_id: str | None = None
+    original_commit_id: str | None = None
     state: str = ""
+
+    @property
+    def reviewed(self) -> Sha | None:
+        """The commit it was written on; GitHub moves `commit_id` of a comment with the head."""
+        sha = self.original_commit_id or self.commit_id
+        return Sha(sha) if sha else None
 
 
 class _Links(msgspec.Struct):
@@ -356,7 +363,7 @@ def _comment(
         # One more than allowed is kept, so that the reply can say so.
         lines=tuple(lines[: grammar.MAX_COMMANDS + 1]),
         installation=payload.installation.id if payload.installation else None,
-        reviewed=Sha(written.commit_id) if written.commit_id else None,
+        reviewed=written.reviewed,
     )
 
 
