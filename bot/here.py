@@ -104,11 +104,15 @@ class Visit:
     async def head_since(self, sha: Sha) -> float | None:
         """Since when *sha* is the head, by GitHub's clock; none when nobody knows.
 
-        A head that we never heard of is as old as its oldest check suite.
+        A head that we never heard of is as old as its oldest check suite. One that was followed by
+        another, as far as we heard, has come back at a time that we did not hear of.
         """
         comment = self.request.comment
+        newest = await self._ledger.newest_head(comment.repo, comment.number, heard_after=0.0)
         since = await self._ledger.head_since(comment.repo, comment.number, sha)
-        return await self.repository.oldest_check_suite(sha) if since is None else since
+        if since is not None:
+            return since if newest is None or newest[0] == sha else None
+        return await self.repository.oldest_check_suite(sha)
 
     def _read(self, name: str, ask: Callable[[], Coroutine[Any, Any, Any]]) -> asyncio.Task[Any]:
         if name not in self._reads:
@@ -140,6 +144,8 @@ class Visit:
         if newest is None or newest[0] == head.sha:
             return
         since = await self._ledger.head_since(comment.repo, comment.number, head.sha)
+        if since is None:
+            since = await self.repository.oldest_check_suite(head.sha)
         if since is None or since < newest[1]:
             raise GitHubUnavailable("the API does not know the newest head yet")
 
@@ -414,6 +420,9 @@ class PullRequestHere:
         deed = Deed(self.command_id, run.run.run_id, jobs.attempts(run.run))
         await self.starter.ledger.note_deed(self.starter.claim, deed)
         return deed
+
+    async def check_again(self) -> None:
+        policy.check_again((await self.shown_head()).in_fork, self.config)
 
     async def set_going(
         self,

@@ -142,6 +142,12 @@ def _check_fork(facts: HeadFacts, again: str) -> None:
         raise Refused("fork-needs-writer", replies.fork_needs_writer())
 
 
+def check_again(in_fork: bool, config: Config) -> None:
+    """Whether runs of a pull request may go again: a fork's code is a stranger's each time."""
+    if in_fork and config.forks != "pinned":
+        raise Refused("fork-refused", replies.fork_refused())
+
+
 def check_not_moved(expected: Sha, head: Head, again: str) -> None:
     """Asked right before the run is started."""
     if head.sha != expected:

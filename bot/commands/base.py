@@ -147,6 +147,10 @@ class Here(Protocol):
         """Note, before Depot is asked, how the run stands; in a later try, how it stood."""
         ...
 
+    async def check_again(self) -> None:
+        """Refuses to have a run go again where its code must not run at all."""
+        ...
+
     async def set_going(
         self,
         run: FollowedRun,
@@ -175,7 +179,7 @@ class Command:
     summary: str
     examples: tuple[str, ...]
     needs_for: Callable[[Any, CommandLine], Permission] | None = None
-    """The permission for one particular line, where that can be more than `needs`."""
+    """What one particular line needs beyond `needs`, or beyond what the repository's config says."""
     reads_nothing: bool = False
     """It answers from itself, whatever the repository's config says."""
 

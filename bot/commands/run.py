@@ -35,7 +35,7 @@ def _is_inline(command: Run, blocks: tuple[str, ...]) -> bool:
 
 
 def _needs(command: Run, line: CommandLine) -> Permission:
-    return Permission.MAINTAIN if _is_inline(command, line.blocks) else Permission.WRITE
+    return Permission.MAINTAIN if _is_inline(command, line.blocks) else Permission.NONE
 
 
 RUN = Command(
