@@ -19,8 +19,9 @@ from bot import __version__
 from bot.app import create_app
 from bot.commands import COMMANDS
 from bot.config import PATHS, BadConfig, parse, schema
+from bot.doctor import Finding, outside_findings, settings_findings
 from bot.logs import set_up_logging
-from bot.services import open_services
+from bot.services import open_clients, open_services
 from bot.settings import Settings, SettingsError, load
 from bot.store import AlreadyInUse, LedgerUnavailable
 
@@ -34,6 +35,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--version", action="version", version=__version__)
     verbs = parser.add_subparsers(dest="verb", required=True)
     verbs.add_parser("serve", help="run the bot")
+    verbs.add_parser("check", help="is all well? settings, GitHub, Depot, database")
     verbs.add_parser("demo", help="a first look: the bot against a simulated GitHub and Depot")
     check_config = verbs.add_parser("check-config", help="check a repository's depot-bot.yml")
     check_config.add_argument("file", type=Path, nargs="?", default=Path(PATHS[0]))
@@ -47,7 +49,23 @@ def main(arguments: list[str] | None = None) -> int:
         from bot.demo.play import play
 
         return play()
+    if chosen.verb == "check":
+        return asyncio.run(_check(_environment()))
     return _serve()
+
+
+async def _check(environment: dict[str, str]) -> int:
+    findings = settings_findings(environment)
+    try:
+        settings = load(environment)
+    except SettingsError as error:
+        findings += [Finding("settings", False, problem) for problem in error.problems]
+    else:
+        async with open_clients(settings) as (github, depot):
+            findings += await outside_findings(settings, github, depot)
+    for finding in findings:
+        print(finding)
+    return 0 if all(finding.is_well for finding in findings) else 1
 
 
 def _print_schema() -> int:

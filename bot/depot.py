@@ -207,6 +207,10 @@ class Depot:
         """All queued and running runs of the organisation (8.8)."""
         return await self._list_runs({"status": ["queued", "running"]})
 
+    async def check(self) -> None:
+        """Raises DepotError unless Depot answers and knows our token."""
+        await self._call("ListRuns", {"pageSize": 1}, RunList)
+
     async def times(self, run_id: RunId) -> Times:
         """How long things took (8.16). A run with too many attempts has no such answer."""
         return (await self._call("GetRunMetrics", {"runId": run_id}, Metrics)).times()

@@ -153,8 +153,22 @@ class _Login(msgspec.Struct):
     login: str
 
 
-class _App(msgspec.Struct):
+class AppFacts(msgspec.Struct, frozen=True):
+    """What GitHub says of our App."""
+
     slug: str
+    permissions: dict[str, str] = {}
+    events: list[str] = []
+
+
+class HookConfig(msgspec.Struct, frozen=True):
+    """Where GitHub sends our App's webhooks."""
+
+    url: str = ""
+    content_type: str = ""
+    insecure_ssl: str | int = "0"
+    secret: str = ""
+    """Asterisks when there is one."""
 
 
 class _Token(msgspec.Struct):
@@ -276,11 +290,25 @@ class GitHub:
         return await self._logins.get("self", self._ask_login)
 
     async def _ask_login(self) -> str:
-        api = self._api(None)
+        if isinstance(self._credentials, TokenCredentials):
+            with _errors():
+                return _read(await self._api(None).getitem("/user"), _Login).login
+        return (await self.app_facts()).slug + "[bot]"
+
+    async def app_facts(self) -> AppFacts:
+        """Our App as GitHub knows it; only with App credentials."""
         with _errors():
-            if isinstance(self._credentials, TokenCredentials):
-                return _read(await api.getitem("/user"), _Login).login
-            return _read(await api.getitem("/app"), _App).slug + "[bot]"
+            return _read(await self._api(None).getitem("/app"), AppFacts)
+
+    async def hook_config(self) -> HookConfig:
+        """Our App's webhook; only with App credentials."""
+        with _errors():
+            return _read(await self._api(None).getitem("/app/hook/config"), HookConfig)
+
+    @property
+    def is_app(self) -> bool:
+        """Whether we are an App, not a bot account."""
+        return isinstance(self._credentials, AppCredentials)
 
     def at(self, repo: RepoName, installation: int | None) -> Repository:
         """What the bot can do in *repo*; *installation* is the one its webhook named."""

@@ -49,6 +49,26 @@ class Surroundings:
 
 
 @asynccontextmanager
+async def open_clients(
+    settings: Settings, surroundings: Surroundings | None = None
+) -> AsyncIterator[tuple[GitHub, Depot]]:
+    """The clients of GitHub and Depot, closed again at the end."""
+    around = surroundings or Surroundings()
+    async with (
+        httpx2.AsyncClient(timeout=GITHUB_TIMEOUT, transport=around.github) as to_github,
+        httpx2.AsyncClient(timeout=DEPOT_TIMEOUT, transport=around.depot) as to_depot,
+    ):
+        github = GitHub(to_github, settings.github, url=settings.github_url, clock=around.clock)
+        depot = Depot(
+            to_depot,
+            url=settings.depot_url,
+            token=settings.depot_token,
+            org_id=settings.depot_org_id,
+        )
+        yield github, depot
+
+
+@asynccontextmanager
 async def open_services(
     settings: Settings, surroundings: Surroundings | None = None
 ) -> AsyncIterator[Services]:
@@ -56,10 +76,7 @@ async def open_services(
     around = surroundings or Surroundings()
     store = await open_store(settings.database_url, around.clock)
     try:
-        async with (
-            httpx2.AsyncClient(timeout=GITHUB_TIMEOUT, transport=around.github) as to_github,
-            httpx2.AsyncClient(timeout=DEPOT_TIMEOUT, transport=around.depot) as to_depot,
-        ):
+        async with open_clients(settings, around) as (github, depot):
             ledger = Ledger(store)
             # Machines that share a ledger go by its clock, whatever their own ones say.
             clock = AdjustedClock(around.clock)
@@ -68,13 +85,6 @@ async def open_services(
             if not store.is_shared:
                 # The only process on this ledger: leases of an earlier one are void.
                 await ledger.release_all()
-            github = GitHub(to_github, settings.github, url=settings.github_url, clock=clock)
-            depot = Depot(
-                to_depot,
-                url=settings.depot_url,
-                token=settings.depot_token,
-                org_id=settings.depot_org_id,
-            )
             dispatcher = Dispatcher(
                 ledger=ledger,
                 github=github,

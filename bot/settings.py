@@ -93,6 +93,18 @@ VARIABLES = (
 )
 """Every variable that is read; `config/env.example` explains each."""
 
+SECRETS = frozenset(
+    {
+        "GITHUB_WEBHOOK_SECRET",
+        "GITHUB_PRIVATE_KEY",
+        "GITHUB_TOKEN",
+        "DEPOT_TOKEN",
+        "DATABASE_URL",
+        "ADMIN_PASSWORD",
+    }
+)
+"""Variables whose values are never shown; a database's address may hold its password."""
+
 
 def load(environment: Mapping[str, str]) -> Settings:
     """The settings; raises SettingsError with everything that is wrong."""

@@ -179,7 +179,7 @@ class Command:
     summary: str
     examples: tuple[str, ...]
     needs_for: Callable[[Any, CommandLine], Permission] | None = None
-    """What one particular line needs beyond `needs`, or beyond what the repository's config says."""
+    """What one particular line needs at least, whatever the repository's config says."""
     reads_nothing: bool = False
     """It answers from itself, whatever the repository's config says."""
 
