@@ -25,6 +25,7 @@ from typing import Any, TypeVar
 import gidgethub
 import gidgethub.httpx
 import httpx2
+import jwt
 import msgspec
 from cachetools import LRUCache, TLRUCache, TTLCache
 from gidgethub import apps
@@ -621,6 +622,8 @@ def _errors() -> Iterator[None]:
         yield
     except GitHubError:
         raise
+    except jwt.PyJWTError as error:
+        raise BadCredentials("the App's private key cannot be used") from error
     except gidgethub.RateLimitExceeded as error:
         raise GitHubUnavailable("rate limit", _retry_after(error)) from error
     except gidgethub.HTTPException as error:
