@@ -215,16 +215,25 @@ class Depot:
         """How long things took (8.16). A run with too many attempts has no such answer."""
         return (await self._call("GetRunMetrics", {"runId": run_id}, Metrics)).times()
 
-    async def diagnosis(self, target: Target, target_id: str) -> Diagnosis:
-        """Why a run or a job failed (8.10); in parts when it is too much for one answer."""
+    async def diagnosis(self, target: Target, target_id: str, depth: int = 2) -> Diagnosis:
+        """Why a run or a job failed (8.10).
+
+        What is too much for one answer is asked for in parts, and parts of parts, down to *depth*.
+        """
         answer = await self._diagnose(target, target_id)
         if not answer.is_over_limit:
             return answer.diagnosis()
+        if depth == 0:
+            return Diagnosis(is_cut=True)
+        breakdown = answer.over_limit_breakdown
         parts = [
-            await self._diagnose(_target(part.target_type), part.target_id)
-            for part in answer.over_limit_breakdown[:MAX_PARTS]
+            await self.diagnosis(_target(part.target_type), part.target_id, depth - 1)
+            for part in breakdown[:MAX_PARTS]
         ]
-        return Diagnosis(tuple(f for part in parts for f in part.diagnosis().failures))
+        return Diagnosis(
+            failures=tuple(failure for part in parts for failure in part.failures),
+            is_cut=len(breakdown) != len(parts) or not parts or any(p.is_cut for p in parts),
+        )
 
     async def _diagnose(self, target: Target, target_id: str) -> DiagnosisAnswer:
         request: Json = {"targetId": target_id, "targetType": int(target)}

@@ -133,6 +133,7 @@ class _Span(Message):
     """What every object of GetRunMetrics has: its id among others, and its times."""
 
     job_id: str = ""
+    attempt: int = 0
     started_at: str = ""
     finished_at: str = ""
 
@@ -152,8 +153,8 @@ class _MetricsJob(Message):
 
     @property
     def seconds(self) -> float | None:
-        newest = self.attempts[-1].attempt if self.attempts else self.job
-        return newest.seconds
+        spans = [tried.attempt for tried in self.attempts]
+        return max(spans, key=lambda span: span.attempt, default=self.job).seconds
 
 
 class _MetricsWorkflow(Message):

@@ -53,7 +53,10 @@ class Board:
         was_woken = followed.looks == 0
         if was_woken or len(self._followed) <= CROWD:
             return True
-        states = await self._listing.get("active", self._list)
+        try:
+            states = await self._listing.get("active", self._list)
+        except DepotRefused:
+            return True  # what that means for this run, Depot says when asked for it
         return states.get(followed.run.run_id) != followed.run.status
 
     async def _list(self) -> dict[RunId, str]:

@@ -289,7 +289,8 @@ class _Reader:
 
     def _set_named(self, typed: str, value: str) -> Misreading | None:
         name = typed.lower().replace("-", "_")
-        if name in self.words and name != self.rest:
+        is_taken = self.rest is not None and name in self.places and name in self.values
+        if name in self.words and name != self.rest and not is_taken:
             return self._set(name, value)
         if self.rest is None:
             return UnknownArgument(self.line, self.verb, typed, nearest(name, self.words))

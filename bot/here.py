@@ -346,12 +346,15 @@ class PullRequestHere:
 
     async def run(self, typed: str | None) -> FollowedRun:
         run_id = self.deed.run_id if self.deed else RunId(typed) if typed else await self._newest()
-        listed, run, known = await asyncio.gather(
-            self._listed(run_id),
-            self.depot.run_status(run_id),
-            self.starter.ledger.known_run(run_id),
-        )
-        return self._found(listed, run, known)
+        reading = asyncio.ensure_future(self.depot.run_status(run_id))
+        try:
+            # Whether it is one of ours comes before anything else that can be said of it.
+            listed = await self._listed(run_id)
+        except BaseException:
+            await asyncio.gather(reading, return_exceptions=True)
+            raise
+        known = await self.starter.ledger.known_run(run_id)
+        return self._found(listed, await reading, known)
 
     async def _newest(self) -> RunId:
         """The newest run on the head; else the newest that a command here started."""

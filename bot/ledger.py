@@ -577,7 +577,8 @@ class Ledger:
 
         It is followed from *now* on, as if it had just begun.
         """
-        await self._wake_runs(runs.c.run_id == run_id, followed_since=now)
+        # What its replies said of its end is no longer so.
+        await self._wake_runs(runs.c.run_id == run_id, followed_since=now, note="")
 
     async def wake(self, repo: RepoName, sha: Sha) -> bool:
         """Look at once at the runs that are followed on a commit; whether there are any."""
@@ -585,7 +586,7 @@ class Ledger:
             runs.c.repo == repo, runs.c.sha == sha, runs.c.next_look_at.is_not(None)
         )
 
-    async def _wake_runs(self, *which: sa.ColumnElement[bool], **values: float) -> bool:
+    async def _wake_runs(self, *which: sa.ColumnElement[bool], **values: object) -> bool:
         """Not fenced: at worst a step that is under way overwrites it with its own next look."""
         now = self._store.now()
         theirs = sa.select(commands.c.request_id).where(

@@ -53,7 +53,7 @@ def cell(text: str, limit: int = 120) -> str:
 
 def fence(text: str, language: str = "") -> str:
     """*text* as a fenced block that nothing in it can end."""
-    text = clean(text).strip("\n")
+    text = re.sub("`{50,}", "`" * 50, clean(text).strip("\n"))
     ticks = "`" * max(3, _longest_run(text) + 1)
     return f"{ticks}{language}\n{text}\n{ticks}"
 

@@ -26,21 +26,32 @@ _SHAPES = re.compile(
     | \bdop_v1_[a-f0-9]{32,}                          # DigitalOcean
     | \bhf_[A-Za-z0-9]{20,}                           # Hugging Face
     | \bdepot_(?:org|user|project)_[A-Za-z0-9_]{16,}  # Depot
-    | \beyJ[A-Za-z0-9_-]{10,}\.[A-Za-z0-9_-]{10,}\.[A-Za-z0-9_-]{5,}  # JSON Web Tokens
+    | (?<![A-Za-z0-9_-])                              # JSON Web Tokens
+      eyJ[A-Za-z0-9_-]{10,}+\.[A-Za-z0-9_-]{10,}+\.[A-Za-z0-9_-]{5,}
     """,
     re.VERBOSE,
 )
 _KEY_BLOCK = re.compile(
     r"-----BEGIN [A-Z ]*PRIVATE KEY-----.*?(?:-----END [A-Z ]*PRIVATE KEY-----|\Z)", re.DOTALL
 )
-_HEADER = re.compile(r"(?i)\b(authorization\s*[:=]\s*[\"']?(?:bearer|basic|token)\s+)[^\s\"']+")
+# The end of a key whose beginning lies before what is shown.
+_KEY_END = re.compile(
+    r"(?:^[A-Za-z0-9+/=]{4,100}+\n){0,100}+-----END [A-Z ]*PRIVATE KEY-----", re.MULTILINE
+)
+_HEADER = re.compile(
+    r"""(?i)\b(authorization["']?\s{0,5}[:=]\s{0,5}["']?(?:bearer|basic|token)\s{1,5})[^\s"']+"""
+)
+_OPTION = re.compile(
+    r"(?i)(?<!\S)(--?(?:[a-z0-9]{1,20}-){0,3}(?:password|passwd|secret|token|key)[ =])[^\s]{4,}"
+)
 _IN_URL = re.compile(r"(?i)\b([a-z][a-z0-9+.-]{0,20}://[^\s/:@]{0,100}:)[^\s/@]{1,200}(?=@)")
+# After a colon stands prose more often than a credential: there it takes a digit.
 _ASSIGNED = re.compile(
     r"""(?ix)
     \b((?:[a-z0-9_-]{0,40}[_-])?
        (?:password|passwd|secret|token|api[_-]?key|access[_-]?key|private[_-]?key)
-       (?:[_-][a-z0-9]{1,20})?
-       [\"']?\s*[=:]\s*[\"']?)
+       (?:[_-][a-z0-9]{1,20}){0,3}
+       [\"']?\s{0,5}(?:=|:(?=[^,;\n]{0,80}[0-9]))\s{0,5}[\"']?)
     [^\s\"',;]{8,}
     """
 )
@@ -48,8 +59,8 @@ _ASSIGNED = re.compile(
 
 def mask(text: str) -> str:
     """*text* with everything that looks like a credential replaced by `***`."""
-    text = _KEY_BLOCK.sub(MASK, text)
+    text = _KEY_END.sub(MASK, _KEY_BLOCK.sub(MASK, text))
     text = _SHAPES.sub(MASK, text)
-    for kept in (_HEADER, _IN_URL, _ASSIGNED):
+    for kept in (_HEADER, _OPTION, _IN_URL, _ASSIGNED):
         text = kept.sub(rf"\g<1>{MASK}", text)
     return text

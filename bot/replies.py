@@ -7,7 +7,6 @@ what to type instead.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from typing import Any
 
 from bot import errors
@@ -65,30 +64,23 @@ MAX_REPLY = 65_000
 
 
 def reply(request: Request) -> str:
-    """The comment that answers a request, as things stand.
+    """The comment that answers a request, as things stand; empty when there is nothing to say.
 
-    What is too long for GitHub loses its folded parts, then is cut section by section.
+    What is too long for GitHub loses the ends of its sections.
     """
-    for with_failures, section_limit in ((True, MAX_REPLY), (False, MAX_REPLY), (False, 4_000)):
-        text = _reply(request, with_failures, section_limit)
+    for limit in (MAX_REPLY, MAX_REPLY // max(1, len(request.commands)) - 1_000, 1_500):
+        text = _reply(request, limit)
         if len(text) <= MAX_REPLY:
             break
     return text
 
 
-def _reply(request: Request, with_failures: bool, section_limit: int) -> str:
-    sections = []
-    for command in request.commands:
-        if _is_passed_over(command, request):
-            continue
-        runs = [run for run in request.runs if run.command_id == command.command_id]
-        if not with_failures:
-            runs = [replace(run, failure="") for run in runs]
-        heading = _heading(command, request.comment.happening)
-        text = _section(heading, command, runs)
-        if len(text) > section_limit:
-            text = f"{heading}\n\nThe answer is too long beside the others; ask alone."
-        sections.append(text)
+def _reply(request: Request, section_limit: int) -> str:
+    sections = [
+        _section(command, request, section_limit)
+        for command in request.commands
+        if not _is_passed_over(command, request)
+    ]
     return "\n\n".join([*sections, hidden(MARK, facts(request))]) if sections else ""
 
 
@@ -142,12 +134,19 @@ def decided(text: str) -> list[Any]:
     return [row.get("reason") for row in rows]
 
 
-def _section(heading: str, command: Command, runs: Sequence[FollowedRun]) -> str:
-    said = [command.answer] if command.answer else []
-    said += [run_state(run) for run in runs]
-    if not said:
-        said = ["Waiting for its turn."]
-    return "\n\n".join([heading, *said])
+def _section(command: Command, request: Request, limit: int) -> str:
+    """What is said of one command, in at most *limit* characters, cut between its parts."""
+    parts = [command.answer] if command.answer else []
+    for run in request.runs:
+        if run.command_id == command.command_id:
+            parts += _run_parts(run)
+    kept = [_heading(command, request.comment.happening)]
+    for part in parts or ["Waiting for its turn."]:
+        if sum(map(len, kept)) + len(part) > limit:
+            kept.append("The rest is too long for one comment; ask for it alone.")
+            break
+        kept.append(part)
+    return "\n\n".join(kept)
 
 
 def typed(line: str) -> str:
@@ -160,6 +159,10 @@ def typed(line: str) -> str:
 
 def run_state(followed: FollowedRun) -> str:
     """A run in words: what it runs, how it stands, its jobs."""
+    return "\n\n".join(_run_parts(followed))
+
+
+def _run_parts(followed: FollowedRun) -> list[str]:
     run = followed.run
     took = f" in {duration(run.seconds)}" if run.is_over and run.seconds is not None else ""
     if any(job.newest_attempt and job.newest_attempt.number > 1 for job in run.jobs):
@@ -175,7 +178,7 @@ def run_state(followed: FollowedRun) -> str:
         parts.append(
             f"<details><summary>Why it failed</summary>\n\n{followed.failure}\n\n</details>"
         )
-    return "\n\n".join(parts)
+    return parts
 
 
 def run_name(followed: FollowedRun) -> str:
@@ -211,8 +214,14 @@ def _word(status: str) -> str:
     return status if status.isascii() and status.isalpha() else code(status)
 
 
+def _word_cell(status: str) -> str:
+    return _word(status).replace("|", "\\|")
+
+
 def _compile_error(workflow: Workflow) -> str:
-    return f"{code(workflow.path or workflow.name)} does not compile:\n\n{fence(workflow.error)}"
+    name = workflow.path or workflow.name
+    what = code(name) if name else "The YAML"
+    return f"{what} does not compile:\n\n{fence(mask(workflow.error[:4000]))}"
 
 
 def _job_table(jobs: Sequence[Job], *, only_one_was_asked_for: bool) -> str:
@@ -221,7 +230,7 @@ def _job_table(jobs: Sequence[Job], *, only_one_was_asked_for: bool) -> str:
         return ""
     names = jobs_.names(jobs)
     rows = [
-        f"| {cell(names[job.job_id])} | {_word(job.status)} | {_took(job)} |"
+        f"| {cell(names[job.job_id])} | {_word_cell(job.status)} | {_took(job)} |"
         for job in shown[:MAX_ROWS]
     ]
     table = "\n".join(["| job | state | took |", "|---|---|---|", *rows])
@@ -419,7 +428,7 @@ def unreadable_workflow(workflow: str, sha: Sha, why: str) -> str:
 
 def depot_refused(code_: str, message: str) -> str:
     """Depot's own refusal. Its text is shown, and never branched on."""
-    said = f":\n\n{fence(message)}" if message else "."
+    said = f":\n\n{fence(mask(message[:2000]))}" if message else "."
     hints = {
         "unauthenticated": "Depot does not know this bot's token; its operator has to look at it.",
         "permission_denied": "Depot does not let this bot's token do that.",
@@ -638,7 +647,7 @@ def runs_at(sha: Sha, rows: Sequence[tuple[ListedRun, Run]], hidden: int) -> str
         return f"There is no run on {commit(sha)}. {code('/depot run')} starts one."
     lines = [
         f"| {_run_cell(run)} | {_workflow_cell(run)} | {cell(listed.trigger)} "
-        f"| {_word(run.status)} | {_job_counts(run)} |"
+        f"| {_word_cell(run.status)} | {_job_counts(run)} |"
         for listed, run in rows
     ]
     table = "\n".join(
@@ -660,7 +669,9 @@ def _workflow_cell(run: Run) -> str:
 
 def _job_counts(run: Run) -> str:
     states = [job.status for job in run.jobs]
-    return ", ".join(f"{states.count(state)} {_word(state)}" for state in dict.fromkeys(states))
+    return ", ".join(
+        f"{states.count(state)} {_word_cell(state)}" for state in dict.fromkeys(states)
+    )
 
 
 def log_tail(job: Job, run: FollowedRun, lines: Sequence[str]) -> str:
@@ -677,6 +688,8 @@ def no_log_yet(job: Job, run: FollowedRun) -> str:
 
 def diagnosis_of(run: FollowedRun, diagnosis: Diagnosis) -> str:
     """Depot's diagnosis, as an answer of its own."""
+    if not diagnosis.failures and diagnosis.is_cut:
+        return f"Run {run_name(run)} has more failures than Depot's diagnosis holds."
     if not diagnosis.failures:
         return f"Depot knows of no failure in run {run_name(run)} ({_word(run.run.status)})."
     return f"Run {run_name(run)}:\n\n{_diagnosis(diagnosis)}"
@@ -696,6 +709,8 @@ def _diagnosis(diagnosis: Diagnosis) -> str:
     parts = [_one_failure(failure) for failure in diagnosis.failures[:MAX_FAILURES]]
     if len(diagnosis.failures) > MAX_FAILURES:
         parts.append(f"And {len(diagnosis.failures) - MAX_FAILURES} more kinds of failure.")
+    elif diagnosis.is_cut:
+        parts.append("And more, which Depot's diagnosis leaves out.")
     if any(f.diagnosis or f.possible_fix for f in diagnosis.failures):
         parts.append("Diagnosis and fix were written by a model, from the log: check them.")
     return "\n\n".join(parts)
@@ -713,15 +728,16 @@ def _one_failure(failure: Failure) -> str:
     parts = [f"{where} failed{times}:"]
     for heading, text in texts:
         if text.strip():
-            shown = fence(mask(clean(text))[:2000], "text")
+            shown = fence(mask(clean(text[:8000]))[:2000], "text")
             parts.append(f"{heading}\n\n{shown}" if heading else shown)
     return "\n\n".join(parts)
 
 
 def _log(lines: Sequence[str], limit: int) -> str:
     """Log lines as a block of at most *limit* characters, the newest kept."""
-    cut = [line if len(line) <= 500 else line[:499] + "…" for line in map(clean, lines)]
-    text = mask("\n".join(cut))
+    text = mask("\n".join(clean(line[:8000]) for line in lines))
+    cut = (line if len(line) <= 500 else line[:499] + "…" for line in text.split("\n"))
+    text = "\n".join(cut)
     if len(text) > limit:
         text = "…\n" + text[-limit:].partition("\n")[2]
     return fence(text, "text")

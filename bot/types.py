@@ -235,6 +235,8 @@ class Diagnosis:
     """Depot's diagnosis of what failed; empty when nothing did."""
 
     failures: tuple[Failure, ...] = ()
+    is_cut: bool = False
+    """There is more than Depot puts into its answers."""
 
 
 @dataclass(frozen=True, slots=True)
