@@ -1,0 +1,74 @@
+"""Conversations about `/depot help`."""
+
+from __future__ import annotations
+
+import pytest
+
+from bot.commands import COMMANDS
+from bot.commands.help import table
+from bot.demo.depot import SimulatedDepot
+from bot.demo.github import SimulatedGitHub
+from bot.grammar import lines, read
+from bot.types import Permission
+from tests.commands.scenes import reason
+from tests.conversation import Conversation
+
+pytestmark = pytest.mark.anyio
+
+
+@pytest.mark.parametrize("typed", ["help", "", "HELP"])
+async def test_all_commands(pr: Conversation, depot: SimulatedDepot, typed: str) -> None:
+    comment = await pr.says("rita", f"/depot {typed}")
+    said = pr.reply()
+    assert said == table(COMMANDS)
+    rows = said.splitlines()[2:]
+    assert len(rows) == len(COMMANDS)
+    assert any(row.startswith("| `/depot run [WORKFLOW] [job=JOB]") for row in rows)
+    assert any(row.startswith("| `/depot help [COMMAND]` | anyone |") for row in rows)
+    assert [reaction.content for reaction in comment.reactions] == ["eyes"]
+    assert depot.calls == []
+
+
+@pytest.mark.parametrize("verb", COMMANDS)
+async def test_one_command(pr: Conversation, verb: str) -> None:
+    await pr.says("stranger", f"/depot help {verb}")
+    said = pr.reply()
+    command = COMMANDS[verb]
+    assert said.startswith(f"`/depot {command.usage(verb)}`\n\n{command.summary} ")
+    who = command.needs
+    assert ("Anyone may." if who is Permission.NONE else f"`{who.word}` role") in said
+    for example in command.examples:
+        assert f"`/depot {example}`" in said
+
+
+async def test_help_asks_nobody(pr: Conversation, github: SimulatedGitHub) -> None:
+    before = len(github.requests)
+    await pr.says("rita", "/depot help")
+    pr.reply()
+    asked = {one.path.rpartition("/")[2] for one in github.requests[before:]}
+    assert asked <= {"app", "access_tokens", "reactions", "comments"}
+
+
+async def test_the_case_of_a_verb_does_not_matter(pr: Conversation) -> None:
+    await pr.says("alice", "/DEPOT Help RUN")
+    assert pr.reply().startswith("`/depot run ")
+
+
+async def test_an_unknown_command_gets_the_nearest(pr: Conversation) -> None:
+    await pr.says("alice", "/depot help rnu")
+    assert pr.reply().startswith("There is no command `rnu`. Did you mean `/depot help run`?")
+    assert reason(pr) == "unknown-command"
+
+
+async def test_one_word_too_many(pr: Conversation) -> None:
+    await pr.says("alice", "/depot help run ci.yml")
+    assert pr.reply() == "`help` has no place for `ci.yml`. Usage: `/depot help [COMMAND]`"
+
+
+@pytest.mark.parametrize(
+    "example", [example for command in COMMANDS.values() for example in command.examples]
+)
+def test_every_example_can_be_typed(example: str) -> None:
+    verbs = {verb: command.words for verb, command in COMMANDS.items()}
+    (line,) = lines(f"/depot {example}")
+    assert isinstance(read(line.text, verbs), verbs[example.split()[0]])
