@@ -19,7 +19,7 @@ from bot.errors import Refused
 from bot.github import Forbidden, GitHub, GitHubError, GitHubUnavailable, NotFound, Repository
 from bot.here import Visit
 from bot.ledger import Ledger
-from bot.records import Claim, FollowedRun, Request
+from bot.records import Claim, FollowedRun, Reply, Request
 from bot.start import Starter
 from bot.types import CommandLine
 
@@ -181,50 +181,54 @@ class Dispatcher:
         text = replies.reply(request)
         if text in {"", request.reply.text}:
             return wait
-        if request.reply.comment_id is None:
+        reply = request.reply
+        if reply.comment_id is None and reply.tried:
+            reply = await self._find(claim, request, repository)
+        if reply.comment_id is None:
             if turn := await self.ledger.take_write(_account(request)):
                 return _sooner(wait, turn)
             await self._post(claim, request, repository, text)
             return wait
+        if text == reply.text:
+            return wait
         is_last = wait is None and all(command.decided for command in request.commands)
-        is_news = replies.decided(text) != replies.decided(request.reply.text)
-        since_last = now - (request.reply.written_at or 0.0)
+        is_news = replies.decided(text) != replies.decided(reply.text)
+        since_last = now - (reply.written_at or 0.0)
         if not is_last and not is_news and since_last < EDIT_SECONDS:
             return _sooner(wait, EDIT_SECONDS - since_last)
         keep = 0 if is_last or is_news else KEEP_FOR_RESULTS
         if turn := await self.ledger.take_write(_account(request), keep=keep):
             return _sooner(wait, turn)  # what changes until then goes into the same edit
         try:
-            await repository.edit_comment(request.reply.comment_id, text)
+            await repository.edit_comment(reply.comment_id, text)
         except (NotFound, Forbidden) as error:
             # Somebody deleted the reply, or locked the thread: not written a second time.
             log.warning("the reply cannot be edited", error=str(error))
-        await self.ledger.replied(claim, request.reply.comment_id, text)
+        await self.ledger.replied(claim, reply.comment_id, text)
         return wait
+
+    async def _find(self, claim: Claim, request: Request, repository: Repository) -> Reply:
+        """The reply that was posted before a crash, or whose answer was lost, if there is one."""
+        # `since` is by GitHub's clock; a reply cannot be older than what it answers.
+        async for comment in repository.own_comments(
+            request.comment.number, since=request.comment.written_at - 1
+        ):
+            if replies.answers(comment.body) == request.request_id:
+                await self.ledger.replied(claim, comment.comment_id, comment.body)
+                return Reply(comment.comment_id, True, comment.body)
+        return request.reply
 
     async def _post(
         self, claim: Claim, request: Request, repository: Repository, text: str
     ) -> None:
-        """Post the reply, once: after a crash or a lost answer it is looked for first."""
-        if request.reply.tried:
-            # `since` is by GitHub's clock; a reply cannot be older than what it answers.
-            async for comment in repository.own_comments(
-                request.comment.number, since=request.comment.written_at - 1
-            ):
-                if replies.answers(comment.body) == request.request_id:
-                    return await self.ledger.replied(claim, comment.comment_id, comment.body)
-        else:
-            await self.ledger.replying(claim)
+        """Post the reply; from now on it is looked for before it is posted again."""
+        await self.ledger.replying(claim)
         try:
             comment_id = await repository.comment(request.comment.number, text)
         except (NotFound, Forbidden) as error:
             log.warning("the reply cannot be posted", error=str(error))
             return
         await self.ledger.replied(claim, comment_id, text)
-
-
-def _is_due(run: FollowedRun, now: float) -> bool:
-    return run.next_look_at is not None and run.next_look_at <= now
 
 
 def _account(request: Request) -> str:
