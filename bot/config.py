@@ -26,6 +26,10 @@ MAX_LENGTH = 64 * 1024
 
 Role = Literal["anyone", "read", "triage", "write", "maintain", "admin", "nobody"]
 
+RESERVED = frozenset({"check-config"})
+"""Verbs that nobody types."""
+
+_FIRST_WORD = re.compile(r"""["'`“]?([A-Za-z][A-Za-z0-9-]*)["'`”]?(?=\s|$)""")
 _ALIAS = re.compile(r"[a-z][a-z0-9-]{0,30}")
 
 
@@ -105,9 +109,9 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     def expand(self, line: str) -> str:
         """A command line with its alias, if it begins with one, replaced."""
-        verb, space, remainder = line.partition(" ")
-        expansion = self.aliases.get(verb.lower())
-        return line if expansion is None else f"{expansion}{space}{remainder}"
+        match = _FIRST_WORD.match(line)
+        expansion = self.aliases.get(match[1].lower()) if match else None
+        return line if not match or expansion is None else expansion + line[match.end() :]
 
 
 def parse(text: str, verbs: Mapping[str, type]) -> Config:
@@ -141,7 +145,7 @@ def _check(config: Config, verbs: Mapping[str, type]) -> None:
         if verb not in verbs:
             raise BadConfig(f"there is no command {verb!r} - at `$.permissions`")
     for name, line in config.aliases.items():
-        if name in verbs or not _ALIAS.fullmatch(name):
+        if name in verbs or name in RESERVED or not _ALIAS.fullmatch(name):
             raise BadConfig(f"{name!r} cannot be an alias - at `$.aliases`")
         _check_line(line, verbs, f"$.aliases.{name}")
     for place, automation in enumerate(config.automations):

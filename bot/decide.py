@@ -122,7 +122,7 @@ class Decider:
         needs = config.needs(verb, command.needs)
         if command.needs_for is not None:
             needs = max(needs, command.needs_for(typed, row.line))
-        if needs is not Permission.NONE:
+        if max(needs, command.needs) is not Permission.NONE:
             policy.check_age(comment.written_at, request.received_at)
         has = await visit.permission()
         may = [v for v, known in self.commands.items() if config.needs(v, known.needs) <= has]
@@ -157,7 +157,10 @@ class Decider:
             by_person=await self.ledger.count_commands(
                 comment.repo, within, author=comment.author.login
             ),
-            in_repository=await self.ledger.count_commands(comment.repo, within),
+            # What strangers are refused must not use up what others may do.
+            in_repository=await self.ledger.count_commands(
+                comment.repo, within, but=policy.UNCOUNTED
+            ),
             per_person=limits.per_person,
             per_repository=limits.per_repository,
         )

@@ -13,6 +13,7 @@ import structlog
 
 from bot import automations, follow, policy, replies, start
 from bot.clock import Clock
+from bot.config import Config
 from bot.decide import Decider
 from bot.depot import Depot, DepotUnavailable
 from bot.errors import Refused
@@ -21,13 +22,16 @@ from bot.here import Visit
 from bot.ledger import Ledger
 from bot.records import Claim, FollowedRun, Reply, Request
 from bot.start import Starter
-from bot.types import CommandLine
+from bot.types import CommandLine, Permission
 
 EDIT_SECONDS = 10.0
 """Pause between two edits of a reply whose runs are still under way."""
 
 KEEP_FOR_RESULTS = 100
 """Writes of an hour's budget that reactions and passing states leave for replies and results."""
+
+HAPPENING_TRIES = 8
+"""How often it is tried to find out what follows on a happening."""
 
 WATCH_SECONDS = 10.0
 """Pause between two looks for a run of a lost start that comes to light late."""
@@ -57,6 +61,7 @@ class Dispatcher:
         request = await self.ledger.load(claim.request_id)
         if self._is_hopeless(request):
             log.error("given up for good", failures=request.failures)
+            await self._drop(claim, request, "given-up")
             return await self.ledger.rest(claim, None)
         repository = self.github.at(request.comment.repo, request.comment.installation)
         try:
@@ -79,7 +84,7 @@ class Dispatcher:
         async with Visit(request, repository, self.ledger, self.decider.verbs) as visit:
             is_new = not request.acknowledged
             if is_new and not await self._is_for_us(visit):
-                await self._drop(claim, request)
+                await self._drop(claim, request, "bot-not-allowed")
                 return None
             if request.comment.happening is not None and not request.commands:
                 await self.ledger.add_commands(claim, await self._following(visit))
@@ -102,8 +107,10 @@ class Dispatcher:
         comment = visit.request.comment
         if comment.happening is not None:
             return True
+        if comment.author.login == await self.github.login():
+            return False
         if not comment.author.is_bot:
-            return comment.author.login != await self.github.login()
+            return True
         try:
             named = {login.lower() for login in (await visit.config()).bots}
         except Refused:
@@ -115,9 +122,13 @@ class Dispatcher:
         )
         return said <= BOT_LIMIT
 
-    async def _drop(self, claim: Claim, request: Request) -> None:
+    async def _drop(self, claim: Claim, request: Request, reason: str) -> None:
+        """Decide, without a word, what is not decided yet."""
         for command in request.commands:
-            await self.ledger.decided(claim, command.command_id, "bot-not-allowed", "")
+            if not command.decided:
+                await self.ledger.decided(claim, command.command_id, reason, "")
+        if not request.commands:
+            await self.ledger.add_commands(claim, [])
 
     async def _following(self, visit: Visit) -> list[CommandLine]:
         """The command lines that follow on what happened."""
@@ -127,11 +138,26 @@ class Dispatcher:
             config = await visit.config()
         except Refused as no:
             log.warning("automations passed over", reason=no.reason)
+            config = Config()  # without automations; the file's own verdict is still due
+        try:
+            if happening.kind == "review_approved" and not await self._may_set_off(visit):
+                return []
+            changed: list[str] = []
+            if automations.needs_paths(config, happening):
+                changed = await visit.repository.changed_paths(visit.request.comment.number)
+        except GitHubUnavailable:
+            if visit.request.failures < HAPPENING_TRIES:
+                raise
+            log.warning("automations passed over: GitHub does not answer")
             return []
-        changed: list[str] = []
-        if automations.needs_paths(config, happening):
-            changed = await visit.repository.changed_paths(visit.request.comment.number)
+        except GitHubError as error:
+            log.warning("automations passed over", error=str(error))
+            return []
         return automations.lines(config, happening, changed)
+
+    async def _may_set_off(self, visit: Visit) -> bool:
+        """Everybody who may read may approve; what follows is for those who may write."""
+        return await visit.own_permission() >= Permission.WRITE
 
     async def _acknowledge(self, claim: Claim, visit: Visit) -> None:
         """Put 👀 on the comment. Only a courtesy: no failure of it stops anything."""

@@ -41,6 +41,9 @@ from bot.workflows import BadWorkflow, Outline, candidates, matches, outline
 LAG_SECONDS = 60.0
 """How long GitHub's API may be behind a webhook that told of a new head."""
 
+AUTOMATION_LAG_SECONDS = 900.0
+"""The same for what only follows on a happening: nobody waits for it."""
+
 
 class Visit:
     """What is read once for all commands of one request, in one step.
@@ -104,15 +107,15 @@ class Visit:
     async def head_since(self, sha: Sha) -> float | None:
         """Since when *sha* is the head, by GitHub's clock; none when nobody knows.
 
-        A head that we never heard of is as old as its oldest check suite. One that was followed by
-        another, as far as we heard, has come back at a time that we did not hear of.
+        While we have not heard of any head of the pull request, it is as old as its oldest check
+        suite. Otherwise it must be the newest that we heard of: a check suite may be as old as the
+        commit's time on another branch, and a head that came back did so unheard.
         """
         comment = self.request.comment
         newest = await self._ledger.newest_head(comment.repo, comment.number, heard_after=0.0)
-        since = await self._ledger.head_since(comment.repo, comment.number, sha)
-        if since is not None:
-            return since if newest is None or newest[0] == sha else None
-        return await self.repository.oldest_check_suite(sha)
+        if newest is None:
+            return await self.repository.oldest_check_suite(sha)
+        return newest[1] if newest[0] == sha else None
 
     def _read(self, name: str, ask: Callable[[], Coroutine[Any, Any, Any]]) -> asyncio.Task[Any]:
         if name not in self._reads:
@@ -140,7 +143,8 @@ class Visit:
         It is when we heard of another head a moment ago, and *head* is older or unknown to us.
         """
         comment = self.request.comment
-        newest = await self._ledger.newest_head(comment.repo, comment.number, now - LAG_SECONDS)
+        lag = AUTOMATION_LAG_SECONDS if comment.happening else LAG_SECONDS
+        newest = await self._ledger.newest_head(comment.repo, comment.number, now - lag)
         if newest is None or newest[0] == head.sha:
             return
         since = await self._ledger.head_since(comment.repo, comment.number, head.sha)
@@ -247,7 +251,7 @@ class PullRequestHere:
     async def start(
         self, head: Head, workflow: str | None, job: str | None, *, force: bool
     ) -> Answer:
-        start = Start(repo=self.repo, sha=head.sha, job=job or "")
+        start = Start(repo=self.repo, sha=head.sha, job=job or "", in_fork=head.in_fork)
         (name, note), before, pull, following = await asyncio.gather(
             self._workflow(head.sha, workflow, job),
             self.starter.before(start),
@@ -319,13 +323,17 @@ class PullRequestHere:
 
     def _again(self, head: Head) -> str:
         """What to type once the head was read."""
+        if "workflow" not in words(type(self.typed)):
+            return self._pin(head)
         return "/depot " + spell(self.verb, self.typed, sha=head.sha)
 
     def _pin(self, head: Head) -> str:
         """What to type to run the head whenever it became that; `run` takes a commit."""
         if "sha" in words(type(self.typed)):
-            return self._again(head)
-        return f"/depot run {shlex.quote(self.typed.workflow)} sha={head.sha}"
+            return "/depot " + spell(self.verb, self.typed, sha=head.sha)
+        workflow = getattr(self.typed, "workflow", None)
+        named = f"{shlex.quote(workflow)} " if workflow else ""
+        return f"/depot run {named}sha={head.sha}"
 
     def _pointing_to(self, running: FollowedRun) -> FollowedRun:
         now = self.starter.clock.now()
@@ -394,6 +402,7 @@ class PullRequestHere:
             job=known.job if known else "",
             followed_since=self.starter.clock.now(),
             is_inline=known.is_inline if known else bool(paths) and not any(paths),
+            in_fork=known is not None and known.in_fork,
         )
 
     async def job(self, run: FollowedRun, typed: str) -> tuple[Workflow, Job]:
@@ -424,8 +433,11 @@ class PullRequestHere:
         await self.starter.ledger.note_deed(self.starter.claim, deed)
         return deed
 
-    async def check_again(self) -> None:
-        policy.check_again((await self.shown_head()).in_fork, self.config)
+    async def check_again(self, run: FollowedRun) -> None:
+        in_fork = run.in_fork or (await self.shown_head()).in_fork
+        policy.check_again(in_fork, self.config)
+        if run.is_inline:
+            policy.check_permission(self.verb, Permission.MAINTAIN, self.has)
 
     async def set_going(
         self,

@@ -8,7 +8,7 @@ worker whose lease was taken over gets LeaseLost instead. Times are seconds sinc
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from dataclasses import asdict, replace
 from typing import Any, TypeVar, cast
 
@@ -401,10 +401,15 @@ class Ledger:
         return await self._store.transact(work)
 
     async def count_commands(
-        self, repo: RepoName, within: float, author: str | None = None, number: int | None = None
+        self,
+        repo: RepoName,
+        within: float,
+        author: str | None = None,
+        number: int | None = None,
+        but: Collection[str] = (),
     ) -> int:
         """Commands from comments received in the last *within* seconds: in a repository, by
-        somebody, under a pull request."""
+        somebody, under a pull request; without those decided for the reasons *but*."""
         count = (
             sa.select(sa.func.count())
             .select_from(commands.join(requests))
@@ -412,6 +417,7 @@ class Ledger:
                 requests.c.repo == repo,
                 requests.c.received_at > self._store.now() - within,
                 requests.c.happening.is_(None),
+                commands.c.reason.not_in(list(but)),
             )
         )
         if author is not None:
@@ -432,6 +438,7 @@ class Ledger:
             .where(
                 requests.c.repo == repo,
                 requests.c.number == number,
+                requests.c.happening.is_not(None),
                 commands.c.line == line,
                 commands.c.decided,
                 commands.c.answer != "",
@@ -650,8 +657,10 @@ class Ledger:
 
 def _is_its_turn() -> sa.ColumnElement[bool]:
     """Commands of a pull request are decided in the order of their comments."""
+    # What only happened keeps nobody waiting: nobody asked for it.
     earlier = requests.alias("earlier")
     waits = sa.exists().where(
+        earlier.c.happening.is_(None),
         earlier.c.repo == requests.c.repo,
         earlier.c.number == requests.c.number,
         earlier.c.deciding,
@@ -746,6 +755,7 @@ def _run_row(followed: FollowedRun) -> dict[str, Any]:
         "workflow": followed.workflow,
         "job": followed.job,
         "is_inline": followed.is_inline,
+        "in_fork": followed.in_fork,
         "note": followed.note,
         "failure": followed.failure,
         "state": _json(followed.run),
@@ -832,6 +842,7 @@ def _run(row: sa.Row[Any]) -> FollowedRun:
         job=row.job,
         followed_since=row.followed_since,
         is_inline=row.is_inline,
+        in_fork=row.in_fork,
         note=row.note,
         failure=row.failure,
         looks=row.looks,

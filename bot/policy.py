@@ -30,6 +30,9 @@ ROLE_REASONS = frozenset(
 )
 """Reasons that mean: somebody else may."""
 
+UNCOUNTED = ROLE_REASONS | {"misread", "rate-limited", "bot-not-allowed"}
+"""Reasons for which a command does not count for its repository's limit."""
+
 LIMIT_SECONDS = 3600.0
 """The time over which commands are counted for the rate limits."""
 

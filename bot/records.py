@@ -42,6 +42,8 @@ class Start:
     job: str = ""
     content: tuple[str, ...] = ()
     """Whole workflow files, instead of the repository's."""
+    in_fork: bool = False
+    """The commit is a stranger's."""
     branch: str = ""
     """Dispatch on this branch's head."""
     inputs: dict[str, str] = field(default_factory=dict)
@@ -91,6 +93,8 @@ class FollowedRun:
     followed_since: float
     is_inline: bool = False
     """It runs YAML that was sent along."""
+    in_fork: bool = False
+    """Its commit is a stranger's."""
     note: str = ""
     """What the reply adds, in Markdown."""
     failure: str = ""

@@ -16,11 +16,25 @@ class BadYaml(Exception):
     """The text is not YAML that we take; says where."""
 
 
+class _Loader(yaml.CBaseLoader):
+    """Refuses a mapping in which a key stands twice: one of the two would vanish silently."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        seen: set[str] = set()
+        for key, _ in node.value:
+            if isinstance(key, yaml.ScalarNode):
+                if key.value in seen:
+                    raise BadYaml(f"a key twice in line {key.start_mark.line + 1}")
+                seen.add(key.value)
+        mapping: dict[Any, Any] = super().construct_mapping(node, deep)
+        return mapping
+
+
 def load(text: str) -> Any:
     """The document; raises BadYaml."""
     try:
         _check_depth(text)
-        return yaml.load(text, Loader=yaml.CBaseLoader)
+        return yaml.load(text, Loader=_Loader)
     except (yaml.YAMLError, ValueError) as error:
         mark = getattr(error, "problem_mark", None)
         where = f" in line {mark.line + 1}" if mark else ""

@@ -127,6 +127,7 @@ runs = sa.Table(
     sa.Column("workflow", sa.Text, nullable=False),
     sa.Column("job", sa.Text, nullable=False),
     sa.Column("is_inline", sa.Boolean, nullable=False),
+    sa.Column("in_fork", sa.Boolean, nullable=False),
     sa.Column("note", sa.Text, nullable=False),
     sa.Column("failure", sa.Text, nullable=False),
     sa.Column("state", sa.Text, nullable=False),  # JSON: bot.types.Run

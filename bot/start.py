@@ -177,6 +177,7 @@ class Starter:
             job=start.job,
             followed_since=now,
             is_inline=bool(start.content),
+            in_fork=start.in_fork,
             note="\n\n".join(text for text in (note, start.note) if text),
             next_look_at=now + FIRST_PAUSE,
         )

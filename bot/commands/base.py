@@ -147,8 +147,8 @@ class Here(Protocol):
         """Note, before Depot is asked, how the run stands; in a later try, how it stood."""
         ...
 
-    async def check_again(self) -> None:
-        """Refuses to have a run go again where its code must not run at all."""
+    async def check_again(self, run: FollowedRun) -> None:
+        """Refuses to have a run go again that must not be started at all."""
         ...
 
     async def set_going(
@@ -181,7 +181,7 @@ class Command:
     needs_for: Callable[[Any, CommandLine], Permission] | None = None
     """What one particular line needs at least, whatever the repository's config says."""
     reads_nothing: bool = False
-    """It answers from itself, whatever the repository's config says."""
+    """It answers whatever the repository's config says, and whoever asks."""
 
     def usage(self, verb: str) -> str:
         return usage(verb, self.words)

@@ -21,8 +21,11 @@ class CheckConfig:
 async def check_config(command: CheckConfig, here: Here) -> Answer:
     verbs = {verb: known.words for verb, known in here.commands.items()}
     said = []
-    for path, text in await here.proposed_configs():
+    proposed = await here.proposed_configs()
+    for path, text in proposed:
         try:
+            if len(proposed) > 1:
+                raise BadConfig("there is a `.yml` and a `.yaml` of it")
             parse(text, verbs)
         except BadConfig as wrong:
             said.append(replies.config_invalid(path, str(wrong)))
@@ -38,4 +41,5 @@ CHECK_CONFIG = Command(
     needs=Permission.NONE,
     summary="Check a changed config.",
     examples=(),
+    reads_nothing=True,
 )

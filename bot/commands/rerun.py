@@ -17,7 +17,7 @@ class Rerun:
 
 async def rerun(command: Rerun, here: Here) -> Answer:
     run = await here.run(command.run)
-    await here.check_again()
+    await here.check_again(run)
     if here.deed is None and not run.run.is_over:
         return Said(replies.still_running(run, "rerun"), reason="still-running")
     if not run.run.workflows:

@@ -21,7 +21,7 @@ class Retry:
 
 async def retry(command: Retry, here: Here) -> Answer:
     run = await here.run(command.run)
-    await here.check_again()
+    await here.check_again(run)
     if command.job is not None:
         return await _retry_job(run, command.job, here)
     failed = [w for w in run.run.workflows if jobs.failed(w.jobs)]

@@ -144,6 +144,7 @@ def upgrade() -> None:
         sa.Column("workflow", sa.Text(), nullable=False),
         sa.Column("job", sa.Text(), nullable=False),
         sa.Column("is_inline", sa.Boolean(), nullable=False),
+        sa.Column("in_fork", sa.Boolean(), nullable=False),
         sa.Column("note", sa.Text(), nullable=False),
         sa.Column("failure", sa.Text(), nullable=False),
         sa.Column("state", sa.Text(), nullable=False),
