@@ -434,7 +434,11 @@ class PullRequestHere:
         return deed
 
     async def check_again(self, run: FollowedRun) -> None:
-        in_fork = run.in_fork or (await self.shown_head()).in_fork
+        in_fork = (
+            run.in_fork
+            or (await self.shown_head()).in_fork
+            or await self.starter.ledger.is_from_fork(run.repo, run.sha)
+        )
         policy.check_again(in_fork, self.config)
         if run.is_inline:
             policy.check_permission(self.verb, Permission.MAINTAIN, self.has)

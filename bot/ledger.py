@@ -99,6 +99,7 @@ class Ledger:
             "number": head.number,
             "sha": head.sha,
             "since": head.since,
+            "in_fork": head.in_fork,
             "received_at": now,
         }
         insert = self._store.insert(heads).values(row)
@@ -376,6 +377,17 @@ class Ledger:
 
         async def work(db: AsyncConnection) -> float | None:
             return cast("float | None", await db.scalar(since))
+
+        return await self._store.transact(work)
+
+    async def is_from_fork(self, repo: RepoName, sha: Sha) -> bool:
+        """Whether a commit has been the head of a pull request from a fork, as far as we heard."""
+        found = sa.select(heads.c.sha).where(
+            heads.c.repo == repo, heads.c.sha == sha, heads.c.in_fork
+        )
+
+        async def work(db: AsyncConnection) -> bool:
+            return (await db.scalar(found.limit(1))) is not None
 
         return await self._store.transact(work)
 

@@ -27,7 +27,9 @@ heads = sa.Table(
     sa.Column("sha", sa.Text, primary_key=True),
     # When it became the head, by GitHub's clock; the newest time, when it did so more than once.
     sa.Column("since", sa.Float, nullable=False),
+    sa.Column("in_fork", sa.Boolean, nullable=False),
     sa.Column("received_at", sa.Float, nullable=False),
+    sa.Index("heads_commit", "repo", "sha"),
 )
 
 requests = sa.Table(

@@ -71,6 +71,7 @@ class HeadSet:
     number: int
     sha: Sha
     since: float
+    in_fork: bool
     comment: Comment
     """The same as something that automations may follow."""
 
@@ -189,6 +190,7 @@ class _Links(msgspec.Struct):
 class _Ref(msgspec.Struct):
     sha: str
     ref: str
+    repo: _Repository | None = None
 
 
 class _Issue(msgspec.Struct):
@@ -294,7 +296,14 @@ def _pull_request(body: bytes, guid: str) -> Event:
     comment = _happened(happening, payload, pull, _seconds(pull.updated_at))
     if action in _HAPPENS:
         return CommentWritten((comment,))
-    return HeadSet(comment.repo, pull.number, happening.sha, comment.written_at, comment)
+    return HeadSet(
+        repo=comment.repo,
+        number=pull.number,
+        sha=happening.sha,
+        since=comment.written_at,
+        in_fork=pull.head.repo is None or pull.head.repo.full_name != comment.repo,
+        comment=comment,
+    )
 
 
 def _issue_comment(body: bytes, _: str) -> Event:

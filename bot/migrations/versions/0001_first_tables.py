@@ -33,9 +33,13 @@ def upgrade() -> None:
         sa.Column("number", sa.Integer(), nullable=False),
         sa.Column("sha", sa.Text(), nullable=False),
         sa.Column("since", sa.Float(), nullable=False),
+        sa.Column("in_fork", sa.Boolean(), nullable=False),
         sa.Column("received_at", sa.Float(), nullable=False),
         sa.PrimaryKeyConstraint("repo", "number", "sha"),
     )
+    with op.batch_alter_table("heads", schema=None) as batch_op:
+        batch_op.create_index("heads_commit", ["repo", "sha"], unique=False)
+
     op.create_table(
         "requests",
         sa.Column("id", sa.Text(), nullable=False),
