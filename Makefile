@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo install test check format lock clean
+.PHONY: demo install test check format endurance lock clean
 
 demo: .venv/installed
 	$(BIN)/depot-bot demo
@@ -34,6 +34,10 @@ format: .venv/installed-dev
 	$(BIN)/pip install --quiet --require-hashes -r requirements-dev.lock
 	$(BIN)/pip install --quiet --no-deps --no-build-isolation -e .
 	touch $@ .venv/installed
+
+# Trouble of many kinds with real processes, on SQLite and PostgreSQL, as a table.
+endurance: .venv/installed-dev
+	$(BIN)/python -m tests.crash.endurance
 
 # Pins every dependency, with hashes, for all platforms.
 lock: .venv/bin/python

@@ -11,7 +11,9 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from bot import webhooks
+from bot import metrics, webhooks
+from bot.archive import Archive
+from bot.pages import Pages, guarded
 from bot.services import Services, working
 from bot.store import LedgerUnavailable
 
@@ -33,11 +35,17 @@ def create_app(services: Services, *, run_worker: bool = True) -> Starlette:
             yield
 
     door = Door(services)
+    archive = Archive(services.store)
+    password = services.settings.admin_password
+    pages = Pages(archive, services.ledger, services.github.rate_limits, password)
+    figures = Figures(services.metrics, archive)
     return Starlette(
         routes=[
             Route("/webhook", door.webhook, methods=["POST"]),
             Route("/healthz", door.alive),
             Route("/readyz", door.ready),
+            Route("/metrics", guarded(figures.metrics, password)),
+            *pages.routes(),
         ],
         lifespan=lifespan,
     )
@@ -49,11 +57,13 @@ class Door:
     def __init__(self, services: Services) -> None:
         self._services = services
         self._secrets = services.settings.webhook_secrets
+        self._metrics = services.metrics
 
     async def webhook(self, request: Request) -> Response:
         """Verify, read, store, answer; nobody upstream is called."""
         body = await _body(request)
         if body is None:
+            self._metrics.delivered("rejected")
             return _problem(413, f"the body is larger than {webhooks.MAX_BODY} bytes")
         headers: Mapping[str, str] = request.headers
         try:
@@ -62,12 +72,15 @@ class Door:
             event = webhooks.read(delivery, body)
         except webhooks.Rejected as no:
             log.warning("delivery turned away", status=no.status, why=str(no))
+            self._metrics.delivered("rejected")
             return _problem(no.status, str(no))
         try:
             result = await self._store(delivery, event)
         except LedgerUnavailable as error:
             log.error("a delivery could not be stored", error=str(error), delivery=delivery.guid)
+            self._metrics.delivered("failed")
             return _problem(503, "the ledger cannot store it")
+        self._metrics.delivered(result)
         if result == "queued":
             self._services.worker.wake()
         return JSONResponse({"result": result}, 202)
@@ -93,6 +106,22 @@ class Door:
         except LedgerUnavailable as error:
             return JSONResponse({"status": "unavailable", "database": str(error)}, 503)
         return JSONResponse({"status": "ok"})
+
+
+class Figures:
+    """What Prometheus comes for."""
+
+    def __init__(self, counted: metrics.Metrics, archive: Archive) -> None:
+        self._counted = counted
+        self._archive = archive
+
+    async def metrics(self, _: Request) -> Response:
+        try:
+            queue = await self._archive.queue()
+        except LedgerUnavailable as error:
+            log.error("the ledger cannot be read", error=str(error))
+            queue = None
+        return Response(self._counted.text(queue), media_type=metrics.CONTENT_TYPE)
 
 
 async def _body(request: Request) -> bytes | None:

@@ -36,7 +36,12 @@ def main(arguments: list[str] | None = None) -> int:
     verbs = parser.add_subparsers(dest="verb", required=True)
     verbs.add_parser("serve", help="run the bot")
     verbs.add_parser("check", help="is all well? settings, GitHub, Depot, database")
-    verbs.add_parser("demo", help="a first look: the bot against a simulated GitHub and Depot")
+    demo = verbs.add_parser(
+        "demo", help="a first look: the bot against a simulated GitHub and Depot"
+    )
+    demo.add_argument(
+        "--serve", action="store_true", help="stay up, with a pull request in the browser"
+    )
     check_config = verbs.add_parser("check-config", help="check a repository's depot-bot.yml")
     check_config.add_argument("file", type=Path, nargs="?", default=Path(PATHS[0]))
     check_config.add_argument(
@@ -46,9 +51,7 @@ def main(arguments: list[str] | None = None) -> int:
     if chosen.verb == "check-config":
         return _print_schema() if chosen.schema else _check_config(chosen.file)
     if chosen.verb == "demo":
-        from bot.demo.play import play
-
-        return play()
+        return _demo(serves=chosen.serve)
     if chosen.verb == "check":
         return asyncio.run(_check(_environment()))
     return _serve()
@@ -66,6 +69,17 @@ async def _check(environment: dict[str, str]) -> int:
     for finding in findings:
         print(finding)
     return 0 if all(finding.is_well for finding in findings) else 1
+
+
+def _demo(*, serves: bool) -> int:
+    # Its simulators are not loaded for anything else.
+    if serves:
+        from bot.demo.serve import serve as serve_demo
+
+        return serve_demo()
+    from bot.demo.play import play
+
+    return play()
 
 
 def _print_schema() -> int:

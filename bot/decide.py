@@ -6,7 +6,7 @@ What each command does is in `bot.commands`; who may is in `bot.policy`; the sen
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -46,6 +46,8 @@ class Decider:
     internal: Mapping[str, Command]
     """What follows on happenings only."""
     operator: Operator
+    count: Callable[[str], None]
+    """Told the reason of each decision."""
 
     @property
     def verbs(self) -> dict[str, type]:
@@ -71,6 +73,7 @@ class Decider:
         text = answer.text if isinstance(answer, Said) else ""
         runs = answer.runs if isinstance(answer, Follow) else ()
         await self.ledger.decided(claim, row.command_id, answer.reason, text, runs, answer.closes)
+        self.count(answer.reason)
         log.info("decided", command=row.command_id, reason=answer.reason)
 
     async def _answer(self, row: Row, visit: Visit, starter: Starter) -> Answer:

@@ -15,7 +15,7 @@ from bot import automations, follow, policy, replies, start
 from bot.clock import Clock
 from bot.config import Config
 from bot.decide import Decider
-from bot.depot import Depot, DepotUnavailable
+from bot.depot import Depot, DepotError, DepotUnavailable
 from bot.errors import Refused
 from bot.github import Forbidden, GitHub, GitHubError, GitHubUnavailable, NotFound, Repository
 from bot.here import Visit
@@ -127,6 +127,7 @@ class Dispatcher:
         for command in request.commands:
             if not command.decided:
                 await self.ledger.decided(claim, command.command_id, reason, "")
+                self.decider.count(reason)
         if not request.commands:
             await self.ledger.add_commands(claim, [])
 
@@ -183,7 +184,10 @@ class Dispatcher:
         request = await self.ledger.load(claim.request_id)
         starter = Starter(self.depot, self.ledger, self.clock, claim)
         if start.is_watched(request, self.clock.now()):
-            await self.ledger.add_runs(claim, await starter.late(request))
+            try:
+                await self.ledger.add_runs(claim, await starter.late(request))
+            except DepotError as error:  # tried again at the next look
+                log.warning("no look for a lost start", error=str(error))
         now = self.clock.now()
         due = [
             run for run in request.runs if run.next_look_at is not None and run.next_look_at <= now

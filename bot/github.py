@@ -399,6 +399,12 @@ class GitHub:
         with _errors():
             await self._api(None).post(f"/app/hook/deliveries/{delivery_id}/attempts", data=b"")
 
+    def rate_limits(self) -> dict[int | None, RateLimit]:
+        """What GitHub last said is left of this hour's requests, by installation; none is the App
+        itself, or the bot account."""
+        limits = {installation: api.rate_limit for installation, api in self._apis.items()}
+        return {key: limit for key, limit in limits.items() if limit is not None}
+
     def forget_token(self, installation: int | None) -> None:
         """Ask for a new installation token next time: this one was refused."""
         if installation is not None:

@@ -292,7 +292,7 @@ class PullRequestHere:
         self, start: Start, before: Sequence[ListedRun], head: Head, now: PullRequest
     ) -> Answer:
         """The last look at the head, then the call."""
-        policy.check_not_moved(head.sha, now.head, self._again(now.head))
+        policy.check_not_moved(head.sha, now.head, now.is_open, self._again(now.head))
         return await self.starter.send(self.command_id, start, before)
 
     async def _workflow(self, sha: Sha, typed: str | None, job: str | None) -> tuple[str, str]:

@@ -669,10 +669,10 @@ class Ledger:
 
 def _is_its_turn() -> sa.ColumnElement[bool]:
     """Commands of a pull request are decided in the order of their comments."""
-    # What only happened keeps nobody waiting: nobody asked for it.
+    # What only happened keeps no command waiting: nobody asked for it.
     earlier = requests.alias("earlier")
     waits = sa.exists().where(
-        earlier.c.happening.is_(None),
+        sa.or_(earlier.c.happening.is_(None), requests.c.happening.is_not(None)),
         earlier.c.repo == requests.c.repo,
         earlier.c.number == requests.c.number,
         earlier.c.deciding,

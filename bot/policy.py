@@ -151,8 +151,10 @@ def check_again(in_fork: bool, config: Config) -> None:
         raise Refused("fork-refused", replies.fork_refused())
 
 
-def check_not_moved(expected: Sha, head: Head, again: str) -> None:
+def check_not_moved(expected: Sha, head: Head, is_open: bool, again: str) -> None:
     """Asked right before the run is started."""
+    if not is_open:
+        raise Refused("pull-request-closed", replies.pull_request_closed())
     if head.sha != expected:
         raise Refused("head-moved", replies.head_moved(expected, head.sha, again))
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
@@ -18,9 +18,11 @@ from bot.durable import Worker, keep_time, repeat
 from bot.follow import Board
 from bot.github import GitHub
 from bot.ledger import Ledger
+from bot.metrics import Metrics
 from bot.settings import Settings
 from bot.store import Store, open_store
 from bot.sweep import DELIVERIES_EVERY, OLD_ROWS_EVERY, Sweeper
+from bot.upstream import TellingClient, Told, by_last_part, by_verb
 
 GITHUB_TIMEOUT = httpx2.Timeout(15.0)
 DEPOT_TIMEOUT = httpx2.Timeout(30.0, connect=10.0)
@@ -37,6 +39,7 @@ class Services:
     depot: Depot
     worker: Worker
     sweeper: Sweeper
+    metrics: Metrics
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,13 +53,20 @@ class Surroundings:
 
 @asynccontextmanager
 async def open_clients(
-    settings: Settings, surroundings: Surroundings | None = None
+    settings: Settings,
+    surroundings: Surroundings | None = None,
+    metrics: Metrics | None = None,
 ) -> AsyncIterator[tuple[GitHub, Depot]]:
-    """The clients of GitHub and Depot, closed again at the end."""
+    """The clients of GitHub and Depot, closed again at the end. *metrics* count what they ask."""
     around = surroundings or Surroundings()
+    count = metrics or Metrics()
     async with (
-        httpx2.AsyncClient(timeout=GITHUB_TIMEOUT, transport=around.github) as to_github,
-        httpx2.AsyncClient(timeout=DEPOT_TIMEOUT, transport=around.depot) as to_depot,
+        TellingClient(
+            _counting(count, "github", by_verb), timeout=GITHUB_TIMEOUT, transport=around.github
+        ) as to_github,
+        TellingClient(
+            _counting(count, "depot", by_last_part), timeout=DEPOT_TIMEOUT, transport=around.depot
+        ) as to_depot,
     ):
         github = GitHub(to_github, settings.github, url=settings.github_url, clock=around.clock)
         depot = Depot(
@@ -68,15 +78,23 @@ async def open_clients(
         yield github, depot
 
 
+def _counting(metrics: Metrics, service: str, method: Callable[[httpx2.Request], str]) -> Told:
+    def told(request: httpx2.Request, status: int | None) -> None:
+        metrics.asked(service, method(request), "none" if status is None else str(status))
+
+    return told
+
+
 @asynccontextmanager
 async def open_services(
     settings: Settings, surroundings: Surroundings | None = None
 ) -> AsyncIterator[Services]:
     """Everything the bot is made of, closed again at the end. The worker is not running yet."""
     around = surroundings or Surroundings()
+    metrics = Metrics()
     store = await open_store(settings.database_url, around.clock)
     try:
-        async with open_clients(settings, around) as (github, depot):
+        async with open_clients(settings, around, metrics) as (github, depot):
             ledger = Ledger(store)
             # Machines that share a ledger go by its clock, whatever their own ones say.
             clock = AdjustedClock(around.clock)
@@ -91,11 +109,13 @@ async def open_services(
                 depot=depot,
                 board=Board(depot, clock),
                 clock=clock,
-                decider=Decider(ledger, depot, clock, COMMANDS, INTERNAL, settings.operator),
+                decider=Decider(
+                    ledger, depot, clock, COMMANDS, INTERNAL, settings.operator, metrics.decided
+                ),
             )
             worker = Worker(ledger, dispatcher.step)
             sweeper = Sweeper(ledger, github, clock)
-            yield Services(settings, store, clock, ledger, github, depot, worker, sweeper)
+            yield Services(settings, store, clock, ledger, github, depot, worker, sweeper, metrics)
     finally:
         await store.close()
 

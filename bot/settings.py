@@ -67,6 +67,8 @@ class Settings:
     public_url: str
     host: str
     port: int
+    admin_password: Secret
+    """Empty: the pages answer on this machine only."""
     log_level: str
     log_format: str
     """`console`, `json`, or empty: whichever suits where the log goes."""
@@ -88,6 +90,7 @@ VARIABLES = (
     "PUBLIC_URL",
     "HOST",
     "PORT",
+    "ADMIN_PASSWORD",
     "LOG_LEVEL",
     "LOG_FORMAT",
 )
@@ -128,6 +131,7 @@ class _Loader:
             public_url=self.url("PUBLIC_URL", ""),
             host=self.host(),
             port=self.port(),
+            admin_password=Secret(self.values["ADMIN_PASSWORD"]),
             log_level=self.one_of("LOG_LEVEL", LOG_LEVELS, "info"),
             log_format=self.one_of("LOG_FORMAT", LOG_FORMATS, ""),
             operator=self.operator(),

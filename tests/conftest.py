@@ -10,7 +10,11 @@ import pytest
 from bot.demo.depot import SimulatedDepot
 from bot.demo.github import SimulatedGitHub, generate_private_key
 from bot.demo.stage import Stage
+from bot.ledger import Ledger
+from bot.store import Store
 from tests.conversation import FILES, REPO, Conversation, Hook, ManualClock, bot_on
+from tests.databases import Database
+from tests.databases import postgresql_url as postgresql_url  # a fixture
 
 
 @pytest.fixture
@@ -26,6 +30,36 @@ def private_key() -> str:
 @pytest.fixture
 def clock() -> ManualClock:
     return ManualClock()
+
+
+@pytest.fixture
+def sqlite(clock: ManualClock, tmp_path: Path) -> Database:
+    return Database(f"sqlite:///{tmp_path / 'ledger.db'}", clock)
+
+
+@pytest.fixture
+def postgresql(clock: ManualClock, postgresql_url: str) -> Database:
+    database = Database(postgresql_url, clock)
+    database.empty()
+    return database
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database(request: pytest.FixtureRequest) -> Database:
+    """Each kind in turn."""
+    database: Database = request.getfixturevalue(request.param)
+    return database
+
+
+@pytest.fixture
+async def store(database: Database) -> AsyncIterator[Store]:
+    async with database.opened() as store:
+        yield store
+
+
+@pytest.fixture
+def ledger(store: Store) -> Ledger:
+    return Ledger(store)
 
 
 @pytest.fixture

@@ -203,7 +203,7 @@ def test_a_commit_of_zeros_is_none(sha: Sha, expected: str) -> None:
 
 @pytest.mark.parametrize(("expected", "refused"), [(SHA, ""), (OTHER, "head-moved")])
 def test_the_last_look(expected: Sha, refused: str) -> None:
-    no = refusal(lambda: check_not_moved(expected, HERE, AGAIN))
+    no = refusal(lambda: check_not_moved(expected, HERE, True, AGAIN))
     assert (no.reason if no else "") == refused
     assert no is None or no.text == replies.head_moved(OTHER, SHA, AGAIN)
 

@@ -101,7 +101,7 @@ def play() -> int:
 
 
 async def _play(screen: Screen) -> int:
-    _stop_on_signals()
+    stop_on_signals()
     screen.opening()
     async with playground() as ground:
         screen.servers(ground)
@@ -114,7 +114,7 @@ async def _play(screen: Screen) -> int:
         return 1 if story.missing else 0
 
 
-def _stop_on_signals() -> None:
+def stop_on_signals() -> None:
     """Clean up when killed, too; asyncio does so for Ctrl-C by itself."""
     task = asyncio.current_task()
     assert task is not None
@@ -503,8 +503,9 @@ takes a second or two."""
 
 NEXT = """\
 Where to go next
-  README.md            what it does, and how to set it up on GitHub
-  config/env.example   all settings; then `depot-bot serve`"""
+  depot-bot demo --serve   the same, staying up: a pull request in the browser to write under
+  README.md                what it does, and how to set it up on GitHub
+  config/env.example       all settings; then `depot-bot serve`"""
 
 
 @dataclass(frozen=True, slots=True)

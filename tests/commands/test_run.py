@@ -647,6 +647,7 @@ async def test_the_forks_own_config_counts_for_nothing(
     fork: Conversation, depot: SimulatedDepot, github: SimulatedGitHub, clock: ManualClock
 ) -> None:
     github.commit(REPO, "main", {".github/depot-bot.yml": None})
+    await fork.settles()
     github.push(REPO, fork.number, {".github/depot-bot.yml": "forks: pinned\n"})
     await fork.settles()
     assert "Until it is merged the old rules hold." in fork.reply()

@@ -1,0 +1,89 @@
+"""Markdown as HTML that cannot do anything but be read, with line breaks kept as GitHub keeps them.
+
+Pure. HTML in a text is shown as text, but for the folds of the bot's own replies; hidden comments
+are left out, images become links, and links lead to http(s) addresses only.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import MutableMapping, Sequence
+from typing import Any
+
+from markdown_it import MarkdownIt
+from markdown_it.renderer import RendererHTML
+from markdown_it.token import Token
+from markupsafe import Markup, escape
+
+_FOLD = re.compile(r"<details><summary>([^<>\n]*)</summary>\n?")
+_FOLD_END = re.compile(r"</details>\n?")
+_HIDDEN = re.compile(r"<!--.*?-->\s*", re.DOTALL)
+
+
+def to_html(text: str, *, folds: bool = False) -> Markup:
+    """A text in Markdown as HTML. With *folds*, `<details>` as the bot writes them fold."""
+    state: MutableMapping[str, Any] = {"open": 0, "folds": folds}
+    html: str = _parser().render(text, state)
+    return Markup(html + "</details>" * state.get("open", 0))
+
+
+def first_words(text: str, limit: int = 300) -> str:
+    """The first paragraph of a text in Markdown as plain text; empty when it begins otherwise."""
+    for token in _parser().parse(text):
+        if token.type == "inline":
+            said = "".join(_plain(token.children or [])).strip()
+            return said if len(said) <= limit else said[: limit - 1] + "…"
+        if token.type != "paragraph_open":
+            break
+    return ""
+
+
+def _plain(tokens: Sequence[Token]) -> list[str]:
+    breaks = {"softbreak": " ", "hardbreak": " "}
+    return [breaks.get(token.type, token.content) for token in tokens]
+
+
+def _parser() -> MarkdownIt:
+    parser = (
+        MarkdownIt("commonmark", {"html": True, "breaks": True}).enable("table").disable("image")
+    )
+    parser.validateLink = _is_web_address  # type: ignore[method-assign]
+    parser.add_render_rule("html_block", _block)
+    parser.add_render_rule("html_inline", _inline)
+    parser.add_render_rule("link_open", _link)
+    return parser
+
+
+def _is_web_address(url: str) -> bool:
+    return url.lower().startswith(("https://", "http://"))
+
+
+def _block(
+    _: RendererHTML, tokens: Sequence[Token], place: int, __: Any, state: MutableMapping[str, Any]
+) -> str:
+    text = _HIDDEN.sub("", tokens[place].content)
+    if state.get("folds"):
+        if fold := _FOLD.fullmatch(text):
+            state.update(open=state.get("open", 0) + 1)
+            return Markup("<details><summary>{}</summary>").format(fold[1])
+        if state.get("open") and _FOLD_END.fullmatch(text):
+            state.update(open=state.get("open", 0) - 1)
+            return Markup("</details>")
+    return Markup("<p>{}</p>\n").format(text) if text.strip() else ""
+
+
+def _inline(
+    _: RendererHTML, tokens: Sequence[Token], place: int, __: Any, ___: MutableMapping[str, Any]
+) -> str:
+    return escape(_HIDDEN.sub("", tokens[place].content))
+
+
+def _link(
+    renderer: RendererHTML,
+    tokens: Sequence[Token],
+    place: int,
+    options: Any,
+    state: MutableMapping[str, Any],
+) -> str:
+    tokens[place].attrSet("rel", "noreferrer nofollow")
+    return renderer.renderToken(tokens, place, options, state)

@@ -1,0 +1,84 @@
+"""Chromium, driven for real. A browser that is missing fails these tests: CI installs it."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+
+import pytest
+from playwright.async_api import Browser, Page, async_playwright
+
+CHROMIUM = "/usr/bin/chromium"
+"""Debian's `chromium`."""
+
+FLAGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+
+PHONE = (390, 844)
+DESK = (1280, 900)
+
+Open = Callable[..., Awaitable[Page]]
+
+
+@pytest.fixture
+async def chromium() -> AsyncIterator[Browser]:
+    """Without a head, with a profile of its own that is gone afterwards."""
+    async with async_playwright() as playwright:
+        browser = await playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        try:
+            yield browser
+        finally:
+            await browser.close()
+
+
+@pytest.fixture
+async def open_page(chromium: Browser) -> AsyncIterator[Open]:
+    """Open a page; at the end none may have complained (errors, and what the CSP has blocked)."""
+    complaints: list[str] = []
+
+    async def open_(
+        url: str,
+        *,
+        size: tuple[int, int] = DESK,
+        dark: bool = False,
+        password: str = "",
+        expected: str = "Nothing is expected to be complained of.",
+    ) -> Page:
+        context = await chromium.new_context(
+            viewport={"width": size[0], "height": size[1]},
+            color_scheme="dark" if dark else "light",
+            http_credentials={"username": "me", "password": password} if password else None,
+        )
+        page = await context.new_page()
+        page.on("pageerror", lambda error: complaints.append(str(error)))
+        page.on(
+            "console",
+            lambda message: (
+                complaints.append(message.text)
+                if message.type == "error" and expected not in message.text
+                else None
+            ),
+        )
+        await page.goto(url)
+        return page
+
+    yield open_
+    assert complaints == []
+
+
+async def is_within_its_width(page: Page) -> bool:
+    """Whether nothing sticks out to the side."""
+    script = "document.documentElement.scrollWidth <= document.documentElement.clientWidth"
+    return bool(await page.evaluate(script))
+
+
+async def background(page: Page) -> list[int]:
+    """Red, green and blue behind the text."""
+    colour = await page.evaluate("getComputedStyle(document.body).backgroundColor")
+    return [int(part) for part in colour.removeprefix("rgb(").removesuffix(")").split(",")]

@@ -1,0 +1,121 @@
+"""The page of `depot-bot demo --serve` in Chromium, with the real bot behind it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+
+import pytest
+from playwright.async_api import Page, expect
+
+from bot.demo.play import playground
+from bot.demo.serve import TICK_SECONDS, Scene, WebPage
+from bot.demo.servers import meanwhile, serving
+from tests.browser.conftest import DESK, PHONE, Open, background, is_within_its_width
+
+pytestmark = pytest.mark.anyio
+
+SOON = 15_000
+"""Milliseconds within which what is awaited has to happen."""
+
+
+@pytest.fixture
+async def url() -> AsyncIterator[str]:
+    async with playground() as ground:
+        scene = Scene(ground.stage)
+        page = WebPage(scene, status_url=f"{ground.bot.url}/")
+
+        async def tick() -> None:
+            while True:
+                scene.tick()
+                await asyncio.sleep(TICK_SECONDS)
+
+        async with meanwhile(tick()), serving(page.app()) as url:
+            yield url
+
+
+async def says(page: Page, who: str, text: str) -> None:
+    await page.get_by_label(who).check()
+    await page.get_by_label("Comment", exact=True).fill(text)
+    await page.get_by_role("button", name="Comment", exact=True).click()
+
+
+async def test_a_comment_is_answered_before_ones_eyes(url: str, open_page: Open) -> None:
+    page = await open_page(url)
+    await expect(page.get_by_text("Nobody has said anything yet.")).to_be_visible()
+    await says(page, "alice", "Let us see **now**.\n\n/depot run ci.yml job=test")
+    asked, reply = (page.get_by_role("article").nth(place) for place in (0, 1))
+    await expect(asked.get_by_text("👀 depot-bot[bot]")).to_be_visible(timeout=SOON)
+    await expect(asked.locator("strong", has_text="now")).to_be_visible()
+    await expect(reply).to_contain_text("queued", timeout=SOON)
+    await expect(reply).to_contain_text("finished in", timeout=SOON)
+    await expect(reply).to_contain_text("edited")
+    await expect(page.get_by_label("Comment", exact=True)).to_have_value("")
+    depot = page.get_by_role("complementary")
+    await expect(depot.get_by_text("test: finished")).to_be_visible()
+    await expect(depot.get_by_role("cell", name="Run", exact=True)).to_be_visible()
+    text = await page.locator("body").inner_text()
+    assert "<!--" not in text
+    assert '"schema"' not in text
+
+
+async def test_who_one_is_matters(url: str, open_page: Open) -> None:
+    page = await open_page(url)
+    await says(page, "mallory", "<script>document.title = 'x'</script>\n\n/depot run ci.yml")
+    reply = page.get_by_role("article").nth(1)
+    await expect(reply).to_contain_text("needs the write role", timeout=SOON)
+    assert "Take the discount off" in await page.title()
+    await page.get_by_role("button", name="/depot rum ci.yml").click()
+    await page.get_by_label("Comment", exact=True).press("Control+Enter")
+    second = page.get_by_role("article").nth(3)
+    await expect(second).to_contain_text("Did you mean /depot run ci.yml?", timeout=SOON)
+
+
+async def test_what_else_can_happen(url: str, open_page: Open) -> None:
+    page = await open_page(url)
+    fails = page.get_by_role("button", name="Make the next job fail")
+    loses = page.get_by_role("button", name="Lose Depot's next answer")
+    for button in (fails, loses):
+        await button.click()
+        await expect(button).to_have_attribute("aria-pressed", "true")
+    head = await page.locator("#head").inner_text()
+    await page.get_by_role("button", name="Push a commit").click()
+    await expect(page.locator("#head")).not_to_have_text(head)
+    await page.get_by_label("maya").check()
+    await page.get_by_role("button", name="Label full-ci").click()
+    reply = page.get_by_role("article").first
+    await expect(reply).to_contain_text("which follows on labeled full-ci", timeout=SOON)
+    await expect(reply).to_contain_text("this is the run it made", timeout=SOON)
+    await expect(reply).to_contain_text("failed in", timeout=SOON)
+    for button in (fails, loses):
+        await expect(button).to_have_attribute("aria-pressed", "false")
+    await reply.get_by_text("Why it failed").click()
+    await page.get_by_role("button", name="Approve in a review").click()
+    await expect(page.get_by_text("maya approved")).to_be_visible()
+    await expect(page.get_by_text("which follows on review_approved")).to_be_visible(timeout=SOON)
+    # What was unfolded stays so while other things change.
+    await expect(reply.locator("details pre").first).to_be_visible()
+
+
+async def test_what_github_refuses_is_said(url: str, open_page: Open) -> None:
+    # Chromium notes the status as an error of its own.
+    page = await open_page(url, expected="status of 422")
+    problem = page.get_by_role("status")
+    await page.get_by_label("rita").check()
+    await page.get_by_role("button", name="Push a commit").click()
+    await expect(problem).to_have_text("rita may not push here: GitHub wants the write role.")
+    await page.get_by_label("alice").check()
+    await page.get_by_role("button", name="Push a commit").click()
+    await expect(problem).to_have_text("")
+
+
+@pytest.mark.parametrize("dark", [False, True])
+@pytest.mark.parametrize("size", [DESK, PHONE])
+async def test_it_fits_and_is_light_or_dark(
+    url: str, open_page: Open, dark: bool, size: tuple[int, int]
+) -> None:
+    page = await open_page(url, size=size, dark=dark)
+    await says(page, "rita", "/depot help\n\n" + "x" * 300)
+    await expect(page.get_by_role("article").nth(1)).to_be_visible(timeout=SOON)
+    assert (max(await background(page)) < 64) == dark
+    assert await is_within_its_width(page)

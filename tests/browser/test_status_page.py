@@ -1,0 +1,112 @@
+"""The status pages in Chromium."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+from playwright.async_api import Page
+
+from bot.app import create_app
+from bot.demo.servers import serving
+from bot.demo.stage import Stage
+from tests.browser.conftest import DESK, PHONE, Open, background, is_within_its_width
+from tests.conversation import REPO, Conversation, Hook, ManualClock, bot_on
+
+pytestmark = pytest.mark.anyio
+
+LONG = "x" * 300
+HOSTILE = "<img src=x onerror=document.title=1><script>document.title=2</script>"
+
+
+@pytest.fixture
+async def url(pr: Conversation) -> AsyncIterator[str]:
+    """The bot's pages after a conversation: a run that failed, a refusal, and hostile words."""
+    pr.depot.plan(job="test", outcome="failed", log=[HOSTILE, LONG], diagnosis=HOSTILE)
+    await pr.says("alice", "/depot run ci.yml")
+    await pr.says("rita", "/depot run ci.yml")
+    await pr.says("alice", f"/depot run '{HOSTILE}'")
+    await pr.says("alice", f"/depot run {LONG}")
+    await pr.passes(60)
+    pr.github.thread(REPO, 1).comments.clear()  # what the bot says is read elsewhere
+    async with serving(create_app(pr.services, run_worker=False)) as url:
+        yield url
+
+
+async def links(page: Page) -> list[str]:
+    """Where the commands in the list lead."""
+    found = await page.locator("tbody th a").all()
+    assert len(found) == 4
+    return [await link.get_attribute("href") or "" for link in found]
+
+
+async def test_from_the_list_to_a_command_and_back(url: str, open_page: Open) -> None:
+    page = await open_page(url)
+    assert await page.title() == "depot-bot"
+    rows = page.get_by_role("table").first.get_by_role("row")
+    assert await rows.count() == 5
+    assert await page.get_by_text("not-a-writer").first.is_visible()
+    await page.get_by_label("reason").fill("started")
+    await page.get_by_role("button", name="Filter").click()
+    assert page.url.endswith("/?repo=&reason=started&state=")
+    assert await rows.count() == 2
+    await page.get_by_role("link", name="/depot run ci.yml").click()
+    assert await page.get_by_role("heading", level=1).inner_text() == await page.title()
+    fold = page.get_by_text("Why it failed")
+    log = page.locator("details pre").first
+    assert not await log.is_visible()
+    await fold.click()
+    assert await log.is_visible()
+    await page.get_by_role("link", name="depot-bot", exact=True).click()
+    assert await rows.count() == 5
+
+
+async def test_nothing_from_outside_runs(url: str, open_page: Open) -> None:
+    page = await open_page(url)
+    assert await page.title() == "depot-bot"
+    assert await page.get_by_text("onerror=document.title=1").first.is_visible()
+    for link in await links(page):
+        await page.goto(url + link)
+        assert (await page.title()).startswith("ic-")
+    assert await page.locator("script, img").count() == 0
+
+
+@pytest.mark.parametrize("dark", [False, True])
+@pytest.mark.parametrize("size", [DESK, PHONE])
+async def test_it_fits_and_is_light_or_dark(
+    url: str, open_page: Open, dark: bool, size: tuple[int, int]
+) -> None:
+    page = await open_page(url, size=size, dark=dark)
+    assert (max(await background(page)) < 64) == dark
+    assert await is_within_its_width(page)
+    for link in await links(page):
+        await page.goto(url + link)
+        assert await is_within_its_width(page)
+
+
+async def test_it_is_a_table_on_a_phone_too(url: str, open_page: Open) -> None:
+    page = await open_page(url, size=PHONE)
+    table = page.get_by_role("table").first
+    assert await table.get_by_role("columnheader").count() == 4
+    assert await table.get_by_role("rowheader").count() == 4
+
+
+async def test_refreshing_is_a_choice(url: str, open_page: Open) -> None:
+    page = await open_page(url)
+    assert await page.locator("meta[http-equiv]").count() == 0
+    await page.get_by_role("link", name="keep refreshing").click()
+    assert await page.locator("meta[http-equiv]").count() == 1
+    await page.get_by_role("link", name="stop").click()
+    assert await page.locator("meta[http-equiv]").count() == 0
+
+
+async def test_the_password_is_asked_for(
+    stage: Stage, clock: ManualClock, hook: Hook, tmp_path: Path, open_page: Open
+) -> None:
+    async with (
+        bot_on(stage, clock, hook, tmp_path / "x.db", ADMIN_PASSWORD="s3cret") as services,
+        serving(create_app(services, run_worker=False)) as url,
+    ):
+        page = await open_page(url, password="s3cret")
+        assert await page.get_by_role("heading", level=1).inner_text() == "What came in"

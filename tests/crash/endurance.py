@@ -1,0 +1,306 @@
+"""Trouble of many kinds on both stores, with real processes, counted.
+
+    python -m tests.crash.endurance          the whole table, some minutes
+    python -m tests.crash.endurance --short  a few rounds of each
+
+What counts: a command whose run never came, a second run, a second reply.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import sys
+import tempfile
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AsyncExitStack, asynccontextmanager, nullcontext
+from dataclasses import dataclass
+from pathlib import Path
+
+import psycopg
+from psycopg import sql
+from sqlalchemy.engine import make_url
+from starlette.responses import Response
+
+from bot.clock import SystemClock
+from bot.demo.depot.faults import Reply
+from bot.demo.github import generate_private_key
+from bot.services import Surroundings, open_services, working
+from bot.settings import load
+from tests.conversation import REPO
+from tests.crash.harness import LOOK_SECONDS, PATIENCE_SECONDS, Bot, Point, Scene, scene
+from tests.databases import new_database
+
+COMMAND = "/depot run ci.yml job=test"
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """What one kind of trouble came to."""
+
+    trouble: str
+    store: str
+    commands: int
+    lost: int
+    double_runs: int
+    double_replies: int
+    note: str = ""
+
+    @property
+    def is_clean(self) -> bool:
+        return not (self.lost or self.double_runs or self.double_replies)
+
+    def __str__(self) -> str:
+        return (
+            f"{self.trouble:<44} {self.store:<10} {self.commands:>8} {self.lost:>5} "
+            f"{self.double_runs:>11} {self.double_replies:>14}  {self.note}"
+        )
+
+
+HEADING = (
+    f"{'trouble':<44} {'store':<10} {'commands':>8} {'lost':>5} {'double runs':>11} "
+    f"{'double replies':>14}"
+)
+
+
+def count(one: Scene, trouble: str, store: str, numbers: range, note: str = "") -> Row:
+    """Look at each pull request on which one command was given."""
+    lost = double_runs = double_replies = 0
+    for number in numbers:
+        head = one.github.pull(REPO, number).head_sha
+        runs = [run for run in one.depot.runs if run.sha == head]
+        replies = _replies(one, number)
+        lost += not runs or not replies or "**finished**" not in replies[-1]
+        double_runs += len(runs) > 1
+        double_replies += len(replies) > 1
+    return Row(trouble, store, len(numbers), lost, double_runs, double_replies, note)
+
+
+def _replies(one: Scene, number: int) -> list[str]:
+    comments = one.github.comments(REPO, number)
+    return [comment.body for comment in comments if comment.author.login == "depot-bot[bot]"]
+
+
+async def until(happened: Callable[[], bool], what: str) -> None:
+    deadline = time.monotonic() + PATIENCE_SECONDS + 40
+    while not happened():
+        assert time.monotonic() < deadline, f"{what}: it did not happen"
+        await asyncio.sleep(LOOK_SECONDS)
+
+
+def all_finished(one: Scene, numbers: range) -> Callable[[], bool]:
+    return lambda: all(any("**finished**" in r for r in _replies(one, n)) for n in numbers)
+
+
+async def says(one: Scene, bot: Bot, numbers: range) -> None:
+    for number in numbers:
+        one.github.comment(REPO, number, "alice", COMMAND)
+    await one.github.deliver(f"{bot.url}/webhook")
+
+
+# --- the kinds of trouble ------------------------------------------------------------------------
+
+
+async def dead_for_good(place: Place, rounds: int) -> Row:
+    """Two workers; the one that took the commands is killed and does not come back."""
+
+    def in_the_middle(point: Point) -> bool:
+        return point.after and point.request == "POST Run" and point.nth == rounds // 2
+
+    numbers = range(1, rounds + 1)
+    async with place.scene(in_the_middle, pull_requests=rounds) as one:
+        async with one.bot() as second, one.bot() as first:
+            await says(one, first, numbers)
+            await first.process.wait()
+            died = time.monotonic()
+            await redelivers(one, second)
+            await until(lambda: all(_replies(one, n) for n in numbers), "all are answered")
+            note = f"all answered {time.monotonic() - died:.0f} s after the death"
+            await until(all_finished(one, numbers), "all are finished")
+            assert not second.is_dead
+        return count(one, "one of two workers killed for good", place.store, numbers, note)
+
+
+async def told_to_stop(place: Place, rounds: int) -> Row:
+    """SIGTERM at ever other moments of its work, then a new start."""
+    numbers = range(1, rounds + 1)
+    async with place.scene(pull_requests=rounds) as one:
+        for number in numbers:
+            async with one.bot() as bot:
+                await says(one, bot, range(number, number + 1))
+                await asyncio.sleep(number * 37 % 100 / 250)
+                bot.process.send_signal(signal.SIGTERM)
+                assert await bot.process.wait() == 0, bot.log.read_text()
+        async with one.bot():
+            await until(all_finished(one, numbers), "all are finished")
+        return count(one, f"SIGTERM at work, {rounds} times", place.store, numbers)
+
+
+async def database_away(place: Place, rounds: int) -> Row:
+    """The database refuses everything for some seconds, in the middle of work."""
+    numbers = range(1, rounds + 1)
+    async with place.scene(pull_requests=rounds) as one, one.bot() as bot:
+        half = range(1, rounds // 2 + 1)
+        await says(one, bot, half)
+        await asyncio.sleep(0.2)
+        with _refusing(place.database_url):
+            await says(one, bot, range(rounds // 2 + 1, rounds + 1))
+            await asyncio.sleep(3.0)
+        refused = await redelivers(one, bot)
+        await until(all_finished(one, numbers), "all are finished")
+        assert not bot.is_dead
+        note = f"{refused} deliveries answered 503 and sent again"
+        return count(one, "PostgreSQL away for 3 s", place.store, numbers, note)
+
+
+async def redelivers(one: Scene, bot: Bot) -> int:
+    """What the sweep asks GitHub for: deliveries that failed are sent again."""
+    failed = [outcome.delivery for outcome in one.github.delivery_log if not outcome.ok]
+    one.github.hooks.url = f"{bot.url}/webhook"
+    for delivery in failed:
+        assert (await one.github.redeliver(delivery)).ok
+    return len(failed)
+
+
+class _refusing:
+    """PostgreSQL lets nobody into one database, and throws out who is in."""
+
+    def __init__(self, url: str | None) -> None:
+        assert url is not None
+        self._server = str(make_url(url).set(database="postgres").render_as_string(False))
+        self._name = str(make_url(url).database)
+
+    def __enter__(self) -> None:
+        self._allow(False)
+        with psycopg.connect(self._server, autocommit=True) as connection:
+            connection.execute(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s",
+                (self._name,),
+            )
+
+    def __exit__(self, *_: object) -> None:
+        self._allow(True)
+
+    def _allow(self, is_allowed: bool) -> None:
+        change = sql.SQL("ALTER DATABASE {} ALLOW_CONNECTIONS {}").format(
+            sql.Identifier(self._name), sql.Literal(is_allowed)
+        )
+        with psycopg.connect(self._server, autocommit=True) as connection:
+            connection.execute(change)
+
+
+async def zombie(place: Place, rounds: int) -> Row:
+    """A worker stands still when Depot has started its run, for longer than its lease; another
+    goes on; then it wakes up in the middle of its step."""
+    numbers = range(1, 2)
+    async with place.scene() as one, one.bot() as first:
+        one.depot.faults.arrange(Freeze(first.process.pid), "Run")
+        await says(one, first, numbers)
+        await until(lambda: bool(one.depot.runs), "it starts a run")
+        async with one.bot():
+            await until(all_finished(one, numbers), "the other goes on")
+            os.kill(first.process.pid, signal.SIGCONT)
+            await until(lambda: "taken over" in first.log.read_text(), "it finds out")
+        note = "its late write was refused"
+        return count(one, "a worker asleep beyond its lease wakes up", place.store, numbers, note)
+
+
+@dataclass(frozen=True, slots=True)
+class Freeze:
+    """Depot does its work, and before it answers the caller stands still."""
+
+    pid: int
+
+    async def answer(self, work: Callable[[], Reply]) -> Response:
+        reply = work()
+        os.kill(self.pid, signal.SIGSTOP)
+        return reply.response()
+
+
+async def clocks_apart(place: Place, rounds: int) -> Row:
+    """Two workers on one ledger whose clocks are ten minutes apart."""
+    numbers = range(1, rounds + 1)
+    async with place.scene(pull_requests=rounds) as one, AsyncExitStack() as stack:
+        settings = load(one.environment)
+        for skew in (300.0, -300.0):
+            around = Surroundings(clock=Skewed(skew))
+            services = await stack.enter_async_context(open_services(settings, around))
+            await stack.enter_async_context(working(services))
+        async with one.bot() as bot:
+            await says(one, bot, numbers)
+            await until(all_finished(one, numbers), "all are finished")
+        return count(one, "clocks ten minutes apart", place.store, numbers)
+
+
+class Skewed(SystemClock):
+    def __init__(self, by: float) -> None:
+        self._by = by
+
+    def now(self) -> float:
+        return super().now() + self._by
+
+
+# --- where it is played --------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A folder, a key and a store for one kind of trouble."""
+
+    folder: Path
+    private_key: str
+    database_url: str | None = None
+
+    @property
+    def store(self) -> str:
+        return "postgresql" if self.database_url else "sqlite"
+
+    @asynccontextmanager
+    async def scene(
+        self, points: Callable[[Point], bool] = lambda _: False, *, pull_requests: int = 1
+    ) -> AsyncIterator[Scene]:
+        async with scene(
+            self.folder,
+            self.private_key,
+            points,
+            database_url=self.database_url,
+            pull_requests=pull_requests,
+        ) as one:
+            yield one
+
+
+Trouble = Callable[[Place, int], Awaitable[Row]]
+
+TROUBLES: tuple[tuple[Trouble, str, int, int], ...] = (
+    (told_to_stop, "sqlite", 200, 4),
+    (told_to_stop, "postgresql", 200, 4),
+    (dead_for_good, "postgresql", 20, 6),
+    (zombie, "postgresql", 1, 1),
+    (database_away, "postgresql", 10, 4),
+    (clocks_apart, "postgresql", 10, 4),
+)
+"""Each with its store, and how many commands it takes, in full and in short."""
+
+
+async def play(trouble: Trouble, store: str, rounds: int, private_key: str, folder: Path) -> Row:
+    with new_database() if store == "postgresql" else nullcontext(None) as url:
+        return await trouble(Place(folder, private_key, url), rounds)
+
+
+def main() -> int:
+    is_short = "--short" in sys.argv
+    key = generate_private_key()
+    print(HEADING, flush=True)
+    rows = []
+    for trouble, store, full, short in TROUBLES:
+        with tempfile.TemporaryDirectory() as folder:
+            rounds = short if is_short else full
+            rows.append(asyncio.run(play(trouble, store, rounds, key, Path(folder))))
+            print(rows[-1], flush=True)
+    return 0 if all(row.is_clean for row in rows) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,307 @@
+"""`depot-bot demo --serve`: what the page can do, for whom, and that Ctrl-C ends it cleanly."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import AsyncIterator, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx2
+import pytest
+
+from bot.demo.play import PULL, REPO
+from bot.demo.serve import DEEDS, HEADERS, LABEL, PEOPLE, Scene, WebPage
+from bot.demo.stage import Stage
+from bot.markdown import hidden
+
+pytestmark = pytest.mark.anyio
+
+BOT = "depot-bot[bot]"
+
+
+@pytest.fixture
+def scene(stage: Stage) -> Scene:
+    return Scene(stage)
+
+
+@pytest.fixture
+async def client(scene: Scene) -> AsyncIterator[httpx2.AsyncClient]:
+    app = WebPage(scene, status_url="http://127.0.0.1:8/").app()
+    async with httpx2.AsyncClient(
+        transport=httpx2.ASGITransport(app=app), base_url="http://127.0.0.1:9"
+    ) as client:
+        yield client
+
+
+async def news(client: httpx2.AsyncClient) -> dict[str, Any]:
+    answer = await client.get("/news")
+    assert answer.status_code == 200
+    found: dict[str, Any] = answer.json()
+    return found
+
+
+async def entries(client: httpx2.AsyncClient) -> list[str]:
+    return [entry["html"] for entry in (await news(client))["entries"]]
+
+
+# --- the page ------------------------------------------------------------------------------------
+
+
+async def test_the_page(client: httpx2.AsyncClient) -> None:
+    html = (await client.get("/")).text
+    for login, role in PEOPLE.items():
+        assert f'value="{login}"' in html
+        assert f"<small>{role}</small>" in html
+    assert set(re.findall(r'data-deed="(\w+)"', html)) == set(DEEDS)
+    assert 'href="http://127.0.0.1:8/"' in html
+    for path in re.findall(r'(?:href|src)="(/[^"]+)"', html):
+        assert (await client.get(path)).status_code == 200
+    assert "style=" not in html
+    assert not re.search(r"<script(?! src=)", html)
+    assert not re.search(r"\son\w+=", html)
+
+
+@pytest.mark.parametrize("path", ["/", "/news", "/static/demo.js", "/static/nothing"])
+async def test_headers(client: httpx2.AsyncClient, path: str) -> None:
+    answer = await client.get(path)
+    for name, value in HEADERS.items():
+        assert answer.headers[name] == value
+    assert "script-src 'self'" in answer.headers["content-security-policy"]
+    assert "unsafe" not in answer.headers["content-security-policy"]
+
+
+async def test_a_comment(client: httpx2.AsyncClient, stage: Stage) -> None:
+    assert await entries(client) == []
+    sent = {"who": "rita", "text": "A **word**\nand <script>alert(1)</script>\n\n/depot list"}
+    assert (await client.post("/comment", json=sent)).status_code == 204
+    (comment,) = stage.github.comments(REPO, PULL)
+    assert comment.author.login == "rita"
+    assert comment.body.endswith("\r\n\r\n/depot list")
+    (html,) = await entries(client)
+    assert "<strong>rita</strong>" in html
+    assert "<strong>word</strong><br" in html
+    assert "&lt;script&gt;" in html
+    assert "<script" not in html
+
+
+async def test_what_the_bot_says(client: httpx2.AsyncClient, stage: Stage) -> None:
+    comment = stage.github.comment(REPO, PULL, "alice", "<details><summary>x</summary>")
+    thread = stage.github.thread(REPO, PULL)
+    text = "Run.\n\n<details><summary>Why</summary>\n\nlog\n\n</details>\n\n"
+    reply = stage.github.add_comment(
+        thread, stage.github.user(BOT), text + hidden("depot-bot", {"a": 1})
+    )
+    stage.github.react(comment, stage.github.user(BOT), "eyes")
+    asked, said = await entries(client)
+    assert "<details" not in asked
+    assert f"👀 {BOT}" in asked
+    assert "<details><summary>Why</summary>" in said
+    assert "depot-bot {" not in said
+    assert "edited" not in said
+    stage.github.change_comment(reply, reply.author, "Done.")
+    assert "edited 1×" in (await entries(client))[1]
+    stage.github.delete_comment(comment, by="ada")
+    assert len(await entries(client)) == 1
+
+
+async def test_nothing_new_is_not_sent_again(client: httpx2.AsyncClient, stage: Stage) -> None:
+    version = (await news(client))["version"]
+    assert (await client.get(f"/news?seen={version}")).status_code == 204
+    stage.github.comment(REPO, PULL, "alice", "x")
+    assert (await client.get(f"/news?seen={version}")).status_code == 200
+
+
+# --- the buttons ---------------------------------------------------------------------------------
+
+
+async def does(client: httpx2.AsyncClient, deed: str, who: str = "maya") -> httpx2.Response:
+    return await client.post(f"/do/{deed}", json={"who": who})
+
+
+async def test_a_push(client: httpx2.AsyncClient, scene: Scene) -> None:
+    heads = {scene.pull.head_sha}
+    for _ in range(2):
+        assert (await does(client, "push")).status_code == 204
+        heads.add(scene.pull.head_sha)
+    assert len(heads) == 3
+    assert (await news(client))["head"] == scene.pull.head_sha[:7]
+    assert f"pushed {scene.pull.head_sha[:7]}: Change 2" in (await entries(client))[1]
+
+
+async def test_a_label_may_be_put_on_again(client: httpx2.AsyncClient, scene: Scene) -> None:
+    for _ in range(2):
+        assert (await does(client, "label", "trudy")).status_code == 204
+    assert [label.name for label in scene.pull.labels] == [LABEL]
+    assert len(await entries(client)) == 2
+
+
+async def test_an_approval(client: httpx2.AsyncClient, scene: Scene) -> None:
+    assert (await does(client, "approve", "maya")).status_code == 204
+    assert [review.state for review in scene.pull.reviews] == ["approved"]
+    (html,) = await entries(client)
+    assert "approved" in html
+    assert "Looks good." in html
+
+
+@pytest.mark.parametrize(
+    ("deed", "who", "why"),
+    [
+        ("push", "rita", "rita may not push here: GitHub wants the write role."),
+        ("push", "mallory", "mallory may not push here: GitHub wants the write role."),
+        ("label", "rita", "rita may not label here: GitHub wants the triage role."),
+        ("approve", "alice", "GitHub lets nobody approve a pull request of their own."),
+    ],
+)
+async def test_what_github_would_not_let_them(
+    client: httpx2.AsyncClient, deed: str, who: str, why: str
+) -> None:
+    answer = await does(client, deed, who)
+    assert (answer.status_code, answer.json()) == (422, {"error": why})
+    assert await entries(client) == []
+
+
+async def test_the_next_job_fails(client: httpx2.AsyncClient, scene: Scene, clock: Any) -> None:
+    depot, head = scene.stage.depot, scene.pull.head_sha
+    before = depot.foreign_run(REPO, head, ".depot/workflows/ci.yml")
+    clock.time += 1
+    assert (await does(client, "fail")).status_code == 204
+    assert (await news(client))["armed"]["fail"]
+    after = depot.foreign_run(REPO, head, ".depot/workflows/ci.yml")
+    scene.tick()
+    assert scene.is_job_to_fail  # it has no jobs yet
+    clock.time += 1
+    scene.tick()
+    assert not (await news(client))["armed"]["fail"]
+    clock.time += 60
+    depot.settle()
+    assert before.status == "finished"
+    assert after.status == "failed"
+    assert [job.status for job in after.jobs].count("failed") == 1
+    html = (await news(client))["runs"]
+    assert f"<code>{after.run_id}</code>" in html
+    assert "failed" in html
+
+
+async def test_the_next_answer_is_lost(client: httpx2.AsyncClient, scene: Scene) -> None:
+    assert not (await news(client))["armed"]["lose"]
+    for _ in range(2):
+        assert (await does(client, "lose")).status_code == 204
+    assert (await news(client))["armed"]["lose"]
+    assert len(scene.stage.depot.faults.arranged) == 1
+
+
+# --- who may, and what is no request -------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("path", "body"),
+    [
+        ("/comment", {"who": "nobody", "text": "x"}),
+        ("/comment", {"who": "alice"}),
+        ("/comment", {"who": "alice", "text": " \n"}),
+        ("/comment", {"who": "alice", "text": "x" * 65_537}),
+        ("/comment", {"who": "alice", "text": "x" * 1_000_000}),
+        ("/comment", []),
+        ("/do/push", {"who": "nobody"}),
+        ("/do/push", {}),
+        ("/do/nothing", {"who": "alice"}),
+    ],
+)
+async def test_what_is_no_request(
+    client: httpx2.AsyncClient, scene: Scene, path: str, body: Any
+) -> None:
+    answer = await client.post(path, json=body)
+    assert answer.status_code in {400, 422}
+    assert list(answer.json()) == ["error"]
+    assert scene.desk.entries == []
+
+
+async def test_other_sites_cannot_write(client: httpx2.AsyncClient, scene: Scene) -> None:
+    sent = b'{"who":"alice","text":"/depot run"}'
+    for kind in ("text/plain", "application/x-www-form-urlencoded", ""):
+        answer = await client.post("/comment", content=sent, headers={"content-type": kind})
+        assert answer.status_code == 415
+    rebound = {"host": "evil.example", "content-type": "application/json"}
+    assert (await client.post("/comment", content=sent, headers=rebound)).status_code == 403
+    assert (await client.get("/", headers={"host": "evil.example"})).status_code == 403
+    assert scene.desk.entries == []
+
+
+# --- the process ---------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Demo:
+    process: subprocess.Popen[str]
+    folder: Path
+    page: str
+    bot: str
+
+    def ends(self) -> str:
+        """What it said at last; and that nothing is left behind."""
+        output, _ = self.process.communicate(timeout=20)
+        assert list(self.folder.iterdir()) == []
+        with pytest.raises(ProcessLookupError):
+            os.killpg(self.process.pid, 0)
+        return output
+
+
+@pytest.fixture
+def demo(tmp_path: Path) -> Iterator[Demo]:
+    process = subprocess.Popen(
+        [sys.executable, "-m", "bot", "demo", "--serve"],
+        env={**os.environ, "TMPDIR": str(tmp_path), "ADMIN_PASSWORD": "another-one"},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        start_new_session=True,
+    )
+    try:
+        assert process.stdout is not None
+        said = ""
+        while "Ctrl-C" not in said:
+            line = process.stdout.readline()
+            assert line, said
+            said += line
+        page, bot = re.findall(r"http://127\.0\.0\.1:\d+/", said)
+        yield Demo(process, tmp_path, page, bot)
+    finally:
+        if process.poll() is None:
+            os.killpg(process.pid, signal.SIGKILL)
+        process.communicate()
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_it_serves_until_it_is_stopped(demo: Demo, number: signal.Signals) -> None:
+    with httpx2.Client(base_url=demo.page, trust_env=False) as client:
+        assert client.get("/").status_code == 200
+        sent = {"who": "rita", "text": "/depot list"}
+        assert client.post("/comment", json=sent).status_code == 204
+        seen, end = "", time.monotonic() + 30
+        while f"Comment by {BOT}" not in seen:
+            assert time.monotonic() < end, seen
+            time.sleep(0.05)
+            found = client.get("/news")
+            seen = "".join(entry["html"] for entry in found.json()["entries"])
+        assert httpx2.get(demo.bot, trust_env=False).status_code == 200
+        # With a connection still open.
+        demo.process.send_signal(number)
+        assert demo.ends() == "\nStopped.\n"
+    assert demo.process.returncode == 0
+
+
+def test_a_bot_that_dies_ends_it(demo: Demo) -> None:
+    children = Path(f"/proc/{demo.process.pid}/task/{demo.process.pid}/children").read_text()
+    (bot,) = children.split()
+    os.kill(int(bot), signal.SIGKILL)
+    output = demo.ends()
+    assert demo.process.returncode == 1
+    assert "The bot stopped with exit status -9." in output
+    assert "Traceback" not in output

@@ -1,0 +1,69 @@
+"""The README says what is so."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from pathlib import Path
+
+from bot.commands import COMMANDS
+from bot.commands.help import table
+from bot.grammar import read
+
+ROOT = Path(__file__).parent.parent
+README = (ROOT / "README.md").read_text()
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
+
+
+def test_the_table_of_commands() -> None:
+    found = re.search(r"(?s)^<!-- commands -->\n(.*)\n<!-- /commands -->$", README, re.MULTILINE)
+    assert found is not None
+    assert found[1].strip() == table(COMMANDS)
+
+
+def _names(requirements: list[object]) -> list[str]:
+    return [
+        re.split(r"[\[<>=!~; ]", one, maxsplit=1)[0]
+        for one in requirements
+        if isinstance(one, str)  # an include of another group is none
+    ]
+
+
+def _has_a_line(name: str) -> bool:
+    words = re.compile(rf"(?i)(?<![\w-]){re.escape(name)}(?![\w-])")
+    return any(words.search(line) for line in README.splitlines())
+
+
+def test_every_dependency_has_a_line() -> None:
+    names = _names(PROJECT["project"]["dependencies"])
+    assert len(names) > 10
+    assert [name for name in names if not _has_a_line(name)] == []
+
+
+def test_every_dependency_for_development_has_a_line() -> None:
+    groups = PROJECT["dependency-groups"]
+    names = [name for group in groups.values() for name in _names(group)]
+    assert [name for name in names if not _has_a_line(name)] == []
+
+
+def test_every_command_in_an_example_can_be_read() -> None:
+    verbs = {verb: command.words for verb, command in COMMANDS.items()}
+    examples = re.findall(r"^/depot +(.+)$", README, re.MULTILINE)
+    assert examples
+    for line in examples:
+        assert type(read(line, verbs)) in verbs.values(), line
+
+
+def test_every_link_within_leads_somewhere() -> None:
+    for target in re.findall(r"\]\(([^)#\s]+)", README):
+        if not re.match(r"[a-z]+:", target):
+            assert (ROOT / target).exists(), target
+
+
+def test_every_make_target_named_is_there() -> None:
+    targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+    named = set(re.findall(r"\bmake ([a-z-]+)`", README)) | set(
+        re.findall(r"^make ([a-z-]+)$", README, re.MULTILINE)
+    )
+    assert named
+    assert named <= targets
