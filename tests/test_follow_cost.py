@@ -1,0 +1,70 @@
+"""What following costs Depot: calls a minute for 1, 100 and 1,000 runs that are under way.
+
+ runs    asking for each     as the bot does
+    1           2                    2
+  100         200                   12
+1,000       2,000                  120
+"""
+
+from __future__ import annotations
+
+import heapq
+from dataclasses import replace
+
+import httpx2
+import pytest
+
+from bot.demo.depot import SimulatedDepot
+from bot.demo.github import SimulatedGitHub
+from bot.depot import Depot
+from bot.follow import Board, look
+from bot.records import FollowedRun
+from bot.types import CommandId, RepoName, Run, RunId, Sha
+from tests.conversation import REPO, ManualClock
+
+pytestmark = pytest.mark.anyio
+
+SETTLED = 300.0
+"""Seconds after which every pause has grown to its longest."""
+
+MEASURED = 120.0
+
+
+@pytest.mark.parametrize(("runs", "calls_a_minute"), [(1, 2), (100, 12), (1000, 120)])
+async def test_calls_a_minute(
+    runs: int,
+    calls_a_minute: int,
+    depot: SimulatedDepot,
+    github: SimulatedGitHub,
+    clock: ManualClock,
+) -> None:
+    depot.plan(queued=0.0, seconds=3600.0)
+    sha = github.pull(REPO, 1).head_sha
+    begun = [depot.foreign_run(REPO, sha, ".depot/workflows/nightly.yaml") for _ in range(runs)]
+    clock.time += 10
+    async with httpx2.AsyncClient(transport=depot.transport()) as client:
+        client_of_depot = Depot(client, url="http://depot", token=depot.token)
+        board = Board(client_of_depot, clock)
+        queue = [
+            (clock.time + place / runs, place, followed(run.run_id, sha, clock.time))
+            for place, run in enumerate(begun)
+        ]
+        before = 0
+        start = clock.time
+        while queue[0][0] < start + SETTLED + MEASURED:
+            due, place, run = heapq.heappop(queue)
+            if clock.time < start + SETTLED <= due:
+                before = len(depot.calls)
+            clock.time = max(clock.time, due)
+            run = await look(client_of_depot, board, clock, run)
+            assert run.run.status == "running"
+            assert run.next_look_at is not None
+            heapq.heappush(queue, (run.next_look_at, place, run))
+    assert (len(depot.calls) - before) / (MEASURED / 60) <= calls_a_minute * 1.1
+
+
+def followed(run_id: str, sha: str, now: float) -> FollowedRun:
+    run = Run(RunId(run_id), "", "queued")
+    command = CommandId(f"ic-{run_id}.1")
+    one = FollowedRun(command, run, RepoName(REPO), Sha(sha), "nightly.yaml", "", now)
+    return replace(one, next_look_at=now)
