@@ -13,8 +13,9 @@ BURST = 20.0
 """Writes that may follow each other at once: with one a second, 80 in the busiest minute."""
 
 PER_SECOND = 1.0
-PER_HOUR = 480.0
-"""Writes an hour, on the safe side of 500."""
+HOUR_BURST = 250.0
+PER_HOUR = 245.0
+"""Writes that may come at once, and that come back in an hour: together below 500 in any hour."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +29,7 @@ class Budget:
 
     @classmethod
     def full(cls, now: float) -> Budget:
-        return cls(BURST, PER_HOUR, now)
+        return cls(BURST, HOUR_BURST, now)
 
     def at(self, now: float) -> Budget:
         """What is left later on."""
@@ -36,19 +37,20 @@ class Budget:
         return replace(
             self,
             minute=min(BURST, self.minute + passed * PER_SECOND),
-            hour=min(PER_HOUR, self.hour + passed * PER_HOUR / 3600),
+            hour=min(HOUR_BURST, self.hour + passed * PER_HOUR / 3600),
             counted_at=max(now, self.counted_at),
         )
 
     def wait(self, now: float, keep: int = 0) -> float:
         """Seconds until a write is possible that leaves *keep* of the hour; 0 for now."""
         left = self.at(now)
-        return max(
+        wait = max(
             0.0,
             self.closed_until - now,
             (1 - left.minute) / PER_SECOND,
             (1 + keep - left.hour) * 3600 / PER_HOUR,
         )
+        return round(wait, 6)  # what is less is an error of floating point
 
     def spent(self, now: float) -> Budget:
         """After one write."""

@@ -1,4 +1,4 @@
-"""The command line: `depot-bot serve`, `demo`, `check-config`."""
+"""The command line: `depot-bot serve`, `check`, `demo`, `check-config`, `replay`."""
 
 from __future__ import annotations
 
@@ -12,8 +12,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import structlog
 import uvicorn
 from dotenv import dotenv_values
+from starlette.types import ASGIApp
 
 from bot import __version__
 from bot.app import create_app
@@ -21,12 +23,20 @@ from bot.commands import COMMANDS
 from bot.config import PATHS, BadConfig, parse, schema
 from bot.doctor import Finding, outside_findings, settings_findings
 from bot.logs import set_up_logging
+from bot.markdown import clean
+from bot.replay import Unreadable, replay, stored
 from bot.services import open_clients, open_services
-from bot.settings import Settings, SettingsError, load
+from bot.settings import Settings, SettingsError, lacks_credentials, load, load_for_setup
+from bot.setup import open_setup
 from bot.store import AlreadyInUse, LedgerUnavailable
+
+ENV_FILE = Path(".env")
+"""Where settings are read from, below the environment; the set-up stores credentials there."""
 
 STOP_SECONDS = 20
 """How long open connections may take to end when the bot is stopped."""
+
+log = structlog.get_logger()
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -47,11 +57,20 @@ def main(arguments: list[str] | None = None) -> int:
     check_config.add_argument(
         "--schema", action="store_true", help="print the file's JSON Schema instead"
     )
+    replay_ = verbs.add_parser(
+        "replay", help="what a stored webhook delivery would lead to; nothing is done"
+    )
+    replay_.add_argument("file", type=Path, help="JSON: the delivery's headers and payload")
+    replay_.add_argument(
+        "--event", default="", metavar="NAME", help="which event it is, for a payload alone"
+    )
     chosen = parser.parse_args(arguments)
     if chosen.verb == "check-config":
         return _print_schema() if chosen.schema else _check_config(chosen.file)
     if chosen.verb == "demo":
         return _demo(serves=chosen.serve)
+    if chosen.verb == "replay":
+        return _replay(chosen.file, chosen.event)
     if chosen.verb == "check":
         return asyncio.run(_check(_environment()))
     return _serve()
@@ -101,9 +120,26 @@ def _check_config(path: Path) -> int:
     return 0
 
 
-def _serve() -> int:
+def _replay(path: Path, event: str) -> int:
     try:
-        settings = load(_environment())
+        found = replay(stored(path.read_bytes(), event), COMMANDS)
+    except OSError as error:
+        print(f"{path}: cannot be read: {error}", file=sys.stderr)
+        return 2
+    except Unreadable as wrong:
+        print(f"{path}: {clean(str(wrong))}", file=sys.stderr)
+        return 2
+    for line in found.lines():
+        # Strangers wrote some of this: nothing of it may move the cursor.
+        print(clean(line))
+    return 0
+
+
+def _serve() -> int:
+    environment = _environment()
+    is_new = lacks_credentials(environment)
+    try:
+        settings = load_for_setup(environment) if is_new else load(environment)
     except SettingsError as error:
         print("depot-bot cannot start with these settings:", file=sys.stderr)
         for problem in error.problems:
@@ -112,31 +148,49 @@ def _serve() -> int:
         return 2
     set_up_logging(settings.log_level, settings.log_format)
     try:
-        return asyncio.run(serve(settings))
+        return asyncio.run(serve_setup(settings) if is_new else serve(settings))
     except (AlreadyInUse, LedgerUnavailable) as error:
         print(f"depot-bot cannot open its ledger: {error}", file=sys.stderr)
         return 1
 
 
 def _environment() -> dict[str, str]:
-    """The environment, and below it what `.env` says."""
-    return {**{k: v or "" for k, v in dotenv_values(".env").items()}, **os.environ}
+    """The environment, and below it what `.env` says.
+
+    A variable that is set to nothing, as hosting panels and compose files do, hides no line there.
+    """
+    given = {name: value for name, value in os.environ.items() if value}
+    return {**{name: value or "" for name, value in dotenv_values(ENV_FILE).items()}, **given}
 
 
 async def serve(settings: Settings) -> int:
     """Serve until told to stop (SIGINT, SIGTERM)."""
     async with open_services(settings) as services:
-        config = uvicorn.Config(
-            create_app(services),
-            host=settings.host,
-            port=settings.port,
-            log_config=None,
-            access_log=False,
-            proxy_headers=False,
-            timeout_graceful_shutdown=STOP_SECONDS,
-        )
-        server = _Server(config)
-        await server.serve()
+        return await _listen(create_app(services), settings)
+
+
+async def serve_setup(settings: Settings) -> int:
+    """Serve the set-up, and the bot once that is done, until told to stop."""
+    env_file = Path.cwd() / ENV_FILE
+    async with open_setup(settings, env_file, lambda: load(_environment())) as app:
+        here = f"http://localhost:{settings.port}"
+        address = settings.public_url if settings.admin_password else here
+        log.warning("not set up yet: open this page", page=f"{address}/setup")
+        return await _listen(app, settings)
+
+
+async def _listen(app: ASGIApp, settings: Settings) -> int:
+    config = uvicorn.Config(
+        app,
+        host=settings.host,
+        port=settings.port,
+        log_config=None,
+        access_log=False,
+        proxy_headers=False,
+        timeout_graceful_shutdown=STOP_SECONDS,
+    )
+    server = _Server(config)
+    await server.serve()
     return 0 if server.started else 1
 
 

@@ -27,7 +27,7 @@ from bot.types import CommandLine, Permission
 EDIT_SECONDS = 10.0
 """Pause between two edits of a reply whose runs are still under way."""
 
-KEEP_FOR_RESULTS = 100
+KEEP_FOR_RESULTS = 60
 """Writes of an hour's budget that reactions and passing states leave for replies and results."""
 
 HAPPENING_TRIES = 8

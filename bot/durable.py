@@ -110,9 +110,16 @@ class Worker:
             log.error("the ledger cannot be written", request=claim.request_id, error=str(error))
         except Exception:
             log.exception("step failed", request=claim.request_id)
-            await self._ledger.fail(claim, RETRY_SECONDS)
+            await self._put_off(claim)
         finally:
             renewing.cancel()
+
+    async def _put_off(self, claim: Claim) -> None:
+        try:
+            await self._ledger.fail(claim, RETRY_SECONDS)
+        except (LeaseLost, LedgerUnavailable) as error:
+            # Its lease ends by itself, and then it is done again.
+            log.warning("not put off", request=claim.request_id, error=type(error).__name__)
 
     async def _renew(self, claim: Claim) -> None:
         while True:
@@ -124,6 +131,8 @@ class Worker:
 
     async def _pause(self) -> float:
         """Seconds until something is due."""
+        if len(self._tasks) >= CONCURRENCY:
+            return POLL_SECONDS  # the end of any step wakes us
         wait = await self._ledger.until_due()
         return POLL_SECONDS if wait is None else min(max(wait, 0.01), POLL_SECONDS)
 

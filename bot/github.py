@@ -372,7 +372,7 @@ class GitHub:
         return _read(answer, _Token)
 
     async def failed_deliveries(self, since: float) -> list[FailedDelivery]:
-        """The App's webhook deliveries since then none of whose attempts succeeded.
+        """The App's webhook deliveries since then none of whose attempts succeeded, oldest first.
 
         A bot account has no such log (docs.github.com/rest/apps/webhooks).
         """
@@ -389,7 +389,7 @@ class GitHub:
                 attempts.setdefault(delivery.guid, []).append(delivery)
         return [
             FailedDelivery(newest.id, guid, newest.event, len(tried))
-            for guid, tried in attempts.items()
+            for guid, tried in reversed(attempts.items())
             if not any(200 <= attempt.status_code < 300 for attempt in tried)
             and (newest := tried[0])
         ]
@@ -481,6 +481,8 @@ class Repository:
 
     async def workflow_text(self, sha: Sha, name: str) -> str | None:
         """A workflow file's text at a commit; none when it is not there or too large to read."""
+        if "/" in name:
+            return None  # a path could lead anywhere in GitHub's API
         text = await self._github._files.get(
             (self._repo, sha, name), lambda: self._ask_text(sha, f"{WORKFLOW_FOLDER}/{name}")
         )

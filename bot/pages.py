@@ -74,7 +74,7 @@ class NotAnswerable(Exception):
 # --- who may, and what every answer carries ------------------------------------------------------
 
 
-def guarded(endpoint: Endpoint, password: str) -> Endpoint:
+def guarded(endpoint: Endpoint, password: str, headers: Mapping[str, str] = HEADERS) -> Endpoint:
     """The endpoint, for those who may, with the headers that keep its answer where it belongs."""
 
     async def answer(request: Request) -> Response:
@@ -86,10 +86,21 @@ def guarded(endpoint: Endpoint, password: str) -> Endpoint:
             response = _problem(request, no.status, no.text)
             if no.status == 401:
                 response.headers["www-authenticate"] = CHALLENGE
-        response.headers.update(HEADERS)
+        response.headers.update(headers)
         return response
 
     return answer
+
+
+def templates() -> Environment:
+    """The pages' templates: they escape all they show, and miss no value silently."""
+    return Environment(
+        loader=PackageLoader("bot"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
 
 
 def _problem(request: Request, status: int, text: str) -> Response:
@@ -129,19 +140,13 @@ class Pages:
         self._ledger = ledger
         self._rate_limits = rate_limits
         self._password = password
-        self._templates = Environment(
-            loader=PackageLoader("bot"),
-            autoescape=True,
-            undefined=StrictUndefined,
-            trim_blocks=True,
-            lstrip_blocks=True,
-        )
+        self._templates = templates()
 
     def routes(self) -> list[Route]:
         return [
             Route("/", self._guarded(self._overview)),
             Route("/commands/{id}", self._guarded(self._one)),
-            Route("/static/{name}", _static),
+            Route("/static/{name}", static),
         ]
 
     def _guarded(self, endpoint: Endpoint) -> Endpoint:
@@ -228,7 +233,7 @@ class Pages:
         )
 
 
-async def _static(request: Request) -> Response:
+async def static(request: Request) -> Response:
     """The style sheet and the icon; nothing in them is anybody's secret."""
     name = request.path_params.get("name", "")
     folder = files("bot").joinpath("static")

@@ -108,10 +108,30 @@ SECRETS = frozenset(
 )
 """Variables whose values are never shown; a database's address may hold its password."""
 
+CREDENTIALS = (
+    "GITHUB_WEBHOOK_SECRET",
+    "GITHUB_APP_ID",
+    "GITHUB_PRIVATE_KEY",
+    "GITHUB_PRIVATE_KEY_PATH",
+    "GITHUB_TOKEN",
+)
+"""What the bot needs of GitHub; while there is none of it, `/setup` gets it."""
+
 
 def load(environment: Mapping[str, str]) -> Settings:
     """The settings; raises SettingsError with everything that is wrong."""
     return _Loader(environment).load()
+
+
+def lacks_credentials(environment: Mapping[str, str]) -> bool:
+    """Whether nothing of GitHub's is set: the bot has not been set up yet."""
+    return not any(environment.get(name, "").strip() for name in CREDENTIALS)
+
+
+def load_for_setup(environment: Mapping[str, str]) -> Settings:
+    """The settings without credentials, which are to come, but with a public address; raises
+    SettingsError with everything that is wrong."""
+    return _SetupLoader(environment).load()
 
 
 class _Loader:
@@ -231,3 +251,23 @@ class _Loader:
         except (tomllib.TOMLDecodeError, msgspec.ValidationError) as error:
             self.problems.append(f"{path}: {error}")
         return Operator()
+
+
+class _SetupLoader(_Loader):
+    """Asks for no credentials, but for the address that the App is made with."""
+
+    def load(self) -> Settings:
+        if not self.values["PUBLIC_URL"]:
+            # Either way on is open: what it takes to go without the set-up is named, too.
+            super().webhook_secrets()
+            super().credentials()
+            self.problems.append(
+                "PUBLIC_URL is missing: with it, /setup makes the App and gets its credentials"
+            )
+        return super().load()
+
+    def webhook_secrets(self) -> tuple[Secret, ...]:
+        return ()
+
+    def credentials(self) -> Credentials:
+        return AppCredentials("", "")

@@ -2,56 +2,123 @@
 
 GitHub's App manifest flow (docs.github.com, "Registering a GitHub App from a manifest"): the page
 posts a manifest to GitHub, where the operator agrees; GitHub sends the browser back with a code,
-which is exchanged for the App's credentials. They land in `.env`, readable by its owner only, and
-the bot starts without a restart.
+which is exchanged for the App's credentials. They land in `.env`, and the bot takes over.
 """
 
 from __future__ import annotations
 
-import html
-import json
+import asyncio
 import os
 import re
 import secrets
-from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, field
+import tempfile
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from io import StringIO
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import httpx2
 import msgspec
 import structlog
+from dotenv.parser import parse_stream
 from starlette.applications import Starlette
 from starlette.requests import Request
-from starlette.responses import HTMLResponse, JSONResponse, Response
+from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
+from starlette.types import ASGIApp, Receive, Scope, Send
 
+from bot import __version__
+from bot.app import create_app
 from bot.doctor import PERMISSIONS
+from bot.pages import HEADERS, guarded, static, templates
+from bot.services import GITHUB_TIMEOUT, Services, Surroundings, open_services, working
+from bot.settings import Settings, SettingsError
+from bot.store import AlreadyInUse, LedgerUnavailable
 from bot.webhooks import EVENTS
 
-log = structlog.get_logger()
+MAX_STATES = 100
+"""Visits of the page that can still be gone on with."""
 
 _CODE = re.compile(r"[A-Za-z0-9_-]{1,100}")
 _ORGANISATION = re.compile(r"[A-Za-z0-9-]{1,39}")
 
+log = structlog.get_logger()
 
-class _Converted(msgspec.Struct):
+
+# --- from the set-up to the bot, on one port -----------------------------------------------------
+
+
+@asynccontextmanager
+async def open_setup(
+    settings: Settings,
+    env_file: Path,
+    read: Callable[[], Settings],
+    surroundings: Surroundings | None = None,
+    work: Callable[[Services], AbstractAsyncContextManager[None]] = working,
+) -> AsyncIterator[ASGIApp]:
+    """The application: first the set-up, then the bot, which is closed again at the end.
+
+    *read* gives the settings once the credentials are in *env_file*; *work* does the bot's work.
+    """
+    around = surroundings or Surroundings()
+    async with AsyncExitStack() as stack:
+        client = httpx2.AsyncClient(timeout=GITHUB_TIMEOUT, transport=around.github)
+        await stack.enter_async_context(client)
+
+        async def start() -> None:
+            async with AsyncExitStack() as attempt:
+                services = await attempt.enter_async_context(open_services(read(), around))
+                await attempt.enter_async_context(work(services))
+                front.app = create_app(services, run_worker=False)
+                # From here on it is no attempt: it stays open as long as all of this.
+                stack.push_async_callback(attempt.pop_all().aclose)
+
+        front = _Front(Setup(settings, env_file, client, start).app())
+        yield front
+
+
+class _Front:
+    """Passes each request to the application of the moment."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await self.app(scope, receive, send)
+
+
+# --- what goes to GitHub and comes back ----------------------------------------------------------
+
+
+class _Issued(msgspec.Struct, frozen=True):
     """What GitHub gives for the code."""
 
     id: int
     slug: str
+    html_url: str
     pem: str
-    webhook_secret: str
-    html_url: str = ""
+    webhook_secret: str | None = None
+
+    def __repr__(self) -> str:
+        return f"<credentials of {self.slug}>"
+
+    def variables(self) -> dict[str, str]:
+        return {
+            "GITHUB_APP_ID": str(self.id),
+            "GITHUB_PRIVATE_KEY": self.pem.strip().replace("\n", "\\n"),
+            "GITHUB_WEBHOOK_SECRET": self.webhook_secret or "",
+        }
 
 
-def manifest(public_url: str) -> dict[str, Any]:
-    """The App that the bot needs, and no more."""
+def manifest(public_url: str, back: str) -> dict[str, Any]:
+    """The App that the bot needs, and no more; *back* is where the browser goes from GitHub."""
     return {
         "name": "depot-bot",
         "url": public_url,
         "hook_attributes": {"url": f"{public_url}/webhook", "active": True},
-        "redirect_url": f"{public_url}/setup/done",
+        "redirect_url": back,
         "public": False,
         "default_permissions": dict(PERMISSIONS),
         "default_events": sorted(EVENTS),
@@ -59,146 +126,253 @@ def manifest(public_url: str) -> dict[str, Any]:
 
 
 def web_url(api_url: str) -> str:
-    """Where people meet the GitHub whose API this is."""
-    if api_url == "https://api.github.com":
-        return "https://github.com"
-    return api_url.removesuffix("/api/v3")
+    """Where people meet the GitHub whose API this is: github.com, a tenant of ghe.com, or an
+    Enterprise Server, which has its API under its own address."""
+    parts = urlsplit(api_url)
+    if parts.path.rstrip("/") == "/api/v3":
+        return f"{parts.scheme}://{parts.netloc}"
+    return f"{parts.scheme}://{parts.netloc.removeprefix('api.')}"
 
 
-def write_env(path: Path, values: Mapping[str, str]) -> None:
-    """Put values into a `.env` file, keeping its other lines, for its owner's eyes only."""
-    old = path.read_text().splitlines() if path.exists() else []
-    names = tuple(f"{name}=" for name in values)
-    kept = [line for line in old if not line.removeprefix("export ").startswith(names)]
-    new = [f"{name}={json.dumps(value)}" for name, value in values.items()]
-    draft = path.with_name(path.name + ".new")
-    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with os.fdopen(descriptor, "w") as file:
-        os.fchmod(file.fileno(), 0o600)
-        file.write("\n".join([*kept, *new]) + "\n")
-        file.flush()
-        os.fsync(file.fileno())
-    draft.replace(path)
+class _Stopped(Exception):
+    """The set-up cannot go on; what the page says of it."""
+
+    def __init__(
+        self,
+        status: int,
+        title: str,
+        *problems: str,
+        app: _Issued | None = None,
+        is_stored: bool = False,
+        may_try_again: bool = False,
+    ) -> None:
+        super().__init__(status, title)
+        self.status = status
+        self.title = title
+        self.problems = problems
+        self.app = app
+        self.is_stored = is_stored
+        self.may_try_again = may_try_again
 
 
-@dataclass(slots=True)
+# --- the pages -----------------------------------------------------------------------------------
+
+
 class Setup:
-    """The set-up's pages. *allow* says whether a request may see them, with words if not."""
+    """The set-up's pages. *start* lets the bot take over, once its credentials are stored."""
 
-    public_url: str
-    api_url: str
-    env_file: Path
-    client: httpx2.AsyncClient
-    allow: Callable[[Request], str | None]
-    started: Callable[[Mapping[str, str]], Awaitable[None]]
-    """Called with the credentials once they are in the file."""
-    _states: set[str] = field(default_factory=set)
+    def __init__(
+        self,
+        settings: Settings,
+        env_file: Path,
+        client: httpx2.AsyncClient,
+        start: Callable[[], Awaitable[None]],
+    ) -> None:
+        self._settings = settings
+        self._env_file = env_file
+        self._client = client
+        self._start = start
+        self._web = web_url(settings.github_url)
+        self._templates = templates()
+        self._one_at_a_time = asyncio.Lock()
+        self._states: dict[str, None] = {}
+        """Those that were given out, oldest first, each good for one App."""
+        self._issued: dict[str, _Issued] = {}
+        """Apps that were made and do not run yet, by the state they came with."""
 
     def app(self) -> Starlette:
         return Starlette(
             routes=[
-                Route("/setup", self.page),
-                Route("/setup/done", self.done),
-                Route("/webhook", self.not_yet, methods=["POST"]),
-                Route("/healthz", self.alive),
-                Route("/readyz", self.not_yet),
+                Route("/setup", self._guarded(self._page)),
+                Route("/setup/done", self._guarded(self._done)),
+                Route("/webhook", _not_yet, methods=["POST"]),
+                Route("/healthz", _alive),
+                Route("/readyz", _not_yet),
+                Route("/static/{name}", static),
             ]
         )
 
-    async def page(self, request: Request) -> Response:
-        """The button that sends the manifest to GitHub."""
-        if (why := self.allow(request)) is not None:
-            return _page("Not from here", f"<p>{html.escape(why)}</p>", status=403)
-        organisation = request.query_params.get("organisation", "")
-        if organisation and not _ORGANISATION.fullmatch(organisation):
-            return _page("That is no organisation's name", _BACK, status=400)
-        state = secrets.token_urlsafe(32)
-        self._states.add(state)
-        owner = f"/organizations/{organisation}" if organisation else ""
-        action = f"{web_url(self.api_url)}{owner}/settings/apps/new?state={state}"
-        body = _FORM.format(
-            action=html.escape(action),
-            manifest=html.escape(json.dumps(manifest(self.public_url))),
-            owner=html.escape(organisation) or "your own account",
-            file=html.escape(str(self.env_file)),
+    def _guarded(
+        self, endpoint: Callable[[Request], Awaitable[Response]]
+    ) -> Callable[[Request], Awaitable[Response]]:
+        """For the operator only; the form may go to GitHub."""
+        policy = HEADERS["content-security-policy"].replace(
+            "form-action 'self'", f"form-action 'self' {self._web}"
         )
-        return _page("Set up depot-bot", body, form_action=web_url(self.api_url))
+        headers = {**HEADERS, "content-security-policy": policy}
 
-    async def done(self, request: Request) -> Response:
+        async def answer(request: Request) -> Response:
+            try:
+                return await endpoint(request)
+            except _Stopped as no:
+                return self._html(
+                    "setup_message.html",
+                    no.status,
+                    title=no.title,
+                    problems=no.problems,
+                    app=no.app,
+                    is_stored=no.is_stored,
+                    may_try_again=no.may_try_again,
+                )
+
+        return guarded(answer, self._settings.admin_password, headers)
+
+    def _html(self, name: str, status: int = 200, **values: Any) -> Response:
+        template = self._templates.get_template(name)
+        html = template.render(version=__version__, file=str(self._env_file), **values)
+        return Response(html, status, media_type="text/html")
+
+    async def _page(self, request: Request) -> Response:
+        """The button that sends the manifest to GitHub."""
+        organisation = request.query_params.get("organisation", "").strip()
+        if organisation and not _ORGANISATION.fullmatch(organisation):
+            raise _Stopped(400, "That is no name of an organisation")
+        public_url = self._settings.public_url
+        owner = f"/organizations/{organisation}" if organisation else ""
+        asked = manifest(public_url, f"{self._origin(request)}/setup/done")
+        unfinished = next(iter(self._issued), None)
+        return self._html(
+            "setup.html",
+            title="Set up depot-bot",
+            action=f"{self._web}{owner}/settings/apps/new?state={self._new_state()}",
+            manifest=msgspec.json.encode(asked).decode(),
+            organisation=organisation,
+            webhook_url=f"{public_url}/webhook",
+            obstacle=obstacle(self._env_file),
+            unfinished=f"/setup/done?state={unfinished}" if unfinished else None,
+        )
+
+    def _origin(self, request: Request) -> str:
+        """Where this browser reaches the set-up again: without a password, on this machine only."""
+        if self._settings.admin_password:
+            return self._settings.public_url
+        return f"http://{request.headers.get('host', '')}"
+
+    def _new_state(self) -> str:
+        while len(self._states) >= MAX_STATES:
+            del self._states[next(iter(self._states))]
+        state = secrets.token_urlsafe(32)
+        self._states[state] = None
+        return state
+
+    async def _done(self, request: Request) -> Response:
         """GitHub sends the browser back here, with a code to be exchanged within the hour."""
-        state = request.query_params.get("state", "")
-        code = request.query_params.get("code", "")
-        known = next((s for s in self._states if secrets.compare_digest(s, state)), None)
-        if known is None or not _CODE.fullmatch(code):
-            return _page("This link is not from here, or it was used already", _BACK, status=400)
-        self._states.discard(known)
-        converted = await self._convert(code)
-        if converted is None:
-            return _page("GitHub did not take the code", _BACK, status=502)
-        values = {
-            "GITHUB_APP_ID": str(converted.id),
-            "GITHUB_PRIVATE_KEY": converted.pem.replace("\n", "\\n"),
-            "GITHUB_WEBHOOK_SECRET": converted.webhook_secret,
-        }
-        write_env(self.env_file, values)
-        await self.started(values)
-        log.info("set up", app=converted.slug, file=str(self.env_file))
-        install = f"{web_url(self.api_url)}/apps/{converted.slug}/installations/new"
-        return _page("The bot is running", _DONE.format(install=html.escape(install)))
+        state, code = (request.query_params.get(name, "") for name in ("state", "code"))
+        # A page that is loaded twice must not start the bot twice.
+        async with self._one_at_a_time:
+            issued = self._issued.get(state) or await self._exchange(state, code)
+            try:
+                write_env(self._env_file, issued.variables())
+            except (OSError, UnicodeDecodeError) as error:
+                problem = f"{self._env_file} cannot be written: {_why(error)}"
+                log.error("the credentials cannot be stored", why=problem)
+                title = "The credentials could not be stored"
+                raise _Stopped(500, title, problem, app=issued) from None
+            await self._take_over(issued)
+            del self._issued[state]
+        log.info("set up", app=issued.slug, file=str(self._env_file))
+        return self._html(
+            "setup_done.html",
+            title="The bot is running",
+            slug=issued.slug,
+            install=f"{issued.html_url}/installations/new",
+        )
 
-    async def _convert(self, code: str) -> _Converted | None:
+    async def _exchange(self, state: str, code: str) -> _Issued:
+        """The App's credentials for the code; a state is used up once GitHub has decided."""
+        if state not in self._states or not _CODE.fullmatch(code):
+            raise _Stopped(400, "This link is not from this set-up, or it was used already")
+        url = f"{self._settings.github_url}/app-manifests/{code}/conversions"
         try:
-            answer = await self.client.post(f"{self.api_url}/app-manifests/{code}/conversions")
-            if answer.status_code != 201:
-                log.warning("the manifest's code was refused", status=answer.status_code)
-                return None
-            return msgspec.json.decode(answer.content, type=_Converted)
-        except (httpx2.HTTPError, msgspec.DecodeError) as error:
-            log.warning("the manifest's code cannot be exchanged", error=type(error).__name__)
-            return None
+            answer = await self._client.post(url)
+        except httpx2.HTTPError as error:
+            log.warning("GitHub does not answer the set-up", error=type(error).__name__)
+            raise _Stopped(502, "GitHub does not answer", may_try_again=True) from None
+        status = answer.status_code
+        if status in {403, 429} or status >= 500:
+            log.warning("GitHub has trouble with the set-up", status=status)
+            title = f"GitHub has trouble (it answered {status})"
+            raise _Stopped(502, title, may_try_again=True)
+        del self._states[state]
+        if status != 201:
+            log.warning("GitHub refused the set-up's code", status=status)
+            raise _Stopped(502, "GitHub did not take the code: it is good once, and for an hour")
+        try:
+            issued = msgspec.json.decode(answer.content, type=_Issued)
+        except msgspec.DecodeError as error:
+            log.error("GitHub's credentials cannot be read", error=str(error))
+            title = "GitHub's answer cannot be read: delete the App there, and begin again"
+            raise _Stopped(502, title) from None
+        self._issued[state] = issued
+        return issued
 
-    async def alive(self, _: Request) -> Response:
-        return JSONResponse({"status": "ok"})
-
-    async def not_yet(self, _: Request) -> Response:
-        return JSONResponse({"error": "not set up yet: see /setup"}, 503)
-
-
-_BACK = '<p><a href="/setup">Begin again</a></p>'
-
-_FORM = """
-<p>GitHub will show an App named depot-bot that belongs to <b>{owner}</b>, with the permissions
-and events that the bot needs. Once you agree, its credentials are stored in
-<code>{file}</code> on this machine, readable by its owner only, and the bot starts.</p>
-<form method="post" action="{action}">
-<input type="hidden" name="manifest" value="{manifest}">
-<button>Create the App on GitHub</button>
-</form>
-<form method="get" action="/setup">
-<label>For an organisation instead: <input name="organisation" pattern="[A-Za-z0-9-]+"></label>
-<button>Choose</button>
-</form>
-"""
-
-_DONE = """
-<p>Its credentials are stored. The last step: <a href="{install}">install the App</a> on the
-repositories it should work for, then write <code>/depot help</code> under a pull request.</p>
-<p><code>depot-bot check</code> tells whether all is well.</p>
-"""
+    async def _take_over(self, issued: _Issued) -> None:
+        problems: tuple[str, ...]
+        try:
+            await self._start()
+            return
+        except SettingsError as error:
+            problems = error.problems
+        except (AlreadyInUse, LedgerUnavailable) as error:
+            problems = (f"The ledger cannot be opened: {error}",)
+        log.error("the bot cannot start after the set-up", problems=problems)
+        title = "The bot cannot start with these settings"
+        raise _Stopped(500, title, *problems, app=issued, is_stored=True)
 
 
-def _page(title: str, body: str, *, status: int = 200, form_action: str = "") -> Response:
-    page = (
-        "<!doctype html><html lang=en><meta charset=utf-8>"
-        '<meta name=viewport content="width=device-width, initial-scale=1">'
-        f"<title>{html.escape(title)}</title><main><h1>{html.escape(title)}</h1>{body}</main></html>"
-    )
-    policy = f"default-src 'none'; form-action 'self' {form_action}; frame-ancestors 'none'"
-    headers = {
-        "content-security-policy": policy,
-        "referrer-policy": "no-referrer",
-        "cache-control": "no-store",
-        "x-content-type-options": "nosniff",
-        "x-frame-options": "DENY",
-    }
-    return HTMLResponse(page, status, headers)
+async def _alive(_: Request) -> Response:
+    return JSONResponse({"status": "ok"})
+
+
+async def _not_yet(_: Request) -> Response:
+    return JSONResponse({"error": "not set up yet"}, 503)
+
+
+# --- the file that the credentials land in -------------------------------------------------------
+
+
+def obstacle(path: Path) -> str | None:
+    """What would keep values from being put into this file, as far as it can be seen before."""
+    path = path.resolve()
+    if path.exists() and not path.is_file():
+        return f"{path} is not a file"
+    if path.exists() and not os.access(path, os.R_OK):
+        return f"{path} cannot be read"
+    if not os.access(path.parent, os.W_OK | os.X_OK):
+        return f"Nothing can be written in {path.parent}"
+    return None
+
+
+def write_env(path: Path, values: Mapping[str, str]) -> None:
+    """Put values into a `.env` file, all or none, for its owner's eyes only; its other lines are
+    kept as they are."""
+    path = path.resolve()
+    old = ""
+    if path.exists():
+        with path.open(encoding="utf-8", newline="") as file:
+            old = file.read()
+    kept = "".join(b.original.string for b in parse_stream(StringIO(old)) if b.key not in values)
+    if kept and not kept.endswith(("\n", "\r")):
+        kept += "\n"
+    new = "".join(f"{name}={_quoted(value)}\n" for name, value in values.items())
+    # Made with mode 0600.
+    descriptor, draft = tempfile.mkstemp(dir=path.parent, prefix=f"{path.name}.")
+    try:
+        with os.fdopen(descriptor, "w", encoding="utf-8", newline="") as file:
+            file.write(kept + new)
+            file.flush()
+            os.fsync(file.fileno())
+        Path(draft).replace(path)
+    except BaseException:
+        Path(draft).unlink()
+        raise
+
+
+def _quoted(value: str) -> str:
+    """In single quotes, where a backslash stands for itself unless it would escape something."""
+    return "'" + re.sub(r"\\(?=[\\']|\Z)|'", r"\\\g<0>", value) + "'"
+
+
+def _why(error: OSError | UnicodeDecodeError) -> str:
+    reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
+    return reason or type(error).__name__

@@ -53,7 +53,8 @@ def is_usable(url: str) -> bool:
     if scheme in {"postgres", "postgresql"}:
         return bool(rest)
     # A ledger in memory would lose what it is there to keep.
-    return scheme == "sqlite" and rest.startswith("/") and rest not in {"/", "/:memory:"}
+    file = rest.removeprefix("/").partition("?")[0]
+    return scheme == "sqlite" and rest.startswith("/") and file not in {"", ":memory:"}
 
 
 async def open_store(url: str, clock: Clock) -> Store:

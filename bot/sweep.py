@@ -12,7 +12,7 @@ import structlog
 
 from bot import webhooks
 from bot.clock import Clock
-from bot.github import GitHub, GitHubError
+from bot.github import FailedDelivery, Forbidden, GitHub, GitHubError, NotFound, Rejected
 from bot.ledger import Ledger
 
 WINDOW_SECONDS = 3 * 24 * 3600.0
@@ -39,12 +39,19 @@ class Sweeper:
         try:
             failed = await self.github.failed_deliveries(self.clock.now() - WINDOW_SECONDS)
             for delivery in failed:
-                wanted = delivery.event in webhooks.EVENTS and delivery.attempts < MAX_ATTEMPTS
-                if wanted:
-                    log.info("redelivery asked for", delivery=delivery.guid, event=delivery.event)
-                    await self.github.redeliver(delivery.delivery_id)
+                if delivery.event in webhooks.EVENTS and delivery.attempts < MAX_ATTEMPTS:
+                    await self._redeliver(delivery)
         except GitHubError as error:
             log.warning("missed deliveries cannot be looked for", error=str(error))
+
+    async def _redeliver(self, delivery: FailedDelivery) -> None:
+        """One that GitHub will not send again must not keep the others from it."""
+        try:
+            await self.github.redeliver(delivery.delivery_id)
+        except (NotFound, Rejected, Forbidden) as error:
+            log.warning("no redelivery", delivery=delivery.guid, error=str(error))
+        else:
+            log.info("redelivery asked for", delivery=delivery.guid, kind=delivery.event)
 
     async def old_rows(self) -> None:
         """Delete what is over and old."""

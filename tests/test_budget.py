@@ -126,10 +126,6 @@ def test_never_more_than_github_allows_in_a_minute(pauses: list[float]) -> None:
     assert busiest(times, 60.0) <= PER_MINUTE_ALLOWED
 
 
-@pytest.mark.xfail(
-    strict=True,
-    reason="bot.budget: a full hour's bucket, and what comes back in the hour, are 960 writes",
-)
 @given(pauses)
 @example([0.0] * 60)
 @example([5000.0, *[0.0] * 60])

@@ -317,11 +317,6 @@ async def test_a_step_that_cannot_store_is_done_again_when_its_lease_ends(ledger
     assert len(steps.ended) == 1
 
 
-@pytest.mark.xfail(
-    strict=True,
-    reason="bot.durable: when a failure cannot be stored, the task ends in an exception that "
-    "nobody looks at, and nothing is logged of why",
-)
 @pytest.mark.parametrize("error", [LeaseLost, LedgerUnavailable])
 async def test_a_failure_that_cannot_be_stored_is_logged(
     error: type[Exception], store: Store

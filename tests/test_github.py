@@ -500,9 +500,6 @@ async def test_odd_names_stay_in_their_place(repo: str) -> None:
     assert all(path.startswith(b"/repos/octo/") for path in paths)
 
 
-@pytest.mark.xfail(
-    strict=True, reason="httpx2 resolves the `..` of a typed workflow name; bot.github lets it"
-)
 @pytest.mark.parametrize("name", ["../../../../../../user/ci.yml", "../../../other/ci.yml"])
 async def test_a_typed_name_does_not_leave_the_workflow_folder(
     name: str, hub: GitHub, github: SimulatedGitHub, installation: int, head: Sha

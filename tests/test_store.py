@@ -123,9 +123,6 @@ async def test_a_database_we_cannot_use(url: str, clock: ManualClock) -> None:
         await open_store(url, clock)
 
 
-@pytest.mark.xfail(
-    strict=True, reason="bot.store.is_usable takes `:memory:` with parameters for a file"
-)
 @pytest.mark.parametrize("url", ["sqlite:///:memory:?cache=shared", "sqlite:///?cache=shared"])
 def test_a_ledger_in_memory_hidden_by_a_parameter(url: str) -> None:
     assert not is_usable(url)

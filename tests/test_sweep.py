@@ -23,11 +23,6 @@ from tests.conversation import REPO, Conversation, ManualClock
 pytestmark = pytest.mark.anyio
 
 LIST = "/app/hook/deliveries"
-BROKEN = pytest.mark.xfail(
-    strict=True,
-    reason="bot.sweep passes `event` to a logger whose first parameter has that name",
-    raises=TypeError,
-)
 AGAIN = re.compile(r"/app/hook/deliveries/(\d+)/attempts")
 
 
@@ -61,7 +56,6 @@ def asked_again(requests: list[RequestRecord]) -> int:
 # --- what is sent again --------------------------------------------------------------------------
 
 
-@BROKEN
 async def test_a_missed_comment_is_answered(
     pr: Conversation, depot: SimulatedDepot, github: SimulatedGitHub
 ) -> None:
@@ -76,7 +70,6 @@ async def test_a_missed_comment_is_answered(
     assert "**finished**" in pr.last_edit()
 
 
-@BROKEN
 async def test_what_was_redelivered_successfully_is_left_alone(
     pr: Conversation, github: SimulatedGitHub
 ) -> None:
@@ -97,7 +90,6 @@ async def test_what_arrived_is_not_asked_for(pr: Conversation, github: Simulated
     assert [request.path for request in requests] == [LIST]
 
 
-@BROKEN
 async def test_the_one_that_failed_among_those_that_did_not(
     pr: Conversation, github: SimulatedGitHub
 ) -> None:
@@ -111,7 +103,6 @@ async def test_the_one_that_failed_among_those_that_did_not(
     assert "`/depot list" in pr.reply()
 
 
-@BROKEN
 async def test_one_that_arrived_and_was_not_answered_in_time_is_no_second_command(
     pr: Conversation, depot: SimulatedDepot, github: SimulatedGitHub
 ) -> None:
@@ -133,7 +124,6 @@ async def test_one_that_arrived_and_was_not_answered_in_time_is_no_second_comman
     assert len(depot.runs) == 1
 
 
-@BROKEN
 async def test_once_in_each_sweep_while_the_bot_cannot_be_reached(
     pr: Conversation, github: SimulatedGitHub
 ) -> None:
@@ -144,7 +134,6 @@ async def test_once_in_each_sweep_while_the_bot_cannot_be_reached(
         assert Counter(redelivered(github)) == dict.fromkeys(guids, turn)
 
 
-@BROKEN
 async def test_after_so_many_attempts_it_is_left_alone(
     pr: Conversation, github: SimulatedGitHub
 ) -> None:
@@ -167,7 +156,6 @@ async def test_events_that_are_not_read_are_not_asked_for(
     assert asked_again(await sweep(pr)) == 0
 
 
-@BROKEN
 async def test_every_event_that_is_read_is_asked_for(
     pr: Conversation, github: SimulatedGitHub, clock: ManualClock
 ) -> None:
@@ -186,7 +174,6 @@ async def test_every_event_that_is_read_is_asked_for(
     assert await pr.services.ledger.head_since(RepoName(REPO), 1, Sha(pr.head)) == clock.time
 
 
-@BROKEN
 async def test_what_is_older_than_github_keeps_is_left_alone(
     pr: Conversation, github: SimulatedGitHub, clock: ManualClock
 ) -> None:
@@ -201,7 +188,6 @@ async def test_what_is_older_than_github_keeps_is_left_alone(
     assert "`/depot list" in pr.reply()
 
 
-@BROKEN
 async def test_more_than_a_page(pr: Conversation, github: SimulatedGitHub) -> None:
     (guid,) = await misses(pr, "/depot help run")
     for number in range(250):
@@ -214,10 +200,6 @@ async def test_more_than_a_page(pr: Conversation, github: SimulatedGitHub) -> No
     assert "`/depot run" in pr.reply()
 
 
-@pytest.mark.xfail(
-    strict=True,
-    reason="bot.sweep asks for the newest first: its commands are decided before earlier ones",
-)
 async def test_what_failed_first_is_sent_first(pr: Conversation, github: SimulatedGitHub) -> None:
     # Commands are decided in the order of their comments; one that is not there yet cannot be.
     guids = await misses(pr, "first", "second", "third")
@@ -228,7 +210,6 @@ async def test_what_failed_first_is_sent_first(pr: Conversation, github: Simulat
 # --- late ----------------------------------------------------------------------------------------
 
 
-@BROKEN
 async def test_a_command_that_arrives_late_is_answered_and_not_run(
     pr: Conversation, depot: SimulatedDepot, clock: ManualClock
 ) -> None:
@@ -243,7 +224,6 @@ async def test_a_command_that_arrives_late_is_answered_and_not_run(
     assert depot.calls == []
 
 
-@BROKEN
 async def test_a_command_that_arrives_just_in_time_is_run(
     pr: Conversation, depot: SimulatedDepot, clock: ManualClock
 ) -> None:
@@ -260,7 +240,6 @@ async def test_a_command_that_arrives_just_in_time_is_run(
 # --- trouble -------------------------------------------------------------------------------------
 
 
-@BROKEN
 @pytest.mark.parametrize("what", ["bad_gateway", "drop", "truncate", "secondary_limit"])
 async def test_a_github_that_is_down_is_only_logged(
     what: str, pr: Conversation, github: SimulatedGitHub
@@ -279,9 +258,6 @@ async def test_a_github_that_is_down_is_only_logged(
     assert "`/depot run" in pr.reply()
 
 
-@pytest.mark.xfail(
-    strict=True, reason="bot.sweep stops at the first delivery that GitHub does not send again"
-)
 async def test_one_that_github_refuses_does_not_keep_others_from_being_sent(
     pr: Conversation, github: SimulatedGitHub
 ) -> None:
