@@ -79,7 +79,7 @@ def test_everything_happens_and_nothing_is_left(tmp_path: Path) -> None:
     assert re.search(r"Depot: Run octo/hello \w{7} .*/ci.yml job=test → \w{10}\n", output)
     assert "GitHub: signed webhook → 202" in output
     assert "needs the `write` role in this repository; you have `read`." in output
-    assert "There is no command `rum`. Did you mean `run`?" in output
+    assert "There is no command `rum`. Did you mean `/depot run ci.yml`?" in output
     assert re.search(r"alice pushes \w{7}: ", output)
     assert re.search(r"Run `\w+` of `e2e.yml` on `\w{7}`: failed in", output)
     assert "Depot's answer to the start was lost; this is the run it made." in said
