@@ -178,11 +178,6 @@ async def test_a_run_that_stays_queued_is_given_up_in_words(
     assert len(depot.calls) == before
 
 
-@pytest.mark.xfail(
-    strict=True,
-    reason="follow_again keeps the note of the earlier reply: it says 'no longer kept up to date' "
-    "of a run whose end it shows",
-)
 async def test_a_run_that_was_given_up_and_then_cancelled(
     pr: Conversation, depot: SimulatedDepot
 ) -> None:

@@ -172,6 +172,8 @@ NO_PAYLOADS = {
     ("commands.can_i", "run"),  # the command table
     ("pages", "vary"),  # headers of an answer
     ("pages", "www-authenticate"),
+    ("setup", "content-security-policy"),
+    ("replay", "x-github-event"),  # a stored delivery's header
     ("grammar", "word"),  # the metadata of a dataclass's field
     ("store", "connection"),  # the attributes of alembic's configuration
     ("workflows", "workflow_dispatch"),  # a stranger's YAML, which becomes values there

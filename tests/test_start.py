@@ -610,7 +610,6 @@ async def test_a_429_of_run_itself_is_obeyed_too(pr: Conversation, depot: Simula
     assert len(depot.runs) == 1
 
 
-@pytest.mark.xfail(reason="late() is refused as well: the step fails, and the reply with it")
 @pytest.mark.parametrize("code", ["unauthenticated", "permission_denied", "not_found"])
 async def test_a_refusal_during_the_doubt_blocks_nobody(
     pr: Conversation, depot: SimulatedDepot, code: str

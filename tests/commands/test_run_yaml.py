@@ -135,11 +135,6 @@ async def test_it_does_not_compile_at_depot(
     )
 
 
-@pytest.mark.xfail(
-    strict=True,
-    reason="YAML sent along has no path, and when it has no `name:` either the sentence begins "
-    "with an empty code span: '` ` does not compile'",
-)
 async def test_yaml_without_a_name_does_not_compile(
     pr: Conversation, depot: SimulatedDepot
 ) -> None:

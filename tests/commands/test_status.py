@@ -150,12 +150,6 @@ class Tells:
         return response
 
 
-@pytest.mark.xfail(
-    strict=True,
-    reason="here.run asks GetRun and GetRunStatus side by side and takes the first failure: when "
-    "GetRunStatus is faster, an unknown run gets 'Is the repository connected to Depot?', other "
-    "words than a run of another repository",
-)
 async def test_an_unknown_run_whichever_answer_comes_first(
     pr: Conversation, depot: SimulatedDepot
 ) -> None:
