@@ -109,16 +109,18 @@ def stored(text: bytes, event: str = "") -> Stored:
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise Unreadable(f"no delivery in JSON: {error}") from None
     sent = kept.request or kept
-    body = bytes(sent.payload) or text
-    given = sent.headers if sent.headers is not None and sent.payload else {}
-    headers = {name.lower(): str(value) for name, value in (given or {}).items()}
+    payload = bytes(sent.payload)
+    is_alone = sent.headers is None and not payload
+    if not is_alone and payload in {b"", b"null"}:
+        raise Unreadable("it holds no payload")
+    headers = {name.lower(): str(value) for name, value in (sent.headers or {}).items()}
     if event:
-        headers["x-github-event"] = event
+        headers |= {"x-github-event": event}
     if not headers.get("x-github-event"):
         raise Unreadable("it does not say which event it is: use --event, e.g. issue_comment")
-    # What a stored payload has lost, and what the bot goes by.
-    defaults = {"content-type": "application/json", "x-github-delivery": "replayed"}
-    return Stored({**defaults, **headers}, body)
+    # What is often not kept, as GitHub sends it.
+    usual = {"content-type": "application/json", "x-github-delivery": "replayed"}
+    return Stored({**usual, **headers}, text if is_alone else payload)
 
 
 # --- from a delivery to what would be decided ----------------------------------------------------

@@ -32,7 +32,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from bot import __version__
 from bot.app import create_app
 from bot.doctor import PERMISSIONS
-from bot.pages import HEADERS, guarded, static, templates
+from bot.pages import HEADERS, POLICY, guarded, static, templates
 from bot.services import GITHUB_TIMEOUT, Services, Surroundings, open_services, working
 from bot.settings import Settings, SettingsError
 from bot.store import AlreadyInUse, LedgerUnavailable
@@ -196,9 +196,7 @@ class Setup:
         self, endpoint: Callable[[Request], Awaitable[Response]]
     ) -> Callable[[Request], Awaitable[Response]]:
         """For the operator only; the form may go to GitHub."""
-        policy = HEADERS["content-security-policy"].replace(
-            "form-action 'self'", f"form-action 'self' {self._web}"
-        )
+        policy = POLICY.replace("form-action 'self'", f"form-action 'self' {self._web}")
         headers = {**HEADERS, "content-security-policy": policy}
 
         async def answer(request: Request) -> Response:
@@ -263,7 +261,7 @@ class Setup:
             issued = self._issued.get(state) or await self._exchange(state, code)
             try:
                 write_env(self._env_file, issued.variables())
-            except (OSError, UnicodeDecodeError) as error:
+            except (OSError, UnicodeError) as error:
                 problem = f"{self._env_file} cannot be written: {_why(error)}"
                 log.error("the credentials cannot be stored", why=problem)
                 title = "The credentials could not be stored"
@@ -296,7 +294,10 @@ class Setup:
         del self._states[state]
         if status != 201:
             log.warning("GitHub refused the set-up's code", status=status)
-            raise _Stopped(502, "GitHub did not take the code: it is good once, and for an hour")
+            title = "GitHub did not take the code: it is good once, and for an hour"
+            raise _Stopped(
+                502, title, "If GitHub lists the new App already, delete it there first."
+            )
         try:
             issued = msgspec.json.decode(answer.content, type=_Issued)
         except msgspec.DecodeError as error:
@@ -373,6 +374,6 @@ def _quoted(value: str) -> str:
     return "'" + re.sub(r"\\(?=[\\']|\Z)|'", r"\\\g<0>", value) + "'"
 
 
-def _why(error: OSError | UnicodeDecodeError) -> str:
+def _why(error: OSError | UnicodeError) -> str:
     reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
     return reason or type(error).__name__

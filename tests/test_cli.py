@@ -128,6 +128,7 @@ def test_what_is_missing_is_named_in_one_message_before_the_port_opens(tmp_path:
     assert [line.split()[0] for line in named] == [
         "GITHUB_WEBHOOK_SECRET",
         "GITHUB_APP_ID",
+        "PUBLIC_URL",
         "DEPOT_TOKEN",
     ]
     assert list(tmp_path.iterdir()) == []  # no ledger either
@@ -170,6 +171,93 @@ def test_a_dotenv_file_is_read_and_the_environment_counts_before_it(tmp_path: Pa
     assert problems(ended) == ["LOG_FORMAT must be one of: console, json"]
 
 
+def test_a_variable_that_is_set_to_nothing_hides_no_line_of_dotenv(tmp_path: Path) -> None:
+    lines = [f"{name}={value}" for name, value in {**COMPLETE, "PORT": "http"}.items()]
+    (tmp_path / ".env").write_text("\n".join(lines))
+    ended = run("serve", cwd=tmp_path, environment={name: "" for name in COMPLETE})
+    assert problems(ended) == ["PORT is not a port number"]
+
+
+def test_for_the_set_up_all_but_the_credentials_has_to_be_there(tmp_path: Path) -> None:
+    environment = {"PUBLIC_URL": "https://bot.example", "PORT": "http"}
+    named = problems(run("serve", cwd=tmp_path, environment=environment))
+    assert [line.split()[0] for line in named] == ["DEPOT_TOKEN", "PORT"]
+
+
+# --- replay --------------------------------------------------------------------------------------
+
+PAYLOAD = {
+    "action": "created",
+    "issue": {"number": 7, "pull_request": {}},
+    "comment": {
+        "id": 1,
+        "html_url": "https://github.com/octo/hello/pull/7#issuecomment-1",
+        "user": {"login": "alice"},
+        "body": "/depot run ci.yml job=test\n/depot rum \x1b[2Jci.yml",
+        "created_at": "2026-11-24T10:00:00Z",
+    },
+    "repository": {"full_name": "octo/hello"},
+    "sender": {"login": "alice"},
+}
+
+
+def test_a_delivery_is_replayed_without_settings_and_leaves_nothing(tmp_path: Path) -> None:
+    folder = tmp_path / "empty"
+    folder.mkdir()
+    file = tmp_path / "delivery.json"
+    file.write_text(
+        json.dumps({"headers": {"X-GitHub-Event": "issue_comment"}, "payload": PAYLOAD})
+    )
+    ended = run("replay", str(file), cwd=folder)
+    assert (ended.returncode, ended.stderr) == (0, "")
+    assert (
+        ended.stdout
+        == """\
+issue_comment: a comment by alice on octo/hello#7, written 2026-11-24 10:00:00 UTC
+
+1. /depot run ci.yml job=test
+   read:    Run(workflow='ci.yml', job='test', sha=None, force=False)
+   means:   /depot run ci.yml job=test
+   needs:   the write role
+
+2. /depot rum ci.yml
+   misread: There is no command `rum`. Did you mean `/depot run 'ci.yml'`?
+
+A repository's own config may add aliases, and may ask for other roles.
+"""
+    )
+    assert list(folder.iterdir()) == []
+
+
+def test_a_payload_alone_is_replayed_once_its_event_is_told(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "payload.json"
+    file.write_text(json.dumps(PAYLOAD))
+    assert main(["replay", str(file), "--event", "issue_comment"]) == 0
+    out, err = capsys.readouterr()
+    assert "needs:   the write role" in out
+    assert err == ""
+    assert main(["replay", str(file)]) == 2
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert err == f"{file}: it does not say which event it is: use --event, e.g. issue_comment\n"
+
+
+@pytest.mark.parametrize("content", [None, b"", b"nothing", b"\xff", b"[]"])
+def test_what_is_no_delivery(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], content: bytes | None
+) -> None:
+    file = tmp_path / "delivery.json"
+    if content is not None:
+        file.write_bytes(content)
+    assert main(["replay", str(file), "--event", "issue_comment"]) == 2
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert err.startswith(f"{file}: ")
+    assert err.count("\n") == 1
+
+
 # --- the rest ------------------------------------------------------------------------------------
 
 
@@ -181,7 +269,9 @@ def test_the_version(capsys: pytest.CaptureFixture[str]) -> None:
     assert re.fullmatch(r"\d+\.\d+\.\d+", __version__)
 
 
-@pytest.mark.parametrize("arguments", [[], ["sreve"], ["serve", "now"], ["check-config", "a", "b"]])
+@pytest.mark.parametrize(
+    "arguments", [[], ["sreve"], ["serve", "now"], ["check-config", "a", "b"], ["replay"]]
+)
 def test_what_is_no_command_is_told_its_usage(
     capsys: pytest.CaptureFixture[str], arguments: list[str]
 ) -> None:
@@ -198,5 +288,5 @@ def test_the_help_names_every_verb(capsys: pytest.CaptureFixture[str]) -> None:
         main(["--help"])
     assert ended.value.code == 0
     out, _ = capsys.readouterr()
-    for verb in ("serve", "check", "demo", "check-config"):
+    for verb in ("serve", "check", "demo", "check-config", "replay"):
         assert re.search(rf"^ +{verb} ", out, re.MULTILINE)

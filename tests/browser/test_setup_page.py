@@ -1,0 +1,93 @@
+"""The set-up in Chromium: over to GitHub and back, under the page's own policy."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
+from pathlib import Path
+from urllib.parse import parse_qs
+
+import msgspec
+import pytest
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+from starlette.routing import Route
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from bot.demo.servers import serving
+from bot.demo.stage import Stage
+from bot.services import Surroundings
+from bot.settings import CREDENTIALS, load, load_for_setup
+from bot.setup import open_setup
+from tests.browser.conftest import PHONE, Open, is_within_its_width
+from tests.conversation import ManualClock
+from tests.test_setup import read
+
+pytestmark = pytest.mark.anyio
+
+
+def enterprise_server(stage: Stage) -> ASGIApp:
+    """A GitHub with its API under /api/v3, where people agree to every App at once."""
+
+    async def new_app(request: Request) -> Response:
+        (manifest,) = parse_qs((await request.body()).decode())["manifest"]
+        asked = msgspec.json.decode(manifest)
+        code = stage.github.manifest_code(asked)
+        state = request.query_params["state"]
+        return RedirectResponse(f"{asked['redirect_url']}?code={code}&state={state}", 302)
+
+    web = Starlette(routes=[Route("/settings/apps/new", new_app, methods=["POST"])])
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        path = scope.get("path", "")
+        if path.startswith("/api/v3/"):
+            inner = path.removeprefix("/api/v3")
+            await stage.github.app({**scope, "path": inner}, receive, send)
+        else:
+            await web(scope, receive, send)
+
+    return app
+
+
+@pytest.fixture
+async def url(stage: Stage, clock: ManualClock, tmp_path: Path) -> AsyncIterator[str]:
+    env_file = tmp_path / ".env"
+    async with AsyncExitStack() as stack:
+        github = await stack.enter_async_context(serving(enterprise_server(stage)))
+        given = stage.environment(
+            github_url=f"{github}/api/v3", database_url=f"sqlite:///{tmp_path / 'ledger.db'}"
+        )
+        environment = {name: value for name, value in given.items() if name not in CREDENTIALS}
+        environment["PUBLIC_URL"] = "http://bot.example"
+        setup = open_setup(
+            load_for_setup(environment),
+            env_file,
+            lambda: load({**environment, **{k: v or "" for k, v in read(env_file).items()}}),
+            Surroundings(clock=clock, depot=stage.depot.transport()),
+        )
+        yield await stack.enter_async_context(serving(await stack.enter_async_context(setup)))
+
+
+async def test_over_to_github_and_back(url: str, open_page: Open) -> None:
+    page = await open_page(f"{url}/setup", size=PHONE)
+    assert await is_within_its_width(page)
+    assert await page.get_by_role("heading", level=1).inner_text() == "Set up depot-bot"
+    await page.get_by_role("button", name="Create the App on GitHub").click()
+    await page.get_by_role("heading", name="The bot is running").wait_for()
+    assert await is_within_its_width(page)
+    link = page.get_by_role("link", name="install the App")
+    assert (await link.get_attribute("href") or "").endswith("/apps/depot-bot/installations/new")
+    await page.goto(url)
+    assert await page.title() == "depot-bot"
+
+
+async def test_for_an_organisation(url: str, open_page: Open) -> None:
+    page = await open_page(f"{url}/setup")
+    await page.get_by_label("organisation").fill("octo")
+    await page.get_by_role("button", name="Choose").click()
+    assert page.url == f"{url}/setup?organisation=octo"
+    form = page.locator("form").first
+    assert "/organizations/octo/settings/apps/new?" in (await form.get_attribute("action") or "")
+    await page.get_by_role("link", name="your own account").click()
+    assert page.url == f"{url}/setup"
