@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
+from functools import partial
 
 import structlog
 from starlette.applications import Starlette
@@ -13,6 +14,7 @@ from starlette.routing import Route
 
 from bot import metrics, webhooks
 from bot.archive import Archive
+from bot.doctor import Finding, ledger_finding, outside_findings
 from bot.pages import Pages, guarded
 from bot.services import Services, working
 from bot.store import LedgerUnavailable
@@ -37,7 +39,9 @@ def create_app(services: Services, *, run_worker: bool = True) -> Starlette:
     door = Door(services)
     archive = Archive(services.store)
     password = services.settings.admin_password
-    pages = Pages(archive, services.ledger, services.github.rate_limits, password)
+    pages = Pages(
+        archive, services.ledger, services.github.rate_limits, partial(_check, services), password
+    )
     figures = Figures(services.metrics, archive)
     return Starlette(
         routes=[
@@ -49,6 +53,12 @@ def create_app(services: Services, *, run_worker: bool = True) -> Starlette:
         ],
         lifespan=lifespan,
     )
+
+
+async def _check(services: Services) -> list[Finding]:
+    settings, github, depot = services.settings, services.github, services.depot
+    outside = await outside_findings(settings, github, depot, services.clock.now())
+    return [*outside, await ledger_finding(services.ledger)]
 
 
 class Door:

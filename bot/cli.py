@@ -19,9 +19,10 @@ from starlette.types import ASGIApp
 
 from bot import __version__
 from bot.app import create_app
+from bot.clock import SystemClock
 from bot.commands import COMMANDS
 from bot.config import PATHS, BadConfig, parse, schema
-from bot.doctor import Finding, outside_findings, settings_findings
+from bot.doctor import Finding, database_finding, outside_findings, settings_findings
 from bot.logs import set_up_logging
 from bot.markdown import clean
 from bot.replay import Unreadable, replay, stored
@@ -84,7 +85,8 @@ async def _check(environment: dict[str, str]) -> int:
         findings += [Finding("settings", False, problem) for problem in error.problems]
     else:
         async with open_clients(settings) as (github, depot):
-            findings += await outside_findings(settings, github, depot)
+            findings += await outside_findings(settings, github, depot, SystemClock().now())
+        findings.append(await database_finding(settings))
     for finding in findings:
         print(finding)
     return 0 if all(finding.is_well for finding in findings) else 1

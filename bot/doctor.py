@@ -12,6 +12,7 @@ from bot import webhooks
 from bot.clock import SystemClock
 from bot.depot import Depot, DepotError
 from bot.github import GitHub, GitHubError
+from bot.ledger import Ledger
 from bot.settings import SECRETS, VARIABLES, Settings
 from bot.store import AlreadyInUse, LedgerUnavailable, open_store
 
@@ -23,6 +24,9 @@ PERMISSIONS: Mapping[str, str] = {
     "metadata": "read",
 }
 """What the App has to be allowed, and no more."""
+
+DAY = 24 * 3600.0
+"""Seconds of deliveries that are looked at."""
 
 _LEVELS = ("read", "write", "admin")
 
@@ -48,12 +52,39 @@ def settings_findings(environment: Mapping[str, str]) -> list[Finding]:
     ]
 
 
-async def outside_findings(settings: Settings, github: GitHub, depot: Depot) -> list[Finding]:
-    """GitHub, the webhook, Depot and the database."""
+async def outside_findings(
+    settings: Settings, github: GitHub, depot: Depot, now: float
+) -> list[Finding]:
+    """GitHub, the webhook and Depot."""
     findings = [await _identity(github)]
     if github.is_app and findings[0].is_well:
-        findings += [*await _app(github), await _hook(settings, github)]
-    return [*findings, await _depot(depot), await _database(settings)]
+        findings += [
+            *await _app(github),
+            await _hook(settings, github),
+            await _deliveries(github, now),
+        ]
+    return [*findings, await _depot(depot)]
+
+
+async def database_finding(settings: Settings) -> Finding:
+    """The database, opened as the bot opens it."""
+    try:
+        store = await open_store(settings.database_url, SystemClock())
+    except AlreadyInUse:
+        return Finding("database", True, "in use by a running bot")
+    except (LedgerUnavailable, ValueError) as error:
+        return Finding("database", False, str(error))
+    await store.close()
+    return Finding("database", True, "it opens, and its tables are up to date")
+
+
+async def ledger_finding(ledger: Ledger) -> Finding:
+    """The database, as the running bot has it open."""
+    try:
+        await ledger.check()
+    except LedgerUnavailable as error:
+        return Finding("database", False, str(error))
+    return Finding("database", True, "it answers")
 
 
 async def _identity(github: GitHub) -> Finding:
@@ -64,7 +95,10 @@ async def _identity(github: GitHub) -> Finding:
 
 
 async def _app(github: GitHub) -> list[Finding]:
-    facts = await github.app_facts()
+    try:
+        facts = await github.app_facts()
+    except GitHubError as error:
+        return [Finding("GitHub App", False, str(error))]
     lacking = [
         f"{name}: {level}"
         for name, level in PERMISSIONS.items()
@@ -83,6 +117,16 @@ async def _app(github: GitHub) -> list[Finding]:
             f"not subscribed to {', '.join(missing)}" if missing else "all that are needed",
         ),
     ]
+
+
+async def _deliveries(github: GitHub, now: float) -> Finding:
+    try:
+        failed = await github.failed_deliveries(now - DAY)
+    except GitHubError as error:
+        return Finding("webhook deliveries", False, str(error))
+    concern = [delivery for delivery in failed if delivery.event in webhooks.EVENTS]
+    detail = f"{len(concern)} of the last day did not arrive" if concern else "all arrived"
+    return Finding("webhook deliveries", not concern, detail)
 
 
 def _reaches(granted: str | None, level: str) -> bool:
@@ -115,14 +159,3 @@ async def _depot(depot: Depot) -> Finding:
     except DepotError as error:
         return Finding("Depot token", False, error.code)
     return Finding("Depot token", True, "Depot knows it")
-
-
-async def _database(settings: Settings) -> Finding:
-    try:
-        store = await open_store(settings.database_url, SystemClock())
-    except AlreadyInUse:
-        return Finding("database", True, "in use by a running bot")
-    except (LedgerUnavailable, ValueError) as error:
-        return Finding("database", False, str(error))
-    await store.close()
-    return Finding("database", True, "it opens, and its tables are up to date")

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from importlib.resources import files
 from typing import Any
@@ -26,6 +26,7 @@ from bot import __version__, records, replies
 from bot.access import CHALLENGE, denied
 from bot.archive import Archive, Filter, ListedCommand, ListedRun, Queue, State
 from bot.archive import Page as ListedPage
+from bot.doctor import Finding
 from bot.ledger import Ledger
 from bot.rendered import first_words, to_html
 from bot.store import LedgerUnavailable
@@ -61,6 +62,9 @@ _TYPES = {"css": "text/css", "svg": "image/svg+xml"}
 Endpoint = Callable[[Request], Awaitable[Response]]
 RateLimits = Callable[[], Mapping[int | None, RateLimit]]
 """What is left of GitHub's hourly requests, by installation."""
+
+Check = Callable[[], Awaitable[Sequence[Finding]]]
+"""Looks at everything that the bot needs."""
 
 log = structlog.get_logger()
 
@@ -137,11 +141,17 @@ class Pages:
     """The pages over what they show."""
 
     def __init__(
-        self, archive: Archive, ledger: Ledger, rate_limits: RateLimits, password: str
+        self,
+        archive: Archive,
+        ledger: Ledger,
+        rate_limits: RateLimits,
+        check: Check,
+        password: str,
     ) -> None:
         self._archive = archive
         self._ledger = ledger
         self._rate_limits = rate_limits
+        self._check = check
         self._password = password
         self._templates = templates()
 
@@ -149,6 +159,7 @@ class Pages:
         return [
             Route("/", self._guarded(self._overview)),
             Route("/commands/{id}", self._guarded(self._one)),
+            Route("/check", self._guarded(self._is_all_well)),
             Route("/static/{name}", static),
         ]
 
@@ -182,6 +193,12 @@ class Pages:
             **values,
         )
         return Response(html, status, media_type="text/html")
+
+    async def _is_all_well(self, request: Request) -> Response:
+        findings = await self._check()
+        if _wants_json(request):
+            return JSONResponse({"findings": [asdict(finding) for finding in findings]})
+        return self._html("check.html", request, title="Is all well?", findings=findings)
 
     async def _overview(self, request: Request) -> Response:
         which, before = _asked(request)

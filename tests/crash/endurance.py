@@ -14,9 +14,9 @@ import signal
 import sys
 import tempfile
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import AsyncExitStack, asynccontextmanager, nullcontext
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, nullcontext
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import psycopg
@@ -32,6 +32,9 @@ from bot.settings import load
 from tests.conversation import REPO
 from tests.crash.harness import LOOK_SECONDS, PATIENCE_SECONDS, Bot, Point, Scene, scene
 from tests.databases import new_database
+
+AT_ONCE = 8
+"""Scenes that are played side by side: most of their time is spent waiting."""
 
 COMMAND = "/depot run ci.yml job=test"
 
@@ -101,6 +104,34 @@ async def says(one: Scene, bot: Bot, numbers: range) -> None:
 
 
 # --- the kinds of trouble ------------------------------------------------------------------------
+
+
+async def killed_at_requests(place: Place, rounds: int) -> Row:
+    """Killed before and after each of its requests, or at so many of them, and started again."""
+    with place.another() as quiet:
+        async with quiet.scene() as one:
+            await one.plays()
+            seen = list(one.executioner.seen)
+    points = [replace(point, after=after) for point in seen for after in (False, True)]
+    step = max(1, len(points) // rounds) if rounds else 1
+    room = asyncio.Semaphore(AT_ONCE)
+
+    async def play_at(point: Point) -> Row:
+        async with room:
+            with place.another() as here:
+                async with here.scene(point.__eq__) as one:
+                    await one.plays()
+                    return count(one, "", here.store, range(1, 2))
+
+    rows = await asyncio.gather(*(play_at(point) for point in points[::step]))
+    return Row(
+        "kill -9 before and after each request",
+        place.store,
+        len(rows),
+        sum(row.lost for row in rows),
+        sum(row.double_runs for row in rows),
+        sum(row.double_replies for row in rows),
+    )
 
 
 async def dead_for_good(place: Place, rounds: int) -> Row:
@@ -259,6 +290,15 @@ class Place:
     def store(self) -> str:
         return "postgresql" if self.database_url else "sqlite"
 
+    @contextmanager
+    def another(self) -> Iterator[Place]:
+        """A place of the same kind, with a folder and a database of its own."""
+        with (
+            tempfile.TemporaryDirectory(dir=self.folder) as folder,
+            new_database() if self.database_url else nullcontext(None) as url,
+        ):
+            yield Place(Path(folder), self.private_key, url)
+
     @asynccontextmanager
     async def scene(
         self, points: Callable[[Point], bool] = lambda _: False, *, pull_requests: int = 1
@@ -276,6 +316,8 @@ class Place:
 Trouble = Callable[[Place, int], Awaitable[Row]]
 
 TROUBLES: tuple[tuple[Trouble, str, int, int], ...] = (
+    (killed_at_requests, "sqlite", 0, 4),
+    (killed_at_requests, "postgresql", 0, 4),
     (told_to_stop, "sqlite", 200, 4),
     (told_to_stop, "postgresql", 200, 4),
     (dead_for_good, "postgresql", 20, 6),
@@ -283,7 +325,7 @@ TROUBLES: tuple[tuple[Trouble, str, int, int], ...] = (
     (database_away, "postgresql", 10, 4),
     (clocks_apart, "postgresql", 10, 4),
 )
-"""Each with its store, and how many commands it takes, in full and in short."""
+"""Each with its store, and its rounds, in full (0: as many as there are) and in short."""
 
 
 async def play(trouble: Trouble, store: str, rounds: int, private_key: str, folder: Path) -> Row:
