@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Awaitable, Callable
 
 import pytest
-from playwright.async_api import Browser, Page, async_playwright
+from playwright.async_api import Browser, Page, async_playwright, expect
 
 CHROMIUM = "/usr/bin/chromium"
 """Debian's `chromium`."""
@@ -20,6 +20,9 @@ FLAGS = [
     "--disable-sync",
 ]
 
+PATIENCE = 20_000.0
+"""Milliseconds in which something on a page has to come true, on a machine with much to do."""
+
 PHONE = (390, 844)
 DESK = (1280, 900)
 
@@ -29,6 +32,7 @@ Open = Callable[..., Awaitable[Page]]
 @pytest.fixture
 async def chromium() -> AsyncIterator[Browser]:
     """Without a head, with a profile of its own that is gone afterwards."""
+    expect.set_options(timeout=PATIENCE)
     async with async_playwright() as playwright:
         browser = await playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
         try:

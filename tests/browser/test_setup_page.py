@@ -86,8 +86,8 @@ async def test_for_an_organisation(url: str, open_page: Open) -> None:
     page = await open_page(f"{url}/setup")
     await page.get_by_label("organisation").fill("octo")
     await page.get_by_role("button", name="Choose").click()
-    assert page.url == f"{url}/setup?organisation=octo"
+    await page.wait_for_url(f"{url}/setup?organisation=octo")
     form = page.locator("form").first
     assert "/organizations/octo/settings/apps/new?" in (await form.get_attribute("action") or "")
     await page.get_by_role("link", name="your own account").click()
-    assert page.url == f"{url}/setup"
+    await page.wait_for_url(f"{url}/setup")

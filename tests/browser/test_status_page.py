@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
-from playwright.async_api import Page
+from playwright.async_api import Page, expect
 
 from bot.app import create_app
 from bot.demo.servers import serving
@@ -43,23 +43,24 @@ async def links(page: Page) -> list[str]:
 
 async def test_from_the_list_to_a_command_and_back(url: str, open_page: Open) -> None:
     page = await open_page(url)
-    assert await page.title() == "depot-bot"
+    await expect(page).to_have_title("depot-bot")
     rows = page.get_by_role("table").first.get_by_role("row")
-    assert await rows.count() == 5
-    assert await page.get_by_text("not-a-writer").first.is_visible()
+    await expect(rows).to_have_count(5)
+    await expect(page.get_by_text("not-a-writer").first).to_be_visible()
     await page.get_by_label("reason").fill("started")
     await page.get_by_role("button", name="Filter").click()
-    assert page.url.endswith("/?repo=&reason=started&state=")
-    assert await rows.count() == 2
+    await page.wait_for_url("**/?repo=&reason=started&state=")
+    await expect(rows).to_have_count(2)
     await page.get_by_role("link", name="/depot run ci.yml").click()
-    assert await page.get_by_role("heading", level=1).inner_text() == await page.title()
+    await page.wait_for_url("**/commands/ic-*")
+    await expect(page.get_by_role("heading", level=1)).to_have_text(await page.title())
     fold = page.get_by_text("Why it failed")
     log = page.locator("details pre").first
-    assert not await log.is_visible()
+    await expect(log).not_to_be_visible()
     await fold.click()
-    assert await log.is_visible()
+    await expect(log).to_be_visible()
     await page.get_by_role("link", name="depot-bot", exact=True).click()
-    assert await rows.count() == 5
+    await expect(rows).to_have_count(5)
 
 
 async def test_nothing_from_outside_runs(url: str, open_page: Open) -> None:
@@ -96,9 +97,9 @@ async def test_refreshing_is_a_choice(url: str, open_page: Open) -> None:
     page = await open_page(url)
     assert await page.locator("meta[http-equiv]").count() == 0
     await page.get_by_role("link", name="keep refreshing").click()
-    assert await page.locator("meta[http-equiv]").count() == 1
+    await expect(page.locator("meta[http-equiv]")).to_have_count(1)
     await page.get_by_role("link", name="stop").click()
-    assert await page.locator("meta[http-equiv]").count() == 0
+    await expect(page.locator("meta[http-equiv]")).to_have_count(0)
 
 
 async def test_the_password_is_asked_for(
