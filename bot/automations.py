@@ -9,8 +9,7 @@ from collections.abc import Sequence
 
 from bot.config import PATHS, Config
 from bot.grammar import MAX_COMMANDS
-from bot.replies import CHECK_CONFIG_LINE
-from bot.types import CommandLine, Happening
+from bot.types import CHECK_CONFIG, CommandLine, Happening
 
 QUIET = frozenset(
     {
@@ -41,5 +40,5 @@ def lines(config: Config, happening: Happening, changed: Sequence[str]) -> list[
         if automation.follows(happening) and automation.concerns(list(changed))
     ]
     if happening.kind in {"opened", "synchronize"} and set(changed) & set(PATHS):
-        following.append(CommandLine(CHECK_CONFIG_LINE))
+        following.append(CommandLine(CHECK_CONFIG))
     return following[:MAX_COMMANDS]

@@ -16,7 +16,7 @@ import msgspec
 from bot import safe_yaml
 from bot.errors import Misreading
 from bot.grammar import read
-from bot.types import Happening, Permission
+from bot.types import CHECK_CONFIG, Happening, Permission
 
 PATHS = (".github/depot-bot.yml", ".github/depot-bot.yaml")
 """Where the file may be."""
@@ -25,9 +25,6 @@ MAX_LENGTH = 64 * 1024
 """Characters of the file."""
 
 Role = Literal["anyone", "read", "triage", "write", "maintain", "admin", "nobody"]
-
-RESERVED = frozenset({"check-config"})
-"""Verbs that nobody types."""
 
 _FIRST_WORD = re.compile(r"""["'`“]?([A-Za-z][A-Za-z0-9-]*)["'`”]?(?=\s|$)""")
 _ALIAS = re.compile(r"[a-z][a-z0-9-]{0,30}")
@@ -145,7 +142,7 @@ def _check(config: Config, verbs: Mapping[str, type]) -> None:
         if verb not in verbs:
             raise BadConfig(f"there is no command {verb!r} - at `$.permissions`")
     for name, line in config.aliases.items():
-        if name in verbs or name in RESERVED or not _ALIAS.fullmatch(name):
+        if name in verbs or name == CHECK_CONFIG or not _ALIAS.fullmatch(name):
             raise BadConfig(f"{name!r} cannot be an alias - at `$.aliases`")
         _check_line(line, verbs, f"$.aliases.{name}")
     for place, automation in enumerate(config.automations):

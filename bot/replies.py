@@ -17,6 +17,7 @@ from bot.markdown import cell, clean, code, fence, find_hidden, hidden, link
 from bot.masking import mask
 from bot.records import Command, FollowedRun, Request
 from bot.types import (
+    CHECK_CONFIG,
     WORKFLOW_FOLDER,
     Artifact,
     Diagnosis,
@@ -39,9 +40,6 @@ MARK = "depot-bot"
 
 CONFIG_PATH = ".github/depot-bot.yml"
 """The repository's own config."""
-
-CHECK_CONFIG_LINE = "check-config"
-"""The internal command for a changed config."""
 
 SCHEMA = 1
 """Version of the hidden JSON."""
@@ -94,7 +92,7 @@ def _heading(command: Command, happening: Happening | None) -> str:
     """What is being answered: the command as it was typed, or what it follows on."""
     if happening is None:
         return f"> {typed(command.line.text)}"
-    if command.line.text == CHECK_CONFIG_LINE:
+    if command.line.text == CHECK_CONFIG:
         return f"> {code(CONFIG_PATH)} changes here"
     event = f"{happening.kind} {happening.label}".strip()
     return f"> {typed(command.line.text)}, which follows on {code(event)} here"

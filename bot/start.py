@@ -130,15 +130,12 @@ class Starter:
 
     async def late(self, request: Request) -> list[FollowedRun]:
         """Runs of first calls that came to light only after the call was sent again."""
-        found: list[FollowedRun] = []
-        for intent in request.intents:
-            if intent.outcome == "lost" and self.clock.now() < _watched_until(intent):
-                found += [
-                    self._followed(intent, run, replies.late_twin())
-                    for run in await self._candidates(intent)
-                    if _fits(intent.start, run)
-                ]
-        return found
+        return [
+            self._followed(intent, run, replies.late_twin())
+            for intent in _watched(request, self.clock.now())
+            for run in await self._candidates(intent)
+            if _fits(intent.start, run)
+        ]
 
     async def _candidates(self, intent: Intent) -> list[Run]:
         """New runs on the commit that no command of ours has claimed, with their trees."""
@@ -185,11 +182,13 @@ class Starter:
 
 def is_watched(request: Request, now: float) -> bool:
     """Whether a run of a lost first call may still come to light."""
-    return any(i.outcome == "lost" and now < _watched_until(i) for i in request.intents)
+    return bool(_watched(request, now))
 
 
-def _watched_until(intent: Intent) -> float:
-    return intent.noted_at + WINDOW_SECONDS + LATE_SECONDS
+def _watched(request: Request, now: float) -> list[Intent]:
+    """The lost calls whose runs are still looked for."""
+    watch = WINDOW_SECONDS + LATE_SECONDS
+    return [i for i in request.intents if i.outcome == "lost" and now < i.noted_at + watch]
 
 
 def _pause(looks: int) -> float:

@@ -24,6 +24,9 @@ RequestId = NewType("RequestId", str)
 CommandId = NewType("CommandId", str)
 """Our name of one command: its comment and its place in it, e.g. `ic-2400012.1`."""
 
+CHECK_CONFIG = "check-config"
+"""The internal command for a changed config; nobody can type it or give an alias that name."""
+
 WORKFLOW_FOLDER = ".depot/workflows"
 """Where Depot reads workflow files (depot.dev/docs, depot-api.md section 12)."""
 

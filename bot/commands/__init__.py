@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from types import MappingProxyType
 
+from bot import types
 from bot.commands.artifacts import ARTIFACTS
 from bot.commands.base import Command
 from bot.commands.can_i import CAN_I
@@ -37,5 +38,5 @@ COMMANDS: Mapping[str, Command] = MappingProxyType(
     }
 )
 
-INTERNAL: Mapping[str, Command] = MappingProxyType({"check-config": CHECK_CONFIG})
+INTERNAL: Mapping[str, Command] = MappingProxyType({types.CHECK_CONFIG: CHECK_CONFIG})
 """What only follows on a happening; nobody can type it."""
