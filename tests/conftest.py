@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import httpx2
@@ -63,8 +63,11 @@ def ledger(store: Store) -> Ledger:
 
 
 @pytest.fixture
-def hook() -> Hook:
-    return Hook()
+def hook() -> Iterator[Hook]:
+    """What GitHub sends on it must be as GitHub describes it, whoever answers."""
+    hook = Hook()
+    yield hook
+    hook.assert_kept()
 
 
 @pytest.fixture

@@ -2,6 +2,7 @@
 
 Everything goes the long way: a signed webhook into the real app, the real clients, the simulated
 GitHub and Depot over HTTP. Only time is ours: `passes` moves it, and work that comes due is done.
+Whatever passes between the bot and GitHub has to be as GitHub describes it (`tests/contracts`).
 """
 
 from __future__ import annotations
@@ -15,11 +16,13 @@ from pathlib import Path
 import httpx2
 
 from bot.app import create_app
-from bot.demo.depot import InProcess, SimulatedDepot
+from bot.demo.depot import SimulatedDepot
 from bot.demo.github import Comment, Delivery, DeliveryOutcome, SimulatedGitHub
 from bot.demo.stage import Stage
 from bot.services import Services, Surroundings, open_services
 from bot.settings import load
+from tests.contracts.checks import Checked, ToGitHub
+from tests.contracts.webhooks import webhooks
 
 REPO = "octo/hello"
 HOOK = "http://bot/webhook"
@@ -63,12 +66,14 @@ class ManualClock:
         return self.time
 
 
-class Hook(httpx2.AsyncBaseTransport):
+class Hook(Checked):
     """GitHub's way to the bot, which may be started again and again under the same address."""
 
     to: httpx2.AsyncBaseTransport | None = None
 
     async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
+        await request.aread()
+        self.breaches += webhooks().delivery(request)
         if self.to is None:
             raise httpx2.ConnectError("the bot is not running", request=request)
         return await self.to.handle_async_request(request)
@@ -181,11 +186,15 @@ def visible(body: str) -> str:
 async def bot_on(
     stage: Stage, clock: ManualClock, hook: Hook, database: Path, **environment: str
 ) -> AsyncIterator[Services]:
-    """The bot on these simulators; its worker only works when told to."""
+    """The bot on these simulators; its worker only works when told to.
+
+    At its end all that passed between it and GitHub must have been as GitHub describes it.
+    """
     settings = load({**stage.environment(database_url=f"sqlite:///{database}"), **environment})
-    surroundings = Surroundings(
-        clock=clock, github=InProcess(stage.github.app), depot=stage.depot.transport()
-    )
+    to_github = ToGitHub(stage.github)
+    surroundings = Surroundings(clock=clock, github=to_github, depot=stage.depot.transport())
     async with open_services(settings, surroundings) as services:
         hook.to = httpx2.ASGITransport(app=create_app(services, run_worker=False))
         yield services
+    to_github.assert_kept()
+    hook.assert_kept()

@@ -23,6 +23,8 @@ import pytest
 import uvicorn
 
 from bot.demo.github import AppCredentials, SimulatedGitHub, generate_private_key
+from tests.contracts.checks import ToGitHub
+from tests.contracts.webhooks import webhooks
 
 pytestmark = pytest.mark.anyio
 
@@ -88,6 +90,7 @@ async def github(
         await github.deliver(HOOK)
         bot.received.clear()
         yield github
+    assert [breach for one in bot.received for breach in webhooks().delivery(one)] == []
 
 
 @asynccontextmanager
@@ -95,11 +98,12 @@ async def client_of(
     github: SimulatedGitHub, authorization: str | None = None
 ) -> AsyncIterator[httpx2.AsyncClient]:
     headers = {} if authorization is None else {"authorization": authorization}
-    transport = httpx2.ASGITransport(github.app)
+    transport = ToGitHub(github, any_request=True)
     async with httpx2.AsyncClient(
         transport=transport, base_url="https://api.github.com", headers=headers
     ) as client:
         yield client
+    transport.assert_kept()
 
 
 @pytest.fixture

@@ -293,7 +293,6 @@ class Bodies:
         suspended = installation.suspended_at is not None
         return {
             "id": installation.id,
-            "node_id": node_id("I", installation.id),
             "client_id": installation.app.client_id,
             "account": self.user(account),
             "repository_selection": "all" if installation.repositories is None else "selected",

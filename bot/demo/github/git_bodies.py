@@ -3,6 +3,7 @@
 import base64
 import difflib
 from collections.abc import Mapping
+from urllib.parse import quote
 
 from bot.demo.github.bodies import Bodies, Json, iso
 from bot.demo.github.model import Commit, Repository, blob_sha, tree_sha
@@ -86,6 +87,7 @@ class GitBodies(Bodies):
         added = sum(line.startswith("+") for line in hunks)
         removed = sum(line.startswith("-") for line in hunks)
         page = f"{self.web}/{repository.full_name}"
+        quoted = quote(path)
         return {
             "sha": blob_sha(new.get(path, old.get(path, ""))),
             "filename": path,
@@ -93,9 +95,9 @@ class GitBodies(Bodies):
             "additions": added,
             "deletions": removed,
             "changes": added + removed,
-            "blob_url": f"{page}/blob/{sha}/{path}",
-            "raw_url": f"{page}/raw/{sha}/{path}",
-            "contents_url": f"{self.repository_url(repository)}/contents/{path}?ref={sha}",
+            "blob_url": f"{page}/blob/{sha}/{quoted}",
+            "raw_url": f"{page}/raw/{sha}/{quoted}",
+            "contents_url": f"{self.repository_url(repository)}/contents/{quoted}?ref={sha}",
             "patch": "\n".join(hunks),
         }
 
@@ -132,9 +134,10 @@ class GitBodies(Bodies):
     ) -> Json:
         api = self.repository_url(repository)
         page = f"{self.web}/{repository.full_name}"
-        own = f"{api}/contents/{path}?ref={ref}"
+        at = f"{quote(ref)}/{quote(path)}"
+        own = f"{api}/contents/{quote(path)}?ref={quote(ref)}"
         git = f"{api}/git/{'blobs' if kind == 'file' else 'trees'}/{sha}"
-        html = f"{page}/{'blob' if kind == 'file' else 'tree'}/{ref}/{path}"
+        html = f"{page}/{'blob' if kind == 'file' else 'tree'}/{at}"
         return {
             "name": path.rpartition("/")[2],
             "path": path,
@@ -143,7 +146,7 @@ class GitBodies(Bodies):
             "url": own,
             "html_url": html,
             "git_url": git,
-            "download_url": f"{page}/raw/{ref}/{path}" if kind == "file" else None,
+            "download_url": f"{page}/raw/{at}" if kind == "file" else None,
             "type": kind,
             "_links": {"self": own, "git": git, "html": html},
         }

@@ -310,7 +310,7 @@ def _respond(
         headers |= {"etag": etag, "cache-control": "private, max-age=60, s-maxage=60"}
     if unchanged:
         return Response(status_code=304, headers=headers)
-    if content:
+    if answer.status != 204:
         headers["content-type"] = answer.media_type
     return Response(content, answer.status, headers=headers, background=answer.afterwards)
 

@@ -1,5 +1,7 @@
 """REST endpoints of repositories: who may do what, files, commits and branches."""
 
+from urllib.parse import quote
+
 from bot.demo.github.bodies import Json
 from bot.demo.github.http import Answer, ApiError, Call, Endpoint, not_found, page
 from bot.demo.github.model import Commit, Repository
@@ -72,7 +74,7 @@ def get_branch_ref(call: Call) -> Answer:
     body = {
         "ref": f"refs/heads/{name}",
         "node_id": f"REF_{sha[:12]}",
-        "url": f"{api}/git/refs/heads/{name}",
+        "url": f"{api}/git/refs/heads/{quote(name)}",
         "object": {"type": "commit", "sha": sha, "url": f"{api}/git/commits/{sha}"},
     }
     return Answer(body)
@@ -126,9 +128,10 @@ def _end(call: Call, text: str) -> Commit:
 
 
 def _comparison_links(call: Call, basehead: str) -> dict[str, str]:
-    page_url = f"{call.bodies.web}/{call.repository.full_name}/compare/{basehead}"
+    ends = quote(basehead, safe="/:")
+    page_url = f"{call.bodies.web}/{call.repository.full_name}/compare/{ends}"
     return {
-        "url": f"{call.bodies.repository_url(call.repository)}/compare/{basehead}",
+        "url": f"{call.bodies.repository_url(call.repository)}/compare/{ends}",
         "html_url": page_url,
         "permalink_url": page_url,
         "diff_url": f"{page_url}.diff",

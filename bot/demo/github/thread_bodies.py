@@ -1,6 +1,7 @@
 """Records to JSON bodies: issues, pull requests, comments, reviews and reactions."""
 
 from typing import Any
+from urllib.parse import quote
 
 from bot.demo.github.bodies import Json, iso, iso_or_none, node_id
 from bot.demo.github.check_bodies import CheckBodies
@@ -42,7 +43,7 @@ class ThreadBodies(CheckBodies):
         return {
             "id": label.id,
             "node_id": node_id("LA", label.id),
-            "url": f"{self.repository_url(repository)}/labels/{label.name}",
+            "url": f"{self.repository_url(repository)}/labels/{quote(label.name)}",
             "name": label.name,
             "color": "ededed",
             "default": False,
@@ -247,6 +248,7 @@ class ThreadBodies(CheckBodies):
     def rest_review(self, review: Review) -> Json:
         """`pull-request-review` in its REST form."""
         body = self.review(review)
+        del body["updated_at"]
         return {**body, "body": review.body, "state": review.state.upper()}
 
     def review_comment(self, comment: ReviewComment) -> Json:

@@ -1,0 +1,1 @@
+"""The simulated Depot against what Depot publishes itself: its CLI, and the protocol's clients."""
