@@ -13,7 +13,6 @@ from typing import Any
 
 import msgspec
 import sqlalchemy as sa
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.schema import commands, requests, runs
 from bot.store import Store
@@ -135,8 +134,8 @@ class Archive:
             oldest.scalar_subquery().label("oldest"),
         )
 
-        async def work(db: AsyncConnection) -> Queue:
-            row = (await db.execute(figures)).one()
+        def work(db: sa.Connection) -> Queue:
+            row = db.execute(figures).one()
             return Queue(float(row.now), row.undecided, row.due, row.followed, row.oldest)
 
         return await self._store.transact(work)
@@ -165,17 +164,17 @@ class Archive:
             .limit(limit + 1)
         )
 
-        async def work(db: AsyncConnection) -> Page:
+        def work(db: sa.Connection) -> Page:
             found = listed
             if before is not None:
                 place = sa.select(*key).select_from(commands.join(requests))
-                last = (await db.execute(place.where(commands.c.id == before))).one_or_none()
+                last = db.execute(place.where(commands.c.id == before)).one_or_none()
                 if last is None:
                     raise KeyError(before)
                 found = listed.where(sa.tuple_(*key) < sa.tuple_(*last))
-            rows = (await db.execute(found)).all()
+            rows = db.execute(found).all()
             shown = [_command(row) for row in rows[:limit]]
-            by_command = await _runs_of(db, [command.command_id for command in shown])
+            by_command = _runs_of(db, [command.command_id for command in shown])
             return Page(
                 tuple(replace(c, runs=tuple(by_command[c.command_id])) for c in shown),
                 next=shown[-1].command_id if len(rows) > limit else None,
@@ -206,11 +205,11 @@ def _conditions(which: Filter) -> list[sa.ColumnElement[bool]]:
     return conditions
 
 
-async def _runs_of(
-    db: AsyncConnection, command_ids: Sequence[CommandId]
+def _runs_of(
+    db: sa.Connection, command_ids: Sequence[CommandId]
 ) -> dict[CommandId, list[ListedRun]]:
     found: dict[CommandId, list[ListedRun]] = defaultdict(list)
-    rows = await db.execute(
+    rows = db.execute(
         sa.select(runs)
         .where(runs.c.command_id.in_(command_ids))
         .order_by(runs.c.followed_since, runs.c.run_id)

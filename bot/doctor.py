@@ -14,7 +14,8 @@ from bot.depot import Depot, DepotError
 from bot.github import GitHub, GitHubError
 from bot.ledger import Ledger
 from bot.settings import SECRETS, VARIABLES, Settings
-from bot.store import AlreadyInUse, LedgerUnavailable, open_store
+from bot.store import AlreadyInUse, LedgerUnavailable
+from bot.stores import open_store
 
 PERMISSIONS: Mapping[str, str] = {
     "issues": "write",

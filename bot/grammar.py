@@ -49,6 +49,8 @@ _ESCAPED_NEWLINE = re.compile(r"\\$")
 
 def lines(text: str) -> list[CommandLine]:
     """The command lines of a comment, in order. Empty when nothing in it is for the bot."""
+    if "/depot" not in text.lower():
+        return []  # most comments: a plain search says so sooner than the pattern below
     text = text.replace("\r\n", "\n").replace("\r", "\n").replace(_SENTINEL, "\ufffd")
     if not _CANDIDATE.search(text):
         return []

@@ -8,16 +8,16 @@ worker whose lease was taken over gets LeaseLost instead. Times are seconds sinc
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Collection, Sequence
-from dataclasses import asdict, replace
+from collections.abc import Collection, Sequence
+from dataclasses import asdict, dataclass, replace
 from typing import Any, TypeVar, cast
 
 import msgspec
 import sqlalchemy as sa
 from sqlalchemy.exc import IntegrityError
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.budget import Budget
+from bot.group_commit import GroupCommit
 from bot.records import Claim, Command, Deed, FollowedRun, Intent, Reply, Request, Start
 from bot.schema import (
     budgets,
@@ -30,7 +30,7 @@ from bot.schema import (
     runs,
     turns,
 )
-from bot.store import Store
+from bot.store import Store, Work
 from bot.types import (
     Actor,
     CommandId,
@@ -67,6 +67,15 @@ Now = sa.ColumnElement[float]
 """A moment by the store's clock, as SQL."""
 
 
+@dataclass(frozen=True, slots=True)
+class Incoming:
+    """A delivery that is to be stored, with what it brings."""
+
+    delivery: Delivery
+    comments: tuple[Comment, ...]
+    head: HeadSet | None = None
+
+
 class Ledger:
     """The rows and the rules for changing them. Each method is one transaction.
 
@@ -76,6 +85,7 @@ class Ledger:
 
     def __init__(self, store: Store) -> None:
         self._store = store
+        self._incoming = GroupCommit(self._accept)
 
     # --- coming in -------------------------------------------------------------------------------
 
@@ -84,59 +94,65 @@ class Ledger:
 
         The same comment under another delivery (two hooks, a redelivery) is the same request.
         """
-        now = self._store.now()
-
-        async def work(db: AsyncConnection) -> bool:
-            return await self._accept(db, delivery, comments, now)
-
-        return await self._store.transact(work)
+        return await self._incoming.add(Incoming(delivery, tuple(comments)))
 
     async def accept_head(self, delivery: Delivery, head: HeadSet) -> bool:
         """Note since when a commit is the head, and store that it happened."""
+        return await self._incoming.add(Incoming(delivery, (head.comment,), head))
+
+    async def _accept(self, group: Sequence[Incoming]) -> list[bool]:
+        """Store deliveries together; for each whether it brought anything new."""
         now = self._store.now()
-        row = {
-            "repo": head.repo,
-            "number": head.number,
-            "sha": head.sha,
-            "since": head.since,
-            "in_fork": head.in_fork,
-            "received_at": now,
-        }
-        insert = self._store.insert(heads).values(row)
+
+        def work(db: sa.Connection) -> list[bool]:
+            self._set_heads(db, [_head_row(one.head) for one in group if one.head], now)
+            delivered = [asdict(one.delivery) for one in group]
+            new = self._add(db, deliveries, delivered, received_at=now)
+            fresh = [one for one in group if (one.delivery.hook, one.delivery.guid) in new]
+            rows = [_request_row(comment) for one in fresh for comment in one.comments]
+            new_requests = self._add(db, requests, rows, received_at=now, due_at=now)
+            lines = [
+                line
+                for one in fresh
+                for comment in one.comments
+                if (comment.request_id,) in new_requests
+                for line in _command_rows(comment.request_id, comment.lines)
+            ]
+            self._add(db, commands, lines)
+            if new_requests:
+                self._store.tell(db)
+            return [_take(one, new_requests) if one in fresh else False for one in group]
+
+        return await self._store.transact(work)
+
+    def _set_heads(self, db: sa.Connection, rows: Sequence[dict[str, Any]], now: Now) -> None:
+        insert = self._store.insert(heads).values(received_at=now)
         # Deliveries come in any order: what counts is the last time it became the head.
         upsert = insert.on_conflict_do_update(
             index_elements=[heads.c.repo, heads.c.number, heads.c.sha],
             set_={"since": insert.excluded.since, "received_at": now},
             where=heads.c.since < insert.excluded.since,
         )
+        if rows:
+            db.execute(upsert, rows)
 
-        async def work(db: AsyncConnection) -> bool:
-            await db.execute(upsert)
-            return await self._accept(db, delivery, (head.comment,), now)
+    def _add(
+        self, db: sa.Connection, table: sa.Table, rows: Sequence[dict[str, Any]], **same: Any
+    ) -> set[tuple[Any, ...]]:
+        """Insert rows that are not there yet; the primary keys of those that were not.
 
-        return await self._store.transact(work)
-
-    async def _accept(
-        self, db: AsyncConnection, delivery: Delivery, comments: Sequence[Comment], now: Now
-    ) -> bool:
-        delivered = {"hook": delivery.hook, "guid": delivery.guid, "event": delivery.event}
-        if not await self._add(db, deliveries, {**delivered, "received_at": now}):
-            return False
-        are_new = False
-        for comment in comments:
-            if await self._add(db, requests, _request_row(comment, now)):
-                are_new = True
-                if comment.lines:
-                    await self._add(db, commands, *_command_rows(comment.request_id, comment.lines))
-        if are_new:
-            await self._store.tell(db)
-        return are_new
-
-    async def _add(self, db: AsyncConnection, table: sa.Table, *rows: dict[str, Any]) -> bool:
-        """Insert rows that are not there yet; whether they were new."""
-        insert = self._store.insert(table).values(list(rows)).on_conflict_do_nothing()
-        added = await db.execute(insert.returning(*table.primary_key))
-        return bool(added.all())
+        *same* are columns that have the same value in all of them, which may be an expression.
+        """
+        if not rows:
+            return set()
+        insert = self._store.insert(table)
+        if same:
+            insert = insert.values(**same)
+        adding = insert.on_conflict_do_nothing().returning(*table.primary_key)
+        # In one order everywhere: two processes must not wait for each other's rows.
+        names = [column.name for column in table.primary_key]
+        ordered = sorted(rows, key=lambda row: [row[name] for name in names])
+        return {tuple(row) for row in db.execute(adding, ordered)}
 
     # --- claiming --------------------------------------------------------------------------------
 
@@ -154,11 +170,11 @@ class Ledger:
             .with_for_update(skip_locked=True)
         )
 
-        async def work(db: AsyncConnection) -> list[Claim]:
-            ids = (await db.execute(due)).scalars().all()
+        def work(db: sa.Connection) -> list[Claim]:
+            ids = db.execute(due).scalars().all()
             if not ids:
                 return []
-            rows = await db.execute(
+            rows = db.execute(
                 sa.update(requests)
                 .where(requests.c.id.in_(ids))
                 .values(lease_until=now + LEASE_SECONDS, fence=requests.c.fence + 1)
@@ -182,8 +198,8 @@ class Ledger:
             requests.c.due_at.is_not(None), _is_its_turn()
         )
 
-        async def work(db: AsyncConnection) -> float | None:
-            return cast("float | None", await db.scalar(earliest))
+        def work(db: sa.Connection) -> float | None:
+            return cast("float | None", db.scalar(earliest))
 
         return await self._store.transact(work)
 
@@ -210,8 +226,8 @@ class Ledger:
     async def release_all(self) -> None:
         """End every lease: for the start of the only process that uses this ledger."""
 
-        async def work(db: AsyncConnection) -> None:
-            await db.execute(sa.update(requests).values(lease_until=0.0))
+        def work(db: sa.Connection) -> None:
+            db.execute(sa.update(requests).values(lease_until=0.0))
 
         await self._store.transact(work)
 
@@ -228,8 +244,8 @@ class Ledger:
             where=turns.c.next_at <= now,
         )
 
-        async def work(db: AsyncConnection) -> bool:
-            return bool((await db.execute(take.returning(turns.c.name))).all())
+        def work(db: sa.Connection) -> bool:
+            return bool(db.execute(take.returning(turns.c.name)).all())
 
         return await self._store.transact(work)
 
@@ -239,11 +255,11 @@ class Ledger:
         *keep* is how many of the hour's writes have to be left for what matters more.
         """
 
-        async def work(db: AsyncConnection) -> float:
-            budget, now = await self._budget(db, account)
+        def work(db: sa.Connection) -> float:
+            budget, now = self._budget(db, account)
             wait = budget.wait(now, keep)
             if not wait:
-                await self._set_budget(db, account, budget.spent(now))
+                self._set_budget(db, account, budget.spent(now))
             return wait
 
         return await self._store.transact(work)
@@ -251,27 +267,23 @@ class Ledger:
     async def close_writes(self, account: str, seconds: float) -> None:
         """GitHub asked for a pause: nobody writes for this account until it is over."""
 
-        async def work(db: AsyncConnection) -> None:
-            budget, now = await self._budget(db, account)
-            await self._set_budget(db, account, budget.closed(now + seconds))
+        def work(db: sa.Connection) -> None:
+            budget, now = self._budget(db, account)
+            self._set_budget(db, account, budget.closed(now + seconds))
 
         await self._store.transact(work)
 
-    async def _budget(self, db: AsyncConnection, account: str) -> tuple[Budget, float]:
+    def _budget(self, db: sa.Connection, account: str) -> tuple[Budget, float]:
         """An account's budget, locked until the transaction ends, and the time."""
-        now = cast(float, await db.scalar(sa.select(self._store.now())))
-        await self._add(db, budgets, {"account": account, **asdict(Budget.full(now))})
+        now = cast(float, db.scalar(sa.select(self._store.now())))
+        self._add(db, budgets, [{"account": account, **asdict(Budget.full(now))}])
         row = (
-            await db.execute(
-                sa.select(budgets).where(budgets.c.account == account).with_for_update()
-            )
+            db.execute(sa.select(budgets).where(budgets.c.account == account).with_for_update())
         ).one()
         return Budget(row.minute, row.hour, row.counted_at, row.closed_until), now
 
-    async def _set_budget(self, db: AsyncConnection, account: str, budget: Budget) -> None:
-        await db.execute(
-            sa.update(budgets).where(budgets.c.account == account).values(asdict(budget))
-        )
+    def _set_budget(self, db: sa.Connection, account: str, budget: Budget) -> None:
+        db.execute(sa.update(budgets).where(budgets.c.account == account).values(asdict(budget)))
 
     async def forget_old(self) -> int:
         """Delete what is over and older than it has to be known; how many requests went."""
@@ -283,13 +295,13 @@ class Ledger:
         )
         theirs = sa.select(commands.c.id).where(commands.c.request_id.in_(old))
 
-        async def work(db: AsyncConnection) -> int:
+        def work(db: sa.Connection) -> int:
             for table in (runs, deeds, intents):
-                await db.execute(sa.delete(table).where(table.c.command_id.in_(theirs)))
-            await db.execute(sa.delete(commands).where(commands.c.request_id.in_(old)))
-            gone = await db.execute(sa.delete(requests).where(requests.c.id.in_(old)))
+                db.execute(sa.delete(table).where(table.c.command_id.in_(theirs)))
+            db.execute(sa.delete(commands).where(commands.c.request_id.in_(old)))
+            gone = db.execute(sa.delete(requests).where(requests.c.id.in_(old)))
             for table in (deliveries, heads):
-                await db.execute(sa.delete(table).where(table.c.received_at < now - KEEP_SECONDS))
+                db.execute(sa.delete(table).where(table.c.received_at < now - KEEP_SECONDS))
             return gone.rowcount
 
         return await self._store.transact(work)
@@ -300,20 +312,18 @@ class Ledger:
         """A request with all that hangs on it. KeyError when there is none."""
         mine = sa.select(commands.c.id).where(commands.c.request_id == request_id)
 
-        async def work(db: AsyncConnection) -> Request:
-            row = (
-                await db.execute(sa.select(requests).where(requests.c.id == request_id))
-            ).one_or_none()
+        def work(db: sa.Connection) -> Request:
+            row = (db.execute(sa.select(requests).where(requests.c.id == request_id))).one_or_none()
             if row is None:
                 raise KeyError(request_id)
-            command_rows = await db.execute(
+            command_rows = db.execute(
                 sa.select(commands).where(commands.c.id.in_(mine)).order_by(commands.c.place)
             )
-            intent_rows = await db.execute(
+            intent_rows = db.execute(
                 sa.select(intents).where(intents.c.command_id.in_(mine)).order_by(intents.c.id)
             )
-            deed_rows = await db.execute(sa.select(deeds).where(deeds.c.command_id.in_(mine)))
-            run_rows = await db.execute(
+            deed_rows = db.execute(sa.select(deeds).where(deeds.c.command_id.in_(mine)))
+            run_rows = db.execute(
                 sa.select(runs)
                 .where(runs.c.command_id.in_(mine))
                 .order_by(runs.c.followed_since, runs.c.run_id)
@@ -325,8 +335,8 @@ class Ledger:
     async def claimed_runs(self, run_ids: Sequence[RunId]) -> set[RunId]:
         """Those of *run_ids* that some command of ours started or points to."""
 
-        async def work(db: AsyncConnection) -> set[RunId]:
-            rows = await db.execute(sa.select(runs.c.run_id).where(runs.c.run_id.in_(run_ids)))
+        def work(db: sa.Connection) -> set[RunId]:
+            rows = db.execute(sa.select(runs.c.run_id).where(runs.c.run_id.in_(run_ids)))
             return set(rows.scalars())
 
         return await self._store.transact(work)
@@ -334,8 +344,8 @@ class Ledger:
     async def following(self, repo: RepoName, sha: Sha) -> list[FollowedRun]:
         """The runs on a commit that are being followed for any command, oldest first."""
 
-        async def work(db: AsyncConnection) -> list[FollowedRun]:
-            rows = await db.execute(
+        def work(db: sa.Connection) -> list[FollowedRun]:
+            rows = db.execute(
                 sa.select(runs)
                 .where(runs.c.repo == repo, runs.c.sha == sha, runs.c.next_look_at.is_not(None))
                 .order_by(runs.c.followed_since)
@@ -363,8 +373,8 @@ class Ledger:
         return await self._one_run(first.limit(1))
 
     async def _one_run(self, which: sa.Select[Any]) -> FollowedRun | None:
-        async def work(db: AsyncConnection) -> FollowedRun | None:
-            row = (await db.execute(which)).one_or_none()
+        def work(db: sa.Connection) -> FollowedRun | None:
+            row = db.execute(which).one_or_none()
             return _run(row) if row is not None else None
 
         return await self._store.transact(work)
@@ -375,8 +385,8 @@ class Ledger:
             heads.c.repo == repo, heads.c.number == number, heads.c.sha == sha
         )
 
-        async def work(db: AsyncConnection) -> float | None:
-            return cast("float | None", await db.scalar(since))
+        def work(db: sa.Connection) -> float | None:
+            return cast("float | None", db.scalar(since))
 
         return await self._store.transact(work)
 
@@ -386,8 +396,8 @@ class Ledger:
             heads.c.repo == repo, heads.c.sha == sha, heads.c.in_fork
         )
 
-        async def work(db: AsyncConnection) -> bool:
-            return (await db.scalar(found.limit(1))) is not None
+        def work(db: sa.Connection) -> bool:
+            return (db.scalar(found.limit(1))) is not None
 
         return await self._store.transact(work)
 
@@ -406,8 +416,8 @@ class Ledger:
             .limit(1)
         )
 
-        async def work(db: AsyncConnection) -> tuple[Sha, float] | None:
-            row = (await db.execute(newest)).one_or_none()
+        def work(db: sa.Connection) -> tuple[Sha, float] | None:
+            row = db.execute(newest).one_or_none()
             return (Sha(row.sha), row.since) if row is not None else None
 
         return await self._store.transact(work)
@@ -437,8 +447,8 @@ class Ledger:
         if number is not None:
             count = count.where(requests.c.number == number)
 
-        async def work(db: AsyncConnection) -> int:
-            return cast(int, await db.scalar(count))
+        def work(db: sa.Connection) -> int:
+            return cast(int, db.scalar(count))
 
         return await self._store.transact(work)
 
@@ -459,24 +469,24 @@ class Ledger:
             .limit(1)
         )
 
-        async def work(db: AsyncConnection) -> str | None:
-            return cast("str | None", await db.scalar(newest))
+        def work(db: sa.Connection) -> str | None:
+            return cast("str | None", db.scalar(newest))
 
         return await self._store.transact(work)
 
     async def now(self) -> float:
         """The time by the store's clock."""
 
-        async def work(db: AsyncConnection) -> float:
-            return cast(float, await db.scalar(sa.select(self._store.now())))
+        def work(db: sa.Connection) -> float:
+            return cast(float, db.scalar(sa.select(self._store.now())))
 
         return await self._store.transact(work)
 
     async def check(self) -> None:
         """Raises LedgerUnavailable when the store does not answer."""
 
-        async def work(db: AsyncConnection) -> None:
-            await db.execute(sa.select(sa.func.count()).select_from(requests).where(sa.false()))
+        def work(db: sa.Connection) -> None:
+            db.execute(sa.select(sa.func.count()).select_from(requests).where(sa.false()))
 
         await self._store.transact(work)
 
@@ -503,18 +513,17 @@ class Ledger:
             ~commands.c.decided,
         )
 
-        async def work(db: AsyncConnection) -> None:
-            await db.execute(
+        def work(db: sa.Connection) -> None:
+            db.execute(
                 sa.update(commands)
                 .where(commands.c.id == command_id)
                 .values(decided=True, reason=reason, answer=answer, decided_at=now)
             )
-            for run in followed:
-                await self._add(db, runs, _run_row(run))
+            self._add(db, runs, [_run_row(run) for run in followed])
             if closes is not None:
-                await _update_intent(db, closes)
+                _update_intent(db, closes)
             # Whatever was decided, nobody looks for its run any more.
-            await db.execute(
+            db.execute(
                 sa.update(intents)
                 .where(intents.c.command_id == command_id, intents.c.outcome == "open")
                 .values(outcome="lost")
@@ -526,9 +535,8 @@ class Ledger:
         """What a happening leads to. Without any, there is nothing to decide."""
         rows = _command_rows(claim.request_id, lines)
 
-        async def work(db: AsyncConnection) -> None:
-            if rows:
-                await self._add(db, commands, *rows)
+        def work(db: sa.Connection) -> None:
+            self._add(db, commands, rows)
 
         await self._write(claim, work, deciding=bool(rows))
 
@@ -537,8 +545,8 @@ class Ledger:
     ) -> None:
         """What the reply says of a command that has to wait, and since when there is trouble."""
 
-        async def work(db: AsyncConnection) -> None:
-            await db.execute(
+        def work(db: sa.Connection) -> None:
+            db.execute(
                 sa.update(commands)
                 .where(commands.c.id == command_id)
                 .values(answer=answer, troubled_since=troubled_since)
@@ -552,11 +560,11 @@ class Ledger:
         *lost* is the intent that this one replaces. Returns the intent with the id it got.
         """
 
-        async def work(db: AsyncConnection) -> Intent:
+        def work(db: sa.Connection) -> Intent:
             if lost is not None:
-                await _update_intent(db, lost)
+                _update_intent(db, lost)
             try:
-                added = await db.execute(sa.insert(intents).values(_intent_row(intent)))
+                added = db.execute(sa.insert(intents).values(_intent_row(intent)))
             except IntegrityError:
                 raise IntentBusy(intent.start.workflow) from None
             (intent_id,) = added.inserted_primary_key or (0,)
@@ -572,9 +580,8 @@ class Ledger:
     async def add_runs(self, claim: Claim, followed: Sequence[FollowedRun]) -> None:
         """Follow further runs for commands that are decided already."""
 
-        async def work(db: AsyncConnection) -> None:
-            for run in followed:
-                await self._add(db, runs, _run_row(run))
+        def work(db: sa.Connection) -> None:
+            self._add(db, runs, [_run_row(run) for run in followed])
 
         await self._write(claim, work)
 
@@ -586,8 +593,8 @@ class Ledger:
             "attempts": _json(deed.attempts),
         }
 
-        async def work(db: AsyncConnection) -> None:
-            await db.execute(sa.insert(deeds).values(row))
+        def work(db: sa.Connection) -> None:
+            db.execute(sa.insert(deeds).values(row))
 
         await self._write(claim, work)
 
@@ -613,15 +620,13 @@ class Ledger:
         )
         due = sa.case((requests.c.due_at < now, requests.c.due_at), else_=now)
 
-        async def work(db: AsyncConnection) -> bool:
-            woken = await db.execute(
+        def work(db: sa.Connection) -> bool:
+            woken = db.execute(
                 sa.update(requests).where(requests.c.id.in_(theirs)).values(due_at=due)
             )
-            await db.execute(
-                sa.update(runs).where(*which).values(next_look_at=0.0, looks=0, **values)
-            )
+            db.execute(sa.update(runs).where(*which).values(next_look_at=0.0, looks=0, **values))
             if woken.rowcount > 0:
-                await self._store.tell(db)
+                self._store.tell(db)
             return woken.rowcount > 0
 
         return await self._store.transact(work)
@@ -629,8 +634,8 @@ class Ledger:
     async def looked(self, claim: Claim, run: FollowedRun) -> None:
         """Store how a followed run stands and when it is looked at next."""
 
-        async def work(db: AsyncConnection) -> None:
-            await db.execute(
+        def work(db: sa.Connection) -> None:
+            db.execute(
                 sa.update(runs)
                 .where(runs.c.command_id == run.command_id, runs.c.run_id == run.run.run_id)
                 .values(_run_row(run))
@@ -649,7 +654,7 @@ class Ledger:
     async def _write(
         self,
         claim: Claim,
-        work: Callable[[AsyncConnection], Awaitable[T]] | None = None,
+        work: Work[T] | None = None,
         **values: Any,
     ) -> T:
         """Change a request, and in the same transaction what hangs on it, under its claim."""
@@ -659,10 +664,10 @@ class Ledger:
             .values(fence=claim.fence, **values)
         )
 
-        async def transaction(db: AsyncConnection) -> T:
-            if (await db.execute(held)).rowcount != 1:
+        def transaction(db: sa.Connection) -> T:
+            if db.execute(held).rowcount != 1:
                 raise LeaseLost(claim.request_id)
-            return await work(db) if work is not None else cast(T, None)
+            return work(db) if work is not None else cast(T, None)
 
         return await self._store.transact(transaction)
 
@@ -682,8 +687,8 @@ def _is_its_turn() -> sa.ColumnElement[bool]:
     return sa.or_(~requests.c.deciding, ~waits)
 
 
-async def _update_intent(db: AsyncConnection, intent: Intent) -> None:
-    await db.execute(
+def _update_intent(db: sa.Connection, intent: Intent) -> None:
+    db.execute(
         sa.update(intents)
         .where(intents.c.id == intent.intent_id)
         .values(looks=intent.looks, outcome=intent.outcome)
@@ -697,7 +702,24 @@ def _json(value: Any) -> str:
     return msgspec.json.encode(value).decode()
 
 
-def _request_row(comment: Comment, now: Now) -> dict[str, Any]:
+def _take(one: Incoming, new_requests: set[tuple[Any, ...]]) -> bool:
+    """Whether a delivery brought something new; of several that brought it, the first did."""
+    brought = {(comment.request_id,) for comment in one.comments} & new_requests
+    new_requests -= brought
+    return bool(brought)
+
+
+def _head_row(head: HeadSet) -> dict[str, Any]:
+    return {
+        "repo": head.repo,
+        "number": head.number,
+        "sha": head.sha,
+        "since": head.since,
+        "in_fork": head.in_fork,
+    }
+
+
+def _request_row(comment: Comment) -> dict[str, Any]:
     return {
         "id": comment.request_id,
         "source": comment.source.value,
@@ -707,7 +729,6 @@ def _request_row(comment: Comment, now: Now) -> dict[str, Any]:
         "author": comment.author.login,
         "author_is_bot": comment.author.is_bot,
         "written_at": comment.written_at,
-        "received_at": now,
         "url": comment.url,
         "installation": comment.installation,
         "reviewed": comment.reviewed,
@@ -720,7 +741,6 @@ def _request_row(comment: Comment, now: Now) -> dict[str, Any]:
         "replied_at": None,
         "failures": 0,
         "failing_since": None,
-        "due_at": now,
         "lease_until": 0.0,
         "fence": 0,
     }

@@ -24,7 +24,7 @@ class Metrics:
     def __init__(self) -> None:
         self._registry = CollectorRegistry()
         ProcessCollector(registry=self._registry)
-        self._deliveries = self._counter("deliveries", "Webhook deliveries received", "result")
+        deliveries = self._counter("deliveries", "Webhook deliveries received", "result")
         self._decisions = self._counter("decisions", "Commands decided", "reason")
         self._requests = self._counter(
             "upstream_requests",
@@ -42,8 +42,8 @@ class Metrics:
             "depot_bot_build_info", "The version that runs", ["version"], registry=self._registry
         )
         build.labels(__version__).set(1)
-        for result in RESULTS:
-            self._deliveries.labels(result)  # there from the start, as 0
+        # All are there from the start, as 0.
+        self._delivered = {result: deliveries.labels(result) for result in RESULTS}
 
     def _counter(self, name: str, what: str, *labels: str) -> Counter:
         return Counter(f"depot_bot_{name}", what, labels, registry=self._registry)
@@ -53,7 +53,7 @@ class Metrics:
 
     def delivered(self, result: str) -> None:
         """A delivery came in."""
-        self._deliveries.labels(result).inc()
+        self._delivered[result].inc()
 
     def decided(self, reason: str) -> None:
         """A command was decided."""

@@ -8,6 +8,9 @@ from __future__ import annotations
 
 import sqlalchemy as sa
 
+VERSION = "0001"
+"""The newest migration, after which a database has this shape."""
+
 metadata = sa.MetaData()
 
 deliveries = sa.Table(

@@ -20,7 +20,8 @@ from bot.github import GitHub
 from bot.ledger import Ledger
 from bot.metrics import Metrics
 from bot.settings import Settings
-from bot.store import Store, open_store
+from bot.store import Store
+from bot.stores import open_store
 from bot.sweep import DELIVERIES_EVERY, OLD_ROWS_EVERY, Sweeper
 from bot.upstream import TellingClient, Told, by_last_part, by_verb
 

@@ -14,7 +14,7 @@ from typing import Annotated
 import msgspec
 
 from bot.github import AppCredentials, Credentials, TokenCredentials
-from bot.store import is_usable
+from bot.stores import is_usable
 
 LOG_LEVELS = ("debug", "info", "warning", "error")
 LOG_FORMATS = ("console", "json")

@@ -6,7 +6,6 @@ decoded. Beyond this file nobody sees a webhook's JSON.
 
 from __future__ import annotations
 
-import hashlib
 import hmac
 import re
 from collections.abc import Mapping, Sequence
@@ -44,6 +43,13 @@ class WrongContentType(Rejected):
 
 class Malformed(Rejected):
     status = 400
+
+
+class TooLarge(Rejected):
+    status = 413
+
+    def __init__(self) -> None:
+        super().__init__(f"the body is larger than {MAX_BODY} bytes")
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +111,7 @@ def verify(headers: Mapping[str, str], body: bytes, secrets: Sequence[str]) -> N
         raise BadSignature("the X-Hub-Signature-256 header is missing")
     given = signature.encode("utf-8", "replace")
     for secret in secrets:
-        digest = hmac.new(secret.encode(), body, hashlib.sha256).hexdigest()
+        digest = hmac.digest(secret.encode(), body, "sha256").hex()
         if hmac.compare_digest(given, b"sha256=" + digest.encode()):
             return
     raise BadSignature("the signature does not fit the body and the secret")
@@ -219,11 +225,8 @@ class _PullRequestEvent(msgspec.Struct):
     installation: _Installation | None = None
 
 
-class _Action(msgspec.Struct):
-    action: str
-
-
 class _IssueComment(msgspec.Struct):
+    action: str
     issue: _Issue
     comment: _Written
     repository: _Repository
@@ -232,6 +235,7 @@ class _IssueComment(msgspec.Struct):
 
 
 class _ReviewComment(msgspec.Struct):
+    action: str
     pull_request: _PullRequest
     comment: _Written
     repository: _Repository
@@ -240,6 +244,7 @@ class _ReviewComment(msgspec.Struct):
 
 
 class _Review(msgspec.Struct):
+    action: str
     pull_request: _PullRequest
     review: _Written
     repository: _Repository
@@ -261,7 +266,6 @@ class _CheckRun(msgspec.Struct):
     repository: _Repository
 
 
-_decode_action = msgspec.json.Decoder(_Action).decode
 _decode_issue_comment = msgspec.json.Decoder(_IssueComment).decode
 _decode_review_comment = msgspec.json.Decoder(_ReviewComment).decode
 _decode_review = msgspec.json.Decoder(_Review).decode
@@ -281,11 +285,10 @@ def _check_run(body: bytes, _: str) -> Event:
 
 
 def _pull_request(body: bytes, guid: str) -> Event:
-    action = _decode_action(body).action
+    payload = _decode_pull_request(body)
+    action, pull = payload.action, payload.pull_request
     if action not in _SETS_HEAD | _HAPPENS:
         return Ignored("action")
-    payload = _decode_pull_request(body)
-    pull = payload.pull_request
     happening = Happening(
         kind=action,
         guid=guid,
@@ -307,26 +310,26 @@ def _pull_request(body: bytes, guid: str) -> Event:
 
 
 def _issue_comment(body: bytes, _: str) -> Event:
-    if _decode_action(body).action != "created":
-        return Ignored("action")
     payload = _decode_issue_comment(body)
+    if payload.action != "created":
+        return Ignored("action")
     if payload.issue.pull_request is None:
         return Ignored("not a pull request")
     return _written(_comment(Source.ISSUE_COMMENT, payload, payload.issue.number, payload.comment))
 
 
 def _review_comment(body: bytes, _: str) -> Event:
-    if _decode_action(body).action != "created":
-        return Ignored("action")
     payload = _decode_review_comment(body)
+    if payload.action != "created":
+        return Ignored("action")
     number = payload.pull_request.number
     return _written(_comment(Source.REVIEW_COMMENT, payload, number, payload.comment))
 
 
 def _review(body: bytes, guid: str) -> Event:
-    if _decode_action(body).action != "submitted":
-        return Ignored("action")
     payload = _decode_review(body)
+    if payload.action != "submitted":
+        return Ignored("action")
     pull, review = payload.pull_request, payload.review
     comment = _comment(Source.REVIEW, payload, pull.number, review)
     by_its_author = review.user is not None and review.user.login == payload.sender.login

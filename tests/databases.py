@@ -6,18 +6,21 @@ import asyncio
 import os
 import sqlite3
 import uuid
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Coroutine, Iterator
 from contextlib import asynccontextmanager, closing, contextmanager
 from dataclasses import dataclass
 from typing import Any, LiteralString, cast
 
 import psycopg
 import pytest
+import sqlalchemy as sa
 from psycopg import sql
 from sqlalchemy.engine import make_url
+from sqlalchemy.util import await_only
 
 from bot.schema import metadata
-from bot.store import Store, open_store
+from bot.store import Store
+from bot.stores import open_store
 from tests.conversation import ManualClock
 
 DEFAULT_SERVER = "postgresql://postgres@127.0.0.1:5432/postgres"
@@ -126,3 +129,26 @@ class Database:
         with psycopg.connect(self.url, options="-c lock_timeout=5s") as connection:
             tables = sql.SQL(", ").join(sql.Identifier(name) for name in metadata.tables)
             connection.execute(sql.SQL("TRUNCATE {} RESTART IDENTITY").format(tables))
+
+
+class Halt:
+    """A place in a transaction where it stands until it is let go."""
+
+    def __init__(self) -> None:
+        self.reached = asyncio.Event()
+        self.let_go = asyncio.Event()
+        self._loop = asyncio.get_running_loop()
+
+    def stand(self, db: sa.Connection) -> None:
+        self._loop.call_soon_threadsafe(self.reached.set)
+        wait_for(db, self.let_go.wait(), self._loop)
+
+
+def wait_for(
+    db: sa.Connection, what: Coroutine[Any, Any, Any], loop: asyncio.AbstractEventLoop
+) -> None:
+    """Wait inside a transaction: SQLite's is in a thread, PostgreSQL's in the loop."""
+    if db.dialect.name == "postgresql":
+        await_only(what)
+    else:
+        asyncio.run_coroutine_threadsafe(what, loop).result()

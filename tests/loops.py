@@ -48,7 +48,10 @@ def skipping_loop() -> SkippingLoop:
 
 
 class LoopClock:
-    """A clock that goes with the loop's time."""
+    """A clock that goes with the running loop's time, also in other threads."""
+
+    def __init__(self) -> None:
+        self._loop = asyncio.get_running_loop()
 
     def now(self) -> float:
-        return START + asyncio.get_running_loop().time()
+        return START + self._loop.time()

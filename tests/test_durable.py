@@ -14,7 +14,6 @@ from typing import Any
 
 import pytest
 import sqlalchemy as sa
-from sqlalchemy.ext.asyncio import AsyncConnection
 from structlog.testing import capture_logs
 
 from bot.clock import AdjustedClock
@@ -30,10 +29,12 @@ from bot.durable import (
 )
 from bot.ledger import LEASE_SECONDS, LeaseLost, Ledger
 from bot.records import Claim
-from bot.store import LedgerUnavailable, Store, open_store
+from bot.store import LedgerUnavailable, Store
+from bot.stores import open_store
 from bot.types import Actor, CommandLine, Comment, RepoName, RequestId, Source
 from bot.webhooks import Delivery
 from tests.conversation import START, ManualClock
+from tests.databases import Halt
 from tests.loops import LoopClock, SkippingLoop, skipping_loop
 
 pytestmark = pytest.mark.anyio
@@ -341,8 +342,8 @@ async def test_a_failure_that_cannot_be_stored_is_logged(
 
 
 async def rename(store: Store, table: str, to: str) -> None:
-    async def work(db: AsyncConnection) -> None:
-        await db.execute(sa.text(f"alter table {table} rename to {to}"))
+    def work(db: sa.Connection) -> None:
+        db.execute(sa.text(f"alter table {table} rename to {to}"))
 
     await store.transact(work)
 
@@ -471,26 +472,25 @@ async def test_stopping_cuts_what_does_not_end(ledger: Ledger) -> None:
 
 async def test_what_is_being_stored_when_it_is_cut_is_stored(ledger: Ledger, store: Store) -> None:
     await accepted(ledger, 1)
-    storing, let_go = asyncio.Event(), asyncio.Event()
+    halt = Halt()
 
     async def step(claim: Claim) -> None:
-        async def work(db: AsyncConnection) -> None:
-            await db.execute(sa.text("update requests set reply_text = 'half'"))
-            storing.set()
-            await let_go.wait()
-            await db.execute(sa.text("update requests set reply_text = reply_text || ' and half'"))
+        def work(db: sa.Connection) -> None:
+            db.execute(sa.text("update requests set reply_text = 'half'"))
+            halt.stand(db)
+            db.execute(sa.text("update requests set reply_text = reply_text || ' and half'"))
 
+        await asyncio.sleep(1)  # the worker has seen that there is nothing else, and sleeps
         await store.transact(work)
 
     worker = Worker(ledger, step)
     running = asyncio.create_task(worker.run())
-    await storing.wait()
+    await halt.reached.wait()
     worker.stop()
     # The store is not what keeps the loop busy here: it waits for us.
     skipping_loop().is_busy = lambda: False
     await running
-    let_go.set()
-    await store.close()
+    halt.let_go.set()
     assert (await ledger.load(RequestId("ic-1"))).reply.text == "half and half"
 
 

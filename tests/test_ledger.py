@@ -8,7 +8,6 @@ from dataclasses import replace
 
 import pytest
 import sqlalchemy as sa
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.budget import BURST, Budget
 from bot.ledger import KEEP_SECONDS, LEASE_SECONDS, IntentBusy, LeaseLost, Ledger
@@ -32,7 +31,7 @@ from bot.types import (
 )
 from bot.webhooks import Delivery, HeadSet
 from tests.conversation import START
-from tests.databases import Database
+from tests.databases import Database, Halt
 
 pytestmark = pytest.mark.anyio
 
@@ -468,8 +467,8 @@ async def test_a_store_that_fails_is_said_as_that(ledger: Ledger, store: Store) 
 
 
 async def rename(store: Store, table: str, to: str) -> None:
-    async def work(db: AsyncConnection) -> None:
-        await db.execute(sa.text(f"alter table {table} rename to {to}"))
+    def work(db: sa.Connection) -> None:
+        db.execute(sa.text(f"alter table {table} rename to {to}"))
 
     await store.transact(work)
 
@@ -959,17 +958,16 @@ async def test_what_another_is_just_claiming_is_left_to_it(postgresql: Database)
     async with postgresql.opened() as here, postgresql.opened() as there:
         ledger = Ledger(here)
         await accepted(ledger, comment(1), comment(2, number=2))
-        has_locked, let_go = asyncio.Event(), asyncio.Event()
+        halt = Halt()
 
-        async def hold(db: AsyncConnection) -> None:
-            await db.execute(sa.text("select id from requests where id = 'ic-1' for update"))
-            has_locked.set()
-            await let_go.wait()
+        def hold(db: sa.Connection) -> None:
+            db.execute(sa.text("select id from requests where id = 'ic-1' for update"))
+            halt.stand(db)
 
         holding = asyncio.create_task(there.transact(hold))
-        await has_locked.wait()
+        await halt.reached.wait()
         assert await ids(ledger) == ["ic-2"]  # at once, without waiting for the lock
-        let_go.set()
+        halt.let_go.set()
         await holding
         assert await ids(ledger) == ["ic-1"]
 

@@ -7,7 +7,7 @@ import asyncio
 import os
 import subprocess
 import sys
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from pathlib import Path
 
 import anyio
@@ -15,22 +15,18 @@ import psycopg
 import pytest
 import sqlalchemy as sa
 from alembic.autogenerate import compare_metadata
+from alembic.config import Config
 from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
 from sqlalchemy.engine import make_url
-from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy.util import await_only
 
-from bot.schema import deliveries, metadata
-from bot.store import (
-    MIGRATION_LOCK,
-    RETRIES,
-    AlreadyInUse,
-    LedgerUnavailable,
-    Store,
-    is_usable,
-    open_store,
-)
+from bot.postgresql import MIGRATION_LOCK
+from bot.schema import VERSION, deliveries, metadata
+from bot.store import RETRIES, AlreadyInUse, LedgerUnavailable, Store
+from bot.stores import is_usable, open_store
 from tests.conversation import ManualClock
-from tests.databases import Database, new_database
+from tests.databases import Database, Halt, new_database
 
 pytestmark = pytest.mark.anyio
 
@@ -45,20 +41,26 @@ def row(guid: str) -> dict[str, object]:
 
 
 async def add(store: Store, guid: str) -> None:
-    async def work(db: AsyncConnection) -> None:
-        await db.execute(store.insert(deliveries).values(row(guid)))
+    def work(db: sa.Connection) -> None:
+        db.execute(store.insert(deliveries).values(row(guid)))
 
     await store.transact(work)
 
 
 async def guids(store: Store) -> list[str]:
-    async def work(db: AsyncConnection) -> list[str]:
-        return sorted((await db.execute(sa.select(deliveries.c.guid))).scalars())
+    def work(db: sa.Connection) -> list[str]:
+        return sorted(db.execute(sa.select(deliveries.c.guid)).scalars())
 
     return await store.transact(work)
 
 
 # --- tables --------------------------------------------------------------------------------------
+
+
+def test_the_version_is_the_newest_migration() -> None:
+    config = Config()
+    config.set_main_option("script_location", "bot:migrations")
+    assert ScriptDirectory.from_config(config).get_current_head() == VERSION
 
 
 async def test_the_migrated_tables_are_those_of_the_schema(
@@ -91,17 +93,17 @@ async def test_a_commit_is_seen_by_others(store: Store, database: Database) -> N
 
 
 async def test_a_commit_is_on_disk(sqlite: Database) -> None:
-    async def settings(db: AsyncConnection) -> list[object]:
+    def settings(db: sa.Connection) -> list[object]:
         names = ("journal_mode", "synchronous", "foreign_keys")
-        return [await db.scalar(sa.text(f"PRAGMA {name}")) for name in names]
+        return [db.scalar(sa.text(f"PRAGMA {name}")) for name in names]
 
     async with sqlite.opened() as store:
         assert await store.transact(settings) == ["wal", 2, 1]
 
 
 async def test_what_hangs_on_nothing_is_refused(store: Store) -> None:
-    async def work(db: AsyncConnection) -> None:
-        await db.execute(
+    def work(db: sa.Connection) -> None:
+        db.execute(
             sa.text("insert into deeds (command_id, run_id, attempts) values ('x', 'r', '{}')")
         )
 
@@ -133,8 +135,8 @@ async def test_each_knows_whether_others_may_share_it(store: Store, database: Da
 
 
 async def test_the_time_is_the_stores(store: Store, database: Database) -> None:
-    async def now(db: AsyncConnection) -> object:
-        return await db.scalar(sa.select(store.now()))
+    def now(db: sa.Connection) -> object:
+        return db.scalar(sa.select(store.now()))
 
     before = await store.transact(now)
     # PostgreSQL's does not go by this machine's clock.
@@ -148,8 +150,8 @@ async def test_the_time_is_the_stores(store: Store, database: Database) -> None:
 async def test_postgresqls_time_goes_on_within_a_transaction(postgresql: Database) -> None:
     async with postgresql.opened() as store:
 
-        async def twice(db: AsyncConnection) -> list[object]:
-            return [await db.scalar(sa.select(store.now())) for _ in range(2)]
+        def twice(db: sa.Connection) -> list[object]:
+            return [db.scalar(sa.select(store.now())) for _ in range(2)]
 
         first, second = await store.transact(twice)
     assert first != second
@@ -160,7 +162,8 @@ async def test_postgresqls_time_goes_on_within_a_transaction(postgresql: Databas
 OPENING = """
 import asyncio, sys
 from bot.clock import SystemClock
-from bot.store import AlreadyInUse, open_store
+from bot.store import AlreadyInUse
+from bot.stores import open_store
 
 async def main():
     try:
@@ -226,8 +229,8 @@ async def test_a_file_that_is_no_database(no_database: Path, clock: ManualClock)
 
 
 async def test_a_transaction_that_fails_leaves_nothing(store: Store) -> None:
-    async def work(db: AsyncConnection) -> None:
-        await db.execute(store.insert(deliveries).values(row("a")))
+    def work(db: sa.Connection) -> None:
+        db.execute(store.insert(deliveries).values(row("a")))
         raise KeyError("on purpose")
 
     with pytest.raises(KeyError):
@@ -236,8 +239,8 @@ async def test_a_transaction_that_fails_leaves_nothing(store: Store) -> None:
 
 
 async def test_a_database_error_is_the_stores(store: Store) -> None:
-    async def work(db: AsyncConnection) -> None:
-        await db.execute(sa.text("select * from nowhere"))
+    def work(db: sa.Connection) -> None:
+        db.execute(sa.text("select * from nowhere"))
 
     with pytest.raises(LedgerUnavailable):
         await store.transact(work)
@@ -258,10 +261,10 @@ async def test_what_went_wrong_is_said_without_values(store: Store, database: Da
 async def test_transactions_on_a_file_come_one_after_the_other(sqlite: Database) -> None:
     async with sqlite.opened() as store:
 
-        async def count(db: AsyncConnection) -> int:
-            found = await db.scalar(sa.select(sa.func.count()).select_from(deliveries))
+        def count(db: sa.Connection) -> int:
+            found = db.scalar(sa.select(sa.func.count()).select_from(deliveries))
             number = int(found or 0)
-            await db.execute(store.insert(deliveries).values(row(str(number))))
+            db.execute(store.insert(deliveries).values(row(str(number))))
             return number
 
         assert sorted(await asyncio.gather(*(store.transact(count) for _ in range(50)))) == list(
@@ -275,28 +278,28 @@ async def test_more_transactions_than_connections(store: Store) -> None:
 
 
 async def test_a_task_cancelled_in_a_transaction_leaves_the_connection_usable(
-    store: Store,
+    store: Store, database: Database
 ) -> None:
     # SQLite has one: if it stayed in the middle of a transaction, all would wait for ever.
-    inside, let_go = asyncio.Event(), asyncio.Event()
+    halt = Halt()
 
-    async def slow(db: AsyncConnection) -> None:
-        await db.execute(store.insert(deliveries).values(row("slow")))
-        inside.set()
-        await let_go.wait()
-        await db.execute(store.insert(deliveries).values(row("slower")))
+    def slow(db: sa.Connection) -> None:
+        db.execute(store.insert(deliveries).values(row("slow")))
+        halt.stand(db)
+        db.execute(store.insert(deliveries).values(row("slower")))
 
     task = asyncio.create_task(store.transact(slow))
-    await inside.wait()
+    await halt.reached.wait()
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
     waiting = asyncio.create_task(add(store, "next"))
-    let_go.set()
+    halt.let_go.set()
     await waiting
     await store.close()  # waits for the cancelled one as well
     # What was under way went on to its end, whole.
-    assert await guids(store) == ["next", "slow", "slower"]
+    found = database.rows("select guid from deliveries order by guid")
+    assert found == [("next",), ("slow",), ("slower",)]
 
 
 async def test_many_cancelled_tasks_leave_the_connections_usable(store: Store) -> None:
@@ -312,18 +315,17 @@ async def test_many_cancelled_tasks_leave_the_connections_usable(store: Store) -
 
 
 async def test_closing_waits_for_what_is_under_way(store: Store, database: Database) -> None:
-    inside, let_go = asyncio.Event(), asyncio.Event()
+    halt = Halt()
 
-    async def slow(db: AsyncConnection) -> None:
-        inside.set()
-        await let_go.wait()
-        await db.execute(store.insert(deliveries).values(row("slow")))
+    def slow(db: sa.Connection) -> None:
+        halt.stand(db)
+        db.execute(store.insert(deliveries).values(row("slow")))
 
     task = asyncio.create_task(store.transact(slow))
-    await inside.wait()
+    await halt.reached.wait()
     closing_it = asyncio.create_task(store.close())
     await asyncio.sleep(0)
-    let_go.set()
+    halt.let_go.set()
     await asyncio.gather(task, closing_it)
     assert database.rows("select guid from deliveries") == [("slow",)]
 
@@ -388,20 +390,20 @@ async def test_two_that_wait_for_each_other_both_get_done(postgresql: Database) 
         is_through = [asyncio.Event(), asyncio.Event()]
         tries = [0, 0]
 
-        def work(me: int) -> Callable[[AsyncConnection], Awaitable[None]]:
-            async def both(db: AsyncConnection) -> None:
+        def work(me: int) -> Callable[[sa.Connection], None]:
+            def both(db: sa.Connection) -> None:
                 tries[me] += 1
                 if tries[me] > 1:
                     # The other goes first now, or the two could meet like this again.
-                    await is_through[1 - me].wait()
+                    await_only(is_through[1 - me].wait())
                 for guid in ("ab", "ba")[me]:
-                    await db.execute(
+                    db.execute(
                         sa.update(deliveries)
                         .where(deliveries.c.guid == guid)
                         .values(event=deliveries.c.event + str(me))
                     )
                     has_locked[me].set()
-                    await has_locked[1 - me].wait()
+                    await_only(has_locked[1 - me].wait())
 
             return both
 
@@ -422,12 +424,12 @@ async def test_a_transaction_lost_to_another_is_done_again(
 ) -> None:
     tries: list[str] = []
 
-    def lost(times: int) -> Callable[[AsyncConnection], Awaitable[None]]:
-        async def work(db: AsyncConnection) -> None:
+    def lost(times: int) -> Callable[[sa.Connection], None]:
+        def work(db: sa.Connection) -> None:
             tries.append(state)
-            await db.execute(deliveries.insert().values(row(f"try {len(tries)}")))
+            db.execute(deliveries.insert().values(row(f"try {len(tries)}")))
             if len(tries) <= times:
-                await db.execute(sa.text(f"do $$ begin raise sqlstate '{state}'; end $$"))
+                db.execute(sa.text(f"do $$ begin raise sqlstate '{state}'; end $$"))
 
         return work
 
@@ -445,9 +447,9 @@ async def test_a_transaction_lost_to_another_is_done_again(
 async def test_other_failures_are_not_done_again(state: str, postgresql: Database) -> None:
     tries: list[None] = []
 
-    async def work(db: AsyncConnection) -> None:
+    def work(db: sa.Connection) -> None:
         tries.append(None)
-        await db.execute(sa.text(f"do $$ begin raise sqlstate '{state}'; end $$"))
+        db.execute(sa.text(f"do $$ begin raise sqlstate '{state}'; end $$"))
 
     async with postgresql.opened() as store:
         with pytest.raises(LedgerUnavailable):
@@ -475,10 +477,10 @@ async def test_a_restart_in_the_middle_of_a_transaction_fails_that_one(
 ) -> None:
     async with postgresql.opened() as store:
 
-        async def cut(db: AsyncConnection) -> None:
-            await db.execute(store.insert(deliveries).values(row("cut")))
-            await asyncio.to_thread(postgresql.rows, TERMINATE)
-            await db.execute(store.insert(deliveries).values(row("cut again")))
+        def cut(db: sa.Connection) -> None:
+            db.execute(store.insert(deliveries).values(row("cut")))
+            await_only(asyncio.to_thread(postgresql.rows, TERMINATE))
+            db.execute(store.insert(deliveries).values(row("cut again")))
 
         with pytest.raises(LedgerUnavailable):
             await store.transact(cut)
@@ -509,8 +511,8 @@ async def test_a_word_from_another_process_arrives(postgresql: Database) -> None
         listening = asyncio.create_task(here.listen(bell.ring))
         await bell.rings()  # it listens, and looks for what it may have missed
 
-        async def undone(db: AsyncConnection) -> None:
-            await there.tell(db)
+        def undone(db: sa.Connection) -> None:
+            there.tell(db)
             raise KeyError("on purpose")
 
         with pytest.raises(KeyError):
@@ -537,3 +539,53 @@ async def test_a_listener_cut_off_listens_again(postgresql: Database) -> None:
         listening.cancel()
         with pytest.raises(asyncio.CancelledError):
             await listening
+
+
+# --- SQLite's group commit -----------------------------------------------------------------------
+
+
+async def test_what_fails_in_a_group_leaves_the_others_alone(store: Store) -> None:
+    class OnPurpose(Exception):
+        pass
+
+    def adding(guid: str) -> Callable[[sa.Connection], str]:
+        def work(db: sa.Connection) -> str:
+            db.execute(store.insert(deliveries).values(row(guid)))
+            if guid == "b":
+                raise OnPurpose
+            if guid == "c":
+                db.execute(sa.text("select * from nowhere"))
+            return guid
+
+        return work
+
+    found = await asyncio.gather(
+        *(store.transact(adding(guid)) for guid in "abcd"), return_exceptions=True
+    )
+    assert (found[0], found[3]) == ("a", "d")
+    assert isinstance(found[1], OnPurpose)
+    assert isinstance(found[2], LedgerUnavailable)
+    assert await guids(store) == ["a", "d"]
+
+
+async def test_a_group_that_cannot_be_committed_is_told_to_all(sqlite: Database) -> None:
+    async with sqlite.opened() as store:
+        defer = "PRAGMA defer_foreign_keys = ON"  # broken references are found at the commit
+
+        def dangling(db: sa.Connection) -> None:
+            db.execute(sa.text(defer))
+            db.execute(sa.text("insert into deeds values ('nobody', 'run', '{}')"))
+
+        found = await asyncio.gather(
+            store.transact(dangling), add(store, "a"), add(store, "b"), return_exceptions=True
+        )
+        assert [type(one) for one in found] == [LedgerUnavailable] * 3
+        assert await guids(store) == []
+        await add(store, "next")
+
+
+async def test_a_closed_store_says_so(sqlite: Database) -> None:
+    async with sqlite.opened() as store:
+        await store.close()
+        with anyio.fail_after(5), pytest.raises(RuntimeError):
+            await add(store, "late")

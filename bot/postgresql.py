@@ -1,0 +1,77 @@
+"""The store for several machines: leases go by the database's clock, and a notification wakes
+idle workers on all of them."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+
+import psycopg
+import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql
+from sqlalchemy.engine import URL
+from sqlalchemy.ext.asyncio import create_async_engine
+
+from bot.store import Store, T, Work
+
+CHANNEL = "depot_bot"
+"""The channel on which workers are told that there is something to do."""
+
+MIGRATION_LOCK = 0x6465706F74
+"""Key of the advisory lock under which the tables are brought up to date ("depot")."""
+
+
+class PostgresqlStore(Store):
+    """Transactions side by side, over a pool of connections."""
+
+    def __init__(self, url: URL) -> None:
+        super().__init__()
+        self._conninfo = url.set(drivername="postgresql").render_as_string(hide_password=False)
+        self._engine = create_async_engine(
+            url.set(drivername="postgresql+psycopg"),
+            pool_size=10,
+            max_overflow=0,
+            pool_timeout=10,
+            # A connection that the server has closed meanwhile is replaced, not handed out.
+            pool_pre_ping=True,
+            connect_args={"connect_timeout": 5, "application_name": "depot-bot"},
+        )
+
+    def now(self) -> sa.ColumnElement[float]:
+        return sa.cast(sa.func.extract("epoch", sa.func.clock_timestamp()), sa.Double)
+
+    def insert(self, table: sa.Table) -> postgresql.Insert:
+        return postgresql.insert(table)
+
+    @property
+    def is_shared(self) -> bool:
+        return True
+
+    async def _begin(self, work: Work[T]) -> T:
+        async with self._engine.begin() as connection:
+            return await connection.run_sync(work)
+
+    def lock_for_migration(self, connection: sa.Connection) -> None:
+        connection.execute(sa.select(sa.func.pg_advisory_xact_lock(MIGRATION_LOCK)))
+
+    def tell(self, connection: sa.Connection) -> None:
+        connection.execute(sa.select(sa.func.pg_notify(CHANNEL, "")))
+
+    async def listen(self, wake: Callable[[], None]) -> None:
+        while True:
+            try:
+                connection = await psycopg.AsyncConnection.connect(
+                    self._conninfo, autocommit=True, connect_timeout=5
+                )
+                async with connection:
+                    await connection.execute(f"LISTEN {CHANNEL}")
+                    wake()  # what was told while nobody listened
+                    async for _ in connection.notifies():
+                        wake()
+            except (psycopg.Error, OSError):
+                # Polling goes on meanwhile; a notification only makes it quicker.
+                await asyncio.sleep(1.0)
+
+    async def close(self) -> None:
+        await super().close()
+        await self._engine.dispose()

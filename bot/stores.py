@@ -1,0 +1,44 @@
+"""Opening the store that `DATABASE_URL` names."""
+
+from __future__ import annotations
+
+from sqlalchemy.engine import make_url
+
+from bot.clock import Clock
+from bot.sqlite import SqliteStore
+from bot.store import Store
+
+
+def is_usable(url: str) -> bool:
+    """Whether `DATABASE_URL` names a store that we can keep a ledger in."""
+    scheme, _, rest = url.partition("://")
+    if scheme in {"postgres", "postgresql"}:
+        return bool(rest)
+    # A ledger in memory would lose what it is there to keep.
+    file = rest.removeprefix("/").partition("?")[0]
+    return scheme == "sqlite" and rest.startswith("/") and file not in {"", ":memory:"}
+
+
+async def open_store(url: str, clock: Clock) -> Store:
+    """Open the ledger that `DATABASE_URL` names, with its tables up to date.
+
+    *clock* is SQLite's; PostgreSQL has its own. Raises ValueError for a URL we cannot use,
+    `bot.store.AlreadyInUse`, and `bot.store.LedgerUnavailable`.
+    """
+    if not is_usable(url):
+        raise ValueError("DATABASE_URL must name a SQLite file or a PostgreSQL database")
+    parsed = make_url(url.replace("postgres://", "postgresql://", 1))
+    store: Store
+    if parsed.get_backend_name() == "sqlite":
+        store = SqliteStore(parsed, clock)
+    else:
+        # Only here: it and its driver take a tenth of the memory of a bot that needs neither.
+        from bot.postgresql import PostgresqlStore
+
+        store = PostgresqlStore(parsed)
+    try:
+        await store.migrate()
+    except BaseException:
+        await store.close()
+        raise
+    return store
