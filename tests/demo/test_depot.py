@@ -7,8 +7,8 @@ import socket
 import threading
 import time
 import zipfile
-from collections.abc import AsyncIterator, Collection, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import AsyncIterator
+from dataclasses import replace
 from typing import Any
 
 import anyio
@@ -18,166 +18,23 @@ import uvicorn
 
 from bot.demo.depot import SERVICE, InProcess, Line, SimulatedDepot, Switches, odd
 from bot.demo.depot.methods import METHODS
+from tests.contracts.depot.scene import (
+    ALL_STATES,
+    CI,
+    CI_YAML,
+    FILES,
+    OTHER,
+    REPO,
+    SHA,
+    START,
+    WIDE_YAML,
+    Api,
+    Clock,
+    MemoryForge,
+)
+from tests.contracts.depot.scene import forge as new_forge
 
 pytestmark = pytest.mark.anyio
-
-REPO = "octo/hello"
-SHA = "3f2c1d09b8a7e6f5d4c3b2a1908f7e6d5c4b3a29"
-OTHER = "9" * 40
-CI = ".depot/workflows/ci.yml"
-START = 1795493411.0  # 2026-11-24T04:10:11Z
-ALL_STATES = ["queued", "running", "finished", "failed", "cancelled"]
-
-CI_YAML = """
-name: CI
-on: [push, pull_request]
-jobs:
-  build:
-    runs-on: depot-ubuntu-latest
-    steps:
-      - run: make
-  test:
-    runs-on: [depot-ubuntu-latest, big]
-    needs: build
-    steps:
-      - uses: actions/checkout@v4
-      - id: tests
-        name: Run the tests
-        run: pytest
-      - uses: actions/upload-artifact@v4
-        with: {name: report, path: report.xml}
-"""
-WIDE_YAML = """
-name: Wide
-jobs:
-  test:
-    name: Tests
-    strategy:
-      matrix:
-        python: ["3.11", "3.12"]
-        os: [linux, arm]
-        exclude: [{python: "3.11", os: arm}]
-    steps: [{run: pytest}]
-  after: {needs: [test], steps: [{run: echo}]}
-"""
-DEPLOY_YAML = """
-on:
-  workflow_dispatch:
-    inputs:
-      where: {type: choice, options: [staging, production], required: true}
-      dry: {type: boolean, default: false}
-      copies: {type: number}
-jobs: {ship: {steps: [{run: ./ship}]}}
-"""
-FILES = {
-    CI: CI_YAML,
-    ".depot/workflows/wide.yml": WIDE_YAML,
-    ".depot/workflows/deploy.yml": DEPLOY_YAML,
-    ".depot/workflows/broken.yml": "name: Broken\njobs: {test: {steps: [{run: a}, {}, {rnu: b}]}}",
-    ".depot/workflows/caller.yml": "jobs: {call: {uses: ./.depot/workflows/ci.yml}}",
-    ".github/workflows/other.yml": "jobs: {}",
-    "README.md": "hello",
-}
-
-
-@dataclass
-class Clock:
-    """A clock that moves when it is told to."""
-
-    time: float = START
-
-    def __call__(self) -> float:
-        return self.time
-
-    def tick(self, seconds: float) -> None:
-        self.time += seconds
-
-
-@dataclass
-class MemoryForge:
-    """The least a forge can be."""
-
-    commits: dict[tuple[str, str], Mapping[str, str]] = field(default_factory=dict)
-    branches: dict[str, str] = field(default_factory=dict)
-    forks: set[str] = field(default_factory=set)
-    checks: list[tuple[str, str, str | None, bool]] = field(default_factory=list)
-    details: list[tuple[str, str, str, str]] = field(default_factory=list)
-
-    def connected(self, repo: str) -> bool:
-        return any(known == repo for known, _ in self.commits)
-
-    def files_at(self, repo: str, sha: str) -> Mapping[str, str] | None:
-        return self.commits.get((repo, sha))
-
-    def branch_head(self, repo: str, ref: str) -> str | None:
-        return self.branches.get(ref)
-
-    def from_fork(self, repo: str, sha: str) -> bool:
-        return sha in self.forks
-
-    def pull_requests_at(self, repo: str, sha: str) -> Collection[int]:
-        return [7] if sha == SHA else []
-
-    def upsert_check_run(
-        self,
-        repo: str,
-        sha: str,
-        name: str,
-        status: str,
-        conclusion: str | None,
-        details_url: str,
-        app_slug: str,
-        *,
-        new: bool,
-    ) -> None:
-        self.checks.append((name, status, conclusion, new))
-        self.details.append((repo, sha, details_url, app_slug))
-
-
-@dataclass
-class Api:
-    """A client that knows nothing but JSON."""
-
-    http: httpx2.AsyncClient
-    token: str
-    headers: dict[str, str] = field(default_factory=dict)
-
-    async def post(self, method: str, fields: object) -> httpx2.Response:
-        headers = {"authorization": f"Bearer {self.token}", **self.headers}
-        return await self.http.post(SERVICE + method, json=fields, headers=headers)
-
-    async def get(self, method: str, **fields: object) -> dict[str, Any]:
-        """A call that succeeds."""
-        response = await self.post(method, fields)
-        assert response.status_code == 200, response.text
-        answer: dict[str, Any] = response.json()
-        return answer
-
-    async def refused(self, method: str, **fields: object) -> tuple[int, str, str]:
-        """A call that does not."""
-        response = await self.post(method, fields)
-        answer = response.json()
-        assert set(answer) == {"code", "message"}
-        return response.status_code, answer["code"], answer["message"]
-
-    async def run(self, **fields: object) -> str:
-        """Start a run, of ci.yml unless said otherwise."""
-        fields = {"repo": REPO, "sha": SHA, "workflow": CI} | fields
-        answer = await self.get("Run", **{k: v for k, v in fields.items() if v is not None})
-        return str(answer["runId"])
-
-    async def tree(self, run_id: str) -> dict[str, str]:
-        """The states of a run's jobs by key."""
-        answer = await self.get("GetRunStatus", runId=run_id)
-        workflows = answer.get("workflows", [])
-        return {job["jobKey"]: job["status"] for w in workflows for job in w.get("jobs", [])}
-
-    async def workflow(self, run_id: str) -> dict[str, Any]:
-        """The first workflow of a run, with its jobs by the last part of their key."""
-        answer = await self.get("GetRunStatus", runId=run_id)
-        workflow: dict[str, Any] = answer["workflows"][0]
-        workflow["byKey"] = {job["jobKey"].split(":", 1)[1]: job for job in workflow["jobs"]}
-        return workflow
 
 
 @pytest.fixture
@@ -187,10 +44,7 @@ def clock() -> Clock:
 
 @pytest.fixture
 def forge() -> MemoryForge:
-    return MemoryForge(
-        commits={(REPO, SHA): FILES, (REPO, OTHER): {"README.md": ""}},
-        branches={"HEAD": SHA, "main": SHA, "empty": OTHER},
-    )
+    return new_forge()
 
 
 @pytest.fixture
@@ -457,6 +311,22 @@ async def test_yaml_sent_along(api: Api, clock: Clock) -> None:
     assert third["jobs"][0]["jobKey"] == "_inline_2.yaml:test:matrix-0"
 
 
+async def test_one_job_of_yaml_sent_along(api: Api, clock: Clock) -> None:
+    run_id = await api.run(workflow=None, workflowContent=[CI_YAML], job="build")
+    clock.tick(60)
+    states = {"_inline_0.yaml:build": "finished", "_inline_0.yaml:test": "skipped"}
+    assert await api.tree(run_id) == states
+
+
+async def test_a_repository_of_another_forge(api: Api, depot: SimulatedDepot) -> None:
+    for github in ("FORGE_GITHUB", "FORGE_UNSPECIFIED", 1, 0):
+        assert await api.run(forge=github)
+    for origin in ("FORGE_ORIGIN", 2):
+        refused = await api.refused("Run", repo=REPO, sha=SHA, forge=origin)
+        assert refused[:2] == (404, "not_found")
+    assert len(depot.runs) == 4
+
+
 @pytest.mark.parametrize(
     ("switches", "fields", "outcome"),
     [
@@ -527,6 +397,14 @@ async def test_a_dispatch(api: Api, depot: SimulatedDepot) -> None:
         SHA,
     )
     assert dict(depot.runs[0].order.inputs) == inputs
+
+
+async def test_a_dispatch_in_the_name_of_an_organisation(api: Api, depot: SimulatedDepot) -> None:
+    request: dict[str, Any] = {"repo": REPO, "workflow": "deploy.yml", "ref": "main"}
+    request["inputs"] = {"where": "staging"}
+    assert (await api.get("DispatchWorkflow", **request, orgId=depot.org_id))["runId"]
+    refused = await api.refused("DispatchWorkflow", **request, orgId="other00000")
+    assert refused[:2] == (403, "permission_denied")
 
 
 async def test_a_dispatch_of_a_file_only_on_the_branch(
@@ -804,6 +682,21 @@ async def test_cancel(api: Api, depot: SimulatedDepot, clock: Clock) -> None:
     assert (await api.refused("CancelRun", runId=run_id))[:2] == (400, "failed_precondition")
 
 
+async def test_cancel_takes_everything_unfinished(
+    api: Api, depot: SimulatedDepot, clock: Clock
+) -> None:
+    depot.plan(job="build", seconds=0.1)
+    depot.plan(workflow="wide.yml", seconds=600)
+    run_id = await api.run(workflow=None)
+    clock.tick(2)
+    await api.get("CancelRun", runId=run_id)
+    states = {workflow.spec.file: workflow.status for workflow in depot.run(run_id).workflows}
+    assert states["wide.yml"] == states["ci.yml"] == "cancelled"
+    assert states["broken.yml"] == "failed"
+    # What was over stays as it was.
+    assert (await api.tree(run_id))["ci.yml:build"] == "finished"
+
+
 async def test_cancel_before_anything_is_compiled(api: Api, clock: Clock) -> None:
     run_id = await api.run()
     await api.get("CancelRun", runId=run_id)
@@ -839,6 +732,39 @@ async def test_a_job_without_its_workflow(api: Api, method: str) -> None:
     assert await api.refused(method, jobId="x") == (400, "invalid_argument", "Workflow not found")
     unknown = await api.refused(method, jobId="x", workflowId="y")
     assert unknown == (404, "not_found", "Workflow not found")
+
+
+async def test_a_job_of_another_workflow(api: Api, depot: SimulatedDepot) -> None:
+    run_id = await api.run()
+    depot.finish(run_id, "failed")
+    key = (await api.workflow(run_id))["workflowId"]
+    for method in ("RetryJob", "CancelJob"):
+        unknown = await api.refused(method, workflowId=key, jobId="x")
+        assert unknown == (404, "not_found", "Job not found")
+
+
+async def test_a_job_that_is_over_is_not_cancelled(api: Api, depot: SimulatedDepot) -> None:
+    run_id = await api.run()
+    depot.finish(run_id, "failed")
+    workflow = await api.workflow(run_id)
+    for job in workflow["jobs"]:
+        ids = {"workflowId": workflow["workflowId"], "jobId": job["jobId"]}
+        assert (await api.refused("CancelJob", **ids))[:2] == (412, "failed_precondition")
+
+
+async def test_a_job_is_retried_while_its_workflow_goes_on(
+    api: Api, depot: SimulatedDepot, clock: Clock
+) -> None:
+    two = "jobs: {a: {steps: [{run: x}]}, b: {steps: [{run: x}]}}"
+    depot.plan(job="a", outcome="failed", seconds=1)
+    depot.plan(job="b", seconds=60)
+    run_id = await api.run(workflow=None, workflowContent=[two])
+    clock.tick(10)
+    workflow = await api.workflow(run_id)
+    assert [job["status"] for job in workflow["jobs"]] == ["failed", "running"]
+    ids = {"workflowId": workflow["workflowId"], "jobId": workflow["byKey"]["a"]["jobId"]}
+    assert (await api.get("RetryJob", **ids))["attempt"] == 2
+    assert list((await api.tree(run_id)).values()) == ["queued", "running"]
 
 
 async def test_retry_a_job(
@@ -983,6 +909,7 @@ async def test_get_workflow(api: Api, clock: Clock) -> None:
         "workflowFinishedAt": "2026-11-24T04:10:16.500Z",
     }
     assert execution["createdAt"] == times["CreatedAt"]
+    assert [job["jobDisplayName"] for job in jobs] == ["build", "test"]
     assert jobs[0]["startedAt"] == jobs[0]["attempts"][0]["startedAt"] == times["StartedAt"]
     assert jobs[0]["finishedAt"] == "2026-11-24T04:10:14Z"
 
@@ -1026,8 +953,13 @@ async def test_one_kind_of_id_is_not_another(api: Api, clock: Clock, method: str
 async def test_get_run_status_takes_a_job_too(api: Api, clock: Clock) -> None:
     run_id = await api.run()
     clock.tick(1)
-    job = (await api.workflow(run_id))["byKey"]["test"]["jobId"]
+    workflow = await api.workflow(run_id)
+    job = workflow["byKey"]["test"]["jobId"]
     assert (await api.get("GetRunStatus", runId=job))["runId"] == run_id
+    # The CLI asks about an attempt in another way once it hears that there is no such run.
+    attempt = workflow["byKey"]["build"]["attempts"][0]["attemptId"]
+    for key in (workflow["workflowId"], attempt):
+        assert (await api.refused("GetRunStatus", runId=key))[:2] == (404, "not_found")
 
 
 async def test_list_runs_shows_what_is_active_unless_told(api: Api, depot: SimulatedDepot) -> None:
@@ -1135,6 +1067,15 @@ async def test_list_workflows(api: Api, depot: SimulatedDepot, clock: Clock) -> 
     assert await api.get("ListWorkflows", pr="7", repo=REPO) == {}
 
 
+async def test_list_workflows_has_one_page(api: Api, clock: Clock) -> None:
+    for _ in range(51):
+        await api.run(workflow=None)
+    clock.tick(1)
+    answers = [await api.get("ListWorkflows", pageSize=size) for size in (0, 3, 1000)]
+    assert [len(answer["workflows"]) for answer in answers] == [50, 3, 200]
+    assert {name for answer in answers for name in answer} == {"workflows"}
+
+
 async def _failed_attempt(api: Api, depot: SimulatedDepot, clock: Clock) -> dict[str, Any]:
     depot.plan(job="test", outcome="failed")
     run_id = await api.run(job="test")
@@ -1207,6 +1148,9 @@ async def test_summary(api: Api, depot: SimulatedDepot, clock: Clock) -> None:
     assert (answer["markdown"], answer["hasSummary"]) == ("# All well", True)
     key = jobs["test"]["attempts"][0]["attemptId"]
     assert await api.get("GetJobSummary", attemptId=key) == answer
+    assert await api.get("GetJobSummary", attemptId=key, jobId=jobs["test"]["jobId"]) == answer
+    other = await api.refused("GetJobSummary", attemptId=key, jobId=jobs["build"]["jobId"])
+    assert other[:2] == (404, "not_found")
     skipped = await api.get("GetJobSummary", jobId=jobs["build"]["jobId"])
     assert skipped["emptyReason"] == "no_attempt"
     assert (await api.refused("GetJobSummary", jobId=key))[1] == "not_found"
@@ -1252,7 +1196,10 @@ async def test_one_failure(api: Api, depot: SimulatedDepot, clock: Clock) -> Non
     assert failed["diagnosis"] == "A test expects 3 and gets 4."
     assert failed["jobConclusion"] == "FAILURE_DIAGNOSIS_CONCLUSION_FAILURE"
     assert any("assert total == 3" in line["content"] for line in failed["relevantLines"])
-    assert failed["nextCommands"][0]["kind"] == "DRILL_DOWN_COMMAND_KIND_LOGS"
+    command, _ = failed["nextCommands"]
+    assert command["kind"] == "DRILL_DOWN_COMMAND_KIND_LOGS"
+    assert command["argv"] == ["depot", "ci", "logs", attempt["attemptId"]]
+    assert answer["commandCapabilities"] == {"summaryCommandAvailable": True}
     assert answer["bounds"]["totalProblemJobCount"] == 1
     assert answer["context"]["repo"] == REPO
     for kind, number, key in [
@@ -1287,6 +1234,18 @@ async def test_several_failures(api: Api, depot: SimulatedDepot, clock: Clock) -
     assert answer["bounds"]["skippedDependentCount"] == 1
 
 
+async def test_long_labels_are_cut_in_the_context(api: Api, clock: Clock) -> None:
+    yaml = json.dumps({"name": odd.LONG_NAME, "jobs": {"a": {"name": odd.LONG_NAME, "steps": []}}})
+    run_id = await api.run(workflow=None, workflowContent=[yaml])
+    clock.tick(60)
+    job = (await api.workflow(run_id))["byKey"]["a"]["jobId"]
+    answer = await api.get("GetFailureDiagnosis", targetId=job, targetType=3)
+    limit = answer["bounds"]["contextLabelCharLimit"]
+    context = answer["context"]
+    assert context["workflowName"] == context["jobDisplayName"] == odd.LONG_NAME[:limit]
+    assert context["truncatedContextFields"] == ["workflowName", "jobDisplayName"]
+
+
 async def test_too_many_failures(api: Api, depot: SimulatedDepot, clock: Clock) -> None:
     flip(depot, diagnosis_cap=2)
     depot.plan(job="test", outcome="failed")
@@ -1300,6 +1259,9 @@ async def test_too_many_failures(api: Api, depot: SimulatedDepot, clock: Clock) 
         "GetFailureDiagnosis", targetId=part["targetId"], targetType=part["targetType"]
     )
     assert len(smaller["overLimitBreakdown"]) == 3
+    for row, word in [(part, "--workflow"), (smaller["overLimitBreakdown"][0], "--job")]:
+        [command] = row["nextCommands"]
+        assert command["argv"] == ["depot", "ci", "diagnose", word, row["targetId"]]
     assert smaller["bounds"]["overLimitJobBreakdownLimit"] == 20
     job = smaller["overLimitBreakdown"][0]
     focused = await api.get(
@@ -1342,6 +1304,32 @@ async def test_artifacts(api: Api, depot: SimulatedDepot, clock: Clock) -> None:
     assert (await api.refused("ListArtifacts"))[1] == "invalid_argument"
 
 
+async def test_pages_of_artifacts(api: Api, depot: SimulatedDepot, clock: Clock) -> None:
+    depot.plan(job="build", artifacts={f"part {number}": b"x" for number in range(501)})
+    run_id = await api.run()
+    clock.tick(60)
+    for size, shown in [(0, 100), (1000, 500)]:
+        page = await api.get("ListArtifacts", runId=run_id, pageSize=size)
+        assert len(page["artifacts"]) == shown
+        assert page["nextPageToken"]
+
+
+async def test_artifacts_of_a_part(api: Api, depot: SimulatedDepot, clock: Clock) -> None:
+    depot.plan(job="build", artifacts={"wheel": b"x"})
+    run_id = await api.run()
+    clock.tick(60)
+    build, test = depot.run(run_id).jobs
+    for part, names in [
+        ({"workflowId": depot.run(run_id).workflows[0].workflow_id}, ["wheel", "report"]),
+        ({"jobId": test.job_id}, ["report"]),
+        ({"attemptId": build.attempts[0].attempt_id}, ["wheel"]),
+        ({"attemptId": build.attempts[0].attempt_id, "jobId": test.job_id}, []),
+        ({"workflowId": ""}, ["wheel", "report"]),
+    ]:
+        answer = await api.get("ListArtifacts", runId=run_id, **part)
+        assert [artifact["name"] for artifact in answer.get("artifacts", [])] == names
+
+
 async def test_metrics(api: Api, depot: SimulatedDepot, clock: Clock) -> None:
     depot.plan(job="test", outcome="failed")
     run_id = await api.run()
@@ -1369,6 +1357,67 @@ async def test_metrics(api: Api, depot: SimulatedDepot, clock: Clock) -> None:
     assert isinstance(attempt["stats"]["peakMemoryUsageBytes"], str)
     flip(depot, metrics_cap=1)
     assert (await api.refused("GetRunMetrics", runId=run_id))[:2] == (429, "resource_exhausted")
+
+
+async def test_metrics_of_a_job_and_of_an_attempt(
+    api: Api, depot: SimulatedDepot, clock: Clock
+) -> None:
+    depot.plan(job="test", outcome="failed", seconds=8)
+    run_id = await api.run(job="test")
+    clock.tick(60)
+    whole = (await api.get("GetRunMetrics", runId=run_id))["workflows"][0]
+    job = whole["jobs"][1]["job"]["jobId"]
+    answer = await api.get("GetJobMetrics", jobId=job)
+    assert answer["workflow"] == whole["workflow"]
+    assert (answer["job"], answer["attempts"]) == (
+        whole["jobs"][1]["job"],
+        whole["jobs"][1]["attempts"],
+    )
+    [summary] = answer["attempts"]
+    key = summary["attempt"]["attemptId"]
+    one = await api.get("GetJobAttemptMetrics", attemptId=key)
+    samples = one["attempt"].pop("samples")
+    assert one["attempt"] == summary
+    assert {name: one[name] for name in ("run", "workflow", "job")} == {
+        name: answer[name] for name in ("run", "workflow", "job")
+    }
+    assert len(samples) == summary["cap"]["returnedSampleCount"] == 8
+    assert samples[1]["timestamp"] == "2026-11-24T04:10:13Z"
+    assert max(each["cpuUtilization"] for each in samples) == summary["stats"]["peakCpuUtilization"]
+    used = [int(each["memoryUsageBytes"]) for each in samples]
+    assert max(used) == int(summary["stats"]["peakMemoryUsageBytes"])
+    assert sum(used) / len(used) == pytest.approx(summary["stats"]["averageMemoryUsageBytes"])
+    depot.retried_elsewhere(run_id)
+    flip(depot, job_metrics_cap=1)
+    assert (await api.refused("GetJobMetrics", jobId=job))[:2] == (429, "resource_exhausted")
+    assert (await api.refused("GetJobMetrics", jobId=key))[:2] == (404, "not_found")
+
+
+async def test_metrics_that_are_missing_or_too_many(
+    api: Api, depot: SimulatedDepot, clock: Clock
+) -> None:
+    depot.plan(job="test", queued=5, seconds=2500)
+    run_id = await api.run(job="test")
+    seen = []
+    for seconds in (1, 5, 2500):
+        clock.tick(seconds)
+        [attempt] = depot.run(run_id).jobs[1].attempts
+        answer = await api.get("GetJobAttemptMetrics", attemptId=attempt.attempt_id)
+        seen.append(answer["attempt"])
+    assert [each["availability"]["code"].partition("_CODE_")[2] for each in seen] == [
+        "NO_SANDBOX",
+        "NO_SAMPLES",
+        "AVAILABLE",
+    ]
+    assert "stats" not in seen[0]
+    assert seen[2]["cap"] == {
+        "rawSampleCount": 2500,
+        "returnedSampleCount": 834,
+        "maxReturnedSampleCount": 1000,
+        "downsampled": True,
+        "downsampleStrategy": "stride",
+    }
+    assert len(seen[2]["samples"]) == 834
 
 
 async def test_checks_on_github(
@@ -1448,6 +1497,13 @@ async def test_answers_that_are_not_depots(api: Api, depot: SimulatedDepot) -> N
     assert (response.status_code, response.content) == (404, b"")
 
 
+async def test_an_error_that_is_not_whole(api: Api, depot: SimulatedDepot) -> None:
+    depot.faults.cut("GetRun")
+    response = await api.post("GetRun", {"runId": "nobody"})
+    assert (response.status_code, response.content[:8]) == (404, b'{"code":')
+    assert depot.calls[-1].code == ""
+
+
 async def test_answers_that_are_not_whole(api: Api, depot: SimulatedDepot) -> None:
     depot.faults.cut("Run")
     response = await api.post("Run", {"repo": REPO, "sha": SHA})
@@ -1489,7 +1545,15 @@ async def test_the_order_of_keys_means_nothing(
 
 async def test_odd_texts_arrive_as_they_are(api: Api, depot: SimulatedDepot, clock: Clock) -> None:
     yaml = json.dumps({"name": odd.LONG_NAME, "jobs": {"a": {"name": odd.HTML, "steps": []}}})
-    depot.plan(log=odd.ALL, diagnosis=odd.MENTIONS, outcome="failed")
+    depot.plan(
+        log=odd.ALL,
+        error_message=odd.CONTROL,
+        diagnosis=odd.MENTIONS,
+        possible_fix=odd.MARKDOWN,
+        summary=odd.FENCES,
+        artifacts={odd.MENTIONS: b""},
+        outcome="failed",
+    )
     run_id = await api.run(workflow=None, workflowContent=[yaml])
     clock.tick(60)
     workflow = await api.workflow(run_id)
@@ -1498,12 +1562,23 @@ async def test_odd_texts_arrive_as_they_are(api: Api, depot: SimulatedDepot, clo
     assert job["jobDisplayName"] == odd.HTML
     log = await api.get("GetJobAttemptLogs", jobId=job["jobId"])
     assert [line["body"] for line in log["lines"]] == list(odd.ALL)
+    answer = await api.get("GetFailureDiagnosis", targetId=run_id, targetType=1)
+    [failed] = answer["representativeAttempts"]
+    assert [failed[name] for name in ("errorMessage", "diagnosis", "possibleFix")] == [
+        odd.CONTROL,
+        odd.MENTIONS,
+        odd.MARKDOWN,
+    ]
+    assert (await api.get("GetJobSummary", jobId=job["jobId"]))["markdown"] == odd.FENCES
+    [artifact] = (await api.get("ListArtifacts", runId=run_id))["artifacts"]
+    assert artifact["name"] == odd.MENTIONS
 
 
 async def test_every_method_refuses_an_empty_request_cleanly(api: Api) -> None:
     for method in METHODS:
         response = await api.post(method, {})
-        assert response.status_code in (200, 400, 404), method
+        wanted = (415,) if METHODS[method].streams else (200, 400, 404)
+        assert response.status_code in wanted, method
 
 
 def test_a_page_token_is_opaque_but_no_secret() -> None:

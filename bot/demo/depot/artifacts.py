@@ -3,9 +3,10 @@
 import hashlib
 import hmac
 
-from bot.demo.depot import messages as m
+from bot.demo.depot.calls import Caller
 from bot.demo.depot.errors import ConnectError
 from bot.demo.depot.lists import page_size, read_token, write_token
+from bot.demo.depot.messages import artifacts as m
 from bot.demo.depot.views import Views
 from bot.demo.depot.wire import timestamp
 from bot.demo.depot.world import Artifact, World
@@ -14,40 +15,42 @@ URL_LIFETIME = 300
 PATH = "/artifacts/"
 
 
-def list_artifacts(world: World, org_id: str, request: m.ListArtifactsRequest) -> m.ArtifactsAnswer:
+def list_artifacts(
+    world: World, caller: Caller, request: m.ListArtifactsRequest
+) -> m.ListArtifactsResponse:
     """`ListArtifacts`."""
     if not request.run_id:
         raise ConnectError("invalid_argument", "run_id is required")
-    run = world.find_run(org_id, request.run_id)
+    run = world.find_run(caller.org_id, request.run_id)
     found = [
         artifact
         for artifact in world.artifacts.values()
         if artifact.run is run
-        and request.workflow_id in ("", artifact.workflow.workflow_id)
-        and request.job_id in ("", artifact.job.job_id)
-        and request.attempt_id in ("", artifact.attempt.attempt_id)
+        and (request.workflow_id or None) in (None, artifact.workflow.workflow_id)
+        and (request.job_id or None) in (None, artifact.job.job_id)
+        and (request.attempt_id or None) in (None, artifact.attempt.attempt_id)
     ]
     start = read_token(request.page_token) or 0
     end = start + page_size(request.page_size, 100, 500)
     views = Views(world)
-    return m.ArtifactsAnswer(
+    return m.ListArtifactsResponse(
         artifacts=tuple(views.artifact(artifact) for artifact in found[start:end]),
-        next_page_token=write_token(end) if end < len(found) else "",
+        next_page_token=write_token(end) if end < len(found) else None,
     )
 
 
 def download_url(
-    world: World, org_id: str, request: m.ArtifactId, base_url: str
-) -> m.DownloadAnswer:
+    world: World, caller: Caller, request: m.GetArtifactDownloadURLRequest
+) -> m.GetArtifactDownloadURLResponse:
     """`GetArtifactDownloadURL`: a link that needs no token, for a few minutes."""
     artifact = world.artifacts.get(request.artifact_id)
-    if artifact is None or artifact.run.org_id != org_id:
+    if artifact is None or artifact.run.org_id != caller.org_id:
         raise ConnectError("not_found", "Artifact not found")
     expires = int(world.time) + URL_LIFETIME
     query = f"expires={expires}&signature={_signature(world, artifact, expires)}"
-    return m.DownloadAnswer(
+    return m.GetArtifactDownloadURLResponse(
         artifact=Views(world).artifact(artifact),
-        url=f"{base_url.rstrip('/')}{PATH}{artifact.artifact_id}?{query}",
+        url=f"{caller.base_url.rstrip('/')}{PATH}{artifact.artifact_id}?{query}",
         expires_at=timestamp(expires),
     )
 

@@ -2,24 +2,24 @@
 
 import hashlib
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from types import MappingProxyType
 from typing import Any
 
-from bot.demo.depot import messages as m
+from bot.demo.depot.calls import Caller
 from bot.demo.depot.errors import ConnectError
 from bot.demo.depot.logs import log_of
+from bot.demo.depot.messages import diagnosis as m
 from bot.demo.depot.model import Attempt, Job, Run, Workflow
 from bot.demo.depot.views import Views, attempt_conclusion, conclusion_of
+from bot.demo.depot.wire import camel
 from bot.demo.depot.world import Place, World
 
-_TYPE = "FAILURE_DIAGNOSIS_TARGET_TYPE_"
-_STATE = "FAILURE_DIAGNOSIS_STATE_"
-_STATUS = "FAILURE_DIAGNOSIS_RESOURCE_STATUS_"
-_CONCLUSION = "FAILURE_DIAGNOSIS_CONCLUSION_"
-_COMMAND = "DRILL_DOWN_COMMAND_KIND_"
-_NUMBERS: Mapping[object, str] = MappingProxyType({1: "RUN", 2: "WORKFLOW", 3: "JOB", 4: "ATTEMPT"})
+_Type = m.FailureDiagnosisTargetType
+_State = m.FailureDiagnosisState
+_Status = m.FailureDiagnosisResourceStatus
+_Conclusion = m.FailureDiagnosisConclusion
+_Kind = m.DrillDownCommandKind
 
 _GROUPS = 10
 _REPRESENTATIVES = 3
@@ -27,6 +27,7 @@ _LINES = 10
 _PARTS = 20
 _ATTEMPTS = 5
 _LABEL_CHARS = 200
+_LABELS = ("workflow_name", "workflow_path", "job_key", "job_display_name")
 _LINE_CHARS = 500
 _MESSAGE_CHARS = 2000
 _TELLING = re.compile(r"fail|error|assert", re.IGNORECASE)
@@ -43,52 +44,52 @@ class _Failure:
     possible_fix: str
 
 
-def diagnose(world: World, org_id: str, request: m.DiagnosisRequest) -> m.DiagnosisAnswer:
+def diagnose(
+    world: World, caller: Caller, request: m.GetFailureDiagnosisRequest
+) -> m.GetFailureDiagnosisResponse:
     """`GetFailureDiagnosis`."""
     kind = _kind(request.target_type)
-    place = _place(world, org_id, kind, request.target_id)
+    place = _place(world, caller.org_id, kind, request.target_id)
     failures = _failures(world, place)
     status = _status_of(place)
     answer = _answer(world, kind, place, failures)
-    return m.DiagnosisAnswer(
-        org_id=org_id,
-        target=m.Target(
+    return m.GetFailureDiagnosisResponse(
+        org_id=caller.org_id,
+        target=m.FailureDiagnosisTarget(
             target_id=request.target_id,
-            target_type=_TYPE + kind,
-            status=_enum(_STATUS, status),
+            target_type=kind,
+            status=_status(status),
         ),
         context=_context(world, place),
-        state=_STATE + answer.state,
+        state=answer.state,
         empty_reason=answer.empty_reason,
         failure_groups=answer.failure_groups,
         representative_attempts=answer.representative_attempts,
         over_limit_breakdown=answer.over_limit_breakdown,
         bounds=_bounds(world, place, failures, answer),
-        command_capabilities=m.CommandCapabilities(summary_command_available=True),
+        command_capabilities=m.FailureDiagnosisCommandCapabilities(summary_command_available=True),
     )
 
 
-def _kind(raw: object) -> str:
+def _kind(raw: str | int) -> m.FailureDiagnosisTargetType:
     """The target's kind. An enum name nobody knows counts as none, a number does not."""
-    if isinstance(raw, str):
-        name = raw.removeprefix(_TYPE)
-        if raw.startswith(_TYPE) and name in _NUMBERS.values():
-            return name
-    elif raw in _NUMBERS:
-        return _NUMBERS[raw]
-    elif raw != 0:
+    kinds = list(_Type)
+    if isinstance(raw, int) and raw not in range(len(kinds)):
         raise ConnectError("invalid_argument", f"Unsupported target_type: {raw}")
-    raise ConnectError("invalid_argument", "target_type is required")
+    known = kinds[raw] if isinstance(raw, int) else next((k for k in kinds if k == raw), kinds[0])
+    if known is _Type.UNSPECIFIED:
+        raise ConnectError("invalid_argument", "target_type is required")
+    return known
 
 
-def _place(world: World, org_id: str, kind: str, target_id: str) -> Place:
+def _place(world: World, org_id: str, kind: m.FailureDiagnosisTargetType, target_id: str) -> Place:
     if not target_id:
         raise ConnectError("invalid_argument", "target_id is required")
-    if kind == "RUN":
+    if kind is _Type.RUN:
         return Place(world.find_run(org_id, target_id))
-    if kind == "WORKFLOW":
+    if kind is _Type.WORKFLOW:
         return Place(*world.find_workflow(org_id, target_id))
-    if kind == "JOB":
+    if kind is _Type.JOB:
         return Place(*world.find_job(org_id, target_id))
     return Place(*world.find_attempt(org_id, target_id))
 
@@ -119,20 +120,26 @@ def _failure(world: World, run: Run, workflow: Workflow, job: Job, attempt: Atte
 
 
 def _answer(
-    world: World, kind: str, place: Place, failures: Sequence[_Failure]
-) -> m.DiagnosisAnswer:
+    world: World,
+    kind: m.FailureDiagnosisTargetType,
+    place: Place,
+    failures: Sequence[_Failure],
+) -> m.GetFailureDiagnosisResponse:
     if not failures:
-        reason = "FAILURE_DIAGNOSIS_EMPTY_REASON_NO_FAILURE_EVIDENCE"
-        return m.DiagnosisAnswer(state="EMPTY", empty_reason=reason)
+        reason = m.FailureDiagnosisEmptyReason.NO_FAILURE_EVIDENCE
+        return m.GetFailureDiagnosisResponse(state=_State.EMPTY, empty_reason=reason)
     if len(failures) > world.switches.diagnosis_cap:
-        return m.DiagnosisAnswer(
-            state="OVER_LIMIT", over_limit_breakdown=_breakdown(world, kind, failures)
+        return m.GetFailureDiagnosisResponse(
+            state=_State.OVER_LIMIT, over_limit_breakdown=_breakdown(world, kind, failures)
         )
     if len(failures) == 1:
-        return m.DiagnosisAnswer(
-            state="FOCUSED_FAILURE", representative_attempts=(_as_message(world, failures[0]),)
+        return m.GetFailureDiagnosisResponse(
+            state=_State.FOCUSED_FAILURE,
+            representative_attempts=(_as_message(world, failures[0]),),
         )
-    return m.DiagnosisAnswer(state="GROUPED_FAILURES", failure_groups=_groups(world, failures))
+    return m.GetFailureDiagnosisResponse(
+        state=_State.GROUPED_FAILURES, failure_groups=_groups(world, failures)
+    )
 
 
 def _groups(world: World, failures: Sequence[_Failure]) -> tuple[m.FailureGroup, ...]:
@@ -160,52 +167,60 @@ def _group(world: World, members: Sequence[_Failure]) -> m.FailureGroup:
 
 
 def _breakdown(
-    world: World, kind: str, failures: Sequence[_Failure]
-) -> tuple[m.OverLimitPart, ...]:
-    parts = _parts(kind, failures)
-    return tuple(_part(world, kind, key, members) for key, members in list(parts.items())[:_PARTS])
+    world: World, kind: m.FailureDiagnosisTargetType, failures: Sequence[_Failure]
+) -> tuple[m.FailureDiagnosisBreakdownRow, ...]:
+    smaller = _Type.WORKFLOW if kind is _Type.RUN else _Type.JOB
+    parts = _parts(smaller, failures)
+    return tuple(
+        _part(world, smaller, key, members) for key, members in list(parts.items())[:_PARTS]
+    )
 
 
-def _parts(kind: str, failures: Sequence[_Failure]) -> dict[str, list[_Failure]]:
-    """The failures by workflow of a run, or by job of anything smaller."""
+def _parts(
+    smaller: m.FailureDiagnosisTargetType, failures: Sequence[_Failure]
+) -> dict[str, list[_Failure]]:
+    """The failures by workflow, or by job."""
     parts: dict[str, list[_Failure]] = {}
     for failure in failures:
-        whole = failure.workflow.workflow_id if kind == "RUN" else failure.job.job_id
-        parts.setdefault(whole, []).append(failure)
+        by_workflow = smaller is _Type.WORKFLOW
+        key = failure.workflow.workflow_id if by_workflow else failure.job.job_id
+        parts.setdefault(key, []).append(failure)
     return parts
 
 
-def _part(world: World, kind: str, key: str, members: Sequence[_Failure]) -> m.OverLimitPart:
+def _part(
+    world: World, smaller: m.FailureDiagnosisTargetType, key: str, members: Sequence[_Failure]
+) -> m.FailureDiagnosisBreakdownRow:
     first = members[0]
-    smaller = "WORKFLOW" if kind == "RUN" else "JOB"
-    if smaller == "WORKFLOW":
+    if smaller is _Type.WORKFLOW:
         label, status = first.workflow.spec.name, first.workflow.status
+        command = _command(_Kind.DIAGNOSE_WORKFLOW, key, label, "diagnose", "--workflow")
     else:
         label, status = Views(world).key(first.workflow, first.job), first.job.status
-    command = _command(f"DIAGNOSE_{smaller}", "diagnose", key, label)
-    return m.OverLimitPart(
-        target_type=_TYPE + smaller,
+        command = _command(_Kind.DIAGNOSE_JOB, key, label, "diagnose", "--job")
+    return m.FailureDiagnosisBreakdownRow(
+        target_type=smaller,
         target_id=key,
         label=label,
-        status=_enum(_STATUS, status),
+        status=_status(status),
         failed_problem_candidate_count=len(members),
         next_commands=(command,),
     )
 
 
-def _as_message(world: World, failure: _Failure) -> m.FailedAttempt:
+def _as_message(world: World, failure: _Failure) -> m.RepresentativeAttempt:
     views = Views(world)
     attempt = failure.attempt
     key = views.key(failure.workflow, failure.job)
-    return m.FailedAttempt(
+    return m.RepresentativeAttempt(
         run_id=failure.run.run_id,
         **_names(views, failure.workflow, failure.job),
         attempt_id=attempt.attempt_id,
         attempt=attempt.number,
-        job_status=_enum(_STATUS, failure.job.status),
-        job_conclusion=_enum(_CONCLUSION, conclusion_of(failure.job)),
-        attempt_status=_enum(_STATUS, attempt.status),
-        attempt_conclusion=_enum(_CONCLUSION, attempt_conclusion(attempt)),
+        job_status=_status(failure.job.status),
+        job_conclusion=_conclusion(conclusion_of(failure.job)),
+        attempt_status=_status(attempt.status),
+        attempt_conclusion=_conclusion(attempt_conclusion(attempt)),
         error_message=failure.error_message[:_MESSAGE_CHARS],
         error_message_truncated=len(failure.error_message) > _MESSAGE_CHARS,
         error_message_original_length=len(failure.error_message),
@@ -213,8 +228,8 @@ def _as_message(world: World, failure: _Failure) -> m.FailedAttempt:
         possible_fix=failure.possible_fix,
         relevant_lines=_relevant_lines(world, failure),
         next_commands=(
-            _command("LOGS", "logs", attempt.attempt_id, key),
-            _command("SUMMARY", "summary", attempt.attempt_id, key),
+            _command(_Kind.LOGS, attempt.attempt_id, key, "logs"),
+            _command(_Kind.SUMMARY, attempt.attempt_id, key, "summary"),
         ),
     )
 
@@ -230,11 +245,11 @@ def _names(views: Views, workflow: Workflow, job: Job) -> dict[str, Any]:
     }
 
 
-def _relevant_lines(world: World, failure: _Failure) -> tuple[m.RelevantLine, ...]:
+def _relevant_lines(world: World, failure: _Failure) -> tuple[m.RelevantErrorLine, ...]:
     log = log_of(world, failure.run, failure.workflow, failure.job, failure.attempt)
     telling = [written for written in log if _TELLING.search(written.line.body)]
     return tuple(
-        m.RelevantLine(
+        m.RelevantErrorLine(
             step_id=written.step.step_id,
             line_number=written.number,
             content=written.line.body[:_LINE_CHARS],
@@ -245,7 +260,7 @@ def _relevant_lines(world: World, failure: _Failure) -> tuple[m.RelevantLine, ..
     )
 
 
-def _context(world: World, place: Place) -> m.DiagnosisContext:
+def _context(world: World, place: Place) -> m.FailureDiagnosisContext:
     run, workflow, job, attempt = place.run, place.workflow, place.job, place.attempt
     inside: dict[str, Any] = {}
     if workflow is not None:
@@ -253,37 +268,40 @@ def _context(world: World, place: Place) -> m.DiagnosisContext:
             "workflow_id": workflow.workflow_id,
             "workflow_name": workflow.spec.name,
             "workflow_path": Views(world).path(workflow),
-            "workflow_status": _enum(_STATUS, workflow.status),
+            "workflow_status": _status(workflow.status),
         }
     if workflow is not None and job is not None:
         inside |= _names(Views(world), workflow, job)
-        inside["job_status"] = _enum(_STATUS, job.status)
-        inside["job_conclusion"] = _enum(_CONCLUSION, conclusion_of(job))
+        inside["job_status"] = _status(job.status)
+        inside["job_conclusion"] = _conclusion(conclusion_of(job))
     if attempt is not None:
         inside |= {
             "attempt_id": attempt.attempt_id,
             "attempt": attempt.number,
-            "attempt_status": _enum(_STATUS, attempt.status),
-            "attempt_conclusion": _enum(_CONCLUSION, attempt_conclusion(attempt)),
+            "attempt_status": _status(attempt.status),
+            "attempt_conclusion": _conclusion(attempt_conclusion(attempt)),
         }
-    return m.DiagnosisContext(
+    too_long = [name for name in _LABELS if len(inside.get(name, "")) > _LABEL_CHARS]
+    inside |= {name: inside[name][:_LABEL_CHARS] for name in too_long}
+    return m.FailureDiagnosisContext(
         run_id=run.run_id,
         repo=run.repo,
         ref=run.ref,
         sha=run.sha,
         head_sha=run.head_sha,
         trigger=run.trigger,
-        run_status=_enum(_STATUS, run.status),
+        run_status=_status(run.status),
+        truncated_context_fields=tuple(camel(name) for name in too_long),
         **inside,
     )
 
 
 def _bounds(
-    world: World, place: Place, failures: Sequence[_Failure], answer: m.DiagnosisAnswer
-) -> m.Bounds:
+    world: World, place: Place, failures: Sequence[_Failure], answer: m.GetFailureDiagnosisResponse
+) -> m.FailureDiagnosisBounds:
     kinds = len({failure.error_message for failure in failures}) if len(failures) > 1 else 0
     shown = len(answer.failure_groups)
-    parts = len(_parts("RUN" if place.workflow is None else "WORKFLOW", failures))
+    parts = len(_parts(_Type.WORKFLOW if place.workflow is None else _Type.JOB, failures))
     omitted = max(0, parts - _PARTS) if answer.over_limit_breakdown else 0
     behind = {
         job.job_id
@@ -291,7 +309,7 @@ def _bounds(
         for job in failure.workflow.behind(failure.job)
         if job.status == "skipped"
     }
-    return m.Bounds(
+    return m.FailureDiagnosisBounds(
         failed_problem_candidate_count=len(failures),
         failed_problem_candidate_cap=world.switches.diagnosis_cap,
         total_problem_job_count=len(failures),
@@ -319,10 +337,16 @@ def _status_of(place: Place) -> str:
     return lowest.status
 
 
-def _command(kind: str, word: str, target_id: str, label: str) -> m.NextCommand:
-    argv = ("depot", "ci", word, target_id)
-    return m.NextCommand(kind=_COMMAND + kind, argv=argv, target_id=target_id, label=label)
+def _command(
+    kind: m.DrillDownCommandKind, target_id: str, label: str, *words: str
+) -> m.DrillDownCommand:
+    argv = ("depot", "ci", *words, target_id)
+    return m.DrillDownCommand(kind=kind, argv=argv, target_id=target_id, label=label)
 
 
-def _enum(prefix: str, word: str) -> str:
-    return prefix + word.upper() if word else ""
+def _status(state: str) -> m.FailureDiagnosisResourceStatus:
+    return _Status.__members__.get(state.upper(), _Status.UNSPECIFIED)
+
+
+def _conclusion(word: str) -> m.FailureDiagnosisConclusion:
+    return _Conclusion.__members__.get(word.upper(), _Conclusion.UNSPECIFIED)

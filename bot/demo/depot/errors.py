@@ -32,3 +32,7 @@ class ConnectError(Exception):
         super().__init__(code, message)
         self.code = code
         self.message = message
+
+    def as_fields(self) -> dict[str, str]:
+        """As it is sent."""
+        return {"code": self.code, "message": self.message}

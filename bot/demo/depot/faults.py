@@ -5,34 +5,24 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 import anyio
-import msgspec
 from starlette.responses import Response
-from starlette.types import Receive, Scope, Send
 
-from bot.demo.depot.errors import HTTP_STATUS
+from bot.demo.depot.errors import ConnectError
+from bot.demo.depot.replies import Change, LostResponse, Reply
 
-
-@dataclass(frozen=True, slots=True)
-class Reply:
-    """What Depot has to say: a status and a JSON object."""
-
-    status: int
-    fields: Mapping[str, Any]
-    headers: Mapping[str, str] = field(default_factory=dict)
-
-    @property
-    def code(self) -> str:
-        """The Connect error code; empty on success."""
-        return "" if self.status == 200 else str(self.fields.get("code", ""))
-
-    def response(self) -> Response:
-        """The reply, sent whole."""
-        body = msgspec.json.encode(self.fields)
-        return Response(body, self.status, dict(self.headers), media_type="application/json")
+__all__ = ["Arranged", "Fault", "Faults", "LostResponse", "Reply", "Work"]
 
 
-Work = Callable[[], Reply]
-"""Does what was asked, once called. A fault that never calls it has refused the call."""
+class Work(Protocol):
+    """A call as a fault gets hold of it. A fault that never calls it has refused the call."""
+
+    def __call__(self) -> Reply:
+        """Do what was asked, and say what came of it."""
+        ...
+
+    def refused(self, error: ConnectError, headers: Mapping[str, str]) -> Reply:
+        """Say this instead."""
+        ...
 
 
 class Fault(Protocol):
@@ -51,24 +41,13 @@ class Waitable(Protocol):
         ...
 
 
-class LostResponse(Response):
-    """Announces more than it sends and stops, upon which a server closes the connection."""
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Send the beginning of an answer and nothing else."""
-        headers = [(b"content-type", b"application/json"), (b"content-length", b"64")]
-        await send({"type": "http.response.start", "status": 200, "headers": headers})
-        await send({"type": "http.response.body", "body": b"{", "more_body": True})
-
-
 @dataclass(frozen=True, slots=True)
 class Drop:
     """Do the work and lose the answer."""
 
     async def answer(self, work: Work) -> Response:
         """Close the connection in the middle of the answer."""
-        work()
-        return LostResponse()
+        return work().lost()
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,8 +64,8 @@ class Error:
         if self.works:
             work()
         headers = {} if self.retry_after is None else {"retry-after": str(self.retry_after)}
-        fields = {"code": self.code, "message": self.message or self.code.replace("_", " ")}
-        return Reply(HTTP_STATUS[self.code], fields, headers).response()
+        error = ConnectError(self.code, self.message or self.code.replace("_", " "))
+        return work.refused(error, headers).response()
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,35 +95,25 @@ class NotDepot:
 
 @dataclass(frozen=True, slots=True)
 class CutInHalf:
-    """Do the work and answer with half of the JSON, as if it were whole."""
+    """Do the work and answer with half of the body, as if it were whole.
+
+    A stream loses its closing frame.
+    """
 
     async def answer(self, work: Work) -> Response:
         """Answer with what cannot be parsed."""
-        response = work().response()
-        body = bytes(response.body)
-        return Response(body[: len(body) // 2], response.status_code, media_type="application/json")
+        return work().cut()
 
 
 @dataclass(frozen=True, slots=True)
-class Without:
-    """Do the work and leave keys out of the answer, at any depth."""
+class Changed:
+    """Do the work and change the answer: leave out keys at any depth, or turn their order round."""
 
-    keys: frozenset[str]
-
-    async def answer(self, work: Work) -> Response:
-        """Answer with less."""
-        reply = work()
-        return Reply(reply.status, _without(reply.fields, self.keys), reply.headers).response()
-
-
-@dataclass(frozen=True, slots=True)
-class Reordered:
-    """Do the work and turn the order of all keys round, which means nothing in JSON."""
+    change: Change
 
     async def answer(self, work: Work) -> Response:
-        """Answer with the same in another order."""
-        reply = work()
-        return Reply(reply.status, _reordered(reply.fields), reply.headers).response()
+        """Answer with less, or with the same in another order."""
+        return work().changed(self.change).response()
 
 
 @dataclass(slots=True)
@@ -252,11 +221,12 @@ class Faults:
 
     def leave_out(self, method: str | None, *keys: str, times: int | None = 1) -> Arranged:
         """Do the work, and leave keys such as `runId` out of the answer."""
-        return self.arrange(Without(frozenset(keys)), method, times)
+        left_out = frozenset(keys)
+        return self.arrange(Changed(lambda fields: _without(fields, left_out)), method, times)
 
     def reorder(self, method: str | None = None, times: int | None = None) -> Arranged:
         """Answer with the keys in another order."""
-        return self.arrange(Reordered(), method, times)
+        return self.arrange(Changed(_reordered), method, times)
 
 
 def _without(fields: Mapping[str, Any], keys: frozenset[str]) -> dict[str, Any]:

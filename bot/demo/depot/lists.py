@@ -6,8 +6,9 @@ from collections.abc import Iterable
 
 import msgspec
 
-from bot.demo.depot import messages as m
+from bot.demo.depot.calls import Caller
 from bot.demo.depot.errors import ConnectError
+from bot.demo.depot.messages import lists as m
 from bot.demo.depot.model import RUN_STATES, Run, Workflow
 from bot.demo.depot.views import Views
 from bot.demo.depot.world import World
@@ -38,7 +39,7 @@ def read_token(token: str) -> int | None:
         raise ConnectError("invalid_argument", "invalid page token") from None
 
 
-def list_runs(world: World, org_id: str, request: m.ListRunsRequest) -> m.RunsAnswer:
+def list_runs(world: World, caller: Caller, request: m.ListRunsRequest) -> m.ListRunsResponse:
     """`ListRuns`."""
     if request.pr and not request.repo:
         raise ConnectError("invalid_argument", "pr requires repo")
@@ -48,7 +49,7 @@ def list_runs(world: World, org_id: str, request: m.ListRunsRequest) -> m.RunsAn
     states = request.status or _ACTIVE
     found = [
         run
-        for run in _newest_first(world, org_id)
+        for run in _newest_first(world, caller.org_id)
         if run.status in states
         and (before is None or run.number < before)
         and _fits(world, run, request.repo, request.trigger, request.pr)
@@ -56,26 +57,28 @@ def list_runs(world: World, org_id: str, request: m.ListRunsRequest) -> m.RunsAn
     ]
     size = page_size(request.page_size, 50, 100)
     views = Views(world)
-    return m.RunsAnswer(
+    return m.ListRunsResponse(
         runs=tuple(views.listed_run(run) for run in found[:size]),
         next_page_token=write_token(found[size - 1].number) if len(found) > size else "",
     )
 
 
-def list_workflows(world: World, org_id: str, request: m.ListWorkflowsRequest) -> m.WorkflowsAnswer:
+def list_workflows(
+    world: World, caller: Caller, request: m.ListWorkflowsRequest
+) -> m.ListWorkflowsResponse:
     """`ListWorkflows`. There are no further pages."""
     _check_sha(request.sha)
     views = Views(world)
     found = [
         views.listed_workflow(run, workflow)
-        for run in _newest_first(world, org_id)
+        for run in _newest_first(world, caller.org_id)
         if _fits(world, run, request.repo, request.trigger, request.pr)
         and _starts_with(request.sha, run.head_sha)
         for workflow in run.workflows
         if _is_named(workflow, request.name)
         and (not request.status or workflow.status in request.status)
     ]
-    return m.WorkflowsAnswer(workflows=tuple(found[: page_size(request.page_size, 50, 200)]))
+    return m.ListWorkflowsResponse(workflows=tuple(found[: page_size(request.page_size, 50, 200)]))
 
 
 def _newest_first(world: World, org_id: str) -> list[Run]:

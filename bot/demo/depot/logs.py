@@ -5,10 +5,11 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from bot.demo.depot import messages as m
+from bot.demo.depot.calls import Caller
 from bot.demo.depot.compile import StepSpec
 from bot.demo.depot.errors import ConnectError
 from bot.demo.depot.lists import read_token, write_token
+from bot.demo.depot.messages import logs as m
 from bot.demo.depot.model import Attempt, Job, Run, Workflow
 from bot.demo.depot.plans import Line, Plan
 from bot.demo.depot.world import World
@@ -56,38 +57,42 @@ def _seconds(attempt: Attempt, plan: Plan) -> float:
     return (attempt.finished_at or attempt.started_at) - attempt.started_at
 
 
-def get_logs(world: World, org_id: str, request: m.LogsRequest) -> m.LogsAnswer:
+def get_logs(
+    world: World, caller: Caller, request: m.GetJobAttemptLogsRequest
+) -> m.GetJobAttemptLogsResponse:
     """`GetJobAttemptLogs`."""
-    run, workflow, job, attempt = _attempt(world, org_id, request.attempt_id, request.job_id)
+    run, workflow, job, attempt = find_attempt(world, caller, request.attempt_id, request.job_id)
     log = list(log_of(world, run, workflow, job, attempt))
     start = read_token(request.page_token) or 0
     end = start + world.switches.log_page_size
-    return m.LogsAnswer(
-        lines=tuple(_as_message(written) for written in log[start:end]),
+    return m.GetJobAttemptLogsResponse(
+        lines=tuple(as_message(written) for written in log[start:end]),
         next_page_token=write_token(end) if end < len(log) else "",
     )
 
 
-def get_summary(world: World, org_id: str, request: m.SummaryRequest) -> m.SummaryAnswer:
+def get_summary(
+    world: World, caller: Caller, request: m.GetJobSummaryRequest
+) -> m.GetJobSummaryResponse:
     """`GetJobSummary`: what the workflow's author wrote, of a job's latest attempt or of one."""
     if request.attempt_id:
-        run, workflow, job, attempt = world.find_attempt(org_id, request.attempt_id)
+        run, workflow, job, attempt = world.find_attempt(caller.org_id, request.attempt_id)
         if request.job_id not in ("", job.job_id):
             raise ConnectError("not_found", "Attempt not found")
         return _summary(world, run, workflow, job, attempt)
     if not request.job_id:
         raise ConnectError("invalid_argument", "job_id or attempt_id is required")
-    run, workflow, job = world.find_job(org_id, request.job_id)
+    run, workflow, job = world.find_job(caller.org_id, request.job_id)
     return _summary(world, run, workflow, job, job.attempt)
 
 
 def _summary(
     world: World, run: Run, workflow: Workflow, job: Job, attempt: Attempt | None
-) -> m.SummaryAnswer:
+) -> m.GetJobSummaryResponse:
     over = attempt is not None and attempt.status in ("finished", "failed")
     text = world.played(run, workflow, job, attempt).summary or "" if attempt and over else ""
     reason = "no_attempt" if attempt is None else "no_summary"
-    return m.SummaryAnswer(
+    return m.GetJobSummaryResponse(
         org_id=run.org_id,
         run_id=run.run_id,
         workflow_id=workflow.workflow_id,
@@ -103,15 +108,16 @@ def _summary(
     )
 
 
-def _attempt(
-    world: World, org_id: str, attempt_id: str, job_id: str
+def find_attempt(
+    world: World, caller: Caller, attempt_id: str, job_id: str
 ) -> tuple[Run, Workflow, Job, Attempt]:
+    """An attempt by its id, or the latest of a job."""
     if attempt_id:
-        return world.find_attempt(org_id, attempt_id)
+        return world.find_attempt(caller.org_id, attempt_id)
     if not job_id:
         raise ConnectError("invalid_argument", "attempt_id is required")
     # O: newer servers take a job too, and mean its latest attempt.
-    run, workflow, job = world.find_job(org_id, job_id)
+    run, workflow, job = world.find_job(caller.org_id, job_id)
     if job.attempt is None:
         raise ConnectError("not_found", "Attempt not found")
     return run, workflow, job, job.attempt
@@ -125,7 +131,8 @@ def _test_step(job: Job) -> tuple[StepSpec, str]:
     return step, key[:32]
 
 
-def _as_message(written: Written) -> m.LogLine:
+def as_message(written: Written) -> m.LogLine:
+    """A line as it is sent."""
     return m.LogLine(
         step_key=written.step_key,
         timestamp_ms=str(int(written.at * 1000)),

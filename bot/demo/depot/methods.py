@@ -1,90 +1,112 @@
-"""The methods of `depot.ci.v1.CIService`: from a request's bytes to the answer's message."""
+"""The methods of `depot.ci.v1.CIService`: which there are, and the short ones themselves."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import AsyncGenerator, Callable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import TypeVar
+from typing import Any, get_args, get_origin, get_type_hints
 
-from bot.demo.depot import actions, artifacts, diagnosis, lists, logs, metrics, starting
-from bot.demo.depot import messages as m
+from bot.demo.depot import actions, artifacts, diagnosis, lists, logs, metrics, starting, streams
+from bot.demo.depot.calls import Caller
 from bot.demo.depot.errors import ConnectError
+from bot.demo.depot.messages import acts, runs
+from bot.demo.depot.messages.base import Message
 from bot.demo.depot.model import Job, Run, Workflow
 from bot.demo.depot.views import Views
-from bot.demo.depot.wire import Message, read
 from bot.demo.depot.world import World
 
-Request = TypeVar("Request", bound=Message)
+Work = Callable[[World, Caller, Any], Message | AsyncGenerator[Message]]
 
 
 @dataclass(frozen=True, slots=True)
-class Caller:
-    """Who calls, and under which address the simulator was reached."""
+class Method:
+    """A method: what does the work, and its messages."""
 
-    org_id: str
-    base_url: str
-
-
-Method = Callable[[World, Caller, bytes], Message]
-
-
-def _method(kind: type[Request], answer: Callable[[World, str, Request], Message]) -> Method:
-    def call(world: World, caller: Caller, body: bytes) -> Message:
-        return answer(world, caller.org_id, read(body, kind))
-
-    return call
+    work: Work
+    request: type[Message]
+    answer: type[Message]
+    streams: bool
+    numbered: bool
+    """Whether the numbers of its messages' fields are known, as the binary form needs."""
 
 
-def get_run(world: World, org_id: str, request: m.RunId) -> m.RunAnswer:
+def _method(work: Work, *, numbered: bool = True) -> Method:
+    """The messages are those in the signature of what does the work."""
+    hints = get_type_hints(work)
+    request, answer = hints["request"], hints["return"]
+    if get_origin(answer) is AsyncGenerator:
+        return Method(work, request, get_args(answer)[0], True, numbered)
+    return Method(work, request, answer, False, numbered)
+
+
+def get_run(world: World, caller: Caller, request: runs.GetRunRequest) -> runs.GetRunResponse:
     """`GetRun`."""
-    return Views(world).run(world.find_run(org_id, request.run_id))
+    return Views(world).run(world.find_run(caller.org_id, request.run_id))
 
 
-def get_run_status(world: World, org_id: str, request: m.RunId) -> m.RunStatusAnswer:
-    """`GetRunStatus`. The CLI passes job ids too, and expects the run of the job."""
-    return Views(world).status(world.place(org_id, request.run_id, "Run").run)
+def get_run_status(
+    world: World, caller: Caller, request: runs.GetRunStatusRequest
+) -> runs.GetRunStatusResponse:
+    """`GetRunStatus`. The CLI passes job ids too, and expects the run of the job (C).
+
+    Any other id is unknown: only then does the CLI take it for an attempt's.
+    """
+    place = world.place(caller.org_id, request.run_id, "Run")
+    if place.workflow is not None and (place.job is None or place.attempt is not None):
+        raise ConnectError("not_found", "Run not found")
+    return Views(world).status(place.run)
 
 
-def get_workflow(world: World, org_id: str, request: m.WorkflowId) -> m.WorkflowAnswer:
+def get_workflow(
+    world: World, caller: Caller, request: runs.GetWorkflowRequest
+) -> runs.GetWorkflowResponse:
     """`GetWorkflow`."""
-    return Views(world).workflow(*world.find_workflow(org_id, request.workflow_id))
+    return Views(world).workflow(*world.find_workflow(caller.org_id, request.workflow_id))
 
 
-def get_job(world: World, org_id: str, request: m.JobId) -> m.JobAnswer:
+def get_job(world: World, caller: Caller, request: runs.GetJobRequest) -> runs.GetJobResponse:
     """`GetJob`."""
-    return Views(world).job(*world.find_job(org_id, request.job_id))
+    return Views(world).job(*world.find_job(caller.org_id, request.job_id))
 
 
-def get_attempt(world: World, org_id: str, request: m.AttemptId) -> m.AttemptAnswer:
+def get_attempt(
+    world: World, caller: Caller, request: runs.GetAttemptRequest
+) -> runs.GetAttemptResponse:
     """`GetAttempt`."""
-    return Views(world).attempt(*world.find_attempt(org_id, request.attempt_id))
+    return Views(world).attempt(*world.find_attempt(caller.org_id, request.attempt_id))
 
 
-def cancel_run(world: World, org_id: str, request: m.RunId) -> m.RunState:
+def cancel_run(
+    world: World, caller: Caller, request: acts.CancelRunRequest
+) -> acts.CancelRunResponse:
     """`CancelRun`."""
-    run = world.find_run(org_id, request.run_id)
+    run = world.find_run(caller.org_id, request.run_id)
     actions.cancel_run(world, run)
-    return m.RunState(run_id=run.run_id, status=run.status)
+    return acts.CancelRunResponse(run_id=run.run_id, status=run.status)
 
 
-def cancel_workflow(world: World, org_id: str, request: m.WorkflowId) -> m.WorkflowState:
+def cancel_workflow(
+    world: World, caller: Caller, request: acts.CancelWorkflowRequest
+) -> acts.CancelWorkflowResponse:
     """`CancelWorkflow`."""
-    run, workflow = world.find_workflow(org_id, request.workflow_id)
+    run, workflow = world.find_workflow(caller.org_id, request.workflow_id)
     actions.cancel_workflow(world, run, workflow)
-    return m.WorkflowState(workflow_id=workflow.workflow_id, status=workflow.status)
+    return acts.CancelWorkflowResponse(workflow_id=workflow.workflow_id, status=workflow.status)
 
 
-def cancel_job(world: World, org_id: str, request: m.JobOfWorkflow) -> m.JobState:
+def cancel_job(
+    world: World, caller: Caller, request: acts.CancelJobRequest
+) -> acts.CancelJobResponse:
     """`CancelJob`."""
-    run, workflow, job = _job_of_workflow(world, org_id, request)
+    run, workflow, job = _job_of_workflow(world, caller, request.workflow_id, request.job_id)
     actions.cancel_job(world, run, workflow, job)
-    return m.JobState(job_id=job.job_id, status=job.status)
+    return acts.CancelJobResponse(job_id=job.job_id, status=job.status)
 
 
-def retry_job(world: World, org_id: str, request: m.JobOfWorkflow) -> m.JobRetried:
+def retry_job(world: World, caller: Caller, request: acts.RetryJobRequest) -> acts.RetryJobResponse:
     """`RetryJob`."""
-    run, workflow, job = _job_of_workflow(world, org_id, request)
+    run, workflow, job = _job_of_workflow(world, caller, request.workflow_id, request.job_id)
     attempt = actions.retry_job(world, run, workflow, job)
-    return m.JobRetried(
+    return acts.RetryJobResponse(
         job_id=job.job_id,
         attempt_id=attempt.attempt_id,
         attempt=attempt.number,
@@ -92,64 +114,67 @@ def retry_job(world: World, org_id: str, request: m.JobOfWorkflow) -> m.JobRetri
     )
 
 
-def retry_failed_jobs(world: World, org_id: str, request: m.WorkflowId) -> m.JobsRetried:
+def retry_failed_jobs(
+    world: World, caller: Caller, request: acts.RetryFailedJobsRequest
+) -> acts.RetryFailedJobsResponse:
     """`RetryFailedJobs`."""
-    run, workflow = world.find_workflow(org_id, request.workflow_id)
+    run, workflow = world.find_workflow(caller.org_id, request.workflow_id)
     jobs = actions.retry_failed_jobs(world, run, workflow)
-    return m.JobsRetried(
+    return acts.RetryFailedJobsResponse(
         workflow_id=workflow.workflow_id,
         job_ids=tuple(job.job_id for job in jobs),
         job_count=len(jobs),
     )
 
 
-def rerun_workflow(world: World, org_id: str, request: m.WorkflowId) -> m.JobsRetried:
+def rerun_workflow(
+    world: World, caller: Caller, request: acts.RerunWorkflowRequest
+) -> acts.RerunWorkflowResponse:
     """`RerunWorkflow`."""
-    run, workflow = world.find_workflow(org_id, request.workflow_id)
+    run, workflow = world.find_workflow(caller.org_id, request.workflow_id)
     jobs = actions.rerun_workflow(world, run, workflow)
-    return m.JobsRetried(workflow_id=workflow.workflow_id, job_count=len(jobs))
+    return acts.RerunWorkflowResponse(workflow_id=workflow.workflow_id, job_count=len(jobs))
 
 
 def _job_of_workflow(
-    world: World, org_id: str, request: m.JobOfWorkflow
+    world: World, caller: Caller, workflow_id: str, job_id: str
 ) -> tuple[Run, Workflow, Job]:
-    if not request.workflow_id:
+    if not workflow_id:
         # Seen live: 400, not 404.
         raise ConnectError("invalid_argument", "Workflow not found")
-    run, workflow = world.find_workflow(org_id, request.workflow_id)
+    run, workflow = world.find_workflow(caller.org_id, workflow_id)
     for job in workflow.jobs:
-        if job.job_id == request.job_id:
+        if job.job_id == job_id:
             return run, workflow, job
     raise ConnectError("not_found", "Job not found")
 
 
-def _download_url(world: World, caller: Caller, body: bytes) -> Message:
-    request = read(body, m.ArtifactId)
-    return artifacts.download_url(world, caller.org_id, request, caller.base_url)
-
-
 METHODS: Mapping[str, Method] = MappingProxyType(
     {
-        "Run": _method(m.RunRequest, starting.run),
-        "DispatchWorkflow": _method(m.DispatchWorkflowRequest, starting.dispatch),
-        "RetryJob": _method(m.JobOfWorkflow, retry_job),
-        "RetryFailedJobs": _method(m.WorkflowId, retry_failed_jobs),
-        "RerunWorkflow": _method(m.WorkflowId, rerun_workflow),
-        "CancelRun": _method(m.RunId, cancel_run),
-        "CancelWorkflow": _method(m.WorkflowId, cancel_workflow),
-        "CancelJob": _method(m.JobOfWorkflow, cancel_job),
-        "GetRun": _method(m.RunId, get_run),
-        "GetRunStatus": _method(m.RunId, get_run_status),
-        "GetWorkflow": _method(m.WorkflowId, get_workflow),
-        "GetJob": _method(m.JobId, get_job),
-        "GetAttempt": _method(m.AttemptId, get_attempt),
-        "ListRuns": _method(m.ListRunsRequest, lists.list_runs),
-        "ListWorkflows": _method(m.ListWorkflowsRequest, lists.list_workflows),
-        "GetFailureDiagnosis": _method(m.DiagnosisRequest, diagnosis.diagnose),
-        "GetJobAttemptLogs": _method(m.LogsRequest, logs.get_logs),
-        "GetJobSummary": _method(m.SummaryRequest, logs.get_summary),
-        "ListArtifacts": _method(m.ListArtifactsRequest, artifacts.list_artifacts),
-        "GetArtifactDownloadURL": _download_url,
-        "GetRunMetrics": _method(m.RunId, metrics.run_metrics),
+        "Run": _method(starting.run),
+        "DispatchWorkflow": _method(starting.dispatch),
+        "RetryJob": _method(retry_job),
+        "RetryFailedJobs": _method(retry_failed_jobs),
+        "RerunWorkflow": _method(rerun_workflow),
+        "CancelRun": _method(cancel_run),
+        "CancelWorkflow": _method(cancel_workflow),
+        "CancelJob": _method(cancel_job),
+        "GetRun": _method(get_run),
+        "GetRunStatus": _method(get_run_status),
+        "GetWorkflow": _method(get_workflow),
+        "GetJob": _method(get_job, numbered=False),
+        "GetAttempt": _method(get_attempt, numbered=False),
+        "ListRuns": _method(lists.list_runs),
+        "ListWorkflows": _method(lists.list_workflows),
+        "GetFailureDiagnosis": _method(diagnosis.diagnose),
+        "GetJobAttemptLogs": _method(logs.get_logs),
+        "StreamJobAttemptLogs": _method(streams.stream_logs),
+        "ExportJobAttemptLogs": _method(streams.export_logs),
+        "GetJobSummary": _method(logs.get_summary),
+        "ListArtifacts": _method(artifacts.list_artifacts),
+        "GetArtifactDownloadURL": _method(artifacts.download_url),
+        "GetRunMetrics": _method(metrics.run_metrics),
+        "GetJobMetrics": _method(metrics.job_metrics),
+        "GetJobAttemptMetrics": _method(metrics.attempt_metrics),
     }
 )

@@ -1,7 +1,8 @@
-"""`GetRunMetrics`: conclusions and times of a whole run in one call."""
+"""`GetRunMetrics`, `GetJobMetrics` and `GetJobAttemptMetrics`: conclusions, times, and use."""
 
-from bot.demo.depot import messages as m
+from bot.demo.depot.calls import Caller
 from bot.demo.depot.errors import ConnectError
+from bot.demo.depot.messages import metrics as m
 from bot.demo.depot.model import Attempt, Job, Run, Workflow
 from bot.demo.depot.views import (
     Views,
@@ -13,58 +14,126 @@ from bot.demo.depot.views import (
 from bot.demo.depot.wire import timestamp
 from bot.demo.depot.world import World
 
-_CODE = "CI_METRICS_AVAILABILITY_CODE_"
+_Code = m.CIMetricsAvailabilityCode
+
 _MEMORY_BYTES = 8 * 1024**3
 _SECONDS_PER_SAMPLE = 1
+_MOST_SAMPLES = 1000
+_CPU = (0.2, 0.92, 0.3, 0.22)
+"""What the samples say, over and over."""
+_MEMORY = (0.1, 0.2, 0.5, 0.2)
 
 
-def run_metrics(world: World, org_id: str, request: m.RunId) -> m.MetricsAnswer:
-    """`GetRunMetrics`."""
-    run = world.find_run(org_id, request.run_id)
+def run_metrics(
+    world: World, caller: Caller, request: m.GetRunMetricsRequest
+) -> m.GetRunMetricsResponse:
+    """`GetRunMetrics`: a whole run in one call."""
+    run = world.find_run(caller.org_id, request.run_id)
     if len(list(run.tree())) > world.switches.metrics_cap:
         raise ConnectError(
             "resource_exhausted", "run has too many attempts; use GetJobMetrics for a single job"
         )
-    return m.MetricsAnswer(
-        run=Views(world).run(run, org=False),
-        workflows=tuple(_workflow(world, run, workflow) for workflow in run.workflows),
+    return m.GetRunMetricsResponse(
+        run=_run_context(run),
+        workflows=tuple(
+            m.CIMetricsWorkflowMetrics(
+                workflow=_workflow_context(world, workflow),
+                jobs=tuple(
+                    m.CIMetricsJobMetrics(
+                        job=_job_context(world, workflow, job),
+                        attempts=tuple(_summary(world, attempt) for attempt in job.attempts),
+                    )
+                    for job in workflow.jobs
+                ),
+            )
+            for workflow in run.workflows
+        ),
         snapshot_at=timestamp(world.time),
     )
 
 
-def _workflow(world: World, run: Run, workflow: Workflow) -> m.WorkflowMetrics:
-    return m.WorkflowMetrics(
-        workflow=m.WorkflowNode(
-            workflow_id=workflow.workflow_id,
-            workflow_path=Views(world).path(workflow),
-            name=workflow.spec.name,
-            status=workflow.status,
-            created_at=timestamp(workflow.created_at),
-            started_at=timestamp(workflow.started_at),
-            finished_at=timestamp(workflow.finished_at),
-        ),
-        jobs=tuple(_job(world, workflow, job) for job in workflow.jobs),
+def job_metrics(
+    world: World, caller: Caller, request: m.GetJobMetricsRequest
+) -> m.GetJobMetricsResponse:
+    """`GetJobMetrics`: all attempts of one job."""
+    run, workflow, job = world.find_job(caller.org_id, request.job_id)
+    if len(job.attempts) > world.switches.job_metrics_cap:
+        raise ConnectError(
+            "resource_exhausted",
+            "job has too many attempts; use GetJobAttemptMetrics for a single attempt",
+        )
+    return m.GetJobMetricsResponse(
+        run=_run_context(run),
+        workflow=_workflow_context(world, workflow),
+        job=_job_context(world, workflow, job),
+        attempts=tuple(_summary(world, attempt) for attempt in job.attempts),
+        snapshot_at=timestamp(world.time),
     )
 
 
-def _job(world: World, workflow: Workflow, job: Job) -> m.JobMetrics:
-    return m.JobMetrics(
-        job=m.JobNode(
-            job_id=job.job_id,
-            job_key=Views(world).key(workflow, job),
-            status=job.status,
-            conclusion=conclusion_of(job),
-            current_attempt=job.attempt.number if job.attempt else 0,
-            created_at=timestamp(job.created_at),
-            started_at=timestamp(started_at(job)),
-            finished_at=timestamp(finished_at(job)),
+def attempt_metrics(
+    world: World, caller: Caller, request: m.GetJobAttemptMetricsRequest
+) -> m.GetJobAttemptMetricsResponse:
+    """`GetJobAttemptMetrics`: one attempt, with samples."""
+    run, workflow, job, attempt = world.find_attempt(caller.org_id, request.attempt_id)
+    summary = _summary(world, attempt)
+    return m.GetJobAttemptMetricsResponse(
+        run=_run_context(run),
+        workflow=_workflow_context(world, workflow),
+        job=_job_context(world, workflow, job),
+        attempt=m.CIMetricsAttemptMetrics(
+            attempt=summary.attempt,
+            availability=summary.availability,
+            stats=summary.stats,
+            cap=summary.cap,
+            samples=_samples(attempt, summary.cap),
         ),
-        attempts=tuple(_attempt(world, attempt) for attempt in job.attempts),
+        snapshot_at=timestamp(world.time),
     )
 
 
-def _attempt(world: World, attempt: Attempt) -> m.AttemptMetrics:
-    node = m.AttemptNode(
+def _run_context(run: Run) -> m.CIMetricsRunContext:
+    return m.CIMetricsRunContext(
+        run_id=run.run_id,
+        repo=run.repo,
+        ref=run.ref,
+        sha=run.sha,
+        head_sha=run.head_sha,
+        trigger=run.trigger,
+        status=run.status,
+        created_at=timestamp(run.created_at),
+        started_at=timestamp(run.started_at),
+        finished_at=timestamp(run.finished_at),
+    )
+
+
+def _workflow_context(world: World, workflow: Workflow) -> m.CIMetricsWorkflowContext:
+    return m.CIMetricsWorkflowContext(
+        workflow_id=workflow.workflow_id,
+        workflow_path=Views(world).path(workflow),
+        name=workflow.spec.name,
+        status=workflow.status,
+        created_at=timestamp(workflow.created_at),
+        started_at=timestamp(workflow.started_at),
+        finished_at=timestamp(workflow.finished_at),
+    )
+
+
+def _job_context(world: World, workflow: Workflow, job: Job) -> m.CIMetricsJobContext:
+    return m.CIMetricsJobContext(
+        job_id=job.job_id,
+        job_key=Views(world).key(workflow, job),
+        status=job.status,
+        conclusion=conclusion_of(job),
+        current_attempt=job.attempt.number if job.attempt else 0,
+        created_at=timestamp(job.created_at),
+        started_at=timestamp(started_at(job)),
+        finished_at=timestamp(finished_at(job)),
+    )
+
+
+def _summary(world: World, attempt: Attempt) -> m.CIMetricsAttemptSummary:
+    context = m.CIMetricsAttemptContext(
         attempt_id=attempt.attempt_id,
         attempt=attempt.number,
         status=attempt.status,
@@ -76,36 +145,61 @@ def _attempt(world: World, attempt: Attempt) -> m.AttemptMetrics:
         finished_at=timestamp(attempt.finished_at),
     )
     if attempt.started_at is None:
-        missing = m.Availability(code=f"{_CODE}NO_SANDBOX", reason="the attempt has no sandbox")
-        return m.AttemptMetrics(attempt=node, availability=missing)
+        missing = m.CIMetricsAvailability(
+            code=_Code.NO_SANDBOX, reason="the attempt has no sandbox"
+        )
+        return m.CIMetricsAttemptSummary(attempt=context, availability=missing)
     until = world.time if attempt.finished_at is None else attempt.finished_at
-    samples = int((until - attempt.started_at) / _SECONDS_PER_SAMPLE)
-    if samples == 0:
-        missing = m.Availability(code=f"{_CODE}NO_SAMPLES", reason="no samples were taken")
-        return m.AttemptMetrics(attempt=node, availability=missing)
-    return m.AttemptMetrics(
-        attempt=node,
-        availability=m.Availability(code=f"{_CODE}AVAILABLE"),
-        stats=_stats(samples, attempt.started_at, until),
-        cap=m.Cap(
-            raw_sample_count=samples,
-            returned_sample_count=samples,
-            max_returned_sample_count=1000,
+    taken = int((until - attempt.started_at) / _SECONDS_PER_SAMPLE)
+    if taken == 0:
+        missing = m.CIMetricsAvailability(code=_Code.NO_SAMPLES, reason="no samples were taken")
+        return m.CIMetricsAttemptSummary(attempt=context, availability=missing)
+    return m.CIMetricsAttemptSummary(
+        attempt=context,
+        availability=m.CIMetricsAvailability(code=_Code.AVAILABLE),
+        stats=_stats(taken, attempt.started_at, until),
+        cap=m.CIMetricsCapMetadata(
+            raw_sample_count=taken,
+            returned_sample_count=len(range(0, taken, _stride(taken))),
+            max_returned_sample_count=_MOST_SAMPLES,
+            downsampled=taken > _MOST_SAMPLES,
+            downsample_strategy="stride" if taken > _MOST_SAMPLES else "",
         ),
     )
 
 
-def _stats(samples: int, start: float, end: float) -> m.Stats:
-    return m.Stats(
+def _stats(samples: int, start: float, end: float) -> m.CIMetricsStats:
+    memory = sum(_MEMORY) / len(_MEMORY)
+    return m.CIMetricsStats(
         sample_count=samples,
         cpu_sample_count=samples,
         memory_sample_count=samples,
-        peak_cpu_utilization=0.92,
-        average_cpu_utilization=0.41,
-        peak_memory_utilization=0.5,
-        average_memory_utilization=0.25,
-        average_memory_usage_bytes=_MEMORY_BYTES * 0.25,
-        peak_memory_usage_bytes=str(_MEMORY_BYTES // 2),
+        peak_cpu_utilization=max(_CPU),
+        average_cpu_utilization=sum(_CPU) / len(_CPU),
+        peak_memory_utilization=max(_MEMORY),
+        average_memory_utilization=memory,
+        average_memory_usage_bytes=_MEMORY_BYTES * memory,
+        peak_memory_usage_bytes=str(int(_MEMORY_BYTES * max(_MEMORY))),
         observed_started_at=timestamp(start),
         observed_finished_at=timestamp(end),
     )
+
+
+def _samples(attempt: Attempt, cap: m.CIMetricsCapMetadata | None) -> tuple[m.CIMetricSample, ...]:
+    if cap is None or attempt.started_at is None:
+        return ()
+    taken = cap.raw_sample_count
+    return tuple(
+        m.CIMetricSample(
+            timestamp=timestamp(attempt.started_at + index * _SECONDS_PER_SAMPLE),
+            cpu_utilization=_CPU[index % len(_CPU)],
+            memory_utilization=_MEMORY[index % len(_MEMORY)],
+            memory_usage_bytes=str(int(_MEMORY_BYTES * _MEMORY[index % len(_MEMORY)])),
+        )
+        for index in range(0, taken, _stride(taken))
+    )
+
+
+def _stride(samples: int) -> int:
+    """One of how many samples is sent."""
+    return -(-samples // _MOST_SAMPLES) or 1

@@ -1,9 +1,9 @@
 """The door: routes, tokens, the Connect protocol, and a log of every call."""
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
+from contextlib import aclosing
 from dataclasses import dataclass, field
-from functools import partial
-from typing import Any, Literal
+from typing import Literal
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
@@ -12,14 +12,20 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from bot.demo.depot import artifacts
+from bot.demo.depot.calls import Call, Caller
+from bot.demo.depot.descriptor import PACKAGE
+from bot.demo.depot.descriptor import SERVICE as SERVICE_NAME
 from bot.demo.depot.errors import HTTP_STATUS, ConnectError
-from bot.demo.depot.faults import Faults, LostResponse, Reply
-from bot.demo.depot.methods import METHODS, Caller
+from bot.demo.depot.faults import Faults
+from bot.demo.depot.forms import Form, forms
+from bot.demo.depot.messages.base import Message
+from bot.demo.depot.methods import METHODS
 from bot.demo.depot.progress import settle
-from bot.demo.depot.wire import as_object, written
+from bot.demo.depot.replies import Answer, Fields, LostResponse, Refusal, Reply, Stream
+from bot.demo.depot.wire import as_object, convert, written
 from bot.demo.depot.world import World
 
-SERVICE = "/depot.ci.v1.CIService/"
+SERVICE = f"/{PACKAGE}.{SERVICE_NAME}/"
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,28 +34,6 @@ class Grant:
 
     kind: Literal["organisation", "user", "project"]
     orgs: tuple[str, ...]
-
-
-@dataclass(slots=True)
-class Call:
-    """A call as it came in, and how it was answered."""
-
-    at: float
-    method: str
-    headers: Mapping[str, str]
-    body: bytes
-    status: int | None = None
-    """None while there is no answer, or when it was lost."""
-    code: str = ""
-    """The Connect error code; empty on success, and for answers that are not Depot's."""
-
-    @property
-    def request(self) -> Mapping[str, Any]:
-        """The body as an object; empty when it is none."""
-        try:
-            return as_object(self.body)
-        except ConnectError:
-            return {}
 
 
 @dataclass(slots=True)
@@ -81,10 +65,13 @@ class Server:
         body = await request.body()
         call = Call(self.world.now(), method, dict(request.headers), body)
         self.calls.append(call)
-        if request.headers.get("content-type", "").partition(";")[0].strip() != "application/json":
+        known = forms(METHODS[method])
+        form = known.get(request.headers.get("content-type", "").partition(";")[0].strip())
+        if form is None:
             call.status = 415
-            return Response(status_code=415, headers={"accept-post": "application/json"})
-        work = partial(self._work, call, request)
+            return Response(status_code=415, headers={"accept-post": ", ".join(known)})
+        work = _Work(self, call, form, str(request.base_url))
+        work.read()
         fault = self.faults.strike(method)
         response = work().response() if fault is None else await fault.answer(work)
         if not isinstance(response, LostResponse):
@@ -92,46 +79,27 @@ class Server:
             call.code = _code(response)
         return response
 
-    def _work(self, call: Call, request: Request) -> Reply:
-        """Do what was asked, in one go: no other call comes in between."""
-        settle(self.world)
-        try:
-            caller = Caller(self._organisation(request), str(request.base_url))
-            self._check_protocol(request)
-            answer = METHODS[call.method](self.world, caller, call.body)
-        except ConnectError as error:
-            return self._refusal(error)
-        return Reply(200, written(answer, extra_keys=self.world.switches.extra_keys))
-
-    def _organisation(self, request: Request) -> str:
-        scheme, _, token = request.headers.get("authorization", "").partition(" ")
+    def caller(self, headers: Mapping[str, str], base_url: str) -> Caller:
+        """Who calls; ConnectError when nobody may."""
+        scheme, _, token = headers.get("authorization", "").partition(" ")
         grant = self.tokens.get(token.strip()) if scheme.lower() == "bearer" else None
         if grant is None or grant.kind == "project":
             raise ConnectError("unauthenticated", "Invalid token")
         # An organisation token fixes the organisation by itself.
-        wanted = request.headers.get("x-depot-org", "") if grant.kind == "user" else ""
+        wanted = headers.get("x-depot-org", "") if grant.kind == "user" else ""
         if wanted and wanted not in grant.orgs:
             raise ConnectError("permission_denied", "not a member of this organization")
         # O: what a user of several organisations gets who names none.
         several = len(grant.orgs) > 1 and not wanted
         if several and self.world.switches.several_orgs_without_header == "refuse":
             raise ConnectError("permission_denied", "x-depot-org is required")
-        return wanted or grant.orgs[0]
-
-    def _check_protocol(self, request: Request) -> None:
         # O: the OpenAPI says required, clients without it are served.
         required = self.world.switches.protocol_version_required
-        if required and request.headers.get("connect-protocol-version") != "1":
+        if required and headers.get("connect-protocol-version") != "1":
             raise ConnectError(
                 "invalid_argument", "missing required header: set Connect-Protocol-Version"
             )
-
-    def _refusal(self, error: ConnectError) -> Reply:
-        status = HTTP_STATUS[error.code]
-        if error.code == "failed_precondition":
-            # O: the Connect specification says 400, Depot's error page 412.
-            status = self.world.switches.failed_precondition_status
-        return Reply(status, {"code": error.code, "message": error.message})
+        return Caller(wanted or grant.orgs[0], base_url)
 
     async def _download(self, request: Request) -> Response:
         settle(self.world)
@@ -147,10 +115,66 @@ class Server:
         return Response(content, media_type="application/zip")
 
 
+@dataclass(slots=True)
+class _Work:
+    """What a call asks for; done in one go, no other call comes in between."""
+
+    server: Server
+    call: Call
+    form: Form
+    base_url: str
+    unreadable: ConnectError | None = None
+
+    def read(self) -> None:
+        """Keep what the request says, whatever becomes of the call."""
+        try:
+            self.call.request = self.form.read(self.call.body, self.call.headers)
+        except ConnectError as error:
+            self.unreadable = error
+
+    def __call__(self) -> Reply:
+        """Do what was asked, and say what came of it."""
+        world = self.server.world
+        settle(world)
+        try:
+            caller = self.server.caller(self.call.headers, self.base_url)
+            if self.unreadable is not None:
+                raise self.unreadable
+            request = convert(self.call.request, self.form.method.request)
+            answer = self.form.method.work(world, caller, request)
+        except ConnectError as error:
+            return self.refused(error, {})
+        extra_keys = world.switches.extra_keys
+        if isinstance(answer, Message):
+            return Answer(self.form, written(answer, extra_keys=extra_keys))
+        return Stream(self.form, self.call, _written(answer, extra_keys=extra_keys))
+
+    def refused(self, error: ConnectError, headers: Mapping[str, str]) -> Reply:
+        """Say that it failed: by the HTTP status, or in the closing frame of a stream."""
+        if self.form.method.streams:
+            return Stream(self.form, self.call, error=error, headers=headers)
+        status = HTTP_STATUS[error.code]
+        if error.code == "failed_precondition":
+            # O: the Connect specification says 400, Depot's error page 412.
+            status = self.server.world.switches.failed_precondition_status
+        return Refusal(status, error, headers)
+
+
+async def _written(
+    messages: AsyncGenerator[Message], *, extra_keys: bool
+) -> AsyncGenerator[Fields]:
+    async with aclosing(messages):
+        async for message in messages:
+            yield written(message, extra_keys=extra_keys)
+
+
 def _code(response: Response) -> str:
     if response.status_code == 200 or response.media_type != "application/json":
         return ""
-    return str(as_object(bytes(response.body)).get("code", ""))
+    try:
+        return str(as_object(bytes(response.body)).get("code", ""))
+    except ConnectError:
+        return ""  # cut in half
 
 
 async def _without_body(request: Request, error: Exception) -> Response:

@@ -7,13 +7,14 @@ from types import MappingProxyType
 from starlette.applications import Starlette
 
 from bot.demo.depot import actions, progress
+from bot.demo.depot.calls import Call
 from bot.demo.depot.checks import Checks
 from bot.demo.depot.faults import Faults
 from bot.demo.depot.forge import Forge
 from bot.demo.depot.ids import Ids
 from bot.demo.depot.model import Order, Run
 from bot.demo.depot.plans import FOR_EVER, Line, Outcome, Plan, PlannedFor, lines
-from bot.demo.depot.server import Call, Grant, Server
+from bot.demo.depot.server import Grant, Server
 from bot.demo.depot.switches import Switches
 from bot.demo.depot.transport import InProcess
 from bot.demo.depot.world import World

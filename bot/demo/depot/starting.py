@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from bot.demo.depot import messages as m
+from bot.demo.depot.calls import Caller
 from bot.demo.depot.compile import (
     FOLDER,
     InputSpec,
@@ -13,33 +13,43 @@ from bot.demo.depot.compile import (
 )
 from bot.demo.depot.errors import ConnectError
 from bot.demo.depot.forge import DEFAULT_BRANCH
-from bot.demo.depot.model import Order, Run
+from bot.demo.depot.messages import acts
+from bot.demo.depot.model import Order
 from bot.demo.depot.progress import compiled
 from bot.demo.depot.world import FULL_SHA, World
 
 
-def run(world: World, org_id: str, request: m.RunRequest) -> m.RunStarted:
+def run(world: World, caller: Caller, request: acts.RunRequest) -> acts.RunResponse:
     """`Run`."""
     _check_arguments(world, request)
+    if request.forge in (acts.Forge.ORIGIN, 2):
+        # O: here all repositories are on GitHub, so there is none of that name.
+        raise _unknown(world, request.repo)
     _must_be_connected(world, request.repo)
     order = Order(
         repo=request.repo,
-        sha=_commit(world, request.repo, request.sha.lower()),
-        workflow=request.workflow,
+        sha=_commit(world, request.repo, (request.sha or "").lower()),
+        workflow=request.workflow or "",
         contents=request.workflow_content,
-        job=request.job,
-        org_id=org_id,
+        job=request.job or "",
+        org_id=caller.org_id,
     )
     _must_exist(world, order)
-    return _started(world.start(order))
+    started = world.start(order)
+    return acts.RunResponse(org_id=started.org_id, run_id=started.run_id)
 
 
-def dispatch(world: World, org_id: str, request: m.DispatchWorkflowRequest) -> m.RunStarted:
+def dispatch(
+    world: World, caller: Caller, request: acts.DispatchWorkflowRequest
+) -> acts.DispatchWorkflowResponse:
     """`DispatchWorkflow`."""
     if not request.repo or not request.workflow or not request.ref:
         raise _invalid("repo, workflow and ref are required")
     if "/" in request.workflow:
         raise _invalid("workflow must be a file name, not a path")
+    if request.org_id not in ("", caller.org_id):
+        # O: the token, with its header, decides; another organisation is none of its business.
+        raise ConnectError("permission_denied", "not a member of this organization")
     _must_be_connected(world, request.repo)
     branch = request.ref.removeprefix("refs/heads/")
     sha = world.forge.branch_head(request.repo, branch)
@@ -54,12 +64,13 @@ def dispatch(world: World, org_id: str, request: m.DispatchWorkflowRequest) -> m
         trigger="workflow_dispatch",
         ref=f"refs/heads/{branch}",
         inputs=tuple(request.inputs.items()),
-        org_id=org_id,
+        org_id=caller.org_id,
     )
-    return _started(world.start(order))
+    started = world.start(order)
+    return acts.DispatchWorkflowResponse(org_id=started.org_id, run_id=started.run_id)
 
 
-def _check_arguments(world: World, request: m.RunRequest) -> None:
+def _check_arguments(world: World, request: acts.RunRequest) -> None:
     if not request.repo:
         raise _invalid("repo is required")
     if request.sha and not FULL_SHA.fullmatch(request.sha):
@@ -79,7 +90,7 @@ def _check_arguments(world: World, request: m.RunRequest) -> None:
 
 def _must_be_connected(world: World, repo: str) -> None:
     if not world.forge.connected(repo):
-        raise ConnectError(world.switches.unknown_repo, f"repository {repo} not found")
+        raise _unknown(world, repo)
 
 
 def _commit(world: World, repo: str, sha: str) -> str:
@@ -144,8 +155,8 @@ def _is_number(value: str) -> bool:
     return True
 
 
-def _started(run: Run) -> m.RunStarted:
-    return m.RunStarted(org_id=run.org_id, run_id=run.run_id)
+def _unknown(world: World, repo: str) -> ConnectError:
+    return ConnectError(world.switches.unknown_repo, f"repository {repo} not found")
 
 
 def _invalid(message: str) -> ConnectError:

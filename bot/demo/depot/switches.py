@@ -51,6 +51,13 @@ class Switches:
     log_page_size: int = 100
     diagnosis_cap: int = 100
     metrics_cap: int = 150
+    """Attempts of a run in `GetRunMetrics`."""
+    job_metrics_cap: int = 50
+    """Attempts of a job in `GetJobMetrics`."""
+    log_streams_at_once: int = 10
+    """Open streams per organisation."""
+    log_stream_seconds: float = 3600.0
+    """How long a stream may last, on the simulated clock."""
 
     # Checks on GitHub.
     new_check_per_retry: bool = True

@@ -30,13 +30,18 @@ class _Connection:
         self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        finished = False
-
-        async def note(message: Message) -> None:
-            nonlocal finished
-            finished = message["type"] == "http.response.body" and not message.get("more_body")
-            await send(message)
-
-        await self._app(scope, receive, note)
-        if not finished:
+        if not await answers_whole(self._app, scope, receive, send):
             raise httpx2.RemoteProtocolError("peer closed connection without sending complete body")
+
+
+async def answers_whole(app: ASGIApp, scope: Scope, receive: Receive, send: Send) -> bool:
+    """Let an application answer; whether it came to the end of its answer."""
+    finished = False
+
+    async def note(message: Message) -> None:
+        nonlocal finished
+        finished = message["type"] == "http.response.body" and not message.get("more_body")
+        await send(message)
+
+    await app(scope, receive, note)
+    return finished

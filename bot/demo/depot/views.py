@@ -4,8 +4,8 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import Any
 
-from bot.demo.depot import messages as m
 from bot.demo.depot.compile import bare
+from bot.demo.depot.messages import artifacts, lists, runs
 from bot.demo.depot.model import JOB_STATES, Attempt, Job, Run, Workflow
 from bot.demo.depot.wire import timestamp
 from bot.demo.depot.world import Artifact, World
@@ -33,10 +33,10 @@ class Views:
         """The job's name for people, which older servers do not send."""
         return job.spec.name if self.world.switches.job_display_name else ""
 
-    def run(self, run: Run, *, org: bool = True) -> m.RunAnswer:
+    def run(self, run: Run) -> runs.GetRunResponse:
         """A run with its times."""
-        return m.RunAnswer(
-            org_id=run.org_id if org else "",
+        return runs.GetRunResponse(
+            org_id=run.org_id,
             run_id=run.run_id,
             repo=run.repo,
             ref=run.ref,
@@ -49,9 +49,9 @@ class Views:
             finished_at=timestamp(run.finished_at),
         )
 
-    def listed_run(self, run: Run) -> m.ListedRun:
+    def listed_run(self, run: Run) -> lists.ListRunsResponseRun:
         """A run as a row."""
-        return m.ListedRun(
+        return lists.ListRunsResponseRun(
             run_id=run.run_id,
             repo=run.repo,
             trigger=run.trigger,
@@ -62,24 +62,24 @@ class Views:
             created_at=timestamp(run.created_at),
         )
 
-    def status(self, run: Run) -> m.RunStatusAnswer:
+    def status(self, run: Run) -> runs.GetRunStatusResponse:
         """The whole tree, without times."""
-        return m.RunStatusAnswer(
+        return runs.GetRunStatusResponse(
             org_id=run.org_id,
             run_id=run.run_id,
             status=run.status,
             workflows=tuple(self._status_of(workflow) for workflow in run.workflows),
         )
 
-    def _status_of(self, workflow: Workflow) -> m.WorkflowNode:
-        return m.WorkflowNode(
+    def _status_of(self, workflow: Workflow) -> runs.WorkflowStatus:
+        return runs.WorkflowStatus(
             workflow_id=workflow.workflow_id,
             status=workflow.status,
             workflow_path=self.path(workflow),
             name=workflow.spec.name,
             error_message=workflow.spec.error,
             jobs=tuple(
-                m.JobNode(
+                runs.JobStatus(
                     job_id=job.job_id,
                     job_key=self.key(workflow, job),
                     job_display_name=self.label(job),
@@ -90,12 +90,12 @@ class Views:
             ),
         )
 
-    def workflow(self, run: Run, workflow: Workflow) -> m.WorkflowAnswer:
+    def workflow(self, run: Run, workflow: Workflow) -> runs.GetWorkflowResponse:
         """A workflow with its run, its executions and its jobs, with times."""
-        return m.WorkflowAnswer(
+        return runs.GetWorkflowResponse(
             **self._workflow_context(run, workflow),
             executions=tuple(
-                m.ExecutionNode(
+                runs.GetWorkflowExecution(
                     execution_id=execution.execution_id,
                     execution=execution.number,
                     status=execution.status,
@@ -106,9 +106,10 @@ class Views:
                 for execution in workflow.executions
             ),
             jobs=tuple(
-                m.JobNode(
+                runs.GetWorkflowJob(
                     job_id=job.job_id,
                     job_key=self.key(workflow, job),
+                    job_display_name=self.label(job),
                     status=job.status,
                     started_at=timestamp(started_at(job)),
                     finished_at=timestamp(finished_at(job)),
@@ -118,20 +119,22 @@ class Views:
             ),
         )
 
-    def job(self, run: Run, workflow: Workflow, job: Job) -> m.JobAnswer:
+    def job(self, run: Run, workflow: Workflow, job: Job) -> runs.GetJobResponse:
         """A job with everything around it."""
         attempts = tuple(self._full_attempt(run, workflow, job, each) for each in job.attempts)
-        return m.JobAnswer(**self._job_context(run, workflow, job), attempts=attempts)
+        return runs.GetJobResponse(**self._job_context(run, workflow, job), attempts=attempts)
 
-    def attempt(self, run: Run, workflow: Workflow, job: Job, attempt: Attempt) -> m.AttemptAnswer:
+    def attempt(
+        self, run: Run, workflow: Workflow, job: Job, attempt: Attempt
+    ) -> runs.GetAttemptResponse:
         """An attempt with everything around it."""
         node = self._full_attempt(run, workflow, job, attempt)
-        return m.AttemptAnswer(**self._job_context(run, workflow, job), attempt=node)
+        return runs.GetAttemptResponse(**self._job_context(run, workflow, job), attempt=node)
 
-    def listed_workflow(self, run: Run, workflow: Workflow) -> m.ListedWorkflow:
+    def listed_workflow(self, run: Run, workflow: Workflow) -> lists.ListWorkflowsResponseWorkflow:
         """A workflow as a row."""
         states = Counter(job.status for job in workflow.jobs)
-        return m.ListedWorkflow(
+        return lists.ListWorkflowsResponseWorkflow(
             workflow_id=workflow.workflow_id,
             name=workflow.spec.name,
             workflow_path=self.path(workflow),
@@ -142,14 +145,14 @@ class Views:
             sha=run.sha,
             head_sha=run.head_sha,
             created_at=timestamp(workflow.created_at),
-            job_counts=m.JobCounts(
+            job_counts=lists.ListWorkflowsResponseJobCounts(
                 total=len(workflow.jobs), **{state: states[state] for state in JOB_STATES}
             ),
         )
 
-    def artifact(self, artifact: Artifact) -> m.ArtifactNode:
+    def artifact(self, artifact: Artifact) -> artifacts.Artifact:
         """An artifact and where it comes from."""
-        return m.ArtifactNode(
+        return artifacts.Artifact(
             artifact_id=artifact.artifact_id,
             run_id=artifact.run.run_id,
             workflow_id=artifact.workflow.workflow_id,
@@ -203,14 +206,14 @@ class Views:
             "job_finished_at": timestamp(finished_at(job)),
             "current_attempt_id": attempt.attempt_id if attempt else "",
             "current_attempt": attempt.number if attempt else 0,
-            "strategy": m.Strategy(job_total=len(cells)),
-            "runs_on": m.RunsOn(labels=job.spec.labels),
+            "strategy": runs.Strategy(job_total=len(cells)),
+            "runs_on": runs.RunsOn(labels=job.spec.labels),
         }
 
     def _full_attempt(
         self, run: Run, workflow: Workflow, job: Job, attempt: Attempt
-    ) -> m.AttemptNode:
-        return m.AttemptNode(
+    ) -> runs.FullAttempt:
+        return runs.FullAttempt(
             attempt_id=attempt.attempt_id,
             attempt=attempt.number,
             status=attempt.status,
@@ -263,8 +266,8 @@ def _conclusion(status: str) -> str:
     return _CONCLUSIONS.get(status, status if status in ("cancelled", "skipped") else "")
 
 
-def _attempt(attempt: Attempt) -> m.AttemptNode:
-    return m.AttemptNode(
+def _attempt(attempt: Attempt) -> runs.AttemptStatus:
+    return runs.AttemptStatus(
         attempt_id=attempt.attempt_id,
         attempt=attempt.number,
         status=attempt.status,
@@ -273,8 +276,8 @@ def _attempt(attempt: Attempt) -> m.AttemptNode:
     )
 
 
-def _attempt_with_times(attempt: Attempt) -> m.AttemptNode:
-    return m.AttemptNode(
+def _attempt_with_times(attempt: Attempt) -> runs.GetWorkflowJobAttempt:
+    return runs.GetWorkflowJobAttempt(
         attempt_id=attempt.attempt_id,
         attempt=attempt.number,
         status=attempt.status,

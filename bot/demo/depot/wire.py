@@ -1,32 +1,25 @@
-"""Connect's JSON: lowerCamelCase out, defaults left out; both spellings in."""
+"""Connect's JSON, and times."""
 
 import re
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any, TypeVar
 
 import msgspec
 
 from bot.demo.depot.errors import ConnectError
-
-Int64 = str
-"""64-bit integers are strings in JSON."""
+from bot.demo.depot.messages.base import Message
 
 EXTRA_KEY = "addedLater"
 
 _SNAKE = re.compile(r"_([a-z0-9])")
 
-
-class Message(msgspec.Struct, rename="camel", omit_defaults=True, kw_only=True):
-    """A protobuf message: every field has a default, and a field at its default is not sent."""
-
-
 M = TypeVar("M", bound=Message)
 
 
-def read(body: bytes, kind: type[M]) -> M:
-    """Decode a request; unknown keys are ignored."""
-    fields = as_object(body)
-    known = {_camel(key): value for key, value in fields.items() if value is not None}
+def convert(fields: Mapping[str, Any], kind: type[M]) -> M:
+    """A request from its fields: in both spellings, null counts as absent, unknown keys as well."""
+    known = {camel(key): value for key, value in fields.items() if value is not None}
     try:
         return msgspec.convert(known, kind, strict=False)
     except msgspec.ValidationError as error:
@@ -45,7 +38,7 @@ def as_object(body: bytes) -> dict[str, Any]:
 
 
 def written(message: Message, *, extra_keys: bool) -> dict[str, Any]:
-    """Encode an answer; with `extra_keys`, with one in every object that no client knows."""
+    """The fields of an answer; with `extra_keys`, one in every object that no client knows."""
     fields: dict[str, Any] = msgspec.to_builtins(message)
     if extra_keys:
         _add_extra_keys(fields)
@@ -61,7 +54,8 @@ def timestamp(at: float | None) -> str:
     return moment.isoformat(timespec=precision).replace("+00:00", "Z")
 
 
-def _camel(key: str) -> str:
+def camel(key: str) -> str:
+    """`runId` for `run_id`, and for itself."""
     return _SNAKE.sub(lambda match: match[1].upper(), key)
 
 

@@ -3,6 +3,7 @@
 import io
 import re
 import zipfile
+from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
@@ -57,6 +58,8 @@ class World:
     time: float = 0.0
     """Up to when everything has been played."""
     started: int = 0
+    streams: Counter[str] = field(default_factory=Counter)
+    """How many streams are open, by organisation."""
 
     def start(self, order: Order) -> Run:
         """Accept a run. What it contains is compiled a moment later."""
