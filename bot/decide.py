@@ -114,7 +114,7 @@ class Decider:
             return await starter.resume(intent, is_second=request.has_lost_start(row.command_id))
         if len(request.commands) > MAX_COMMANDS:
             raise Refused("too-many-commands", replies.too_many_commands())
-        config, verb, command, typed = await self._parsed(row, visit)
+        config, verb, command, typed = await self._parsed(row, visit, starter)
         if command.reads_nothing:
             here = PullRequestHere(
                 visit, self.commands, starter, row, verb, typed, config, Permission.NONE
@@ -133,7 +133,9 @@ class Decider:
         here = PullRequestHere(visit, self.commands, starter, row, verb, typed, config, has)
         return await command.act(typed, here)
 
-    async def _parsed(self, row: Row, visit: Visit) -> tuple[Config, str, Command, Any]:
+    async def _parsed(
+        self, row: Row, visit: Visit, starter: Starter
+    ) -> tuple[Config, str, Command, Any]:
         """What a line says, with the repository's aliases; the config they are from."""
         known = dict(self.commands)
         if visit.request.comment.happening is not None:
@@ -143,6 +145,8 @@ class Decider:
         config = Config()
         if isinstance(typed, Misreading) or not known[_verb(typed, verbs)].reads_nothing:
             visit.begin()
+            if not isinstance(typed, Misreading) and known[_verb(typed, verbs)].starts:
+                visit.read_ahead(starter, row.command_id, typed)
             config = await visit.config()
             typed = read(config.expand(row.line.text), verbs)
         if isinstance(typed, Misreading):

@@ -1,7 +1,8 @@
 """What a command may touch: its pull request, the workflow files at the head, and runs.
 
-Reads that do not need each other go side by side, so that a run is three round trips away from its
-comment: who and which head; files, runs already there and the head again; `Run`.
+Reads that do not need each other go side by side, so that a run is at most three round trips away
+from its comment: who and which head; files, runs already there and the head again; `Run`. Where the
+ledger knows which commit will be the head, the first two are one.
 """
 
 from __future__ import annotations
@@ -15,9 +16,9 @@ from typing import Any
 from bot import jobs, policy, replies
 from bot.commands.base import Answer, Command, Follow
 from bot.config import PATHS, BadConfig, Config, parse
-from bot.depot import Depot, DepotRefused
+from bot.depot import Depot, DepotError, DepotRefused
 from bot.errors import Refused
-from bot.github import GitHubUnavailable, PullRequest, Repository
+from bot.github import GitHubError, GitHubUnavailable, PullRequest, Repository
 from bot.grammar import nearest, spell, words
 from bot.ledger import Ledger
 from bot.records import Command as Row
@@ -45,6 +46,16 @@ AUTOMATION_LAG_SECONDS = 900.0
 """The same for what only follows on a happening: nobody waits for it."""
 
 
+@dataclass(frozen=True, slots=True)
+class Ahead:
+    """What the start of a run needs, read before it was known that it will be wanted."""
+
+    sha: Sha
+    before: list[ListedRun]
+    """The runs that are on the commit already."""
+    pull: PullRequest
+
+
 class Visit:
     """What is read once for all commands of one request, in one step.
 
@@ -59,6 +70,8 @@ class Visit:
         self._ledger = ledger
         self._verbs = verbs
         self._reads: dict[str, asyncio.Task[Any]] = {}
+        self.pull_request_is_current = True
+        """Whether nothing had to be waited for since the pull request was asked for."""
 
     async def __aenter__(self) -> Visit:
         return self
@@ -117,6 +130,46 @@ class Visit:
             return await self.repository.oldest_check_suite(sha)
         return newest[1] if newest[0] == sha else None
 
+    def read_ahead(self, starter: Starter, command_id: CommandId, typed: Any) -> None:
+        """Ask for what the start of a run needs of the commit that should be the head, beside what
+        tells whether it is and who may. Where it is, that was to be asked for anyway."""
+        self._read(f"ahead of {command_id}", lambda: self._ask_ahead(starter, typed))
+
+    async def ahead(self, command_id: CommandId, sha: Sha) -> Ahead | None:
+        """What was read ahead, if it was read of this commit."""
+        reading = self._reads.get(f"ahead of {command_id}")
+        try:
+            read: Ahead | None = await reading if reading else None
+        except (GitHubError, DepotError):
+            return None  # what it means, those say who ask for it in earnest
+        return read if read is not None and read.sha == sha else None
+
+    async def _ask_ahead(self, starter: Starter, typed: Any) -> Ahead:
+        comment = self.request.comment
+        look = self.pull_request
+        sha = typed.sha or comment.reviewed
+        if sha is None:
+            newest = await self._ledger.newest_head(comment.repo, comment.number, heard_after=0.0)
+            if newest is not None:
+                sha = newest[0]
+            else:
+                # It has to be dated first (`head_since`): this goes beside that.
+                sha = (await self.pull_request()).head.sha
+                look = self.fresh_pull_request
+        _, before, pull, _ = await asyncio.gather(
+            self.repository.workflow_names(sha),
+            starter.before(Start(repo=comment.repo, sha=sha)),
+            look(),
+            self.read_texts(sha, typed.workflow if typed.job else None),
+        )
+        return Ahead(sha, before, pull)
+
+    async def read_texts(self, sha: Sha, typed: str | None) -> None:
+        """Fetch the file that *typed* probably means, so that it is there when it is wanted."""
+        if typed is not None:
+            names = candidates(typed)
+            await asyncio.gather(*(self.repository.workflow_text(sha, name) for name in names))
+
     def _read(self, name: str, ask: Callable[[], Coroutine[Any, Any, Any]]) -> asyncio.Task[Any]:
         if name not in self._reads:
             self._reads[name] = asyncio.create_task(ask())
@@ -149,6 +202,7 @@ class Visit:
             return
         since = await self._ledger.head_since(comment.repo, comment.number, head.sha)
         if since is None:
+            self.pull_request_is_current = False
             since = await self.repository.oldest_check_suite(head.sha)
         if since is None or since < newest[1]:
             raise GitHubUnavailable("the API does not know the newest head yet")
@@ -252,10 +306,9 @@ class PullRequestHere:
         self, head: Head, workflow: str | None, job: str | None, *, force: bool
     ) -> Answer:
         start = Start(repo=self.repo, sha=head.sha, job=job or "", in_fork=head.in_fork)
-        (name, note), before, pull, following = await asyncio.gather(
+        (name, note), (before, pull), following = await asyncio.gather(
             self._workflow(head.sha, workflow, job),
-            self.starter.before(start),
-            self.visit.fresh_pull_request(),
+            self._before(start, workflow),
             self.starter.ledger.following(self.repo, head.sha),
         )
         start = replace(start, workflow=name, note=note)
@@ -264,13 +317,25 @@ class PullRequestHere:
             return Follow((self._pointing_to(running),), reason="already-running")
         return await self._send(start, before, head, pull)
 
+    async def _before(self, start: Start, typed: str | None) -> tuple[list[ListedRun], PullRequest]:
+        """The runs that are there already, and a last look at the pull request."""
+        ahead = await self.visit.ahead(self.command_id, start.sha)
+        if ahead is None:
+            before, pull = await asyncio.gather(
+                self.starter.before(start), self.visit.fresh_pull_request()
+            )
+            return before, pull
+        wanted = candidates(typed or "") if start.job else []
+        is_known = self.visit.repository.has_read(start.sha, wanted) and (typed or not start.job)
+        if is_known and self.visit.pull_request_is_current:
+            return ahead.before, ahead.pull  # nothing comes between it and `Run`
+        return ahead.before, await self.visit.fresh_pull_request()
+
     async def start_inline(self, head: Head, job: str | None) -> Answer:
         policy.check_inline(head)
         _check_blocks(self.blocks, job)
         start = Start(repo=self.repo, sha=head.sha, job=job or "", content=self.blocks)
-        before, pull = await asyncio.gather(
-            self.starter.before(start), self.visit.fresh_pull_request()
-        )
+        before, pull = await self._before(start, None)
         return await self._send(start, before, head, pull)
 
     async def dispatch(self, workflow: str, inputs: Mapping[str, str]) -> Answer:
@@ -281,7 +346,7 @@ class PullRequestHere:
             self.workflow_names(head.sha),
             self.starter.before(start),
             self.visit.fresh_pull_request(),
-            self._read_ahead(head.sha, workflow),
+            self.visit.read_texts(head.sha, workflow),
         )
         name = _the_one(workflow, names, head.sha)
         self._check_workflows([name])
@@ -293,12 +358,13 @@ class PullRequestHere:
     ) -> Answer:
         """The last look at the head, then the call."""
         policy.check_not_moved(head.sha, now.head, now.is_open, self._again(now.head))
+        self.visit.pull_request_is_current = False
         return await self.starter.send(self.command_id, start, before)
 
     async def _workflow(self, sha: Sha, typed: str | None, job: str | None) -> tuple[str, str]:
         """The file to run, empty for all of them, and what the reply should say of its job."""
         names, _ = await asyncio.gather(
-            self.workflow_names(sha), self._read_ahead(sha, typed if job else None)
+            self.workflow_names(sha), self.visit.read_texts(sha, typed if job else None)
         )
         if typed is None and job is None:
             return "", ""
@@ -309,14 +375,6 @@ class PullRequestHere:
         _check_job(job, name, file)
         needs = file.needs(job)
         return name, replies.skips_needs(job, needs) if needs else ""
-
-    async def _read_ahead(self, sha: Sha, typed: str | None) -> None:
-        """Fetch the file that *typed* probably means, so that it is there when it is wanted."""
-        if typed is not None:
-            repository = self.visit.repository
-            await asyncio.gather(
-                *(repository.workflow_text(sha, name) for name in candidates(typed))
-            )
 
     def _check_workflows(self, names: Sequence[str]) -> None:
         policy.check_workflows(self.config, names, self.has)

@@ -180,6 +180,9 @@ class Command:
     examples: tuple[str, ...]
     needs_for: Callable[[Any, CommandLine], Permission] | None = None
     """What one particular line needs at least, whatever the repository's config says."""
+    starts: bool = False
+    """It starts a run on the head: what that needs is asked for ahead of the decision. Its words
+    are then `workflow`, `job` and `sha`."""
     reads_nothing: bool = False
     """It answers whatever the repository's config says, and whoever asks."""
 

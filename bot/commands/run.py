@@ -46,4 +46,5 @@ RUN = Command(
     "below and no workflow named, run those (needs maintain).",
     examples=("run ci.yml", "run ci.yml job=test"),
     needs_for=_needs,
+    starts=True,
 )
