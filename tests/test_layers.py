@@ -54,6 +54,7 @@ PLANTED = {
     "layers": ("cache.py", "import bot.github"),
     "commands": ("commands/list.py", "import bot.commands.run"),
     "database": ("services.py", "import sqlalchemy"),
+    "demo": ("cache.py", "import hypercorn"),
     "http": ("dispatch.py", "import httpx2"),
     "pure": ("masking.py", "import asyncio"),
 }
@@ -138,7 +139,7 @@ def test_only_what_knows_about_waiting_sleeps() -> None:
     assert {one for one in places(SLEEPS) if one[0] != "durable"} == {
         # The listener waits for another process's word as the worker waits for its own, and has
         # to wait before it listens again on a server that has gone away.
-        ("store", "PostgresqlStore.listen"),
+        ("postgresql", "PostgresqlStore.listen"),
     }
     assert "durable" in {name for name, _ in places(SLEEPS)}
 
@@ -170,6 +171,8 @@ DOORS = {"webhooks", "github", "depot", "ledger", "settings"}
 # Subscripts with a text that are no payload's: each with what it is.
 NO_PAYLOADS = {
     ("commands.can_i", "run"),  # the command table
+    ("door", "headers"),  # ASGI's scope and messages
+    ("door", "type"),
     ("pages", "vary"),  # headers of an answer
     ("pages", "www-authenticate"),
     ("setup", "content-security-policy"),
