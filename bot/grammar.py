@@ -16,6 +16,7 @@ import shlex
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import MISSING, Field, dataclass, field
 from difflib import get_close_matches
+from functools import cache
 from typing import Any
 
 from markdown_it import MarkdownIt
@@ -52,8 +53,12 @@ def lines(text: str) -> list[CommandLine]:
     if "/depot" not in text.lower():
         return []  # most comments: a plain search says so sooner than the pattern below
     text = text.replace("\r\n", "\n").replace("\r", "\n").replace(_SENTINEL, "\ufffd")
-    if not _CANDIDATE.search(text):
+    first = _CANDIDATE.search(text)
+    if first is None:
         return []
+    if first.start(2) == 0 and "\n" not in text:
+        # The comment is one line and begins with it: whatever the rest is, this is a paragraph.
+        return [CommandLine(_typed(text[first.end() :]), ())]
     candidates: list[str] = []
     typed: list[str] = []
 
@@ -68,14 +73,19 @@ def lines(text: str) -> list[CommandLine]:
 
     tokens = _markdown().parse(_CANDIDATE.sub(mark, text))
     return [
-        CommandLine(
-            _ESCAPED_NEWLINE.sub("", candidates[number]).strip(), tuple(map(unmark, blocks))
-        )
+        CommandLine(_typed(candidates[number]), tuple(map(unmark, blocks)))
         for number, blocks in _live_candidates(tokens)
     ]
 
 
+def _typed(line: str) -> str:
+    """The words of a command line; a backslash at its end only says that the line ends."""
+    return _ESCAPED_NEWLINE.sub("", line).strip()
+
+
+@cache
 def _markdown() -> MarkdownIt:
+    """The parser, made once: making it takes longer than parsing a comment."""
     return MarkdownIt("commonmark").enable("table")
 
 

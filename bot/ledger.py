@@ -86,6 +86,12 @@ class Ledger:
     def __init__(self, store: Store) -> None:
         self._store = store
         self._incoming = GroupCommit(self._accept)
+        now = store.now()
+        self._add_deliveries = self._adding(deliveries, received_at=now)
+        self._add_requests = self._adding(requests, received_at=now, due_at=now)
+        self._add_commands = self._adding(commands)
+        self._add_runs = self._adding(runs)
+        self._add_budget = self._adding(budgets)
 
     # --- coming in -------------------------------------------------------------------------------
 
@@ -102,15 +108,13 @@ class Ledger:
 
     async def _accept(self, group: Sequence[Incoming]) -> list[bool]:
         """Store deliveries together; for each whether it brought anything new."""
-        now = self._store.now()
 
         def work(db: sa.Connection) -> list[bool]:
-            self._set_heads(db, [_head_row(one.head) for one in group if one.head], now)
-            delivered = [asdict(one.delivery) for one in group]
-            new = self._add(db, deliveries, delivered, received_at=now)
+            self._set_heads(db, [_head_row(one.head) for one in group if one.head])
+            new = _add(db, self._add_deliveries, [_delivery_row(one.delivery) for one in group])
             fresh = [one for one in group if (one.delivery.hook, one.delivery.guid) in new]
             rows = [_request_row(comment) for one in fresh for comment in one.comments]
-            new_requests = self._add(db, requests, rows, received_at=now, due_at=now)
+            new_requests = _add(db, self._add_requests, rows)
             lines = [
                 line
                 for one in fresh
@@ -118,14 +122,17 @@ class Ledger:
                 if (comment.request_id,) in new_requests
                 for line in _command_rows(comment.request_id, comment.lines)
             ]
-            self._add(db, commands, lines)
+            _add(db, self._add_commands, lines)
             if new_requests:
                 self._store.tell(db)
             return [_take(one, new_requests) if one in fresh else False for one in group]
 
         return await self._store.transact(work)
 
-    def _set_heads(self, db: sa.Connection, rows: Sequence[dict[str, Any]], now: Now) -> None:
+    def _set_heads(self, db: sa.Connection, rows: Sequence[dict[str, Any]]) -> None:
+        if not rows:
+            return
+        now = self._store.now()
         insert = self._store.insert(heads).values(received_at=now)
         # Deliveries come in any order: what counts is the last time it became the head.
         upsert = insert.on_conflict_do_update(
@@ -133,26 +140,14 @@ class Ledger:
             set_={"since": insert.excluded.since, "received_at": now},
             where=heads.c.since < insert.excluded.since,
         )
-        if rows:
-            db.execute(upsert, rows)
+        db.execute(upsert, rows)
 
-    def _add(
-        self, db: sa.Connection, table: sa.Table, rows: Sequence[dict[str, Any]], **same: Any
-    ) -> set[tuple[Any, ...]]:
-        """Insert rows that are not there yet; the primary keys of those that were not.
-
-        *same* are columns that have the same value in all of them, which may be an expression.
-        """
-        if not rows:
-            return set()
+    def _adding(self, table: sa.Table, **same: Now) -> sa.Executable:
+        """An INSERT of rows that are not there yet, for `_add`; *same* is the same in all."""
         insert = self._store.insert(table)
         if same:
             insert = insert.values(**same)
-        adding = insert.on_conflict_do_nothing().returning(*table.primary_key)
-        # In one order everywhere: two processes must not wait for each other's rows.
-        names = [column.name for column in table.primary_key]
-        ordered = sorted(rows, key=lambda row: [row[name] for name in names])
-        return {tuple(row) for row in db.execute(adding, ordered)}
+        return insert.on_conflict_do_nothing().returning(*table.primary_key)
 
     # --- claiming --------------------------------------------------------------------------------
 
@@ -276,7 +271,7 @@ class Ledger:
     def _budget(self, db: sa.Connection, account: str) -> tuple[Budget, float]:
         """An account's budget, locked until the transaction ends, and the time."""
         now = cast(float, db.scalar(sa.select(self._store.now())))
-        self._add(db, budgets, [{"account": account, **asdict(Budget.full(now))}])
+        _add(db, self._add_budget, [{"account": account, **asdict(Budget.full(now))}])
         row = (
             db.execute(sa.select(budgets).where(budgets.c.account == account).with_for_update())
         ).one()
@@ -519,7 +514,7 @@ class Ledger:
                 .where(commands.c.id == command_id)
                 .values(decided=True, reason=reason, answer=answer, decided_at=now)
             )
-            self._add(db, runs, [_run_row(run) for run in followed])
+            _add(db, self._add_runs, [_run_row(run) for run in followed])
             if closes is not None:
                 _update_intent(db, closes)
             # Whatever was decided, nobody looks for its run any more.
@@ -536,7 +531,7 @@ class Ledger:
         rows = _command_rows(claim.request_id, lines)
 
         def work(db: sa.Connection) -> None:
-            self._add(db, commands, rows)
+            _add(db, self._add_commands, rows)
 
         await self._write(claim, work, deciding=bool(rows))
 
@@ -581,7 +576,7 @@ class Ledger:
         """Follow further runs for commands that are decided already."""
 
         def work(db: sa.Connection) -> None:
-            self._add(db, runs, [_run_row(run) for run in followed])
+            _add(db, self._add_runs, [_run_row(run) for run in followed])
 
         await self._write(claim, work)
 
@@ -702,11 +697,26 @@ def _json(value: Any) -> str:
     return msgspec.json.encode(value).decode()
 
 
+def _add(
+    db: sa.Connection, adding: sa.Executable, rows: Sequence[dict[str, Any]]
+) -> set[tuple[Any, ...]]:
+    """Insert rows that are not there yet; the primary keys of those that were not."""
+    if not rows:
+        return set()
+    # In one order everywhere: two processes must not wait for each other's rows.
+    ordered = sorted(rows, key=lambda row: [str(value) for value in row.values()][:2])
+    return {tuple(row) for row in db.execute(adding, ordered)}
+
+
 def _take(one: Incoming, new_requests: set[tuple[Any, ...]]) -> bool:
     """Whether a delivery brought something new; of several that brought it, the first did."""
     brought = {(comment.request_id,) for comment in one.comments} & new_requests
     new_requests -= brought
     return bool(brought)
+
+
+def _delivery_row(delivery: Delivery) -> dict[str, Any]:
+    return {"hook": delivery.hook, "guid": delivery.guid, "event": delivery.event}
 
 
 def _head_row(head: HeadSet) -> dict[str, Any]:

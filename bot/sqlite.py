@@ -9,16 +9,18 @@ from __future__ import annotations
 import asyncio
 import fcntl
 import os
+import sqlite3
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, cast
 
 import sqlalchemy as sa
 from sqlalchemy import event
 from sqlalchemy.dialects import sqlite
 from sqlalchemy.engine import URL
+from sqlalchemy.exc import SQLAlchemyError
 
 from bot.clock import Clock
 from bot.store import AlreadyInUse, LedgerUnavailable, Store, T, Work
@@ -51,21 +53,22 @@ class SqliteStore(Store):
         super().__init__()
         self._clock = clock
         self._lock = _lock(str(url.database))
+        # Transactions are begun and ended below; SQLAlchemy has no part in them.
         self._engine = sa.create_engine(
             url,
-            pool_size=1,
-            max_overflow=0,
+            isolation_level="AUTOCOMMIT",
+            poolclass=sa.StaticPool,
             # The thread works with it and is over when `close` closes it.
             connect_args={"check_same_thread": False},
         )
         event.listen(self._engine, "connect", _set_up_connection)
-        event.listen(self._engine, "begin", _begin)
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="ledger")
         self._waiting: list[_Waiting] = []
         self._committing: asyncio.Task[None] | None = None
+        self._connection: sa.Connection | None = None
 
     def now(self) -> sa.ColumnElement[float]:
-        return sa.literal(self._clock.now(), sa.Float)
+        return sa.bindparam("now", callable_=self._clock.now, type_=sa.Float, unique=True)
 
     def insert(self, table: sa.Table) -> sqlite.Insert:
         return sqlite.insert(table)
@@ -102,27 +105,43 @@ class SqliteStore(Store):
     def _commit(self, works: Sequence[Work[Any]]) -> list[_Outcome]:
         """Do these in one transaction; one that fails leaves nothing, and the others alone."""
         try:
-            with self._engine.begin() as connection:
-                if len(works) == 1:
-                    return [_Outcome(works[0](connection))]
-                return [_in_savepoint(connection, work) for work in works]
-        except Exception as error:
-            # The only one failed, or it could not be begun or committed: nothing is stored.
-            return [_Outcome(error=error)] * len(works)
+            if self._connection is None:
+                self._connection = self._engine.connect()
+            database = cast(sqlite3.Connection, self._connection.connection.driver_connection)
+            # The write lock is taken up front, for reads as well: a transaction that reads first
+            # and writes later could otherwise fail at the write.
+            database.execute("BEGIN IMMEDIATE")
+            try:
+                outcomes = [_in_savepoint(self._connection, database, work) for work in works]
+                database.execute("COMMIT")
+            except BaseException:
+                database.rollback()
+                raise
+            return outcomes
+        except (SQLAlchemyError, sqlite3.Error) as error:
+            # It could not be begun or not be committed: nothing of it is stored.
+            return [_Outcome(error=LedgerUnavailable(type(error).__name__))] * len(works)
 
     async def close(self) -> None:
         await super().close()
         self._thread.shutdown()
+        if self._connection is not None:
+            self._connection.close()
         self._engine.dispose()
         self._lock.close()
 
 
-def _in_savepoint(connection: sa.Connection, work: Work[Any]) -> _Outcome:
+def _in_savepoint(
+    connection: sa.Connection, database: sqlite3.Connection, work: Work[Any]
+) -> _Outcome:
+    database.execute("SAVEPOINT one")
     try:
-        with connection.begin_nested():
-            return _Outcome(work(connection))
+        outcome = _Outcome(work(connection))
     except Exception as error:
-        return _Outcome(error=error)
+        database.execute("ROLLBACK TO one")
+        outcome = _Outcome(error=error)
+    database.execute("RELEASE one")
+    return outcome
 
 
 def _lock(database: str) -> IO[str]:
@@ -143,17 +162,9 @@ def _lock(database: str) -> IO[str]:
 
 
 def _set_up_connection(connection: Any, _: Any) -> None:
-    # The driver must not begin transactions by itself: `_begin` does, for reads as well.
-    connection.isolation_level = None
     cursor = connection.cursor()
     cursor.execute("PRAGMA journal_mode=WAL")
     cursor.execute("PRAGMA synchronous=FULL")
     cursor.execute("PRAGMA foreign_keys=ON")
     cursor.execute("PRAGMA busy_timeout=5000")
     cursor.close()
-
-
-def _begin(connection: sa.Connection) -> None:
-    # The write lock is taken up front: a transaction that reads first and writes later could
-    # otherwise fail at the write.
-    connection.exec_driver_sql("BEGIN IMMEDIATE")

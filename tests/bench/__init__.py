@@ -1,0 +1,1 @@
+"""What the bot's claims of speed stand on: `make bench`."""

@@ -1,0 +1,68 @@
+"""Signed webhooks that are none of the bot's business, against two handlers beside it."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import statistics
+from pathlib import Path
+
+from bot.demo.stage import Stage
+from tests.bench.load import rate
+from tests.bench.processes import bot, free_port, running
+from tests.bench.requests import comment_payload, stage_for_load, webhook
+from tests.bench.table import Row, ratio
+
+CONNECTIONS = 32
+ROUNDS = 5
+SECONDS = 2.0
+"""Each server gets so many seconds in each round, in turn: what else the machine does meets all."""
+
+NOWHERE = "http://127.0.0.1:9"
+
+
+def environment(stage: Stage, folder: Path) -> dict[str, str]:
+    return {
+        **stage.environment(
+            github_url=NOWHERE,
+            depot_url=NOWHERE,
+            database_url=f"sqlite:///{folder / 'ledger.db'}",
+        ),
+        "LOG_LEVEL": "error",
+    }
+
+
+async def rows(folder: Path) -> list[Row]:
+    """An event that is not read at all, and a comment without a command."""
+    stage = stage_for_load()
+    settings = environment(stage, folder)
+    plain, limit = free_port(), free_port()
+    async with (
+        bot(**settings) as (port, _),
+        running("tests.bench.peers", "plain", str(plain), port=plain, **settings),
+        running("tests.bench.peers", "limit", str(limit), port=limit, **settings),
+    ):
+        body = comment_payload("Looks good to me, thank you!")
+        secret = stage.credentials.webhook_secret
+        found = []
+        for what, event in (("an event not read", "push"), ("no command in it", "issue_comment")):
+            request = webhook(event, body, secret, "0-1")
+            rates = await _rates([port, plain, limit], request)
+            found += [
+                ratio(f"ignored, {what}: `Event.from_http`", rates[0], rates[1], 2.0),
+                ratio(f"ignored, {what}: 202 unread", rates[0], rates[2], 0.5),
+            ]
+    return found
+
+
+async def _rates(ports: list[int], request: bytes) -> list[float]:
+    """The median rate of each, measured in turns."""
+    rounds: list[list[float]] = []
+    for _ in range(ROUNDS):
+        rounds.append(
+            [
+                await asyncio.to_thread(rate, port, itertools.repeat(request), CONNECTIONS, SECONDS)
+                for port in ports
+            ]
+        )
+    return [statistics.median(one) for one in zip(*rounds, strict=True)]

@@ -1,0 +1,62 @@
+"""What the bot's door is measured against, served as the bot is: uvicorn, one process.
+
+- `plain`: the handler that gidgethub's own documentation leads to: read the body, `from_http`.
+- `limit`: answers without reading anything; no handler can be faster.
+- `accepting`: the bot's own door and ledger without its worker, to measure accepting alone.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+
+import uvicorn
+from gidgethub.sansio import Event
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+from starlette.types import ASGIApp
+
+from bot.app import create_app
+from bot.services import open_services
+from bot.settings import load
+
+
+async def plain(request: Request) -> Response:
+    body = await request.body()
+    event = Event.from_http(request.headers, body, secret=os.environ["GITHUB_WEBHOOK_SECRET"])
+    return JSONResponse({"result": "ignored" if event.data else "empty"}, 202)
+
+
+async def limit(_: Request) -> Response:
+    return JSONResponse({"result": "ignored"}, 202)
+
+
+HANDLERS = {"plain": plain, "limit": limit}
+
+
+async def _serve(app: ASGIApp, port: int) -> None:
+    config = uvicorn.Config(
+        app, "127.0.0.1", port, log_config=None, access_log=False, proxy_headers=False
+    )
+    await uvicorn.Server(config).serve()
+
+
+async def _accept(port: int) -> None:
+    async with open_services(load(dict(os.environ))) as services:
+        await _serve(create_app(services, run_worker=False), port)
+
+
+def main() -> None:
+    name, port = sys.argv[1], int(sys.argv[2])
+    if name == "accepting":
+        asyncio.run(_accept(port))
+    else:
+        app = Starlette(routes=[Route("/webhook", HANDLERS[name], methods=["POST"])])
+        asyncio.run(_serve(app, port))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,48 @@
+"""What is measured, as rows of a table."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One claim, what it came to, and what was wanted."""
+
+    what: str
+    bot: str
+    peer: str
+    came_to: str
+    wanted: str
+    is_met: bool
+
+    def cells(self) -> tuple[str, ...]:
+        return (self.what, self.bot, self.peer, self.came_to, self.wanted)
+
+
+HEADING = ("what", "the bot", "beside it", "came to", "wanted")
+
+
+def ratio(what: str, bot: float, peer: float, wanted: float, unit: str = "/s") -> Row:
+    """So many of the bot against so many of a peer, in the same run."""
+    found = bot / peer
+    return Row(
+        what,
+        f"{bot:,.0f}{unit}",
+        f"{peer:,.0f}{unit}",
+        f"{found:.2f} times",
+        f"at least {wanted:g}",
+        found >= wanted,
+    )
+
+
+def below(what: str, found: float, wanted: float, unit: str) -> Row:
+    """A figure that must stay below a bound."""
+    text = f"{found:.0f} {unit}"
+    return Row(what, text, "", text, f"under {wanted:g} {unit}", found < wanted)
+
+
+def markdown(rows: list[Row]) -> str:
+    """The table as the README quotes it."""
+    lines = [HEADING, tuple("---" for _ in HEADING), *(row.cells() for row in rows)]
+    return "\n".join("| " + " | ".join(line) + " |" for line in lines)

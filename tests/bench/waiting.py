@@ -1,0 +1,88 @@
+"""What the bot needs of memory while it follows many runs that are waiting."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+from bot.clock import SystemClock
+from bot.demo.depot import SimulatedDepot
+from bot.demo.servers import serving
+from bot.ledger import Ledger
+from bot.records import FollowedRun
+from bot.stores import open_store
+from bot.types import Actor, CommandId, CommandLine, Comment, RepoName, Run, RunId, Sha, Source
+from bot.webhooks import Delivery
+from tests.bench.processes import bot, resident
+from tests.bench.requests import stage_for_load
+from tests.bench.table import Row, below
+from tests.conversation import REPO
+
+RUNS = 5000
+SECONDS = 60.0
+"""How long it is watched: every run is looked at once in it, at the longest pause."""
+
+LOOK_SECONDS = 0.5
+
+
+async def rows(folder: Path) -> list[Row]:
+    """A bot that is started on a ledger with so many runs, and its greatest size meanwhile."""
+    stage = stage_for_load()
+    stage.github.hooks.pending.clear()
+    stage.depot.plan(queued=3600.0, seconds=60.0)
+    database_url = f"sqlite:///{folder / 'ledger.db'}"
+    await _follow(database_url, stage.depot, stage.github.pull(REPO, 1).head_sha)
+    async with (
+        serving(stage.github.app) as github_url,
+        serving(stage.depot.app) as depot_url,
+        bot(
+            **stage.environment(
+                github_url=github_url, depot_url=depot_url, database_url=database_url
+            ),
+            LOG_LEVEL="error",
+        ) as (_, pid),
+    ):
+        sizes = []
+        for _ in range(int(SECONDS / LOOK_SECONDS)):
+            await asyncio.sleep(LOOK_SECONDS)
+            sizes.append(resident(pid))
+    assert len(stage.depot.calls) > 0, "it looked at nothing"
+    return [below(f"{RUNS:,} runs waiting: resident memory", max(sizes), 80.0, "MB")]
+
+
+async def _follow(database_url: str, depot: SimulatedDepot, sha: str) -> None:
+    """A ledger in which so many commands have started their runs, as the bot stores it."""
+    clock = SystemClock()
+    store = await open_store(database_url, clock)
+    ledger = Ledger(store)
+    now = clock.now()
+    for place in range(RUNS):
+        started = depot.foreign_run(REPO, sha, ".depot/workflows/ci.yml")
+        comment = Comment(
+            source=Source.ISSUE_COMMENT,
+            repo=RepoName(REPO),
+            number=place + 1,
+            comment_id=place + 1,
+            author=Actor("alice", is_bot=False),
+            written_at=now,
+            url=f"https://github.com/{REPO}/pull/{place + 1}",
+            lines=(CommandLine("run ci.yml", ()),),
+            installation=None,
+        )
+        await ledger.accept(Delivery("1", f"guid-{place}", "issue_comment"), (comment,))
+        (claim,) = await ledger.claim(1)
+        followed = FollowedRun(
+            command_id=CommandId(f"{comment.request_id}.1"),
+            run=Run(RunId(started.run_id), "", "queued"),
+            repo=comment.repo,
+            sha=Sha(sha),
+            workflow="ci.yml",
+            job="",
+            followed_since=now,
+            looks=20,
+            next_look_at=now + place % 30,
+        )
+        await ledger.acknowledged(claim)
+        await ledger.decided(claim, followed.command_id, "started", "", (followed,))
+        await ledger.rest(claim, float(place % 30))
+    await store.close()

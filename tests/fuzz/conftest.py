@@ -1,0 +1,33 @@
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.databases import new_database
+from tests.fuzz.doors import Door, door_on
+
+
+@pytest.fixture(scope="package")
+def door(tmp_path_factory: pytest.TempPathFactory, private_key: str) -> Iterator[Door]:
+    """A bot on SQLite, one for all tests: none needs an empty ledger."""
+    with door_on(tmp_path_factory.mktemp("door"), private_key) as door:
+        yield door
+
+
+@pytest.fixture(scope="package")
+def postgresql_door(tmp_path_factory: pytest.TempPathFactory, private_key: str) -> Iterator[Door]:
+    """The same on PostgreSQL."""
+    with (
+        new_database() as url,
+        door_on(tmp_path_factory.mktemp("door"), private_key, url) as door,
+    ):
+        yield door
+
+
+@pytest.fixture(params=["sqlite", "postgresql"], scope="package")
+def either_door(request: pytest.FixtureRequest) -> Door:
+    """Each in turn."""
+    name = "door" if request.param == "sqlite" else "postgresql_door"
+    door: Door = request.getfixturevalue(name)
+    return door

@@ -1,0 +1,112 @@
+"""What a stranger's text costs grows with its length, and not with its square.
+
+Counted in calls. One text of 65,536 characters is what GitHub lets anybody write; the bot reads it
+before it answers, and nothing else goes on meanwhile.
+"""
+
+from __future__ import annotations
+
+import contextlib
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bot.grammar import lines, read
+from bot.webhooks import MAX_BODY, Delivery, Rejected
+from bot.webhooks import read as read_payload
+from tests.fuzz.counting import calls, filled, growth
+from tests.fuzz.markdown_texts import pieces
+from tests.fuzz.profiles import LONG, cases
+from tests.fuzz.words import VERBS
+
+LINEAR = 2.5
+"""How many times the work twice the text may be: a square would make it 4."""
+
+MOST = 250
+"""Calls for each character, in the worst case that is known."""
+
+LENGTH = 65_536 if LONG else 3_000
+
+STARTS = [
+    *("/depot x\n\n", "/depot x\n", "/depot x ", "/depot x\n\n- ", "/depot `"),
+    *("/depot x\n\n| a | b |\n|---|---|\n", "/depot x\n\n[a]: b\n\n", "/depot x\n\n<div>\n\n"),
+]
+units = st.lists(pieces, min_size=1, max_size=4).map("".join).filter(bool)
+
+
+def _may_break_into_quotes(unit: str) -> bool:
+    """Whether a text of it may meet the bug below."""
+    return ">" in unit
+
+
+@cases(0.6)
+@given(st.sampled_from(STARTS), units.filter(lambda unit: not _may_break_into_quotes(unit)))
+def test_the_work_grows_as_a_comment_does(start: str, unit: str) -> None:
+    assert growth(lines, lambda length: start + filled(unit, length), LENGTH) <= LINEAR
+
+
+HEAVY = ["[", "![", "[a](", "*a_ ", "`[", "<a b='", "[a]: b\n", "/depot run\n\n", "&amp;", "|\n"]
+
+
+@pytest.mark.parametrize("unit", HEAVY)
+def test_the_work_for_heavy_texts_has_a_bound(unit: str) -> None:
+    text = "/depot x\n\n" + filled(unit, LENGTH)
+    assert calls(lambda: lines(text)) <= MOST * len(text)
+
+
+@pytest.mark.xfail(strict=True, reason="a quote is looked for to the next blank line, each time")
+def test_the_work_for_quotes_that_are_broken_into_has_a_bound() -> None:
+    # At 65,536 characters it takes minutes.
+    text = "/depot x\n\n" + filled("> -\na\n", 2_600)
+    assert calls(lambda: lines(text)) <= MOST * len(text)
+
+
+# --- lines ---------------------------------------------------------------------------------------
+
+WORDS = [
+    "a",
+    "a ",
+    "'a' ",
+    '"',
+    "\\",
+    "\\a",
+    " —a",
+    "`",
+    "a=b ",
+    "--a ",
+    "é",
+    "\u00a0",
+    "“a” ",
+    "''",
+]
+BEGINNINGS = ["", "run ", "dispatch ci.yml ", "logs lines=", "run sha=", "help ", "rum "]
+
+
+@pytest.mark.parametrize("beginning", BEGINNINGS)
+@pytest.mark.parametrize("word", WORDS)
+def test_the_work_grows_as_a_line_does(beginning: str, word: str) -> None:
+    def make(length: int) -> str:
+        return beginning + filled(word, length)
+
+    assert growth(lambda line: read(line, VERBS), make, 2_000) <= LINEAR
+
+
+# --- payloads ------------------------------------------------------------------------------------
+
+
+def _read_payload(body: bytes) -> None:
+    with contextlib.suppress(Rejected):
+        read_payload(Delivery("7", "guid", "issue_comment"), body)
+
+
+@pytest.mark.parametrize(
+    "piece",
+    [b"[", b'{"a":', b"[],", b"1", b"1,", b'"a",', b"\\u0041", b"\\", b"\xff", b" ", b"-", b"e"],
+)
+@pytest.mark.parametrize(
+    "place", [b'{"x":', b'{"x":[', b'{"action":"created","x":"', b'{"action":"', b'{"issue":1.']
+)
+def test_a_payload_of_any_size_takes_no_more_steps_of_ours(place: bytes, piece: bytes) -> None:
+    body = place + piece * ((MAX_BODY if LONG else 100_000) // len(piece))
+    assert calls(lambda: _read_payload(body)) < 100
