@@ -7,7 +7,8 @@ the sentences are in `bot.replies`.
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 import structlog
 
@@ -65,13 +66,13 @@ class Dispatcher:
             return await self.ledger.rest(claim, None)
         repository = self.github.at(request.comment.repo, request.comment.installation)
         try:
-            wait = await self._advance(claim, request, repository)
+            wait, looked = await self._advance(claim, request, repository)
         except (GitHubUnavailable, DepotUnavailable) as trouble:
             log.warning("upstream trouble", error=str(trouble))
             if isinstance(trouble, GitHubUnavailable) and trouble.retry_after:
                 await self.ledger.close_writes(_account(request), trouble.retry_after)
             return await self.ledger.fail(claim, _backoff(request.failures, trouble.retry_after))
-        await self.ledger.rest(claim, wait)
+        await self.ledger.rest(claim, wait, looked)
 
     def _is_hopeless(self, request: Request) -> bool:
         since = request.failing_since
@@ -79,13 +80,14 @@ class Dispatcher:
 
     async def _advance(
         self, claim: Claim, request: Request, repository: Repository
-    ) -> float | None:
-        """All that can be done now; seconds until there is more, or none when all is done."""
+    ) -> tuple[float | None, Sequence[FollowedRun]]:
+        """All that can be done now; seconds until there is more, or none when all is done. And
+        the runs that were looked at and have not moved, which is still to be stored."""
         async with Visit(request, repository, self.ledger, self.decider.verbs) as visit:
             is_new = not request.acknowledged
             if is_new and not await self._is_for_us(visit):
                 await self._drop(claim, request, "bot-not-allowed")
-                return None
+                return None, ()
             if request.comment.happening is not None and not request.commands:
                 await self.ledger.add_commands(claim, await self._following(visit))
                 visit.request = request = await self.ledger.load(claim.request_id)
@@ -94,12 +96,14 @@ class Dispatcher:
                 wait = await self.decider.decide(claim, visit)
             finally:
                 await acknowledging
-            request = await self._follow(claim)
+            if any(not command.decided for command in request.commands):
+                request = await self.ledger.load(claim.request_id)
+            request, unmoved = await self._follow(claim, request)
             if start.is_watched(request, self.clock.now()):
                 wait = _sooner(wait, WATCH_SECONDS)
             if await self._is_silenced(visit):
-                return _sooner(wait, self._until_next_look(request))
-            return _sooner(wait, await self._reply(claim, request, repository))
+                return _sooner(wait, self._until_next_look(request)), unmoved
+            return _sooner(wait, await self._reply(claim, request, repository)), unmoved
 
     async def _is_for_us(self, visit: Visit) -> bool:
         """Our own comments are not; those of other bots only where the repository names them,
@@ -179,22 +183,35 @@ class Dispatcher:
 
     # --- following and answering -----------------------------------------------------------------
 
-    async def _follow(self, claim: Claim) -> Request:
-        """Look at the runs that are due, side by side; the request as it is after that."""
-        request = await self.ledger.load(claim.request_id)
-        starter = Starter(self.depot, self.ledger, self.clock, claim)
+    async def _follow(
+        self, claim: Claim, request: Request
+    ) -> tuple[Request, Sequence[FollowedRun]]:
+        """Look at the runs that are due, side by side; the request as it is after that.
+
+        A run that moved is stored at once, before anybody is told. Those that have not moved are
+        returned, to be stored at the end.
+        """
         if start.is_watched(request, self.clock.now()):
+            starter = Starter(self.depot, self.ledger, self.clock, claim)
             try:
                 await self.ledger.add_runs(claim, await starter.late(request))
+                request = await self.ledger.load(claim.request_id)
             except DepotError as error:  # tried again at the next look
                 log.warning("no look for a lost start", error=str(error))
         now = self.clock.now()
         due = [
             run for run in request.runs if run.next_look_at is not None and run.next_look_at <= now
         ]
-        for looked in await asyncio.gather(*(self._look(run) for run in due)):
-            await self.ledger.looked(claim, looked)
-        return await self.ledger.load(claim.request_id)
+        looked = await asyncio.gather(*(self._look(run) for run in due))
+        unmoved = []
+        for before, after in zip(due, looked, strict=True):
+            if after == replace(before, looks=after.looks, next_look_at=after.next_look_at):
+                unmoved.append(after)
+            else:
+                await self.ledger.looked(claim, after)
+        found = {(run.command_id, run.run.run_id): run for run in looked}
+        runs = tuple(found.get((run.command_id, run.run.run_id), run) for run in request.runs)
+        return replace(request, runs=runs), unmoved
 
     async def _look(self, run: FollowedRun) -> FollowedRun:
         return await follow.look(self.depot, self.board, self.clock, run)

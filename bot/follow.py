@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 
 from cachetools import TTLCache
@@ -26,6 +27,10 @@ CROWD = 3
 CROWD_SECONDS = 60.0
 """More runs than this, looked at within so many seconds, are followed by listings."""
 
+THRONG = 100
+"""Of so many, somebody looks all the time, and a listing wakes whoever follows a run that moved:
+nobody has to look often."""
+
 LOG_LINES = 30
 """Log lines that are shown with a failed run."""
 
@@ -37,19 +42,28 @@ class Board:
     """The organisation's active runs, listed once for everybody who follows one of them.
 
     A listing tells only how a run as a whole stands. It is worth its pages when many runs are
-    followed; for a few, asking for each is as cheap and shows their jobs move.
+    followed; for a few, asking for each is as cheap and shows their jobs move. Each listing wakes
+    whoever follows a run that has moved.
     """
 
-    def __init__(self, depot: Depot, clock: Clock) -> None:
+    def __init__(
+        self, depot: Depot, clock: Clock, wake: Callable[[Sequence[RunId]], Awaitable[object]]
+    ) -> None:
         self._depot = depot
+        self._wake = wake
         self._listing: Cached[str, dict[RunId, str]] = Cached(
             TTLCache(1, LISTING_SECONDS, clock.now)
         )
-        self._followed: TTLCache[RunId, None] = TTLCache(100_000, CROWD_SECONDS, clock.now)
+        self._followed: TTLCache[RunId, str] = TTLCache(100_000, CROWD_SECONDS, clock.now)
+
+    @property
+    def shortest_pause(self) -> float:
+        """Seconds to leave between two looks at a run, however new it is."""
+        return LONGEST_PAUSE if len(self._followed) > THRONG else 0.0
 
     async def has_moved(self, followed: FollowedRun) -> bool:
         """Whether a run has to be asked for: its state changed, or the board does not say."""
-        self._followed[followed.run.run_id] = None
+        self.saw(followed.run)
         was_woken = followed.looks == 0
         if was_woken or len(self._followed) <= CROWD:
             return True
@@ -59,8 +73,21 @@ class Board:
             return True  # what that means for this run, Depot says when asked for it
         return states.get(followed.run.run_id) != followed.run.status
 
+    def saw(self, run: Run) -> None:
+        """A run that is followed stands like this."""
+        if run.is_over:
+            self._followed.pop(run.run_id, None)
+        else:
+            self._followed[run.run_id] = run.status
+
     async def _list(self) -> dict[RunId, str]:
-        return {run.run_id: run.status for run in await self._depot.active_runs()}
+        states = {run.run_id: run.status for run in await self._depot.active_runs()}
+        moved = [
+            run_id for run_id, status in self._followed.items() if states.get(run_id) != status
+        ]
+        if moved:
+            await self._wake(moved)
+        return states
 
 
 async def look(depot: Depot, board: Board, clock: Clock, followed: FollowedRun) -> FollowedRun:
@@ -68,8 +95,9 @@ async def look(depot: Depot, board: Board, clock: Clock, followed: FollowedRun) 
     a read that fails is simply tried at the next look."""
     try:
         if not await board.has_moved(followed):
-            return _later(followed, clock)
+            return _later(followed, clock, board.shortest_pause)
         run = await depot.run_status(followed.run.run_id)
+        board.saw(run)
     except DepotRefused as no:
         gone = no.code == "not_found"
         note = replies.run_disappeared() if gone else replies.following_refused(no.code)
@@ -77,7 +105,7 @@ async def look(depot: Depot, board: Board, clock: Clock, followed: FollowedRun) 
     except DepotUnavailable as trouble:
         return _later(followed, clock, at_least=trouble.retry_after or 0.0)
     if not run.is_over:
-        return _later(replace(followed, run=run, failure=""), clock)
+        return _later(replace(followed, run=run, failure=""), clock, board.shortest_pause)
     run, failure = await asyncio.gather(_with_times(depot, run), _failure(depot, run))
     return replace(followed, run=run, failure=failure, next_look_at=None)
 

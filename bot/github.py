@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from http import HTTPStatus
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import gidgethub
 import gidgethub.httpx
@@ -28,6 +28,8 @@ import httpx2
 import jwt
 import msgspec
 from cachetools import LRUCache, TLRUCache, TTLCache
+from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives.serialization import load_pem_private_key
 from gidgethub import apps
 from gidgethub.sansio import RateLimit, accept_format
 
@@ -271,6 +273,7 @@ class GitHub:
         self._credentials = credentials
         self._url = url
         self._clock = clock
+        self._private_key = _loaded(credentials) if isinstance(credentials, AppCredentials) else ""
         self._apis: LRUCache[int | None, _Api] = LRUCache(1000)
         self._tokens: Cached[int, _Token] = Cached(TLRUCache(1000, _until, clock.now))
         self._installations: Cached[RepoName, int] = Cached(TTLCache(10_000, 3600, clock.now))
@@ -337,7 +340,7 @@ class GitHub:
             self._client,
             requester,
             app_id=self._credentials.app_id,
-            private_key=self._credentials.private_key,
+            private_key=self._private_key,
             cache=cache,
             base_url=self._url,
         )
@@ -367,7 +370,7 @@ class GitHub:
                 self._api(None),
                 installation_id=str(installation),
                 app_id=self._credentials.app_id,
-                private_key=self._credentials.private_key,
+                private_key=self._private_key,
             )
         return _read(answer, _Token)
 
@@ -409,6 +412,19 @@ class GitHub:
         """Ask for a new installation token next time: this one was refused."""
         if installation is not None:
             self._tokens.forget(installation)
+
+
+def _loaded(credentials: AppCredentials) -> str:
+    """The App's key, read once: reading and checking it takes 70 ms, which gidgethub would spend,
+    and keep everybody waiting, for each token that it signs.
+
+    gidgethub hands it to PyJWT as it is, which takes keys as well as their text
+    (pyjwt.readthedocs.io, `jwt.encode`). One that cannot be read fails there, when it is used.
+    """
+    try:
+        return cast(str, load_pem_private_key(credentials.private_key.encode(), password=None))
+    except (ValueError, TypeError, UnsupportedAlgorithm):
+        return credentials.private_key
 
 
 def _until(_: int, token: _Token, __: float) -> float:

@@ -16,9 +16,9 @@ from typing import Any
 from bot import jobs, policy, replies
 from bot.commands.base import Answer, Command, Follow
 from bot.config import PATHS, BadConfig, Config, parse
-from bot.depot import Depot, DepotError, DepotRefused
+from bot.depot import Depot, DepotRefused
 from bot.errors import Refused
-from bot.github import GitHubError, GitHubUnavailable, PullRequest, Repository
+from bot.github import GitHubUnavailable, PullRequest, Repository
 from bot.grammar import nearest, spell, words
 from bot.ledger import Ledger
 from bot.records import Command as Row
@@ -42,6 +42,9 @@ from bot.workflows import BadWorkflow, Outline, candidates, matches, outline
 LAG_SECONDS = 60.0
 """How long GitHub's API may be behind a webhook that told of a new head."""
 
+LOOK_SECONDS = 3.0
+"""How old the last look at the head may be when a run is started; it is looked once more then."""
+
 AUTOMATION_LAG_SECONDS = 900.0
 """The same for what only follows on a happening: nobody waits for it."""
 
@@ -54,6 +57,8 @@ class Ahead:
     before: list[ListedRun]
     """The runs that are on the commit already."""
     pull: PullRequest
+    looked_at: float
+    """When the pull request was asked for."""
 
 
 class Visit:
@@ -70,8 +75,6 @@ class Visit:
         self._ledger = ledger
         self._verbs = verbs
         self._reads: dict[str, asyncio.Task[Any]] = {}
-        self.pull_request_is_current = True
-        """Whether nothing had to be waited for since the pull request was asked for."""
 
     async def __aenter__(self) -> Visit:
         return self
@@ -133,20 +136,23 @@ class Visit:
     def read_ahead(self, starter: Starter, command_id: CommandId, typed: Any) -> None:
         """Ask for what the start of a run needs of the commit that should be the head, beside what
         tells whether it is and who may. Where it is, that was to be asked for anyway."""
-        self._read(f"ahead of {command_id}", lambda: self._ask_ahead(starter, typed))
+        # An earlier command of the comment has looked at the pull request long ago.
+        has_looked = self._read("pull request", self.fresh_pull_request).done()
+        look = self.fresh_pull_request if has_looked else self.pull_request
+        self._read(f"ahead of {command_id}", lambda: self._ask_ahead(starter, typed, look))
 
     async def ahead(self, command_id: CommandId, sha: Sha) -> Ahead | None:
-        """What was read ahead, if it was read of this commit."""
+        """What was read ahead, if it was read of this commit; raises what kept it from being read:
+        who asked for a pause must not be asked again at once."""
         reading = self._reads.get(f"ahead of {command_id}")
-        try:
-            read: Ahead | None = await reading if reading else None
-        except (GitHubError, DepotError):
-            return None  # what it means, those say who ask for it in earnest
+        read: Ahead | None = await reading if reading else None
         return read if read is not None and read.sha == sha else None
 
-    async def _ask_ahead(self, starter: Starter, typed: Any) -> Ahead:
+    async def _ask_ahead(
+        self, starter: Starter, typed: Any, look: Callable[[], Awaitable[PullRequest]]
+    ) -> Ahead:
         comment = self.request.comment
-        look = self.pull_request
+        looked_at = starter.clock.now()
         sha = typed.sha or comment.reviewed
         if sha is None:
             newest = await self._ledger.newest_head(comment.repo, comment.number, heard_after=0.0)
@@ -155,6 +161,7 @@ class Visit:
             else:
                 # It has to be dated first (`head_since`): this goes beside that.
                 sha = (await self.pull_request()).head.sha
+                looked_at = starter.clock.now()
                 look = self.fresh_pull_request
         _, before, pull, _ = await asyncio.gather(
             self.repository.workflow_names(sha),
@@ -162,7 +169,7 @@ class Visit:
             look(),
             self.read_texts(sha, typed.workflow if typed.job else None),
         )
-        return Ahead(sha, before, pull)
+        return Ahead(sha, before, pull, looked_at)
 
     async def read_texts(self, sha: Sha, typed: str | None) -> None:
         """Fetch the file that *typed* probably means, so that it is there when it is wanted."""
@@ -202,7 +209,6 @@ class Visit:
             return
         since = await self._ledger.head_since(comment.repo, comment.number, head.sha)
         if since is None:
-            self.pull_request_is_current = False
             since = await self.repository.oldest_check_suite(head.sha)
         if since is None or since < newest[1]:
             raise GitHubUnavailable("the API does not know the newest head yet")
@@ -327,8 +333,8 @@ class PullRequestHere:
             return before, pull
         wanted = candidates(typed or "") if start.job else []
         is_known = self.visit.repository.has_read(start.sha, wanted) and (typed or not start.job)
-        if is_known and self.visit.pull_request_is_current:
-            return ahead.before, ahead.pull  # nothing comes between it and `Run`
+        if is_known and self.starter.clock.now() - ahead.looked_at <= LOOK_SECONDS:
+            return ahead.before, ahead.pull  # `Run` comes next
         return ahead.before, await self.visit.fresh_pull_request()
 
     async def start_inline(self, head: Head, job: str | None) -> Answer:
@@ -358,7 +364,6 @@ class PullRequestHere:
     ) -> Answer:
         """The last look at the head, then the call."""
         policy.check_not_moved(head.sha, now.head, now.is_open, self._again(now.head))
-        self.visit.pull_request_is_current = False
         return await self.starter.send(self.command_id, start, before)
 
     async def _workflow(self, sha: Sha, typed: str | None, job: str | None) -> tuple[str, str]:

@@ -202,10 +202,20 @@ class Ledger:
         """Hold a claim for longer; raises LeaseLost."""
         await self._write(claim, lease_until=self._store.now() + LEASE_SECONDS)
 
-    async def rest(self, claim: Claim, delay: float | None) -> None:
-        """Let go of a claim; its next step is due in *delay* seconds, or never."""
+    async def rest(
+        self, claim: Claim, delay: float | None, looked: Sequence[FollowedRun] = ()
+    ) -> None:
+        """Let go of a claim; its next step is due in *delay* seconds, or never. *looked* are runs
+        that were looked at before."""
         due = None if delay is None else self._store.now() + delay
-        await self._write(claim, due_at=due, lease_until=0.0, failures=0, failing_since=None)
+        await self._write(
+            claim,
+            lambda db: _update_runs(db, looked),
+            due_at=due,
+            lease_until=0.0,
+            failures=0,
+            failing_since=None,
+        )
 
     async def fail(self, claim: Claim, delay: float) -> None:
         """Let go of a claim whose step has to be done again in *delay* seconds."""
@@ -607,6 +617,10 @@ class Ledger:
             runs.c.repo == repo, runs.c.sha == sha, runs.c.next_look_at.is_not(None)
         )
 
+    async def wake_runs(self, run_ids: Sequence[RunId]) -> bool:
+        """Look at once at these runs, for everybody who follows them."""
+        return await self._wake_runs(runs.c.run_id.in_(run_ids), runs.c.next_look_at.is_not(None))
+
     async def _wake_runs(self, *which: sa.ColumnElement[bool], **values: object) -> bool:
         """Not fenced: at worst a step that is under way overwrites it with its own next look."""
         now = self._store.now()
@@ -628,15 +642,7 @@ class Ledger:
 
     async def looked(self, claim: Claim, run: FollowedRun) -> None:
         """Store how a followed run stands and when it is looked at next."""
-
-        def work(db: sa.Connection) -> None:
-            db.execute(
-                sa.update(runs)
-                .where(runs.c.command_id == run.command_id, runs.c.run_id == run.run.run_id)
-                .values(_run_row(run))
-            )
-
-        await self._write(claim, work)
+        await self._write(claim, lambda db: _update_runs(db, [run]))
 
     async def replying(self, claim: Claim) -> None:
         """A reply is about to be posted: from now on look for it before posting another."""
@@ -680,6 +686,15 @@ def _is_its_turn() -> sa.ColumnElement[bool]:
         < sa.tuple_(requests.c.written_at, requests.c.comment_id, requests.c.id),
     )
     return sa.or_(~requests.c.deciding, ~waits)
+
+
+def _update_runs(db: sa.Connection, followed: Sequence[FollowedRun]) -> None:
+    for run in followed:
+        db.execute(
+            sa.update(runs)
+            .where(runs.c.command_id == run.command_id, runs.c.run_id == run.run.run_id)
+            .values(_run_row(run))
+        )
 
 
 def _update_intent(db: sa.Connection, intent: Intent) -> None:

@@ -108,7 +108,7 @@ async def open_services(
                 ledger=ledger,
                 github=github,
                 depot=depot,
-                board=Board(depot, clock),
+                board=Board(depot, clock, ledger.wake_runs),
                 clock=clock,
                 decider=Decider(
                     ledger, depot, clock, COMMANDS, INTERNAL, settings.operator, metrics.decided

@@ -198,3 +198,8 @@ async def bot_on(
         yield services
     to_github.assert_kept()
     hook.assert_kept()
+
+
+def untouched(depot: SimulatedDepot) -> bool:
+    """Whether Depot was at most asked which runs there are."""
+    return {call.method for call in depot.calls} <= {"ListRuns"}

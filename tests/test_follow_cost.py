@@ -9,6 +9,7 @@
 from __future__ import annotations
 
 import heapq
+from collections.abc import Sequence
 from dataclasses import replace
 
 import httpx2
@@ -17,7 +18,7 @@ import pytest
 from bot.demo.depot import SimulatedDepot
 from bot.demo.github import SimulatedGitHub
 from bot.depot import Depot
-from bot.follow import Board, look
+from bot.follow import LISTING_SECONDS, LONGEST_PAUSE, Board, look
 from bot.records import FollowedRun
 from bot.types import CommandId, RepoName, Run, RunId, Sha
 from tests.conversation import REPO, ManualClock
@@ -44,7 +45,7 @@ async def test_calls_a_minute(
     clock.time += 10
     async with httpx2.AsyncClient(transport=depot.transport()) as client:
         client_of_depot = Depot(client, url="http://depot", token=depot.token)
-        board = Board(client_of_depot, clock)
+        board = Board(client_of_depot, clock, wakes_nobody)
         queue = [
             (clock.time + place / runs, place, followed(run.run_id, sha, clock.time))
             for place, run in enumerate(begun)
@@ -63,8 +64,43 @@ async def test_calls_a_minute(
     assert (len(depot.calls) - before) / (MEASURED / 60) <= calls_a_minute * 1.1
 
 
+async def wakes_nobody(_: object) -> None:
+    return None
+
+
 def followed(run_id: str, sha: str, now: float) -> FollowedRun:
     run = Run(RunId(run_id), "", "queued")
     command = CommandId(f"ic-{run_id}.1")
     one = FollowedRun(command, run, RepoName(REPO), Sha(sha), "nightly.yaml", "", now)
     return replace(one, next_look_at=now)
+
+
+async def test_in_a_throng_a_listing_wakes_whom_it_concerns(
+    depot: SimulatedDepot, github: SimulatedGitHub, clock: ManualClock
+) -> None:
+    """Everybody looks every 30 s only, and yet an end is noticed at the next listing."""
+    depot.plan(queued=0.0, seconds=3600.0)
+    sha = github.pull(REPO, 1).head_sha
+    begun = [depot.foreign_run(REPO, sha, ".depot/workflows/nightly.yaml") for _ in range(200)]
+    woken: dict[RunId, float] = {}
+
+    async def wake(run_ids: Sequence[RunId]) -> None:
+        for run_id in run_ids:
+            woken.setdefault(run_id, clock.time)
+
+    async with httpx2.AsyncClient(transport=depot.transport()) as client:
+        client_of_depot = Depot(client, url="http://depot", token=depot.token)
+        board = Board(client_of_depot, clock, wake)
+        runs = [followed(run.run_id, sha, clock.time) for run in begun]
+        for _ in range(2):
+            clock.time += LONGEST_PAUSE
+            runs = [await look(client_of_depot, board, clock, run) for run in runs]
+        assert {run.next_look_at for run in runs} == {clock.time + LONGEST_PAUSE}
+        woken.clear()
+        depot.finish(begun[7].run_id)
+        ended = clock.time
+        while not woken:
+            clock.time += 1.0
+            await look(client_of_depot, board, clock, runs[0])
+    assert list(woken) == [begun[7].run_id]
+    assert woken[RunId(begun[7].run_id)] - ended <= LISTING_SECONDS + 1.0

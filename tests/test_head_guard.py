@@ -15,7 +15,7 @@ from bot.demo.depot import SimulatedDepot
 from bot.demo.depot.faults import Work
 from bot.demo.github import SimulatedGitHub
 from bot.demo.stage import Stage
-from bot.here import LAG_SECONDS
+from bot.here import LAG_SECONDS, LOOK_SECONDS
 from bot.types import Permission, Sha
 from tests.commands.scenes import not_permitted, reason, reasons, said
 from tests.conversation import REPO, Conversation, Hook, ManualClock, bot_on
@@ -113,11 +113,31 @@ async def test_a_push_between_the_first_look_and_the_last_is_not_run(pr: Convers
             pr.github.push(REPO, 1, MORE)
 
     fault = pr.github.faults.meanwhile("GET", PULL, push_at_the_second, times=None)
+    reading_takes_long(pr)
     await pr.says("alice", RUN)
     fault.lift()
     assert pr.reply() == replies.head_moved(before, sha(pr), again(pr.head))
     assert reason(pr) == "head-moved"
     assert runs(pr) == []
+
+
+async def test_a_look_that_is_not_old_is_not_repeated(pr: Conversation) -> None:
+    await pr.settles()
+    pr.github.requests.clear()
+    await pr.says("alice", RUN)
+    asked = [request.path for request in pr.github.requests if re.search(PULL, request.path)]
+    assert len(asked) == 1
+    assert pr.reply() == queued(pr.depot.runs[0])
+    await ends(pr)
+
+
+def reading_takes_long(pr: Conversation) -> None:
+    """So long that the head has to be looked at once more."""
+
+    def passes() -> None:
+        pr.clock.time += LOOK_SECONDS + 1
+
+    pr.github.faults.meanwhile("GET", r"/contents/\.depot/workflows$", passes)
 
 
 @dataclass
@@ -344,6 +364,7 @@ async def test_an_api_that_lags_only_at_the_last_look_runs_nothing(
     await pr.passes(1)
     github.faults.meanwhile("GET", PULL, lambda: None, times=1)
     shows(pr, old, times=1)
+    reading_takes_long(pr)
     await pr.says("alice", RUN)
     assert pr.reply() == replies.head_moved(sha(pr), before, again(before))
     assert reason(pr) == "head-moved"

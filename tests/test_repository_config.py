@@ -14,7 +14,7 @@ from bot.demo.github import SimulatedGitHub
 from bot.types import Permission
 from tests.commands.scenes import changes, not_permitted, ran, reason, runs_on
 from tests.conversation import CI as CI_TEXT
-from tests.conversation import REPO, Conversation
+from tests.conversation import REPO, Conversation, untouched
 from tests.rules import (
     CONFIG,
     CONFIG_TIME,
@@ -391,7 +391,7 @@ async def test_a_broken_config_refuses_every_command(
     assert pr.reply() == BROKEN_SAID
     assert reason(pr) == "bad-config"
     assert reactions(comment) == ["eyes"]
-    assert depot.calls == []
+    assert untouched(depot)
 
 
 async def test_help_is_there_whatever_the_config_is(pr: Conversation) -> None:

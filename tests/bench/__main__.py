@@ -17,7 +17,7 @@ import tempfile
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
-from tests.bench import accepted, ignored, under_way, waiting
+from tests.bench import accepted, ignored, trips, under_way, waiting
 from tests.bench.table import Row, markdown
 
 Measure = Callable[[Path], Awaitable[list[Row]]]
@@ -27,6 +27,7 @@ MEASURES: dict[str, Measure] = {
     "accepted": accepted.rows,
     "under_way": under_way.rows,
     "waiting": waiting.rows,
+    "trips": trips.rows,
 }
 
 

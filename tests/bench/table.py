@@ -42,6 +42,12 @@ def below(what: str, found: float, wanted: float, unit: str) -> Row:
     return Row(what, text, "", text, f"under {wanted:g} {unit}", found < wanted)
 
 
+def at_most(what: str, found: float, wanted: float) -> Row:
+    """A count with a bound."""
+    text = f"{found:g}"
+    return Row(what, text, "", text, f"at most {wanted:g}", found <= wanted)
+
+
 def markdown(rows: list[Row]) -> str:
     """The table as the README quotes it."""
     lines = [HEADING, tuple("---" for _ in HEADING), *(row.cells() for row in rows)]

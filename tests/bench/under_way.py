@@ -15,6 +15,7 @@ from pathlib import Path
 
 import msgspec
 
+from bot.demo.github import Delivery
 from bot.demo.servers import serving
 from bot.demo.stage import Stage
 from tests.bench.processes import bot
@@ -43,7 +44,9 @@ class Load:
 
     async def send(self, count: int, per_second: float) -> list[float]:
         """Give so many commands, in all pull requests in turn; seconds to each answer."""
-        requests = [self._command(place) for place in range(count)]
+        return await self._send([self._command(place) for place in range(count)], per_second)
+
+    async def _send(self, requests: list[bytes], per_second: float) -> list[float]:
         sender = await asyncio.create_subprocess_exec(
             *(sys.executable, "-m", "tests.bench.sender", str(self.port), str(per_second)),
             stdin=asyncio.subprocess.PIPE,
@@ -53,12 +56,20 @@ class Load:
         assert sender.returncode == 0, "the bot did not accept a command"
         return msgspec.json.decode(seconds, type=list[float])
 
+    async def tell_what_happened(self) -> None:
+        """Deliver what came before: the pull requests that were opened."""
+        pending = self.stage.github.pending_deliveries
+        self.stage.github.hooks.pending.clear()
+        await self._send([self._webhook(delivery) for delivery in pending], 2 * PER_SECOND)
+
     def _command(self, place: int) -> bytes:
         owner, number = place % OWNERS, place // OWNERS % PULL_REQUESTS + 1
         github = self.stage.github
         github.comment(repository(owner), number, "alice", "/depot run ci.yml job=test force")
-        (delivery,) = github.pending_deliveries
-        github.hooks.pending.clear()
+        delivery = github.hooks.pending.pop()
+        return self._webhook(delivery)
+
+    def _webhook(self, delivery: Delivery) -> bytes:
         secret = self.stage.credentials.webhook_secret
         return webhook(delivery.event, delivery.body, secret, delivery.guid)
 
@@ -71,7 +82,6 @@ class Load:
 
 async def rows(folder: Path) -> list[Row]:
     stage = stage_for_load(OWNERS, PULL_REQUESTS)
-    stage.github.hooks.pending.clear()
     stage.depot.plan(queued=0.0, seconds=3600.0)
     async with (
         serving(stage.github.app) as github_url,
@@ -86,6 +96,7 @@ async def rows(folder: Path) -> list[Row]:
         ) as (port, _),
     ):
         load = Load(stage, port)
+        await load.tell_what_happened()
         await load.send(FOLLOWED, PER_SECOND)
         await load.until_followed(FOLLOWED)
         seconds = await load.send(int(PER_SECOND * SECONDS), PER_SECOND)

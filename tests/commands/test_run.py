@@ -13,11 +13,12 @@ from bot.demo.depot import SimulatedDepot
 from bot.demo.depot.odd import ALL, MENTIONS
 from bot.demo.github import SimulatedGitHub
 from bot.github import CONFIG_SECONDS
+from bot.here import LOOK_SECONDS
 from bot.markdown import code
 from bot.types import CommandId, Permission, Sha
 from tests.commands.scenes import CI, SLOW, pushes, reason, reasons, said, stands
 from tests.conversation import CI as CI_TEXT
-from tests.conversation import FILES, REPO, Conversation, ManualClock, visible
+from tests.conversation import FILES, REPO, Conversation, ManualClock, untouched, visible
 from tests.sentences import name_of, queued
 
 pytestmark = pytest.mark.anyio
@@ -374,7 +375,7 @@ async def test_who_may_not_write_is_refused(
     assert pr.reply().startswith(not_permitted(Permission.WRITE, counts_as))
     assert reason(pr) == "not-a-writer"
     assert [reaction.content for reaction in comment.reactions] == ["eyes"]
-    assert depot.calls == []
+    assert untouched(depot)
 
 
 async def test_the_author_of_the_pull_request_has_no_more_rights(
@@ -385,7 +386,7 @@ async def test_the_author_of_the_pull_request_has_no_more_rights(
     await theirs.passes(60)
     await theirs.says("rita", "/depot run ci.yml")
     assert theirs.reply().startswith(not_permitted(Permission.WRITE, Permission.READ))
-    assert depot.calls == []
+    assert untouched(depot)
 
 
 async def test_a_role_is_asked_anew_after_a_minute(
@@ -547,6 +548,11 @@ async def test_a_push_while_the_bot_reads_stops_it(
     github.faults.meanwhile(
         "GET", "/pulls/1$", lambda: github.push(REPO, 1, {"change.txt": "evil\n"})
     )
+
+    def passes() -> None:
+        pr.clock.time += LOOK_SECONDS + 1
+
+    github.faults.meanwhile("GET", r"/contents/\.depot/workflows$", passes)
     await pr.says("alice", "/depot run ci.yml")
     again = f"/depot run ci.yml sha={pr.head}"
     assert pr.reply() == replies.head_moved(Sha(old), Sha(pr.head), again)
@@ -592,7 +598,7 @@ async def test_a_head_that_github_does_not_know_yet(
     github.faults.answer("GET", "/pulls/1$", 200, body, headers, times=None)
     await pr.says("alice", f"/depot run ci.yml{pin}")
     assert pr.reply() == replies.head_unknown()
-    assert depot.calls == []
+    assert untouched(depot)
 
 
 @pytest.mark.parametrize("end", ["close", "merge"])
@@ -659,7 +665,7 @@ async def test_the_forks_own_config_counts_for_nothing(
 async def test_the_stranger_may_not_pin_it(fork: Conversation, depot: SimulatedDepot) -> None:
     await fork.says("stranger", f"/depot run ci.yml sha={fork.head}")
     assert fork.reply().startswith(not_permitted(Permission.WRITE, Permission.READ))
-    assert depot.calls == []
+    assert untouched(depot)
 
 
 async def test_a_pin_does_not_outlive_a_push_to_the_fork(
@@ -718,7 +724,7 @@ async def test_several_blocks_are_several_workflows(
 async def test_yaml_needs_a_maintainer(pr: Conversation, depot: SimulatedDepot) -> None:
     await pr.says("alice", with_yaml("/depot run", YAML))
     assert pr.reply().startswith(not_permitted(Permission.MAINTAIN, Permission.WRITE))
-    assert depot.calls == []
+    assert untouched(depot)
 
 
 async def test_yaml_below_a_named_workflow_is_only_talk(
@@ -810,7 +816,7 @@ async def test_a_command_that_comes_too_late_is_not_run(
     said_ = pr.reply()
     assert replies.too_late(16) in said_
     assert "`/depot run [WORKFLOW]" in said_
-    assert depot.calls == []
+    assert untouched(depot)
 
 
 async def test_a_command_that_comes_somewhat_late_is_run(
@@ -836,7 +842,7 @@ async def test_an_outage_while_asking_who_may_is_said_and_nothing_is_run(
     getattr(github.faults, trouble)("GET", ROLE, times=2)
     await pr.says("alice", "/depot run ci.yml")
     assert pr.reply() == replies.trying("GitHub")
-    assert depot.calls == []
+    assert untouched(depot)
     await pr.passes(180)
     assert pr.last_edit().startswith(f"{name_of(depot.runs[0])}: **finished**")
     assert len(depot.runs) == 1
@@ -853,10 +859,10 @@ async def test_an_outage_without_end_is_given_up(
     await pr.passes(3 * 60)
     assert pr.last_edit() == replies.gave_up("GitHub", 15, CommandId(f"ic-{comment.id}.1"))
     assert reason(pr) == "could-not-ask"
-    assert depot.calls == []
+    assert untouched(depot)
     outage.lift()
     await pr.passes(600)
-    assert depot.calls == []
+    assert untouched(depot)
 
 
 async def test_what_may_be_run_is_not_decided_by_an_outage(
@@ -898,7 +904,7 @@ async def test_what_github_forbids_is_said(
     github.faults.answer("GET", "/pulls/1$", 403, '{"message":"Resource not accessible"}')
     comment = await pr.says("alice", "/depot run ci.yml")
     assert pr.reply() == replies.github_refused(f"ic-{comment.id}.1")
-    assert depot.calls == []
+    assert untouched(depot)
 
 
 # --- the thread is not what it was ---------------------------------------------------------------

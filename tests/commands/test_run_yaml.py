@@ -8,7 +8,7 @@ from bot import replies
 from bot.demo.depot import SimulatedDepot
 from bot.demo.github import SimulatedGitHub
 from tests.commands.scenes import CI, changes, not_permitted, ran, reason, stands
-from tests.conversation import REPO, Conversation
+from tests.conversation import REPO, Conversation, untouched
 from tests.sentences import name_of, queued
 
 pytestmark = pytest.mark.anyio
@@ -197,7 +197,7 @@ async def test_who_may(pr: Conversation, depot: SimulatedDepot, login: str, has:
     if has:
         assert pr.reply().startswith(not_permitted("run", "maintain", has))
         assert reason(pr) == "not-maintain"
-        assert depot.calls == []
+        assert untouched(depot)
     else:
         assert pr.reply() == queued(depot.runs[0], "the YAML")
         await pr.passes(60)
