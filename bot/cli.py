@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import gc
 import json
 import os
 import signal
@@ -168,7 +169,12 @@ def _environment() -> dict[str, str]:
 async def serve(settings: Settings) -> int:
     """Serve until told to stop (SIGINT, SIGTERM)."""
     async with open_services(settings) as services:
-        return await _listen(create_app(services), settings)
+        app = create_app(services)
+        # What was made so far stays until the end: looking through it again and again for garbage
+        # would hold up everything for a tenth of a second each time.
+        gc.collect()
+        gc.freeze()
+        return await _listen(app, settings)
 
 
 async def serve_setup(settings: Settings) -> int:

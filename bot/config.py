@@ -24,6 +24,11 @@ PATHS = (".github/depot-bot.yml", ".github/depot-bot.yaml")
 MAX_LENGTH = 64 * 1024
 """Characters of the file."""
 
+MAX_LINE = 1000
+"""Characters of a command line, with its alias replaced."""
+
+MAX_AUTOMATIONS = 100
+
 Role = Literal["anyone", "read", "triage", "write", "maintain", "admin", "nobody"]
 
 _FIRST_WORD = re.compile(r"""["'`“]?([A-Za-z][A-Za-z0-9-]*)["'`”]?(?=\s|$)""")
@@ -83,7 +88,7 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         list[str],
         msgspec.Meta(description="logins of bots whose comments are read, as of a writer"),
     ] = []
-    automations: list[Automation] = []
+    automations: Annotated[list[Automation], msgspec.Meta(max_length=MAX_AUTOMATIONS)] = []
     silence: Annotated[
         list[Literal["reactions", "refusals", "automations"]],
         msgspec.Meta(
@@ -153,7 +158,9 @@ def _check(config: Config, verbs: Mapping[str, type]) -> None:
 
 
 def _check_line(line: str, verbs: Mapping[str, type], where: str) -> None:
-    if isinstance(read(line, verbs), Misreading) or not line.strip():
+    if len(line) > MAX_LINE:
+        raise BadConfig(f"a command line longer than {MAX_LINE} characters - at `{where}`")
+    if "\0" in line or not line.strip() or isinstance(read(line, verbs), Misreading):
         raise BadConfig(f"{line!r} is no command line - at `{where}`")
 
 

@@ -8,6 +8,7 @@ what a delivery is gets decided from its headers and the bytes of its body alone
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 
 import structlog
 from starlette.responses import JSONResponse
@@ -17,6 +18,9 @@ from bot import webhooks
 from bot.ledger import Ledger
 from bot.metrics import Metrics
 from bot.store import LedgerUnavailable
+
+READ = frozenset({b"content-length", *(name.encode() for name in webhooks.HEADERS)})
+"""Headers that are looked at."""
 
 log = structlog.get_logger()
 
@@ -85,15 +89,19 @@ class Door:
 
 
 def _headers(scope: Scope) -> dict[str, str]:
-    """The headers; a server gives their names in lower case. Of repeated ones the last counts."""
-    return {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
+    """The headers that are looked at; a server gives their names in lower case. Of repeated ones
+    the last counts."""
+    return {
+        name.decode(): value.decode("latin-1") for name, value in scope["headers"] if name in READ
+    }
 
 
 async def _body(headers: Mapping[str, str], receive: Receive) -> bytes:
     """The body; raises TooLarge, which is found out without reading it all, and Disconnected."""
     length = headers.get("content-length", "")
-    if length.isdecimal() and int(length) > webhooks.MAX_BODY:
-        raise webhooks.TooLarge
+    with suppress(ValueError):  # no number, or one of thousands of digits: the body will show
+        if int(length) > webhooks.MAX_BODY:
+            raise webhooks.TooLarge
     chunks: list[bytes] = []
     size = 0
     is_complete = False

@@ -16,7 +16,7 @@ from bot.ledger import LEASE_SECONDS, LeaseLost, Ledger
 from bot.records import Claim
 from bot.store import LedgerUnavailable
 
-CONCURRENCY = 32
+CONCURRENCY = 8
 """Requests worked on at the same time."""
 
 POLL_SECONDS = 5.0

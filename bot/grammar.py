@@ -13,13 +13,15 @@ from __future__ import annotations
 import dataclasses
 import re
 import shlex
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, MutableMapping, Sequence
 from dataclasses import MISSING, Field, dataclass, field
 from difflib import get_close_matches
 from functools import cache
 from typing import Any
 
 from markdown_it import MarkdownIt
+from markdown_it.rules_block import StateBlock
+from markdown_it.rules_inline import StateInline
 from markdown_it.token import Token
 
 from bot.errors import (
@@ -38,10 +40,14 @@ MAX_COMMANDS = 10
 """Commands that one comment may hold."""
 
 _CANDIDATE = re.compile(r"^([ \t]*)(/depot)(?=[ \t\u00a0]|\r?$)", re.IGNORECASE | re.MULTILINE)
-# A private-use character that stands for `/depot` while the Markdown is parsed: it is plain text to
-# Markdown, as `/depot` is, and says afterwards which of the candidates came out as text.
-_SENTINEL = "\ue000"
+# A character that stands for `/depot` while the Markdown is parsed: it is plain text to Markdown,
+# as `/depot` is, and says afterwards which of the candidates came out as text. It is none that an
+# entity (`&#xE000;`) could stand for.
+_SENTINEL = "\ufdd0"
 _MARKED = re.compile(_SENTINEL + r"(\d+)" + _SENTINEL)
+_UNKNOWN = re.compile(f"[\0{_SENTINEL}]")
+_MAX_STEPS = 30_000
+"""Steps that reading a text may take beside those that grow with its length alone."""
 _ESCAPED_NEWLINE = re.compile(r"\\$")
 
 
@@ -52,7 +58,7 @@ def lines(text: str) -> list[CommandLine]:
     """The command lines of a comment, in order. Empty when nothing in it is for the bot."""
     if "/depot" not in text.lower():
         return []  # most comments: a plain search says so sooner than the pattern below
-    text = text.replace("\r\n", "\n").replace("\r", "\n").replace(_SENTINEL, "\ufffd")
+    text = _UNKNOWN.sub("\ufffd", text.replace("\r\n", "\n").replace("\r", "\n"))
     first = _CANDIDATE.search(text)
     if first is None:
         return []
@@ -71,7 +77,11 @@ def lines(text: str) -> list[CommandLine]:
     def unmark(block: str) -> str:
         return _MARKED.sub(lambda match: typed[int(match[1])], block)
 
-    tokens = _markdown().parse(_CANDIDATE.sub(mark, text))
+    try:
+        # The parser fails on some texts that do not end with a line end.
+        tokens = _markdown().parse(_CANDIDATE.sub(mark, text) + "\n")
+    except _TooTangled:
+        return []
     return [
         CommandLine(_typed(candidates[number]), tuple(map(unmark, blocks)))
         for number, blocks in _live_candidates(tokens)
@@ -86,7 +96,39 @@ def _typed(line: str) -> str:
 @cache
 def _markdown() -> MarkdownIt:
     """The parser, made once: making it takes longer than parsing a comment."""
-    return MarkdownIt("commonmark").enable("table")
+    markdown = MarkdownIt("commonmark").enable("table")
+    markdown.block.ruler.before("blockquote", "count quote", _count_quote)
+    markdown.inline.ruler.before("html_inline", "count comment", _count_comment)
+    return markdown
+
+
+class _TooTangled(Exception):
+    """Reading the text would take too long."""
+
+
+# Two rules that never fit, but count what the next one costs. For two things the parser looks far
+# ahead and may find nothing, again and again: in a text made for it, for minutes.
+
+
+def _count_quote(state: StateBlock, start: int, end: int, silent: bool) -> bool:
+    """A quote looks at all lines up to a blank one, also when it ends before."""
+    if not silent and state.src.startswith(">", state.bMarks[start] + state.tShift[start]):
+        blank = next((line for line in range(start, end) if state.isEmpty(line)), end)
+        _spend(state.env, blank - start)
+    return False
+
+
+def _count_comment(state: StateInline, silent: bool) -> bool:
+    """The end of an HTML comment is looked for to the end of its paragraph."""
+    if state.src.startswith("<!--", state.pos):
+        _spend(state.env, (len(state.src) - state.pos) // 100)
+    return False
+
+
+def _spend(env: MutableMapping[str, Any], steps: int) -> None:
+    env["steps"] = env.get("steps", 0) + steps
+    if env["steps"] > _MAX_STEPS:
+        raise _TooTangled
 
 
 def _live_candidates(tokens: Sequence[Token]) -> Iterator[tuple[int, tuple[str, ...]]]:
@@ -118,9 +160,10 @@ def _line_starts(children: Sequence[Token]) -> Iterator[str]:
 
 def _yaml_blocks(tokens: Sequence[Token], place: int) -> tuple[str, ...]:
     """The fenced `yaml` blocks that follow the paragraph around the inline token at *place*."""
-    following = tokens[place + 2 :]  # past the inline token and the closing of its paragraph
     blocks = []
-    for token in following:
+    # Past the inline token and the closing of its paragraph.
+    for following in range(place + 2, len(tokens)):
+        token = tokens[following]
         if token.type != "fence" or token.info.strip().lower() not in {"yaml", "yml"}:
             break
         blocks.append(token.content)
@@ -197,14 +240,19 @@ def spell(verb: str, command: Any, **changes: Any) -> str:
     for name, (f, w) in words(type(command)).items():
         value = changes.get(name, getattr(command, name))
         if w.rest:
-            parts += [f"{key}={shlex.quote(text)}" for key, text in value.items()]
+            parts += [f"{key}={_quoted(text)}" for key, text in value.items()]
         elif f.default is False:
             parts += [name] if value else []
         elif value is not None:
-            quoted = shlex.quote(str(value))
+            quoted = _quoted(str(value))
             by_name = w.keyword or _looks_like_an_option(str(value), type(command))
             parts.append(f"{name}={quoted}" if by_name else quoted)
     return " ".join(parts)
+
+
+def _quoted(value: str) -> str:
+    """As one word; a long dash after a space does not stand for `--` when a quote is between."""
+    return re.sub(r"(?<=\s)(?=[—–]\w)", "''", shlex.quote(value))
 
 
 def _looks_like_an_option(value: str, command: type) -> bool:
@@ -280,7 +328,9 @@ class _Reader:
         is_option = argument.startswith("--") and len(argument) > 2
         if self._is_flag(name.lower()) and not equals:
             return self._set(name.lower(), "yes")
-        if equals and re.fullmatch(r"[A-Za-z_][\w.-]*", name):
+        if not re.fullmatch(r"[A-Za-z_][\w.-]*", name):
+            return self._set_by_place(argument)
+        if equals:
             return self._set_named(name, value)
         if is_option:
             if not remaining:

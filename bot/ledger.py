@@ -280,12 +280,15 @@ class Ledger:
 
     def _budget(self, db: sa.Connection, account: str) -> tuple[Budget, float]:
         """An account's budget, locked until the transaction ends, and the time."""
-        now = cast(float, db.scalar(sa.select(self._store.now())))
-        _add(db, self._add_budget, [{"account": account, **asdict(Budget.full(now))}])
-        row = (
-            db.execute(sa.select(budgets).where(budgets.c.account == account).with_for_update())
-        ).one()
-        return Budget(row.minute, row.hour, row.counted_at, row.closed_until), now
+        mine = sa.select(budgets, self._store.now().label("now")).where(
+            budgets.c.account == account
+        )
+        row = db.execute(mine.with_for_update()).one_or_none()
+        if row is None:
+            now = cast(float, db.scalar(sa.select(self._store.now())))
+            _add(db, self._add_budget, [{"account": account, **asdict(Budget.full(now))}])
+            row = db.execute(mine.with_for_update()).one()
+        return Budget(row.minute, row.hour, row.counted_at, row.closed_until), row.now
 
     def _set_budget(self, db: sa.Connection, account: str, budget: Budget) -> None:
         db.execute(sa.update(budgets).where(budgets.c.account == account).values(asdict(budget)))

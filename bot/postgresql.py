@@ -48,6 +48,12 @@ class PostgresqlStore(Store):
         return True
 
     async def _begin(self, work: Work[T]) -> T:
+        task = asyncio.ensure_future(self._work(work))
+        self._running.add(task)
+        task.add_done_callback(self._running.discard)
+        return await asyncio.shield(task)
+
+    async def _work(self, work: Work[T]) -> T:
         async with self._engine.begin() as connection:
             return await connection.run_sync(work)
 
@@ -73,5 +79,6 @@ class PostgresqlStore(Store):
                 await asyncio.sleep(1.0)
 
     async def close(self) -> None:
-        await super().close()
+        if self._running:
+            await asyncio.wait(self._running)
         await self._engine.dispose()

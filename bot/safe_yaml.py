@@ -1,4 +1,4 @@
-"""YAML from outside: only strings, lists and mappings, and never deep enough to hurt.
+"""YAML from outside: only strings, lists and mappings, and never deep or large enough to hurt.
 
 Pure. Every scalar stays a string, so `on` is no truth value and `1.10` no number.
 """
@@ -10,6 +10,9 @@ from typing import Any
 import yaml
 
 _MAX_DEPTH = 50
+
+MAX_SIZE = 1_000_000
+"""Characters and values of a document in which each alias is written out."""
 
 
 class BadYaml(Exception):
@@ -33,7 +36,7 @@ class _Loader(yaml.CBaseLoader):
 def load(text: str) -> Any:
     """The document; raises BadYaml."""
     try:
-        _check_depth(text)
+        _check_size(text)
         return yaml.load(text, Loader=_Loader)
     except (yaml.YAMLError, ValueError) as error:
         mark = getattr(error, "problem_mark", None)
@@ -41,14 +44,28 @@ def load(text: str) -> Any:
         raise BadYaml(f"not YAML{where}") from None
 
 
-def _check_depth(text: str) -> None:
+def _check_size(text: str) -> None:
     # The C loader builds nested nodes by recursion without a limit, and a file of brackets ends the
-    # whole process. Its events come without recursion, so the depth is looked at first.
-    depth = 0
+    # whole process. Its events come without recursion, so they are looked at first. An alias costs
+    # it nothing, but whoever reads the document comes by what it stands for each time.
+    total = 0
+    sizes: dict[str, int] = {}
+    above: list[tuple[str | None, int]] = []
     for event in yaml.parse(text, Loader=yaml.CBaseLoader):
         if isinstance(event, yaml.CollectionStartEvent):
-            depth += 1
+            above.append((event.anchor, total))
+            total += 1
         elif isinstance(event, yaml.CollectionEndEvent):
-            depth -= 1
-        if depth > _MAX_DEPTH:
+            anchor, before = above.pop()
+            if anchor:
+                sizes[anchor] = total - before
+        elif isinstance(event, yaml.ScalarEvent):
+            total += 1 + len(event.value)
+            if event.anchor:
+                sizes[event.anchor] = 1 + len(event.value)
+        elif isinstance(event, yaml.AliasEvent):
+            total += sizes.get(event.anchor or "", 1)
+        if len(above) > _MAX_DEPTH:
             raise BadYaml("nested too deeply")
+        if total > MAX_SIZE:
+            raise BadYaml("its aliases stand for too much")

@@ -10,34 +10,30 @@ import asyncio
 import fcntl
 import os
 import sqlite3
-from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
+from queue import SimpleQueue
+from threading import Thread
 from typing import IO, Any, cast
 
 import sqlalchemy as sa
 from sqlalchemy import event
 from sqlalchemy.dialects import sqlite
 from sqlalchemy.engine import URL
-from sqlalchemy.exc import SQLAlchemyError
 
 from bot.clock import Clock
 from bot.store import AlreadyInUse, LedgerUnavailable, Store, T, Work
 
 
 @dataclass(frozen=True, slots=True)
-class _Waiting:
-    """A transaction that has not been done, and who waits for it."""
+class _Job:
+    """A transaction that is to be done, and where its outcome goes."""
 
     work: Work[Any]
-    result: asyncio.Future[Any]
-
-
-@dataclass(frozen=True, slots=True)
-class _Outcome:
-    value: Any = None
-    error: BaseException | None = None
+    outcome: Future[Any] = field(default_factory=Future)
 
 
 class SqliteStore(Store):
@@ -62,10 +58,11 @@ class SqliteStore(Store):
             connect_args={"check_same_thread": False},
         )
         event.listen(self._engine, "connect", _set_up_connection)
-        self._thread = ThreadPoolExecutor(1, thread_name_prefix="ledger")
-        self._waiting: list[_Waiting] = []
-        self._committing: asyncio.Task[None] | None = None
         self._connection: sa.Connection | None = None
+        self._jobs: SimpleQueue[_Job | None] = SimpleQueue()
+        self._is_closed = False
+        self._thread = Thread(target=self._work, name="ledger", daemon=True)
+        self._thread.start()
 
     def now(self) -> sa.ColumnElement[float]:
         return sa.bindparam("now", callable_=self._clock.now, type_=sa.Float, unique=True)
@@ -78,70 +75,76 @@ class SqliteStore(Store):
         return False
 
     async def _begin(self, work: Work[T]) -> T:
-        waiting = _Waiting(work, asyncio.get_running_loop().create_future())
-        self._waiting.append(waiting)
-        if self._committing is None:
-            self._committing = asyncio.create_task(self._commit_all())
-        result: T = await waiting.result
+        if self._is_closed:
+            raise RuntimeError("the store is closed")
+        job = _Job(work)
+        waiting = asyncio.wrap_future(job.outcome)
+        self._running.add(job)
+        waiting.add_done_callback(lambda _: self._running.discard(job))
+        self._jobs.put(job)
+        result: T = await asyncio.shield(waiting)
         return result
 
-    async def _commit_all(self) -> None:
-        """Commit what waits, and what comes up meanwhile, group by group."""
-        while self._waiting:
-            group, self._waiting = self._waiting, []
-            try:
-                outcomes = await asyncio.get_running_loop().run_in_executor(
-                    self._thread, self._commit, [one.work for one in group]
-                )
-            except RuntimeError as error:  # closed meanwhile: nobody may wait for ever
-                outcomes = [_Outcome(error=error)] * len(group)
-            for waiting, outcome in zip(group, outcomes, strict=True):
-                if outcome.error is not None:
-                    waiting.result.set_exception(outcome.error)
-                else:
-                    waiting.result.set_result(outcome.value)
-        self._committing = None
+    def _work(self) -> None:
+        """The thread: commit what waits, group by group, until there is nothing more to come."""
+        is_last = False
+        while not is_last:
+            group = [self._jobs.get()]
+            while not self._jobs.empty():
+                group.append(self._jobs.get())
+            is_last = None in group
+            jobs = [job for job in group if job is not None]
+            if jobs:
+                self._commit(jobs)
+        if self._connection is not None:
+            self._connection.close()
 
-    def _commit(self, works: Sequence[Work[Any]]) -> list[_Outcome]:
+    def _commit(self, jobs: Sequence[_Job]) -> None:
         """Do these in one transaction; one that fails leaves nothing, and the others alone."""
         try:
             if self._connection is None:
                 self._connection = self._engine.connect()
-            database = cast(sqlite3.Connection, self._connection.connection.driver_connection)
+            connection = self._connection
+            database = cast(sqlite3.Connection, connection.connection.driver_connection)
             # The write lock is taken up front, for reads as well: a transaction that reads first
             # and writes later could otherwise fail at the write.
             database.execute("BEGIN IMMEDIATE")
             try:
-                outcomes = [_in_savepoint(self._connection, database, work) for work in works]
+                tell = [_in_savepoint(connection, database, job) for job in jobs]
                 database.execute("COMMIT")
             except BaseException:
                 database.rollback()
                 raise
-            return outcomes
-        except (SQLAlchemyError, sqlite3.Error) as error:
+        except Exception as error:
             # It could not be begun or not be committed: nothing of it is stored.
-            return [_Outcome(error=LedgerUnavailable(type(error).__name__))] * len(works)
+            for job in jobs:
+                job.outcome.set_exception(LedgerUnavailable(type(error).__name__))
+            return
+        for told in tell:
+            told()
 
     async def close(self) -> None:
-        await super().close()
-        self._thread.shutdown()
-        if self._connection is not None:
-            self._connection.close()
+        if not self._is_closed:
+            self._is_closed = True
+            self._jobs.put(None)
+        await asyncio.to_thread(self._thread.join)
         self._engine.dispose()
         self._lock.close()
 
 
 def _in_savepoint(
-    connection: sa.Connection, database: sqlite3.Connection, work: Work[Any]
-) -> _Outcome:
+    connection: sa.Connection, database: sqlite3.Connection, job: _Job
+) -> Callable[[], None]:
+    """Do one; what tells its outcome once all are committed."""
     database.execute("SAVEPOINT one")
     try:
-        outcome = _Outcome(work(connection))
+        value = job.work(connection)
     except Exception as error:
         database.execute("ROLLBACK TO one")
-        outcome = _Outcome(error=error)
-    database.execute("RELEASE one")
-    return outcome
+        return partial(job.outcome.set_exception, error)
+    finally:
+        database.execute("RELEASE one")
+    return partial(job.outcome.set_result, value)
 
 
 def _lock(database: str) -> IO[str]:

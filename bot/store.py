@@ -38,7 +38,8 @@ class Store:
     """Transactions on either database, and what the two do differently."""
 
     def __init__(self) -> None:
-        self._running: set[asyncio.Task[Any]] = set()
+        self._running: set[Any] = set()
+        """Transactions under way."""
 
     def now(self) -> sa.ColumnElement[float]:
         """The time by which leases and due steps go, in seconds since the epoch, as SQL."""
@@ -61,17 +62,7 @@ class Store:
         await asyncio.Event().wait()
 
     async def transact(self, work: Work[T]) -> T:
-        """Run *work* in a transaction; raises LedgerUnavailable when the store fails.
-
-        A caller that is cancelled does not stop it: a transaction cut in the middle would leave
-        its connection in the middle of it.
-        """
-        task = asyncio.ensure_future(self._transact(work))
-        self._running.add(task)
-        task.add_done_callback(self._running.discard)
-        return await asyncio.shield(task)
-
-    async def _transact(self, work: Work[T]) -> T:
+        """Run *work* in a transaction; raises LedgerUnavailable when the store fails."""
         for tries_left in reversed(range(RETRIES)):
             try:
                 return await self._begin(work)
@@ -81,7 +72,11 @@ class Store:
         raise AssertionError("unreachable")
 
     async def _begin(self, work: Work[T]) -> T:
-        """Run *work* between BEGIN and COMMIT, without holding up the event loop."""
+        """Run *work* between BEGIN and COMMIT, without holding up the event loop.
+
+        A caller that is cancelled does not stop it: a transaction cut in the middle would leave
+        its connection in the middle of it.
+        """
         raise NotImplementedError
 
     async def migrate(self) -> None:
@@ -106,8 +101,7 @@ class Store:
 
     async def close(self) -> None:
         """Let running transactions end, then close."""
-        if self._running:
-            await asyncio.wait(self._running)
+        raise NotImplementedError
 
 
 def _version(connection: sa.Connection) -> str | None:

@@ -24,6 +24,18 @@ MAX_BODY = 25 * 1024 * 1024
 DEPOT_APP = "depot-code-access"
 """Slug of the App under which Depot posts its checks (depot-api.md section 11)."""
 
+HEADERS = (
+    "content-type",
+    "x-github-delivery",
+    "x-github-event",
+    "x-github-hook-id",
+    "x-hub-signature-256",
+)
+"""The headers of a delivery that are read here."""
+
+NUL = b"\\u0000"
+"""How JSON writes the one character that PostgreSQL does not store."""
+
 _GUID = re.compile(r"[0-9A-Za-z-]{1,64}")
 
 
@@ -139,9 +151,12 @@ def read(delivery: Delivery, body: bytes) -> Event:
     if reader is None:
         return Ignored("event")
     try:
-        return reader(body, delivery.guid)
+        event = reader(body, delivery.guid)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as wrong:
         raise Malformed(f"the body is not a GitHub {delivery.event} payload: {wrong}") from None
+    if NUL in body and NUL in msgspec.json.encode(event).replace(b"\\\\", b""):
+        raise Malformed("the body holds a NUL character where there can be none")
+    return event
 
 
 # --- the parts of the payloads that are used -----------------------------------------------------
@@ -153,8 +168,12 @@ _Id = Annotated[int, msgspec.Meta(ge=0, le=2**63 - 1)]
 _Number = Annotated[int, msgspec.Meta(ge=0, le=2**31 - 1)]
 
 
+_Name = Annotated[str, msgspec.Meta(max_length=300)]
+"""A text that can be looked up: PostgreSQL indexes none of more than 2,704 bytes."""
+
+
 class _User(msgspec.Struct):
-    login: str
+    login: _Name
     type: str = "User"
 
     def actor(self) -> Actor:
@@ -162,7 +181,7 @@ class _User(msgspec.Struct):
 
 
 class _Repository(msgspec.Struct):
-    full_name: str
+    full_name: _Name
 
 
 class _Installation(msgspec.Struct):
@@ -178,8 +197,8 @@ class _Written(msgspec.Struct):
     body: str | None = None
     created_at: datetime | None = None
     submitted_at: datetime | None = None
-    commit_id: str | None = None
-    original_commit_id: str | None = None
+    commit_id: _Name | None = None
+    original_commit_id: _Name | None = None
     state: str = ""
 
     @property
@@ -194,7 +213,7 @@ class _Links(msgspec.Struct):
 
 
 class _Ref(msgspec.Struct):
-    sha: str
+    sha: _Name
     ref: str
     repo: _Repository | None = None
 
@@ -257,7 +276,7 @@ class _App(msgspec.Struct):
 
 
 class _Check(msgspec.Struct):
-    head_sha: str
+    head_sha: _Name
     app: _App | None = None
 
 
@@ -403,6 +422,8 @@ def _happened(
 def _seconds(moment: datetime | None) -> float:
     if moment is None or moment.tzinfo is None:
         raise msgspec.ValidationError("Object has no time in it")
+    if not 1970 <= moment.year < 9999:
+        raise msgspec.ValidationError("Object has a time that is none")  # cannot be written in UTC
     return moment.timestamp()
 
 

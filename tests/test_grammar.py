@@ -178,8 +178,8 @@ markdown_text = st.lists(
                     "_",
                     "\\",
                     "&amp;",
-                    "\ue000",
-                    "\ue0000",
+                    "\ufdd0",
+                    "\ufdd00",
                 ),
             ]
         ),
@@ -190,13 +190,13 @@ markdown_text = st.lists(
 
 
 def _physical_lines(text: str) -> list[str]:
-    # The reader's own mark is not to be typed: it is read as the character for what is unknown.
-    return re.split("\r\n|\r|\n", text.replace("\ue000", "\ufffd"))
+    # The reader's own mark and a NUL are read as the character for what is unknown.
+    return re.split("\r\n|\r|\n", re.sub("[\0\ufdd0]", "\ufffd", text))
 
 
 @given(markdown_text)
-@example("/depot run\ue0000\ue000")
-@example("\ue0000\ue000 /depot run")
+@example("/depot run\ufdd00\ufdd0")
+@example("\ufdd00\ufdd0 /depot run")
 def test_every_command_line_stands_at_the_start_of_a_line(text: str) -> None:
     starts = [line.lstrip(" \t") for line in _physical_lines(text)]
     typed = [line[6:] for line in starts if line[:6].lower() == "/depot"]
@@ -226,7 +226,7 @@ def test_nothing_in_a_quote_is_a_command(text: str) -> None:
 
 @given(markdown_text)
 def test_nothing_in_an_html_comment_is_a_command(text: str) -> None:
-    inside = re.sub("-+>", "", text.replace("\ue000", ""))
+    inside = re.sub("-+>", "", text.replace("\ufdd0", ""))
     assert lines(f"<!--\n{inside}\n-->") == []
 
 

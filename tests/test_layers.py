@@ -171,12 +171,16 @@ DOORS = {"webhooks", "github", "depot", "ledger", "settings"}
 # Subscripts with a text that are no payload's: each with what it is.
 NO_PAYLOADS = {
     ("commands.can_i", "run"),  # the command table
-    ("door", "headers"),  # ASGI's scope and messages
+    ("app", "method"),  # ASGI's scope and messages
+    ("app", "path"),
+    ("app", "type"),
+    ("door", "headers"),
     ("door", "type"),
     ("pages", "vary"),  # headers of an answer
     ("pages", "www-authenticate"),
     ("setup", "content-security-policy"),
     ("replay", "x-github-event"),  # a stored delivery's header
+    ("grammar", "steps"),  # the Markdown parser's environment
     ("grammar", "word"),  # the metadata of a dataclass's field
     ("store", "connection"),  # the attributes of alembic's configuration
     ("workflows", "workflow_dispatch"),  # a stranger's YAML, which becomes values there

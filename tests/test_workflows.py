@@ -170,12 +170,14 @@ def test_files_that_are_no_workflow(text: str, why: str) -> None:
     assert str(caught.value).startswith(why)
 
 
-def test_aliases_are_not_multiplied_out() -> None:
+def test_aliases_that_stand_for_too_much() -> None:
     # Nine levels of nine: 387 million values for whoever writes them all out.
     levels = ["a0: &a0 [x, x, x, x, x, x, x, x, x]"]
     for n in range(1, 9):
         levels.append(f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 9)}]")
-    assert outline("\n".join([*levels, "jobs: {a: {needs: *a8}}"])).jobs == (JobOutline("a"),)
+    with pytest.raises(BadWorkflow, match="its aliases stand for too much"):
+        outline("\n".join([*levels, "jobs: {a: {needs: *a8}}"]))
+    assert outline("\n".join([*levels[:5], "jobs: {a: {needs: *a1}}"])).jobs == (JobOutline("a"),)
 
 
 @given(

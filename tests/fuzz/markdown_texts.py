@@ -10,6 +10,9 @@ from bot.types import CommandLine
 
 SPACES = [" ", "  ", "\t", "\u00a0", " \u2003", " \u200b", " \u2028"]
 
+UNKNOWN = "\0\ue000\ufdd0"
+"""What is, or may become, the reader's own sign is read as the character for what is unknown."""
+
 # Nothing that begins or ends something in Markdown, nor a line.
 tame = st.text(
     st.characters(
@@ -20,13 +23,14 @@ tame = st.text(
     max_size=12,
 )
 # Anything but the end of a line.
-wild = st.text(st.characters(codec="utf-8", exclude_characters="\r\n\0\ue000"), max_size=12) | (
+wild = st.one_of(
+    st.text(st.characters(codec="utf-8", exclude_characters=f"\r\n{UNKNOWN}"), max_size=12),
     st.sampled_from(
         [
             *("`", "``", "<!--", "-->", "<b>", "<a href='", "[a](", "![", "**", "\\", "&amp;"),
             *("](x)", "[x]: y", "'", '"', "\u202e", "\ufeff", "<![CDATA[", "<?", "| a |", "~~~"),
         ]
-    )
+    ),
 )
 prose = tame.map(lambda text: f"some words {text}".rstrip())
 """A paragraph of one line that is nothing but talk."""
@@ -41,16 +45,17 @@ class Block:
 
 
 @st.composite
-def command_lines(draw: st.DrawFn, words: st.SearchStrategy[str] = wild) -> tuple[str, str]:
-    """A line for the bot, as it is typed and as it is to be read."""
+def command_lines(draw: st.DrawFn, words: st.SearchStrategy[str] = wild) -> str:
+    """A line for the bot, as it is typed."""
     indent = " " * draw(st.integers(0, 3))
     name = draw(st.sampled_from(["/depot", "/Depot", "/DEPOT"]))
     said = draw(st.sampled_from(["run ci.yml", "list", "run job='a b'", ""])) + " " + draw(words)
-    return f"{indent}{name}{draw(st.sampled_from(SPACES))}{said}", said
+    return f"{indent}{name}{draw(st.sampled_from(SPACES))}{said}"
 
 
-def _read(said: str, space: str = "") -> str:
-    return said.removesuffix("\\").strip()
+def _said(line: str) -> CommandLine:
+    """What such a line is to be read as."""
+    return CommandLine(line.lstrip()[len("/depot") :].removesuffix("\\").strip())
 
 
 @st.composite
@@ -58,11 +63,9 @@ def live(draw: st.DrawFn) -> Block:
     """Commands that are read: in paragraphs, in items of lists, inside folds."""
     if draw(st.booleans()):
         several = draw(st.lists(command_lines(tame), min_size=2, max_size=3))
-        text = "\n".join(line for line, _ in several)
-        commands = tuple(CommandLine(line.lstrip()[6:].strip()) for line, _ in several)
-        return Block(text, commands)
-    line, _ = draw(command_lines())
-    command = CommandLine(line.lstrip()[6:].removesuffix("\\").strip())
+        return Block("\n".join(several), tuple(map(_said, several)))
+    line = draw(command_lines())
+    command = _said(line)
     match draw(st.sampled_from(["alone", "after prose", "in a list", "in a fold", "with yaml"])):
         case "after prose":
             return Block(f"{draw(prose)}\n{line}", (command,))
@@ -83,8 +86,8 @@ def live(draw: st.DrawFn) -> Block:
 @st.composite
 def dead(draw: st.DrawFn) -> Block:
     """Talk, and commands that are not read: code, quotes, HTML, marked-up lines."""
-    line = draw(command_lines())[0].lstrip()
-    safe = draw(command_lines(tame))[0].lstrip()
+    line = draw(command_lines()).lstrip()
+    safe = draw(command_lines(tame)).lstrip()
     forms = [
         draw(prose),
         f"```\n{line}\n```",

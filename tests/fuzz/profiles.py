@@ -26,7 +26,7 @@ settings.register_profile(
     database=None,
     deadline=None,
     print_blob=True,
-    max_examples=int(os.environ.get("FUZZ_CASES", "4000")),
+    max_examples=int(os.environ.get("FUZZ_CASES", "1000")),
     suppress_health_check=_SLOW,
 )
 

@@ -26,7 +26,7 @@ LINEAR = 2.5
 MOST = 250
 """Calls for each character, in the worst case that is known."""
 
-LENGTH = 65_536 if LONG else 3_000
+LENGTH = 16_384 if LONG else 3_000
 
 STARTS = [
     *("/depot x\n\n", "/depot x\n", "/depot x ", "/depot x\n\n- ", "/depot `"),
@@ -35,13 +35,8 @@ STARTS = [
 units = st.lists(pieces, min_size=1, max_size=4).map("".join).filter(bool)
 
 
-def _may_break_into_quotes(unit: str) -> bool:
-    """Whether a text of it may meet the bug below."""
-    return ">" in unit
-
-
-@cases(0.6)
-@given(st.sampled_from(STARTS), units.filter(lambda unit: not _may_break_into_quotes(unit)))
+@cases(0.3)
+@given(st.sampled_from(STARTS), units)
 def test_the_work_grows_as_a_comment_does(start: str, unit: str) -> None:
     assert growth(lines, lambda length: start + filled(unit, length), LENGTH) <= LINEAR
 
@@ -55,30 +50,21 @@ def test_the_work_for_heavy_texts_has_a_bound(unit: str) -> None:
     assert calls(lambda: lines(text)) <= MOST * len(text)
 
 
-@pytest.mark.xfail(strict=True, reason="a quote is looked for to the next blank line, each time")
 def test_the_work_for_quotes_that_are_broken_into_has_a_bound() -> None:
     # At 65,536 characters it takes minutes.
     text = "/depot x\n\n" + filled("> -\na\n", 2_600)
     assert calls(lambda: lines(text)) <= MOST * len(text)
 
 
+def test_a_text_of_thousands_of_html_comments_is_not_read() -> None:
+    # At 65,536 characters it takes seconds, inside one pattern, where no calls can be counted.
+    assert lines("/depot x " + filled("<!-- ", 15_000) + "--->\n") == []
+
+
 # --- lines ---------------------------------------------------------------------------------------
 
 WORDS = [
-    "a",
-    "a ",
-    "'a' ",
-    '"',
-    "\\",
-    "\\a",
-    " —a",
-    "`",
-    "a=b ",
-    "--a ",
-    "é",
-    "\u00a0",
-    "“a” ",
-    "''",
+    *("a", "a ", "'a' ", '"', "\\", "\\a", " —a", "`", "a=b ", "--a ", "é", "\u00a0", "“a” ", "''"),
 ]
 BEGINNINGS = ["", "run ", "dispatch ci.yml ", "logs lines=", "run sha=", "help ", "rum "]
 

@@ -59,9 +59,6 @@ def test_two_comments_in_one_are_read_one_after_the_other(document: Block) -> No
 
 # --- any text at all -----------------------------------------------------------------------------
 
-END = "\n"
-"""Without it a text may meet the bug in which a quote ends without a line end (below)."""
-
 
 @cases(4)
 @given(wild_texts)
@@ -71,7 +68,7 @@ END = "\n"
 @example("/depot\n" + "- " * 5_000)
 @example("/depot\n" + "\n".join("> " * depth + "- a" for depth in range(120)))
 def test_any_text_has_its_commands(text: str) -> None:
-    text = f"/depot first\n\n{text}{END}"
+    text = f"/depot first\n\n{text}"
     assert read(text)[0] == "first"
     typed = re.findall(r"^[ \t]*/depot", re.sub("\r\n?", "\n", text), re.IGNORECASE | re.MULTILINE)
     assert len(lines(text)) <= len(typed)
@@ -81,7 +78,7 @@ def test_any_text_has_its_commands(text: str) -> None:
 @given(wild_texts)
 def test_in_quotes_fences_and_code_nothing_is_a_command(text: str) -> None:
     physical = re.split("\r\n|\r|\n", text)
-    assert lines("\n".join(f"> {line}" for line in physical) + END) == []
+    assert lines("\n".join(f"> {line}" for line in physical)) == []
     assert lines("\n".join(f"    {line}" for line in physical)) == []
     bar = "`" * (3 + max((len(run) for run in re.findall("`+", text)), default=0))
     assert lines(f"{bar}\n{text}\n{bar}") == []
@@ -90,37 +87,37 @@ def test_in_quotes_fences_and_code_nothing_is_a_command(text: str) -> None:
 @cases()
 @given(wild_texts, prose)
 def test_talk_around_any_text_changes_nothing(text: str, words: str) -> None:
-    text += END
     assert read(f"{text}\n\n{words}") == read(text)
     assert read(f"{words}\n\n{text}") == read(text)
 
 
-@pytest.mark.xfail(strict=True, raises=IndexError, reason="markdown-it-py reads beyond the end")
 @pytest.mark.parametrize("text", ["/depot\n\n> - <pre>\n> ", "/depot\n\n> - <?\n> "])
 def test_html_in_a_list_in_a_quote_that_ends_without_a_line_end(text: str) -> None:
     assert read(text) == [""]
 
 
-SIGN = "&#xE000;"
-"""The reader's own sign for a command, as an entity: the Markdown parser makes the sign of it."""
+SIGNS = [0xE000, 0xF8FF, 0xFDD0, 0xFDEF, 0xFFFE, 0xFFFF, 0xF0000, 0x10FFFF]
+"""What the reader may take as its own sign for a command. The Markdown parser makes characters of
+entities, and so of `&#xE000;` the sign that it has."""
 
 
-@pytest.mark.xfail(strict=True, reason="the reader takes an entity for its own sign")
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
-        (f"/depot run\n{SIGN}7{SIGN}", ["run"]),  # IndexError
-        (f"/depot run\n{SIGN}{'9' * 5000}{SIGN}", ["run"]),  # ValueError
-        (f"```\n/depot run\n```\n{SIGN}0{SIGN}", []),  # code is read as a command
-        (f"> a\n/depot run\n\n{SIGN}0{SIGN}", []),  # so is a quote
-        ("/depot run\n\n&#57344;0&#57344;", ["run"]),  # read twice
+        ("/depot run\nSIGN7SIGN", ["run"]),  # IndexError
+        (f"/depot run\nSIGN{'9' * 5000}SIGN", ["run"]),  # ValueError
+        ("```\n/depot run\n```\nSIGN0SIGN", []),  # code is read as a command
+        ("> a\n/depot run\n\nSIGN0SIGN", []),  # so is a quote
+        ("/depot run\n\nSIGN0SIGN", ["run"]),  # read twice
     ],
 )
 def test_an_entity_is_not_taken_for_a_command(text: str, expected: list[str]) -> None:
-    assert read(text) == expected
+    for sign in SIGNS:
+        assert read(text.replace("SIGN", f"&#{sign};")) == expected
+        assert read(text.replace("SIGN", f"&#x{sign:x};")) == expected
+        assert read(text.replace("SIGN", chr(sign))) == expected
 
 
-@pytest.mark.xfail(strict=True, reason="PostgreSQL takes no NUL; Markdown reads it as U+FFFD")
 def test_no_command_line_holds_a_nul() -> None:
     (line,) = read("/depot run \0")
     assert "\0" not in line

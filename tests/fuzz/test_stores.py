@@ -51,9 +51,6 @@ WRITTEN: dict[str, tuple[str, list[Path]]] = {
 }
 """The texts that reach the ledger, each in the places where it has to be the same."""
 
-REFUSED_BY_POSTGRESQL = set(WRITTEN) - {"a base branch", "a label"}
-"""Kept as they are; the others are kept in JSON, which spells a NUL."""
-
 
 @cases(0.5)
 @given(
@@ -73,28 +70,12 @@ def test_a_nul_is_answered_on_sqlite(door: Door, what: str) -> None:
     send(door, name, dict.fromkeys(places, "/depot run \0"))
 
 
-@pytest.mark.parametrize(
-    "what",
-    [
-        pytest.param(
-            what,
-            marks=[
-                pytest.mark.xfail(
-                    strict=True, reason="503: PostgreSQL stores no NUL, and never will"
-                )
-            ]
-            if what in REFUSED_BY_POSTGRESQL
-            else [],
-        )
-        for what in WRITTEN
-    ],
-)
+@pytest.mark.parametrize("what", WRITTEN)
 def test_a_nul_is_answered_on_postgresql(postgresql_door: Door, what: str) -> None:
     name, places = WRITTEN[what]
     send(postgresql_door, name, dict.fromkeys(places, "/depot run \0"))
 
 
-@pytest.mark.xfail(strict=True, reason="503: PostgreSQL indexes no text of more than 2,704 bytes")
 @pytest.mark.parametrize("what", ["a repository's name", "a head"])
 def test_a_long_name_is_answered_on_postgresql(postgresql_door: Door, what: str) -> None:
     name, places = WRITTEN[what]

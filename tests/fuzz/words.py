@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from bot.commands import COMMANDS
 from bot.errors import Misreading
 from bot.grammar import read, words
+from tests.fuzz.markdown_texts import UNKNOWN
 
 VERBS: dict[str, type] = {verb: command.words for verb, command in COMMANDS.items()}
 
@@ -21,8 +22,7 @@ _VALUES = [
     *("", "a b", "—", "—a", "–job", "a —b", "--job=x", "#x", "$(x)", "a;b", "*", "~", "{a,b}"),
 ]
 _plain = st.sampled_from(_VALUES) | st.text(
-    # In a comment a NUL and the reader's own sign are read as the character for what is unknown.
-    st.characters(exclude_categories=["Cs"], exclude_characters="\r\n\0\ue000\ufdd0"),
+    st.characters(exclude_categories=["Cs"], exclude_characters=f"\r\n{UNKNOWN}"),
     max_size=8,
 )
 
