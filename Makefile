@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo install test check format endurance lock clean
+.PHONY: demo install test check format bench endurance fuzz lock clean
 
 demo: .venv/installed
 	$(BIN)/depot-bot demo
@@ -38,6 +38,14 @@ format: .venv/installed-dev
 # Trouble of many kinds with real processes, on SQLite and PostgreSQL, as a table.
 endurance: .venv/installed-dev
 	$(BIN)/python -m tests.crash.endurance
+
+# What the README says of speed and size, measured beside peers that are started in the same run.
+bench: .venv/installed-dev
+	$(BIN)/python -m tests.bench
+
+# The tests under tests/fuzz with new cases for some minutes; FUZZ_CASES=100000 for longer.
+fuzz: .venv/installed-dev
+	HYPOTHESIS_PROFILE=long $(BIN)/pytest tests/fuzz
 
 # Pins every dependency, with hashes, for all platforms.
 lock: .venv/bin/python

@@ -195,6 +195,7 @@ async def _listen(app: ASGIApp, settings: Settings) -> int:
         log_config=None,
         access_log=False,
         proxy_headers=False,
+        ws="none",
         timeout_graceful_shutdown=STOP_SECONDS,
     )
     server = _Server(config)

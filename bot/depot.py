@@ -12,7 +12,7 @@ again depends on what it does, and the caller knows (`bot.start`, `bot.follow`).
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from enum import IntEnum
 from http import HTTPStatus
 from typing import TypeVar
@@ -41,6 +41,9 @@ RUN_STATES = ("queued", "running", "finished", "failed", "cancelled")
 
 MAX_PAGES = 20
 """Pages read of one listing: 2,000 runs of one commit are beyond anything real."""
+
+MAX_ACTIVE_PAGES = 200
+"""The same for all that is under way in an organisation: 20,000 runs."""
 
 MAX_LOG_PAGES = 200
 """Pages read of one log. There is no way to begin at its end."""
@@ -203,9 +206,12 @@ class Depot:
         request: Json = {"repo": repo, "trigger": trigger, "status": list(RUN_STATES)}
         return await self._list_runs(request, pages=1)
 
-    async def active_runs(self) -> list[ListedRun]:
-        """All queued and running runs of the organisation (8.8)."""
-        return await self._list_runs({"status": ["queued", "running"]})
+    async def active_runs(self) -> dict[RunId, str]:
+        """How all queued and running runs of the organisation stand (8.8)."""
+        states: dict[RunId, str] = {}
+        async for page in self._run_pages({"status": ["queued", "running"]}, MAX_ACTIVE_PAGES):
+            states.update((RunId(row.run_id), row.status) for row in page.runs)
+        return states
 
     async def check(self) -> None:
         """Raises DepotError unless Depot answers and knows our token."""
@@ -265,14 +271,18 @@ class Depot:
 
     async def _list_runs(self, request: Json, pages: int = MAX_PAGES) -> list[ListedRun]:
         found: list[ListedRun] = []
+        async for page in self._run_pages(request, pages):
+            found += [row.listed() for row in page.runs]
+        return found
+
+    async def _run_pages(self, request: Json, pages: int = MAX_PAGES) -> AsyncIterator[RunList]:
         request = {**request, "pageSize": 100}
         for _ in range(pages):
             page = await self._call("ListRuns", request, RunList)
-            found += [row.listed() for row in page.runs]
+            yield page
             if not page.next_page_token:
                 break
             request = {**request, "pageToken": page.next_page_token}
-        return found
 
     async def _call(self, method: str, request: Json, answer: type[A]) -> A:
         """One call; every failure comes out as a DepotError."""

@@ -257,12 +257,15 @@ class Dispatcher:
     async def _find(self, claim: Claim, request: Request, repository: Repository) -> Reply:
         """The reply that was posted before a crash, or whose answer was lost, if there is one."""
         # `since` is by GitHub's clock; a reply cannot be older than what it answers.
-        async for comment in repository.own_comments(
-            request.comment.number, since=request.comment.written_at - 1
-        ):
-            if replies.answers(comment.body) == request.request_id:
-                await self.ledger.replied(claim, comment.comment_id, comment.body)
-                return Reply(comment.comment_id, True, comment.body)
+        try:
+            async for comment in repository.own_comments(
+                request.comment.number, since=request.comment.written_at - 1
+            ):
+                if replies.answers(comment.body) == request.request_id:
+                    await self.ledger.replied(claim, comment.comment_id, comment.body)
+                    return Reply(comment.comment_id, True, comment.body)
+        except (NotFound, Forbidden) as error:
+            log.warning("no look for an earlier reply", error=str(error))
         return request.reply
 
     async def _post(

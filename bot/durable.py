@@ -16,8 +16,8 @@ from bot.ledger import LEASE_SECONDS, LeaseLost, Ledger
 from bot.records import Claim
 from bot.store import LedgerUnavailable
 
-CONCURRENCY = 8
-"""Requests worked on at the same time."""
+CONCURRENCY = 16
+"""Requests worked on at the same time: more would keep webhooks waiting when many are due."""
 
 POLL_SECONDS = 5.0
 """The longest sleep between two looks for due work."""

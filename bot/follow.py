@@ -81,7 +81,7 @@ class Board:
             self._followed[run.run_id] = run.status
 
     async def _list(self) -> dict[RunId, str]:
-        states = {run.run_id: run.status for run in await self._depot.active_runs()}
+        states = await self._depot.active_runs()
         moved = [
             run_id for run_id, status in self._followed.items() if states.get(run_id) != status
         ]

@@ -39,7 +39,7 @@ HANDLERS = {"plain": plain, "limit": limit}
 
 async def _serve(app: ASGIApp, port: int) -> None:
     config = uvicorn.Config(
-        app, "127.0.0.1", port, log_config=None, access_log=False, proxy_headers=False
+        app, "127.0.0.1", port, log_config=None, access_log=False, proxy_headers=False, ws="none"
     )
     await uvicorn.Server(config).serve()
 

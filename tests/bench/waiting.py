@@ -5,11 +5,13 @@ from __future__ import annotations
 import asyncio
 from pathlib import Path
 
+from bot import replies
 from bot.clock import SystemClock
 from bot.demo.depot import SimulatedDepot
 from bot.demo.servers import serving
+from bot.follow import LONGEST_PAUSE
 from bot.ledger import Ledger
-from bot.records import FollowedRun
+from bot.records import Claim, FollowedRun
 from bot.stores import open_store
 from bot.types import Actor, CommandId, CommandLine, Comment, RepoName, Run, RunId, Sha, Source
 from bot.webhooks import Delivery
@@ -23,6 +25,9 @@ SECONDS = 60.0
 """How long it is watched: every run is looked at once in it, at the longest pause."""
 
 LOOK_SECONDS = 0.5
+
+AT_ONCE = 100
+CI = ".depot/workflows/ci.yml"
 
 
 async def rows(folder: Path) -> list[Row]:
@@ -51,38 +56,46 @@ async def rows(folder: Path) -> list[Row]:
 
 
 async def _follow(database_url: str, depot: SimulatedDepot, sha: str) -> None:
-    """A ledger in which so many commands have started their runs, as the bot stores it."""
-    clock = SystemClock()
-    store = await open_store(database_url, clock)
+    """A ledger in which so many commands have started their runs, and said so."""
+    store = await open_store(database_url, SystemClock())
     ledger = Ledger(store)
-    now = clock.now()
-    for place in range(RUNS):
-        started = depot.foreign_run(REPO, sha, ".depot/workflows/ci.yml")
-        comment = Comment(
-            source=Source.ISSUE_COMMENT,
-            repo=RepoName(REPO),
-            number=place + 1,
-            comment_id=place + 1,
-            author=Actor("alice", is_bot=False),
-            written_at=now,
-            url=f"https://github.com/{REPO}/pull/{place + 1}",
-            lines=(CommandLine("run ci.yml", ()),),
-            installation=None,
+    now = SystemClock().now()
+    for first in range(0, RUNS, AT_ONCE):
+        await asyncio.gather(
+            *(
+                _start(ledger, depot.foreign_run(REPO, sha, CI).run_id, sha, place, now)
+                for place in range(first, min(first + AT_ONCE, RUNS))
+            )
         )
-        await ledger.accept(Delivery("1", f"guid-{place}", "issue_comment"), (comment,))
-        (claim,) = await ledger.claim(1)
-        followed = FollowedRun(
-            command_id=CommandId(f"{comment.request_id}.1"),
-            run=Run(RunId(started.run_id), "", "queued"),
-            repo=comment.repo,
-            sha=Sha(sha),
-            workflow="ci.yml",
-            job="",
-            followed_since=now,
-            looks=20,
-            next_look_at=now + place % 30,
-        )
-        await ledger.acknowledged(claim)
-        await ledger.decided(claim, followed.command_id, "started", "", (followed,))
-        await ledger.rest(claim, float(place % 30))
     await store.close()
+
+
+async def _start(ledger: Ledger, run_id: str, sha: str, place: int, now: float) -> None:
+    comment = Comment(
+        source=Source.ISSUE_COMMENT,
+        repo=RepoName(REPO),
+        number=1,
+        comment_id=place + 1,
+        author=Actor("alice", is_bot=False),
+        written_at=now,
+        url=f"https://github.com/{REPO}/pull/1",
+        lines=(CommandLine("run ci.yml", ()),),
+    )
+    followed = FollowedRun(
+        command_id=CommandId(f"{comment.request_id}.1"),
+        run=Run(RunId(run_id), "", "queued"),
+        repo=comment.repo,
+        sha=Sha(sha),
+        workflow="ci.yml",
+        job="",
+        followed_since=now,
+        looks=20,
+        next_look_at=now + place % LONGEST_PAUSE,
+    )
+    claim = Claim(comment.request_id, 0)
+    await ledger.accept(Delivery("1", f"guid-{place}", "issue_comment"), (comment,))
+    await ledger.acknowledged(claim)
+    await ledger.decided(claim, followed.command_id, "started", "", (followed,))
+    said = replies.reply(await ledger.load(comment.request_id))
+    await ledger.replied(claim, place + 1, said)
+    await ledger.rest(claim, place % LONGEST_PAUSE)
