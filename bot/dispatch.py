@@ -230,7 +230,12 @@ class Dispatcher:
             return wait
         reply = request.reply
         if reply.comment_id is None and reply.tried:
-            reply = await self._find(claim, request, repository)
+            try:
+                reply = await self._find(claim, request, repository)
+            except (NotFound, Forbidden) as error:
+                # Without a look it could be posted twice.
+                log.warning("the reply cannot be looked for", error=str(error))
+                return wait
         if reply.comment_id is None:
             if turn := await self.ledger.take_write(_account(request)):
                 return _sooner(wait, turn)
@@ -257,15 +262,12 @@ class Dispatcher:
     async def _find(self, claim: Claim, request: Request, repository: Repository) -> Reply:
         """The reply that was posted before a crash, or whose answer was lost, if there is one."""
         # `since` is by GitHub's clock; a reply cannot be older than what it answers.
-        try:
-            async for comment in repository.own_comments(
-                request.comment.number, since=request.comment.written_at - 1
-            ):
-                if replies.answers(comment.body) == request.request_id:
-                    await self.ledger.replied(claim, comment.comment_id, comment.body)
-                    return Reply(comment.comment_id, True, comment.body)
-        except (NotFound, Forbidden) as error:
-            log.warning("no look for an earlier reply", error=str(error))
+        async for comment in repository.own_comments(
+            request.comment.number, since=request.comment.written_at - 1
+        ):
+            if replies.answers(comment.body) == request.request_id:
+                await self.ledger.replied(claim, comment.comment_id, comment.body)
+                return Reply(comment.comment_id, True, comment.body)
         return request.reply
 
     async def _post(

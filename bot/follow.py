@@ -55,6 +55,7 @@ class Board:
             TTLCache(1, LISTING_SECONDS, clock.now)
         )
         self._followed: TTLCache[RunId, str] = TTLCache(100_000, CROWD_SECONDS, clock.now)
+        self._listed: dict[RunId, str] = {}
 
     @property
     def shortest_pause(self) -> float:
@@ -82,8 +83,12 @@ class Board:
 
     async def _list(self) -> dict[RunId, str]:
         states = await self._depot.active_runs()
+        before, self._listed = self._listed, states
+        # Against the listing before as well: a run that is in none would be woken by each.
         moved = [
-            run_id for run_id, status in self._followed.items() if states.get(run_id) != status
+            run_id
+            for run_id, status in self._followed.items()
+            if states.get(run_id) not in {status, before.get(run_id)}
         ]
         if moved:
             await self._wake(moved)

@@ -93,7 +93,7 @@ class SqliteStore(Store):
             while not self._jobs.empty():
                 group.append(self._jobs.get())
             is_last = None in group
-            jobs = [job for job in group if job is not None]
+            jobs = [job for job in group if job and job.outcome.set_running_or_notify_cancel()]
             if jobs:
                 self._commit(jobs)
         if self._connection is not None:

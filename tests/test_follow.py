@@ -7,6 +7,7 @@ from itertools import pairwise
 
 import pytest
 from starlette.responses import Response
+from structlog.testing import capture_logs
 
 from bot import replies
 from bot.demo.depot import SimulatedDepot
@@ -429,6 +430,24 @@ async def test_a_deleted_reply_is_not_written_again(
     await pr.passes(2 * SLOW)
     assert said(pr) == []
     assert run.over
+
+
+async def test_a_reply_is_not_looked_for_without_end_where_the_thread_is_gone(
+    pr: Conversation, depot: SimulatedDepot, github: SimulatedGitHub
+) -> None:
+    depot.plan(seconds=30)
+    github.faults.lose_answer("POST", "/issues/1/comments")
+    headers = {"content-type": "application/json"}
+    github.faults.answer(
+        "GET", "/issues/1/comments", 404, '{"message":"Not Found"}', headers, times=None
+    )
+    with capture_logs() as logs:
+        await pr.says("alice", "/depot run ci.yml")
+        await pr.passes(120)
+    assert not [one for one in logs if one["event"] == "step failed"]
+    assert depot.runs[0].over
+    assert len(said(pr)) == 1  # and it is not posted twice
+    pr.reply()
 
 
 async def test_github_is_away_at_the_end(
