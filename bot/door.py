@@ -22,6 +22,8 @@ from bot.store import LedgerUnavailable
 READ = frozenset({b"content-length", *(name.encode() for name in webhooks.HEADERS)})
 """Headers that are looked at."""
 
+TOO_LARGE = f"the body is larger than {webhooks.MAX_BODY} bytes"
+
 log = structlog.get_logger()
 
 
@@ -101,7 +103,7 @@ async def _body(headers: Mapping[str, str], receive: Receive) -> bytes:
     length = headers.get("content-length", "")
     with suppress(ValueError):  # no number, or one of thousands of digits: the body will show
         if int(length) > webhooks.MAX_BODY:
-            raise webhooks.TooLarge
+            raise webhooks.TooLarge(TOO_LARGE)
     chunks: list[bytes] = []
     size = 0
     is_complete = False
@@ -113,7 +115,7 @@ async def _body(headers: Mapping[str, str], receive: Receive) -> bytes:
         chunks.append(chunk)
         size += len(chunk)
         if size > webhooks.MAX_BODY:
-            raise webhooks.TooLarge
+            raise webhooks.TooLarge(TOO_LARGE)
         is_complete = not message.get("more_body", False)
     return b"".join(chunks)
 

@@ -60,9 +60,6 @@ class Malformed(Rejected):
 class TooLarge(Rejected):
     status = 413
 
-    def __init__(self) -> None:
-        super().__init__(f"the body is larger than {MAX_BODY} bytes")
-
 
 @dataclass(frozen=True, slots=True)
 class Delivery:

@@ -43,6 +43,7 @@ EXAMPLES: list[Exception] = [
     ledger.IntentBusy("ci.yml"),
     store.LedgerUnavailable("OperationalError"),
     store.AlreadyInUse("another process is using x.db"),
+    webhooks.TooLarge("the body is larger than 1 bytes"),
     webhooks.Rejected("no"),
     webhooks.BadSignature("the header is missing"),
     webhooks.WrongContentType("json, please"),
