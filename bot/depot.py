@@ -117,6 +117,7 @@ class DepotNotReached(DepotUnavailable):
 
 
 A = TypeVar("A", bound=Message)
+P = TypeVar("P", RunList, LogPage, ArtifactList)
 
 
 class Depot:
@@ -209,7 +210,8 @@ class Depot:
     async def active_runs(self) -> dict[RunId, str]:
         """How all queued and running runs of the organisation stand (8.8)."""
         states: dict[RunId, str] = {}
-        async for page in self._run_pages({"status": ["queued", "running"]}, MAX_ACTIVE_PAGES):
+        request: Json = {"status": ["queued", "running"], "pageSize": 100}
+        async for page in self._pages("ListRuns", request, RunList, MAX_ACTIVE_PAGES):
             states.update((RunId(row.run_id), row.status) for row in page.runs)
         return states
 
@@ -249,36 +251,31 @@ class Depot:
         """The last lines of an attempt's log (8.11): read forward, for there is no other way."""
         tail: deque[str] = deque(maxlen=lines)
         request: Json = {"attemptId": attempt_id}
-        for _ in range(MAX_LOG_PAGES):
-            page = await self._call("GetJobAttemptLogs", request, LogPage)
+        async for page in self._pages("GetJobAttemptLogs", request, LogPage, MAX_LOG_PAGES):
             tail.extend(line.body for line in page.lines)
-            if not page.next_page_token:
-                break
-            request = {**request, "pageToken": page.next_page_token}
         return list(tail)
 
     async def artifacts(self, run_id: RunId) -> list[Artifact]:
         """The artifacts of a run (8.14)."""
         found: list[Artifact] = []
         request: Json = {"runId": run_id, "pageSize": 500}
-        for _ in range(MAX_PAGES):
-            page = await self._call("ListArtifacts", request, ArtifactList)
+        async for page in self._pages("ListArtifacts", request, ArtifactList):
             found += page.rows()
-            if not page.next_page_token:
-                break
-            request = {**request, "pageToken": page.next_page_token}
         return found
 
     async def _list_runs(self, request: Json, pages: int = MAX_PAGES) -> list[ListedRun]:
         found: list[ListedRun] = []
-        async for page in self._run_pages(request, pages):
+        request = {**request, "pageSize": 100}
+        async for page in self._pages("ListRuns", request, RunList, pages):
             found += [row.listed() for row in page.runs]
         return found
 
-    async def _run_pages(self, request: Json, pages: int = MAX_PAGES) -> AsyncIterator[RunList]:
-        request = {**request, "pageSize": 100}
-        for _ in range(pages):
-            page = await self._call("ListRuns", request, RunList)
+    async def _pages(
+        self, method: str, request: Json, answer: type[P], most: int = MAX_PAGES
+    ) -> AsyncIterator[P]:
+        """The pages of one listing, as far as they go and no more than so many."""
+        for _ in range(most):
+            page = await self._call(method, request, answer)
             yield page
             if not page.next_page_token:
                 break

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from dataclasses import asdict, dataclass, replace
+from operator import itemgetter
 from typing import Any, TypeVar, cast
 
 import msgspec
@@ -111,9 +112,13 @@ class Ledger:
 
         def work(db: sa.Connection) -> list[bool]:
             self._set_heads(db, [_head_row(one.head) for one in group if one.head])
-            new = _add(db, self._add_deliveries, [_delivery_row(one.delivery) for one in group])
+            # In one order everywhere: two processes must not wait for each other's rows.
+            delivered = [_delivery_row(one.delivery) for one in group]
+            delivered.sort(key=itemgetter("hook", "guid"))
+            new = _add(db, self._add_deliveries, delivered)
             fresh = [one for one in group if (one.delivery.hook, one.delivery.guid) in new]
             rows = [_request_row(comment) for one in fresh for comment in one.comments]
+            rows.sort(key=itemgetter("id"))
             new_requests = _add(db, self._add_requests, rows)
             lines = [
                 line
@@ -321,7 +326,7 @@ class Ledger:
         mine = sa.select(commands.c.id).where(commands.c.request_id == request_id)
 
         def work(db: sa.Connection) -> Request:
-            row = (db.execute(sa.select(requests).where(requests.c.id == request_id))).one_or_none()
+            row = db.execute(sa.select(requests).where(requests.c.id == request_id)).one_or_none()
             if row is None:
                 raise KeyError(request_id)
             command_rows = db.execute(
@@ -405,7 +410,7 @@ class Ledger:
         )
 
         def work(db: sa.Connection) -> bool:
-            return (db.scalar(found.limit(1))) is not None
+            return db.scalar(found.limit(1)) is not None
 
         return await self._store.transact(work)
 
@@ -719,11 +724,7 @@ def _add(
     db: sa.Connection, adding: sa.Executable, rows: Sequence[dict[str, Any]]
 ) -> set[tuple[Any, ...]]:
     """Insert rows that are not there yet; the primary keys of those that were not."""
-    if not rows:
-        return set()
-    # In one order everywhere: two processes must not wait for each other's rows.
-    ordered = sorted(rows, key=lambda row: [str(value) for value in row.values()][:2])
-    return {tuple(row) for row in db.execute(adding, ordered)}
+    return {tuple(row) for row in db.execute(adding, rows)} if rows else set()
 
 
 def _take(one: Incoming, new_requests: set[tuple[Any, ...]]) -> bool:

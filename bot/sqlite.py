@@ -25,7 +25,7 @@ from sqlalchemy.dialects import sqlite
 from sqlalchemy.engine import URL
 
 from bot.clock import Clock
-from bot.store import AlreadyInUse, LedgerUnavailable, Store, T, Work
+from bot.store import AlreadyInUse, LedgerUnavailable, Store, T, Work, reason
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +118,7 @@ class SqliteStore(Store):
         except Exception as error:
             # It could not be begun or not be committed: nothing of it is stored.
             for job in jobs:
-                job.outcome.set_exception(LedgerUnavailable(type(error).__name__))
+                job.outcome.set_exception(LedgerUnavailable(reason(error)))
             return
         for told in tell:
             told()

@@ -68,7 +68,7 @@ class Store:
                 return await self._begin(work)
             except (SQLAlchemyError, OSError) as error:
                 if not (tries_left and _lost_to_another(error)):
-                    raise LedgerUnavailable(_reason(error)) from error
+                    raise LedgerUnavailable(reason(error)) from error
         raise AssertionError("unreachable")
 
     async def _begin(self, work: Work[T]) -> T:
@@ -118,7 +118,7 @@ def _lost_to_another(error: Exception) -> bool:
     return state in {"40001", "40P01"}
 
 
-def _reason(error: Exception) -> str:
+def reason(error: Exception) -> str:
     """What went wrong, without addresses or values in it."""
     cause = error.orig if isinstance(error, DBAPIError) else error
     return type(cause).__name__
