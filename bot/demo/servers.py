@@ -115,7 +115,7 @@ class BotProcess:
 async def bot_serving(environment: Mapping[str, str], folder: Path) -> AsyncIterator[BotProcess]:
     """Run the bot with these settings meanwhile, once it is ready. Its log lands in *folder*."""
     log = folder / "bot.log"
-    port = _free_port()
+    port = free_port()
     began = time.monotonic()
     process = await _start(_environment({**environment, "HOST": HOST, "PORT": str(port)}), log)
     try:
@@ -126,7 +126,8 @@ async def bot_serving(environment: Mapping[str, str], folder: Path) -> AsyncIter
         await _stop(process)
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """A port of loopback that nobody listens on."""
     with socket.create_server((HOST, 0)) as listener:
         port: int = listener.getsockname()[1]
     return port

@@ -12,9 +12,9 @@ from pathlib import Path
 
 import aiosqlite
 
-from tests.bench.ignored import environment
+from bot.demo.servers import free_port
 from tests.bench.load import rate
-from tests.bench.processes import free_port, running
+from tests.bench.processes import environment, running
 from tests.bench.requests import commands, stage_for_load
 from tests.bench.table import Row, ratio
 
@@ -34,7 +34,7 @@ async def rows(folder: Path) -> list[Row]:
     stage = stage_for_load()
     port = free_port()
     settings = environment(stage, folder)
-    requests = commands(stage.credentials.webhook_secret)
+    requests = commands(stage.github)
     accepted, inserted = [], []
     async with AsyncExitStack() as stack:
         await stack.enter_async_context(

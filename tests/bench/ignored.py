@@ -5,31 +5,19 @@ from __future__ import annotations
 import asyncio
 import itertools
 import statistics
+from dataclasses import replace
 from pathlib import Path
 
-from bot.demo.stage import Stage
+from bot.demo.servers import free_port
 from tests.bench.load import rate
-from tests.bench.processes import bot, free_port, running
-from tests.bench.requests import comment_payload, stage_for_load, webhook
+from tests.bench.processes import bot, environment, running
+from tests.bench.requests import comment, stage_for_load, webhook
 from tests.bench.table import Row, ratio
 
 CONNECTIONS = 32
 ROUNDS = 5
 SECONDS = 2.0
 """Each server gets so many seconds in each round, in turn: what else the machine does meets all."""
-
-NOWHERE = "http://127.0.0.1:9"
-
-
-def environment(stage: Stage, folder: Path) -> dict[str, str]:
-    return {
-        **stage.environment(
-            github_url=NOWHERE,
-            depot_url=NOWHERE,
-            database_url=f"sqlite:///{folder / 'ledger.db'}",
-        ),
-        "LOG_LEVEL": "error",
-    }
 
 
 async def rows(folder: Path) -> list[Row]:
@@ -38,15 +26,14 @@ async def rows(folder: Path) -> list[Row]:
     settings = environment(stage, folder)
     plain, limit = free_port(), free_port()
     async with (
-        bot(**settings) as (port, _),
+        bot(settings, folder) as (port, _),
         running("tests.bench.peers", "plain", str(plain), port=plain, **settings),
         running("tests.bench.peers", "limit", str(limit), port=limit, **settings),
     ):
-        body = comment_payload("Looks good to me, thank you!")
-        secret = stage.credentials.webhook_secret
+        ignored = comment(stage.github, "Looks good to me, thank you!")
         found = []
         for what, event in (("an event not read", "push"), ("no command in it", "issue_comment")):
-            request = webhook(event, body, secret, "0-1")
+            request = webhook(stage.github, replace(ignored, event=event))
             rates = await _rates([port, plain, limit], request)
             found += [
                 ratio(f"ignored, {what}: `Event.from_http`", rates[0], rates[1], 2.0),

@@ -6,20 +6,28 @@ import asyncio
 import os
 import socket
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+from bot.demo.servers import bot_serving
+from bot.demo.stage import Stage
 from bot.settings import VARIABLES
 
 PATIENCE = 20.0
 """Seconds a server may take until it listens."""
 
 
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        port: int = listener.getsockname()[1]
-    return port
+NOWHERE = "http://127.0.0.1:9"
+
+
+def environment(
+    stage: Stage, folder: Path, github_url: str = NOWHERE, depot_url: str = NOWHERE
+) -> dict[str, str]:
+    """The settings of a bot with a ledger in a folder, as quiet as on a host."""
+    database_url = f"sqlite:///{folder / 'ledger.db'}"
+    found = stage.environment(github_url=github_url, depot_url=depot_url, database_url=database_url)
+    return {**found, "LOG_LEVEL": "error", "LOG_FORMAT": "json"}
 
 
 @asynccontextmanager
@@ -42,13 +50,10 @@ async def running(*arguments: str, port: int, **environment: str) -> AsyncIterat
 
 
 @asynccontextmanager
-async def bot(**environment: str) -> AsyncIterator[tuple[int, int]]:
+async def bot(settings: Mapping[str, str], folder: Path) -> AsyncIterator[tuple[int, int]]:
     """`depot-bot serve` with these settings: its port and its process id."""
-    port = free_port()
-    async with running(
-        *("bot", "serve"), port=port, PORT=str(port), HOST="127.0.0.1", **environment
-    ) as pid:
-        yield port, pid
+    async with bot_serving(settings, folder) as one:
+        yield int(one.url.rpartition(":")[2]), one.process.pid
 
 
 def _listens(port: int) -> bool:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import itertools
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 
-from bot.demo.github import generate_private_key
-from bot.demo.github.webhooks import signatures
+from bot.demo.github import Delivery, SimulatedGitHub, generate_private_key
 from bot.demo.stage import Stage
 from tests.conversation import FILES, REPO
 
@@ -39,43 +39,31 @@ def repository(owner: int) -> str:
     return REPO if owner == 0 else f"owner-{owner}/hello"
 
 
-def webhook(event: str, body: bytes, secret: str, guid: str) -> bytes:
+def webhook(github: SimulatedGitHub, delivery: Delivery) -> bytes:
     """One request, with all the headers that GitHub sends."""
     headers = {
         "Host": "127.0.0.1",
-        "User-Agent": "GitHub-Hookshot/5dc9f00",
-        "Accept": "*/*",
-        "Content-Type": "application/json",
-        "X-GitHub-Delivery": guid,
-        "X-GitHub-Event": event,
-        "X-GitHub-Hook-ID": "1",
-        "X-GitHub-Hook-Installation-Target-ID": "41",
-        "X-GitHub-Hook-Installation-Target-Type": "integration",
-        **signatures(secret, body),
-        "Content-Length": str(len(body)),
+        **github.hooks.headers(delivery),
+        "Content-Length": str(len(delivery.body)),
     }
     lines = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
-    return f"POST /webhook HTTP/1.1\r\n{lines}\r\n".encode() + body
+    return f"POST /webhook HTTP/1.1\r\n{lines}\r\n".encode() + delivery.body
 
 
-def comment_payload(text: str) -> bytes:
-    """The payload of a comment under a pull request whose own text fills it up to SIZE."""
-    stage = stage_for_load()
-    stage.github.hooks.pending.clear()
-    stage.github.comment(REPO, 1, "alice", text)
-    (delivery,) = stage.github.pending_deliveries
+def comment(github: SimulatedGitHub, text: str) -> Delivery:
+    """A comment under a pull request whose own text fills the payload up to SIZE."""
+    github.comment(REPO, 1, "alice", text)
+    delivery = github.hooks.pending.pop()
     filler = b"It does what the issue asks for. "
     missing = SIZE - len(delivery.body)
-    body = filler * (missing // len(filler) + 1)
-    return delivery.body.replace(b'"issue":{', b'"issue":{"text":"' + body[:missing] + b'",', 1)
+    text_there = b'"issue":{"text":"' + (filler * (missing // len(filler) + 1))[:missing] + b'",'
+    return replace(delivery, body=delivery.body.replace(b'"issue":{', text_there, 1))
 
 
-def commands(secret: str) -> Iterator[bytes]:
+def commands(github: SimulatedGitHub) -> Iterator[bytes]:
     """Commands without end, each in a comment of its own."""
-    body = comment_payload("/depot run ci.yml job=test")
-    stage = stage_for_load()
-    stage.github.comment(REPO, 1, "alice", "x")
-    comment_id = stage.github.comments(REPO, 1)[0].id
+    delivery = comment(github, "/depot run ci.yml job=test")
+    its_id = f'"id":{delivery.payload["comment"]["id"]},'.encode()
     for number in itertools.count(1):
-        one = body.replace(f'"id":{comment_id},'.encode(), f'"id":{number},'.encode())
-        yield webhook("issue_comment", one, secret, f"guid-{number}")
+        body = delivery.body.replace(its_id, f'"id":{number},'.encode())
+        yield webhook(github, replace(delivery, guid=f"guid-{number}", body=body))

@@ -15,10 +15,9 @@ from pathlib import Path
 
 import msgspec
 
-from bot.demo.github import Delivery
 from bot.demo.servers import serving
 from bot.demo.stage import Stage
-from tests.bench.processes import bot
+from tests.bench.processes import bot, environment
 from tests.bench.requests import repository, stage_for_load, webhook
 from tests.bench.table import Row, below
 
@@ -60,18 +59,16 @@ class Load:
         """Deliver what came before: the pull requests that were opened."""
         pending = self.stage.github.pending_deliveries
         self.stage.github.hooks.pending.clear()
-        await self._send([self._webhook(delivery) for delivery in pending], 2 * PER_SECOND)
+        await self._send(
+            [webhook(self.stage.github, delivery) for delivery in pending], 2 * PER_SECOND
+        )
 
     def _command(self, place: int) -> bytes:
         owner, number = place % OWNERS, place // OWNERS % PULL_REQUESTS + 1
         github = self.stage.github
         github.comment(repository(owner), number, "alice", "/depot run ci.yml job=test force")
         delivery = github.hooks.pending.pop()
-        return self._webhook(delivery)
-
-    def _webhook(self, delivery: Delivery) -> bytes:
-        secret = self.stage.credentials.webhook_secret
-        return webhook(delivery.event, delivery.body, secret, delivery.guid)
+        return webhook(github, delivery)
 
     async def until_followed(self, count: int) -> None:
         deadline = time.monotonic() + PATIENCE
@@ -86,14 +83,7 @@ async def rows(folder: Path) -> list[Row]:
     async with (
         serving(stage.github.app) as github_url,
         serving(stage.depot.app) as depot_url,
-        bot(
-            **stage.environment(
-                github_url=github_url,
-                depot_url=depot_url,
-                database_url=f"sqlite:///{folder / 'ledger.db'}",
-            ),
-            LOG_LEVEL="error",
-        ) as (port, _),
+        bot(environment(stage, folder, github_url, depot_url), folder) as (port, _),
     ):
         load = Load(stage, port)
         await load.tell_what_happened()

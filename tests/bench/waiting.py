@@ -15,7 +15,7 @@ from bot.records import Claim, FollowedRun
 from bot.stores import open_store
 from bot.types import Actor, CommandId, CommandLine, Comment, RepoName, Run, RunId, Sha, Source
 from bot.webhooks import Delivery
-from tests.bench.processes import bot, resident
+from tests.bench.processes import bot, environment, resident
 from tests.bench.requests import stage_for_load
 from tests.bench.table import Row, below
 from tests.conversation import REPO
@@ -35,17 +35,13 @@ async def rows(folder: Path) -> list[Row]:
     stage = stage_for_load()
     stage.github.hooks.pending.clear()
     stage.depot.plan(queued=3600.0, seconds=60.0)
-    database_url = f"sqlite:///{folder / 'ledger.db'}"
-    await _follow(database_url, stage.depot, stage.github.pull(REPO, 1).head_sha)
+    await _follow(
+        environment(stage, folder)["DATABASE_URL"], stage.depot, stage.github.pull(REPO, 1).head_sha
+    )
     async with (
         serving(stage.github.app) as github_url,
         serving(stage.depot.app) as depot_url,
-        bot(
-            **stage.environment(
-                github_url=github_url, depot_url=depot_url, database_url=database_url
-            ),
-            LOG_LEVEL="error",
-        ) as (_, pid),
+        bot(environment(stage, folder, github_url, depot_url), folder) as (_, pid),
     ):
         sizes = []
         for _ in range(int(SECONDS / LOOK_SECONDS)):

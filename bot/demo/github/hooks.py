@@ -173,7 +173,7 @@ class Hooks:
 
     async def _attempt(self, delivery: Delivery, url: str, *, redelivery: bool) -> DeliveryOutcome:
         started = self._world.now()
-        headers = self._headers(delivery)
+        headers = self.headers(delivery)
         reaction = await self._send(url, delivery.body, headers)
         outcome = DeliveryOutcome(
             id=self._world.next_id(),
@@ -214,7 +214,8 @@ class Hooks:
         async with httpx2.AsyncClient(timeout=self.timeout) as client:
             yield client
 
-    def _headers(self, delivery: Delivery) -> dict[str, str]:
+    def headers(self, delivery: Delivery) -> dict[str, str]:
+        """What a delivery is sent with, its signature among it."""
         app = self._world.bot_app
         repository_id = delivery.repository.id if delivery.repository else 0
         return {
