@@ -7,16 +7,11 @@ import asyncio
 import gc
 import json
 import os
-import signal
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import structlog
-import uvicorn
 from dotenv import dotenv_values
-from starlette.types import ASGIApp
 
 from bot import __version__
 from bot.app import create_app
@@ -27,6 +22,7 @@ from bot.doctor import Finding, database_finding, outside_findings, settings_fin
 from bot.logs import set_up_logging
 from bot.markdown import clean
 from bot.replay import Unreadable, replay, stored
+from bot.server import listen
 from bot.services import open_clients, open_services
 from bot.settings import Settings, SettingsError, lacks_credentials, load, load_for_setup
 from bot.setup import open_setup
@@ -34,9 +30,6 @@ from bot.store import AlreadyInUse, LedgerUnavailable
 
 ENV_FILE = Path(".env")
 """Where settings are read from, below the environment; the set-up stores credentials there."""
-
-STOP_SECONDS = 20
-"""How long open connections may take to end when the bot is stopped."""
 
 log = structlog.get_logger()
 
@@ -174,7 +167,7 @@ async def serve(settings: Settings) -> int:
         # would hold up everything for a tenth of a second each time.
         gc.collect()
         gc.freeze()
-        return await _listen(app, settings)
+        return await listen(app, settings.host, settings.port)
 
 
 async def serve_setup(settings: Settings) -> int:
@@ -184,40 +177,4 @@ async def serve_setup(settings: Settings) -> int:
         here = f"http://localhost:{settings.port}"
         address = settings.public_url if settings.admin_password else here
         log.warning("not set up yet: open this page", page=f"{address}/setup")
-        return await _listen(app, settings)
-
-
-async def _listen(app: ASGIApp, settings: Settings) -> int:
-    config = uvicorn.Config(
-        app,
-        host=settings.host,
-        port=settings.port,
-        log_config=None,
-        access_log=False,
-        proxy_headers=False,
-        ws="none",
-        timeout_graceful_shutdown=STOP_SECONDS,
-    )
-    server = _Server(config)
-    await server.serve()
-    return 0 if server.started else 1
-
-
-class _Server(uvicorn.Server):
-    """uvicorn, which leaves the process alive after it was told to stop.
-
-    Its own handling raises the signal anew once the server has stopped, which ends the process
-    before the ledger is closed, with a status that says it was killed.
-    """
-
-    @contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        loop = asyncio.get_running_loop()
-        signals = (signal.SIGINT, signal.SIGTERM)
-        for number in signals:
-            loop.add_signal_handler(number, self.handle_exit, number, None)
-        try:
-            yield
-        finally:
-            for number in signals:
-                loop.remove_signal_handler(number)
+        return await listen(app, settings.host, settings.port)

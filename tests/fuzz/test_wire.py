@@ -14,6 +14,7 @@ import uvicorn
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bot.server import configuration
 from tests.fuzz.doors import Door
 from tests.fuzz.profiles import cases
 
@@ -64,11 +65,8 @@ def _all(connection: socket.socket) -> bytes:
 
 @pytest.fixture(scope="module")
 def wire(door: Door) -> Iterator[Wire]:
-    """As `bot.cli` serves it."""
-    config = uvicorn.Config(
-        door.app, host="127.0.0.1", port=0, log_config=None, access_log=False, proxy_headers=False
-    )
-    server = _Server(config)
+    """As the bot is served."""
+    server = _Server(configuration(door.app, "127.0.0.1", 0))
     logger = logging.getLogger("uvicorn.error")
     running = door.portal.start_task_soon(server.serve)
     try:

@@ -1,0 +1,100 @@
+"""The HTTP server: uvicorn, as the bot needs it."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, cast
+
+import uvicorn
+from starlette.types import ASGIApp
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+STOP_SECONDS = 20
+"""How long open connections may take to end when the server is stopped."""
+
+
+def configuration(app: ASGIApp, host: str, port: int) -> uvicorn.Config:
+    """How the bot is served: no log of its own, nobody's word for who the client is."""
+    return uvicorn.Config(
+        app,
+        host=host,
+        port=port,
+        http=OneWrite,
+        ws="none",
+        log_config=None,
+        access_log=False,
+        proxy_headers=False,
+        server_header=False,
+        timeout_graceful_shutdown=STOP_SECONDS,
+    )
+
+
+async def listen(app: ASGIApp, host: str, port: int) -> int:
+    """Serve until told to stop (SIGINT, SIGTERM); the process's exit status."""
+    server = _Server(configuration(app, host, port))
+    await server.serve()
+    return 0 if server.started else 1
+
+
+class _Server(uvicorn.Server):
+    """uvicorn, which leaves the process alive after it was told to stop.
+
+    Its own handling raises the signal anew once the server has stopped, which ends the process
+    before the ledger is closed, with a status that says it was killed.
+    """
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        loop = asyncio.get_running_loop()
+        signals = (signal.SIGINT, signal.SIGTERM)
+        for number in signals:
+            loop.add_signal_handler(number, self.handle_exit, number, None)
+        try:
+            yield
+        finally:
+            for number in signals:
+                loop.remove_signal_handler(number)
+
+
+class OneWrite(HttpToolsProtocol):
+    """uvicorn's connection, with one write for each answer.
+
+    uvicorn writes the head of an answer and its body apart, and asyncio sends each at once. The
+    second trip into the kernel costs as much as all else that a webhook nobody waits for needs.
+    """
+
+    def connection_made(  # type: ignore[override]  # as uvicorn has it
+        self, transport: asyncio.Transport
+    ) -> None:
+        super().connection_made(cast(asyncio.Transport, Gathering(transport, self.loop)))
+
+
+class Gathering:
+    """A transport that sends what is written in one turn of the event loop in one go."""
+
+    def __init__(self, transport: asyncio.Transport, loop: asyncio.AbstractEventLoop) -> None:
+        self._transport = transport
+        self._loop = loop
+        self._written: list[bytes] = []
+
+    def write(self, data: bytes) -> None:
+        """Send it at the end of this turn."""
+        if not self._written:
+            self._loop.call_soon(self._send)
+        self._written.append(data)
+
+    def close(self) -> None:
+        """Close the connection once all that was written is sent."""
+        self._send()
+        self._transport.close()
+
+    def _send(self) -> None:
+        if self._written:
+            written, self._written = self._written, []
+            self._transport.write(b"".join(written))
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._transport, name)

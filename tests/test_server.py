@@ -1,0 +1,128 @@
+"""The HTTP server on a real socket: what leaves it, and in how many pieces."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass, field
+from typing import Any, cast
+
+import pytest
+import uvicorn
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from bot.server import OneWrite, configuration
+
+pytestmark = pytest.mark.anyio
+
+BODY = b"x" * 1000
+
+
+class _Server(uvicorn.Server):
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+
+async def in_pieces(scope: Scope, receive: Receive, send: Send) -> None:
+    """Answers in three messages; `/slow` takes a turn of the event loop between them."""
+    assert scope["type"] == "http", scope
+    headers = [(b"content-length", b"2000")]
+    await send({"type": "http.response.start", "status": 200, "headers": headers})
+    for more in (True, False):
+        if scope["path"] == "/slow":
+            await asyncio.sleep(0.01)
+        await send({"type": "http.response.body", "body": BODY, "more_body": more})
+
+
+class Recorder:
+    """A transport, and what it was given to send, one by one."""
+
+    def __init__(self, transport: asyncio.Transport, sent: list[bytes]) -> None:
+        self._transport = transport
+        self._sent = sent
+
+    def write(self, data: bytes) -> None:
+        self._sent.append(data)
+        self._transport.write(data)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._transport, name)
+
+
+@dataclass
+class Served:
+    port: int
+    sent: list[bytes] = field(default_factory=list)
+    """What went to the sockets, one by one."""
+
+
+@asynccontextmanager
+async def serving(app: ASGIApp) -> AsyncIterator[Served]:
+    """The application as the bot is served."""
+    sent: list[bytes] = []
+
+    class Recorded(OneWrite):
+        def connection_made(  # type: ignore[override]  # as uvicorn has it
+            self, transport: asyncio.Transport
+        ) -> None:
+            super().connection_made(cast(asyncio.Transport, Recorder(transport, sent)))
+
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        config = configuration(app, "127.0.0.1", 0)
+        assert config.http is OneWrite
+        config.http = Recorded
+        config.lifespan = "off"
+        server = _Server(config)
+        running = asyncio.create_task(server.serve([listening]))
+        yield Served(listening.getsockname()[1], sent)
+        server.should_exit = True
+        await running
+
+
+async def asked(port: int, *paths: str, close: bool = False) -> bytes:
+    """All that comes back on one connection, on which these were asked at once."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    ending = "Connection: close\r\n" if close else ""
+    for path in paths:
+        writer.write(f"GET {path} HTTP/1.1\r\nHost: a\r\n{ending}\r\n".encode())
+    got = b""
+    while got.count(BODY * 2) < len(paths):
+        got += await reader.read(65536)
+    if close:
+        assert await reader.read() == b""
+    writer.close()
+    return got
+
+
+@pytest.mark.parametrize("close", [False, True])
+async def test_an_answer_is_sent_in_one_go(close: bool) -> None:
+    async with serving(in_pieces) as one:
+        got = await asked(one.port, "/", close=close)
+    assert got.startswith(b"HTTP/1.1 200 OK\r\n")
+    assert got.endswith(b"\r\n\r\n" + BODY * 2)
+    assert one.sent == [got]
+
+
+async def test_what_comes_later_is_sent_later_and_in_order() -> None:
+    async with serving(in_pieces) as one:
+        got = await asked(one.port, "/slow")
+    assert got.endswith(b"\r\n\r\n" + BODY * 2)
+    assert b"".join(one.sent) == got
+    assert one.sent[1:] == [BODY, BODY]
+
+
+async def test_requests_that_follow_each_other_at_once_are_answered_in_order() -> None:
+    async with serving(in_pieces) as one:
+        got = await asked(one.port, "/slow", "/", "/slow")
+    assert got.count(b"HTTP/1.1 200 OK\r\n") == 3
+    assert got.count(b"\r\n\r\n" + BODY * 2) == 3
+
+
+async def test_nobody_is_told_what_serves() -> None:
+    async with serving(in_pieces) as one:
+        got = await asked(one.port, "/")
+    assert b"uvicorn" not in got
+    assert b"\r\ndate: " in got
