@@ -8,7 +8,6 @@ what a delivery is gets decided from its headers and the bytes of its body alone
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
 
 import structlog
 from starlette.responses import JSONResponse
@@ -19,8 +18,8 @@ from bot.ledger import Ledger
 from bot.metrics import Metrics
 from bot.store import LedgerUnavailable
 
-READ = frozenset({b"content-length", *(name.encode() for name in webhooks.HEADERS)})
-"""Headers that are looked at."""
+READ = {name.encode(): name for name in ("content-length", *webhooks.HEADERS)}
+"""Headers that are looked at, as a server names them."""
 
 TOO_LARGE = f"the body is larger than {webhooks.MAX_BODY} bytes"
 
@@ -79,6 +78,8 @@ class Door:
     async def _store(self, delivery: webhooks.Delivery, event: webhooks.Event) -> str:
         """Put what happened on disk; what the sender is told."""
         match event:
+            case webhooks.Ignored():
+                return "ignored"
             case webhooks.CommentWritten(comments):
                 is_new = await self._ledger.accept(delivery, comments)
                 return "queued" if is_new else "duplicate"
@@ -87,23 +88,22 @@ class Door:
                 return "queued" if is_new else "duplicate"
             case webhooks.CheckMoved(repo, sha):
                 return "queued" if await self._ledger.wake(repo, sha) else "ignored"
-        return "ignored"
 
 
 def _headers(scope: Scope) -> dict[str, str]:
     """The headers that are looked at; a server gives their names in lower case. Of repeated ones
     the last counts."""
-    return {
-        name.decode(): value.decode("latin-1") for name, value in scope["headers"] if name in READ
-    }
+    return {READ[name]: value.decode("latin-1") for name, value in scope["headers"] if name in READ}
 
 
 async def _body(headers: Mapping[str, str], receive: Receive) -> bytes:
     """The body; raises TooLarge, which is found out without reading it all, and Disconnected."""
-    length = headers.get("content-length", "")
-    with suppress(ValueError):  # no number, or one of thousands of digits: the body will show
-        if int(length) > webhooks.MAX_BODY:
-            raise webhooks.TooLarge(TOO_LARGE)
+    try:
+        said = int(headers.get("content-length", ""))
+    except ValueError:  # no number, or one of thousands of digits: the body will show
+        said = 0
+    if said > webhooks.MAX_BODY:
+        raise webhooks.TooLarge(TOO_LARGE)
     chunks: list[bytes] = []
     size = 0
     is_complete = False

@@ -88,9 +88,13 @@ class Ledger:
         self._store = store
         self._incoming = GroupCommit(self._accept)
         now = store.now()
-        self._add_deliveries = self._adding(deliveries, received_at=now)
-        self._add_requests = self._adding(requests, received_at=now, due_at=now)
-        self._add_commands = self._adding(commands)
+        self._add_deliveries = self._adding(deliveries, received_at=now).returning(
+            *deliveries.primary_key
+        )
+        self._add_requests = self._adding(
+            requests, received_at=now, due_at=now, **_NEW_REQUEST
+        ).returning(*requests.primary_key)
+        self._add_commands = self._adding(commands, **_NEW_COMMAND)
         self._add_runs = self._adding(runs)
         self._add_budget = self._adding(budgets)
 
@@ -115,11 +119,11 @@ class Ledger:
             # In one order everywhere: two processes must not wait for each other's rows.
             delivered = [_delivery_row(one.delivery) for one in group]
             delivered.sort(key=itemgetter("hook", "guid"))
-            new = _add(db, self._add_deliveries, delivered)
+            new = _add_new(db, self._add_deliveries, delivered)
             fresh = [one for one in group if (one.delivery.hook, one.delivery.guid) in new]
             rows = [_request_row(comment) for one in fresh for comment in one.comments]
             rows.sort(key=itemgetter("id"))
-            new_requests = _add(db, self._add_requests, rows)
+            new_requests = _add_new(db, self._add_requests, rows)
             lines = [
                 line
                 for one in fresh
@@ -147,12 +151,12 @@ class Ledger:
         )
         db.execute(upsert, rows)
 
-    def _adding(self, table: sa.Table, **same: Now) -> sa.Executable:
-        """An INSERT of rows that are not there yet, for `_add`; *same* is the same in all."""
+    def _adding(self, table: sa.Table, **same: sa.ColumnElement[Any]) -> sa.Insert:
+        """An INSERT of rows that are not there yet; *same* is the same in all."""
         insert = self._store.insert(table)
         if same:
             insert = insert.values(**same)
-        return insert.on_conflict_do_nothing().returning(*table.primary_key)
+        return insert.on_conflict_do_nothing()
 
     # --- claiming --------------------------------------------------------------------------------
 
@@ -720,7 +724,13 @@ def _json(value: Any) -> str:
     return msgspec.json.encode(value).decode()
 
 
-def _add(
+def _add(db: sa.Connection, adding: sa.Executable, rows: Sequence[dict[str, Any]]) -> None:
+    """Insert rows that are not there yet."""
+    if rows:
+        db.execute(adding, rows)
+
+
+def _add_new(
     db: sa.Connection, adding: sa.Executable, rows: Sequence[dict[str, Any]]
 ) -> set[tuple[Any, ...]]:
     """Insert rows that are not there yet; the primary keys of those that were not."""
@@ -748,6 +758,25 @@ def _head_row(head: HeadSet) -> dict[str, Any]:
     }
 
 
+# What is the same in all new rows stands in the statement: it has not to be sent for each.
+_NOTHING: sa.ColumnElement[Any] = sa.literal_column("''")
+_ZERO: sa.ColumnElement[Any] = sa.literal_column("0")
+_NEW_REQUEST: dict[str, sa.ColumnElement[Any]] = {
+    "deciding": sa.true(),
+    "acknowledged": sa.false(),
+    "reply_tried": sa.false(),
+    "reply_text": _NOTHING,
+    "failures": _ZERO,
+    "lease_until": _ZERO,
+    "fence": _ZERO,
+}
+_NEW_COMMAND: dict[str, sa.ColumnElement[Any]] = {
+    "decided": sa.false(),
+    "reason": _NOTHING,
+    "answer": _NOTHING,
+}
+
+
 def _request_row(comment: Comment) -> dict[str, Any]:
     return {
         "id": comment.request_id,
@@ -762,16 +791,6 @@ def _request_row(comment: Comment) -> dict[str, Any]:
         "installation": comment.installation,
         "reviewed": comment.reviewed,
         "happening": _json(comment.happening) if comment.happening else None,
-        "deciding": True,
-        "acknowledged": False,
-        "reply_id": None,
-        "reply_tried": False,
-        "reply_text": "",
-        "replied_at": None,
-        "failures": 0,
-        "failing_since": None,
-        "lease_until": 0.0,
-        "fence": 0,
     }
 
 
@@ -783,11 +802,6 @@ def _command_rows(request_id: RequestId, lines: Sequence[CommandLine]) -> list[d
             "place": place,
             "line": line.text,
             "blocks": _json(line.blocks),
-            "decided": False,
-            "reason": "",
-            "answer": "",
-            "troubled_since": None,
-            "decided_at": None,
         }
         for place, line in enumerate(lines, start=1)
     ]

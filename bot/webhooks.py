@@ -151,7 +151,10 @@ def read(delivery: Delivery, body: bytes) -> Event:
         event = reader(body, delivery.guid)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as wrong:
         raise Malformed(f"the body is not a GitHub {delivery.event} payload: {wrong}") from None
-    if NUL in body and NUL in msgspec.json.encode(event).replace(b"\\\\", b""):
+    # Looked for only in what is stored, and in the event only where the body has it: both cost
+    # more than anything else here.
+    is_stored = not isinstance(event, Ignored)
+    if is_stored and NUL in body and NUL in msgspec.json.encode(event).replace(b"\\\\", b""):
         raise Malformed("the body holds a NUL character where there can be none")
     return event
 
@@ -358,14 +361,14 @@ def _review(body: bytes, guid: str) -> Event:
         base_branch=pull.base.ref,
     )
     approval = _happened(happening, payload, pull, _seconds(review.submitted_at))
-    return _written(comment, approval)
+    if isinstance(comment, str):
+        return CommentWritten((approval,))
+    return CommentWritten((comment, approval))
 
 
-def _written(*comments: Comment | str) -> Event:
+def _written(comment: Comment | str) -> Event:
     """What is to be stored; a text says why there is no comment."""
-    found = tuple(comment for comment in comments if isinstance(comment, Comment))
-    why = next((comment for comment in comments if isinstance(comment, str)), "")
-    return CommentWritten(found) if found else Ignored(why)
+    return Ignored(comment) if isinstance(comment, str) else CommentWritten((comment,))
 
 
 def _comment(

@@ -1,4 +1,4 @@
-"""What the bot's door is measured against, served as the bot is: uvicorn, one process.
+"""What the bot's door is measured against, served as the bot is, with its server.
 
 - `plain`: the handler that gidgethub's own documentation leads to: read the body, `from_http`.
 - `limit`: answers without reading anything; no handler can be faster.
@@ -11,15 +11,14 @@ import asyncio
 import os
 import sys
 
-import uvicorn
 from gidgethub.sansio import Event
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
-from starlette.types import ASGIApp
 
 from bot.app import create_app
+from bot.server import listen
 from bot.services import open_services
 from bot.settings import load
 
@@ -37,16 +36,9 @@ async def limit(_: Request) -> Response:
 HANDLERS = {"plain": plain, "limit": limit}
 
 
-async def _serve(app: ASGIApp, port: int) -> None:
-    config = uvicorn.Config(
-        app, "127.0.0.1", port, log_config=None, access_log=False, proxy_headers=False, ws="none"
-    )
-    await uvicorn.Server(config).serve()
-
-
 async def _accept(port: int) -> None:
     async with open_services(load(dict(os.environ))) as services:
-        await _serve(create_app(services, run_worker=False), port)
+        await listen(create_app(services, run_worker=False), "127.0.0.1", port)
 
 
 def main() -> None:
@@ -55,7 +47,7 @@ def main() -> None:
         asyncio.run(_accept(port))
     else:
         app = Starlette(routes=[Route("/webhook", HANDLERS[name], methods=["POST"])])
-        asyncio.run(_serve(app, port))
+        asyncio.run(listen(app, "127.0.0.1", port))
 
 
 if __name__ == "__main__":

@@ -6,13 +6,14 @@ import itertools
 import time
 from collections.abc import Iterator
 from dataclasses import replace
+from uuid import uuid4
+
+import msgspec
 
 from bot.demo.github import Delivery, SimulatedGitHub, generate_private_key
 from bot.demo.stage import Stage
+from tests.contracts.webhooks import examples
 from tests.conversation import FILES, REPO
-
-SIZE = 14_000
-"""Bytes of a comment's payload as it comes from GitHub, on the whole."""
 
 AGO = 120.0
 """Seconds by which heads are older than comments."""
@@ -50,19 +51,27 @@ def webhook(github: SimulatedGitHub, delivery: Delivery) -> bytes:
     return f"POST /webhook HTTP/1.1\r\n{lines}\r\n".encode() + delivery.body
 
 
-def comment(github: SimulatedGitHub, text: str) -> Delivery:
-    """A comment under a pull request whose own text fills the payload up to SIZE."""
-    github.comment(REPO, 1, "alice", text)
-    delivery = github.hooks.pending.pop()
-    filler = b"It does what the issue asks for. "
-    missing = SIZE - len(delivery.body)
-    text_there = b'"issue":{"text":"' + (filler * (missing // len(filler) + 1))[:missing] + b'",'
-    return replace(delivery, body=delivery.body.replace(b'"issue":{', text_there, 1))
+def comment(text: str) -> Delivery:
+    """GitHub's own example of a comment that an App is told of, under a pull request and with this
+    text: 14 KB."""
+    payload = next(
+        payload
+        for event, payload in examples()
+        if event == "issue_comment" and payload["action"] == "created" and "installation" in payload
+    )
+    links = {"url": payload["issue"]["url"].replace("/issues/", "/pulls/")}
+    told = {
+        **payload,
+        "issue": {**payload["issue"], "pull_request": links},
+        "comment": {**payload["comment"], "body": text},
+    }
+    body = msgspec.json.encode(told)
+    return Delivery(str(uuid4()), "issue_comment", "created", body, None, None)
 
 
 def commands(github: SimulatedGitHub) -> Iterator[bytes]:
     """Commands without end, each in a comment of its own."""
-    delivery = comment(github, "/depot run ci.yml job=test")
+    delivery = comment("/depot run ci.yml job=test")
     its_id = f'"id":{delivery.payload["comment"]["id"]},'.encode()
     for number in itertools.count(1):
         body = delivery.body.replace(its_id, f'"id":{number},'.encode())

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from statistics import median
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,13 +25,17 @@ class Row:
 HEADING = ("what", "the bot", "beside it", "came to", "wanted")
 
 
-def ratio(what: str, bot: float, peer: float, wanted: float, unit: str = "/s") -> Row:
-    """So many of the bot against so many of a peer, in the same run."""
-    found = bot / peer
+def ratio(what: str, bot: Sequence[float], peer: Sequence[float], wanted: float) -> Row:
+    """Rates a second of the bot and of a peer, round by round in turns.
+
+    Both meet the same machine in a round, whatever else it does: the median of the rounds' ratios
+    counts, and the rates themselves are medians.
+    """
+    found = median(ours / theirs for ours, theirs in zip(bot, peer, strict=True))
     return Row(
         what,
-        f"{bot:,.0f}{unit}",
-        f"{peer:,.0f}{unit}",
+        f"{median(bot):,.0f}/s",
+        f"{median(peer):,.0f}/s",
         f"{found:.2f} times",
         f"at least {wanted:g}",
         found >= wanted,
