@@ -10,13 +10,13 @@ import re
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
+from functools import cache
 from importlib.resources import files
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlencode
 
 import structlog
 from gidgethub.sansio import RateLimit
-from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
@@ -31,6 +31,9 @@ from bot.ledger import Ledger
 from bot.rendered import first_words, to_html
 from bot.store import LedgerUnavailable
 from bot.types import CommandId, Json, RequestId
+
+if TYPE_CHECKING:
+    from jinja2 import Environment
 
 PAGE_LENGTH = 50
 """Commands on one page."""
@@ -99,12 +102,16 @@ def guarded(endpoint: Endpoint, password: str, headers: Mapping[str, str] = HEAD
     return answer
 
 
+@cache
 def templates() -> Environment:
     """The pages' templates: they escape all they show, and miss no value silently."""
-    return Environment(
-        loader=PackageLoader("bot"),
+    # Only operators look at pages: what renders them takes 2 MB and is loaded when they do.
+    import jinja2
+
+    return jinja2.Environment(
+        loader=jinja2.PackageLoader("bot"),
         autoescape=True,
-        undefined=StrictUndefined,
+        undefined=jinja2.StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
@@ -153,7 +160,6 @@ class Pages:
         self._rate_limits = rate_limits
         self._check = check
         self._password = password
-        self._templates = templates()
 
     def routes(self) -> list[Route]:
         return [
@@ -184,7 +190,7 @@ class Pages:
 
     def _html(self, name: str, request: Request, status: int = 200, **values: Any) -> Response:
         does_refresh = "refresh" in request.query_params
-        template = self._templates.get_template(name)
+        template = templates().get_template(name)
         html = template.render(
             version=__version__,
             refresh=REFRESH_SECONDS if does_refresh else None,

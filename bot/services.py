@@ -61,12 +61,19 @@ async def open_clients(
     """The clients of GitHub and Depot, closed again at the end. *metrics* count what they ask."""
     around = surroundings or Surroundings()
     count = metrics or Metrics()
+    trusted = httpx2.create_ssl_context()  # the authorities take some memory: once is enough
     async with (
         TellingClient(
-            _counting(count, "github", by_verb), timeout=GITHUB_TIMEOUT, transport=around.github
+            _counting(count, "github", by_verb),
+            timeout=GITHUB_TIMEOUT,
+            transport=around.github,
+            verify=trusted,
         ) as to_github,
         TellingClient(
-            _counting(count, "depot", by_last_part), timeout=DEPOT_TIMEOUT, transport=around.depot
+            _counting(count, "depot", by_last_part),
+            timeout=DEPOT_TIMEOUT,
+            transport=around.depot,
+            verify=trusted,
         ) as to_depot,
     ):
         github = GitHub(to_github, settings.github, url=settings.github_url, clock=around.clock)

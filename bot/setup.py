@@ -173,7 +173,6 @@ class Setup:
         self._client = client
         self._start = start
         self._web = web_url(settings.github_url)
-        self._templates = templates()
         self._one_at_a_time = asyncio.Lock()
         self._states: dict[str, None] = {}
         """Those that were given out, oldest first, each good for one App."""
@@ -216,7 +215,7 @@ class Setup:
         return guarded(answer, self._settings.admin_password, headers)
 
     def _html(self, name: str, status: int = 200, **values: Any) -> Response:
-        template = self._templates.get_template(name)
+        template = templates().get_template(name)
         html = template.render(version=__version__, file=str(self._env_file), **values)
         return Response(html, status, media_type="text/html")
 
