@@ -25,7 +25,6 @@ from bot.replay import Unreadable, replay, stored
 from bot.server import listen
 from bot.services import open_clients, open_services
 from bot.settings import Settings, SettingsError, lacks_credentials, load, load_for_setup
-from bot.setup import open_setup
 from bot.store import AlreadyInUse, LedgerUnavailable
 
 ENV_FILE = Path(".env")
@@ -167,11 +166,15 @@ async def serve(settings: Settings) -> int:
         # would hold up everything for a tenth of a second each time.
         gc.collect()
         gc.freeze()
+        # What is left is little: looking through all of it often is cheap, and keeps it little.
+        gc.set_threshold(200, 2, 1)
         return await listen(app, settings.host, settings.port)
 
 
 async def serve_setup(settings: Settings) -> int:
     """Serve the set-up, and the bot once that is done, until told to stop."""
+    from bot.setup import open_setup  # done once: the running bot has no need of it
+
     env_file = Path.cwd() / ENV_FILE
     async with open_setup(settings, env_file, lambda: load(_environment())) as app:
         here = f"http://localhost:{settings.port}"

@@ -44,7 +44,7 @@ def ratio(what: str, bot: Sequence[float], peer: Sequence[float], wanted: float)
 
 def below(what: str, found: float, wanted: float, unit: str) -> Row:
     """A figure that must stay below a bound."""
-    text = f"{found:.0f} {unit}"
+    text = f"{found:.3g} {unit}"
     return Row(what, text, "", text, f"under {wanted:g} {unit}", found < wanted)
 
 
