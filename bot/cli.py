@@ -166,8 +166,6 @@ async def serve(settings: Settings) -> int:
         # would hold up everything for a tenth of a second each time.
         gc.collect()
         gc.freeze()
-        # What is left is little: looking through all of it often is cheap, and keeps it little.
-        gc.set_threshold(200, 2, 1)
         return await listen(app, settings.host, settings.port)
 
 
