@@ -63,7 +63,7 @@ class OneWrite(HttpToolsProtocol):
     """uvicorn's connection, with one write for each answer.
 
     uvicorn writes the head of an answer and its body apart, and asyncio sends each at once. The
-    second trip into the kernel costs as much as all else that a webhook nobody waits for needs.
+    second trip into the kernel was a sixth of all that an ignored webhook cost.
     """
 
     def connection_made(  # type: ignore[override]  # as uvicorn has it
