@@ -7,18 +7,9 @@ from hypothesis import strategies as st
 
 from bot.follow import Recent
 from bot.types import RunId
+from tests.conversation import ManualClock
 
 SECONDS = 60.0
-
-
-class Hands:
-    """A clock that is set by hand."""
-
-    def __init__(self) -> None:
-        self.time = 1_000_000.0
-
-    def now(self) -> float:
-        return self.time
 
 
 RUNS = st.sampled_from([RunId("a"), RunId("b"), RunId("c")])
@@ -36,7 +27,7 @@ STEPS = st.lists(
 def test_what_was_seen_lately_is_known_and_what_was_not_is_gone(
     steps: list[tuple[str, object, str]],
 ) -> None:
-    clock = Hands()
+    clock = ManualClock()
     recent = Recent(clock, SECONDS)
     looks: dict[RunId, tuple[float, str]] = {}
     for what, which, status in steps:

@@ -4,26 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import socket
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any, cast
 
 import pytest
-import uvicorn
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from bot.demo.servers import Server
 from bot.server import OneWrite, configuration
 
 pytestmark = pytest.mark.anyio
 
 BODY = b"x" * 1000
-
-
-class _Server(uvicorn.Server):
-    @contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        yield
 
 
 async def in_pieces(scope: Scope, receive: Receive, send: Send) -> None:
@@ -75,7 +69,7 @@ async def serving(app: ASGIApp) -> AsyncIterator[Served]:
         assert config.http is OneWrite
         config.http = Recorded
         config.lifespan = "off"
-        server = _Server(config)
+        server = Server(config)
         running = asyncio.create_task(server.serve([listening]))
         yield Served(listening.getsockname()[1], sent)
         server.should_exit = True

@@ -40,7 +40,7 @@ PACKAGE_FOLDER = Path(__file__).parents[2]
 # --- applications in this process ----------------------------------------------------------------
 
 
-class _Server(uvicorn.Server):
+class Server(uvicorn.Server):
     """uvicorn without signal handlers: Ctrl-C belongs to the program around it."""
 
     @contextmanager
@@ -59,7 +59,7 @@ async def serving(app: ASGIApp) -> AsyncIterator[str]:
         access_log=False,
         timeout_graceful_shutdown=1,
     )
-    server = _Server(config)
+    server = Server(config)
     # It listens from here on: whoever connects before uvicorn is up waits in the queue.
     listener = socket.create_server((HOST, 0))
     async with meanwhile(server.serve(sockets=[listener]), stop=lambda: _tell_to_stop(server)):

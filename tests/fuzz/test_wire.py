@@ -14,21 +14,18 @@ import uvicorn
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bot.demo.servers import Server
 from bot.server import configuration
 from tests.fuzz.doors import Door
 from tests.fuzz.profiles import cases
 
 
-class _Server(uvicorn.Server):
+class _Server(Server):
     """uvicorn in a thread, where there are no signals; says when it listens."""
 
     def __init__(self, config: uvicorn.Config) -> None:
         super().__init__(config)
         self.listens = threading.Event()
-
-    @contextlib.contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        yield
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
