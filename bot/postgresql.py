@@ -5,12 +5,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 
 import psycopg
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.engine import URL
-from sqlalchemy.ext.asyncio import create_async_engine
 
 from bot.store import Store, T, Work
 
@@ -21,21 +21,31 @@ MIGRATION_LOCK = 0x6465706F74
 """Key of the advisory lock under which the tables are brought up to date ("depot")."""
 
 
+CONNECTIONS = 10
+
+THREADS = 64
+"""More than connections: who gets none within `PATIENCE` is told so, instead of waiting on."""
+
+PATIENCE = 10.0
+"""Seconds that a transaction waits for a connection."""
+
+
 class PostgresqlStore(Store):
-    """Transactions side by side, over a pool of connections."""
+    """Transactions side by side, each in a thread, over a pool of connections."""
 
     def __init__(self, url: URL) -> None:
         super().__init__()
         self._conninfo = url.set(drivername="postgresql").render_as_string(hide_password=False)
-        self._engine = create_async_engine(
+        self._engine = sa.create_engine(
             url.set(drivername="postgresql+psycopg"),
-            pool_size=10,
+            pool_size=CONNECTIONS,
             max_overflow=0,
-            pool_timeout=10,
+            pool_timeout=PATIENCE,
             # A connection that the server has closed meanwhile is replaced, not handed out.
             pool_pre_ping=True,
             connect_args={"connect_timeout": 5, "application_name": "depot-bot"},
         )
+        self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="ledger")
 
     def now(self) -> sa.ColumnElement[float]:
         return sa.cast(sa.func.extract("epoch", sa.func.clock_timestamp()), sa.Double)
@@ -48,14 +58,14 @@ class PostgresqlStore(Store):
         return True
 
     async def _begin(self, work: Work[T]) -> T:
-        task = asyncio.ensure_future(self._work(work))
-        self._running.add(task)
-        task.add_done_callback(self._running.discard)
-        return await asyncio.shield(task)
+        running = asyncio.get_running_loop().run_in_executor(self._threads, self._work, work)
+        self._running.add(running)
+        running.add_done_callback(self._running.discard)
+        return await asyncio.shield(running)
 
-    async def _work(self, work: Work[T]) -> T:
-        async with self._engine.begin() as connection:
-            return await connection.run_sync(work)
+    def _work(self, work: Work[T]) -> T:
+        with self._engine.begin() as connection:
+            return work(connection)
 
     def lock_for_migration(self, connection: sa.Connection) -> None:
         connection.execute(sa.select(sa.func.pg_advisory_xact_lock(MIGRATION_LOCK)))
@@ -81,4 +91,5 @@ class PostgresqlStore(Store):
     async def close(self) -> None:
         if self._running:
             await asyncio.wait(self._running)
-        await self._engine.dispose()
+        self._threads.shutdown()
+        self._engine.dispose()

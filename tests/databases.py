@@ -6,7 +6,7 @@ import asyncio
 import os
 import sqlite3
 import uuid
-from collections.abc import AsyncIterator, Coroutine, Iterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, closing, contextmanager
 from dataclasses import dataclass
 from typing import Any, LiteralString, cast
@@ -16,7 +16,6 @@ import pytest
 import sqlalchemy as sa
 from psycopg import sql
 from sqlalchemy.engine import make_url
-from sqlalchemy.util import await_only
 
 from bot.schema import metadata
 from bot.store import Store
@@ -141,14 +140,4 @@ class Halt:
 
     def stand(self, db: sa.Connection) -> None:
         self._loop.call_soon_threadsafe(self.reached.set)
-        wait_for(db, self.let_go.wait(), self._loop)
-
-
-def wait_for(
-    db: sa.Connection, what: Coroutine[Any, Any, Any], loop: asyncio.AbstractEventLoop
-) -> None:
-    """Wait inside a transaction: SQLite's is in a thread, PostgreSQL's in the loop."""
-    if db.dialect.name == "postgresql":
-        await_only(what)
-    else:
-        asyncio.run_coroutine_threadsafe(what, loop).result()
+        asyncio.run_coroutine_threadsafe(self.let_go.wait(), self._loop).result(timeout=30)

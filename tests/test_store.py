@@ -7,6 +7,7 @@ import asyncio
 import os
 import subprocess
 import sys
+import threading
 from collections.abc import Callable
 from pathlib import Path
 
@@ -19,7 +20,6 @@ from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy.engine import make_url
-from sqlalchemy.util import await_only
 
 from bot.postgresql import MIGRATION_LOCK
 from bot.schema import VERSION, deliveries, metadata
@@ -386,8 +386,8 @@ async def test_two_that_wait_for_each_other_both_get_done(postgresql: Database) 
     async with postgresql.opened() as here, postgresql.opened() as there:
         for guid in ("a", "b"):
             await add(here, guid)
-        has_locked = [asyncio.Event(), asyncio.Event()]
-        is_through = [asyncio.Event(), asyncio.Event()]
+        has_locked = [threading.Event(), threading.Event()]
+        is_through = [threading.Event(), threading.Event()]
         tries = [0, 0]
 
         def work(me: int) -> Callable[[sa.Connection], None]:
@@ -395,7 +395,7 @@ async def test_two_that_wait_for_each_other_both_get_done(postgresql: Database) 
                 tries[me] += 1
                 if tries[me] > 1:
                     # The other goes first now, or the two could meet like this again.
-                    await_only(is_through[1 - me].wait())
+                    is_through[1 - me].wait(30)
                 for guid in ("ab", "ba")[me]:
                     db.execute(
                         sa.update(deliveries)
@@ -403,7 +403,7 @@ async def test_two_that_wait_for_each_other_both_get_done(postgresql: Database) 
                         .values(event=deliveries.c.event + str(me))
                     )
                     has_locked[me].set()
-                    await_only(has_locked[1 - me].wait())
+                    has_locked[1 - me].wait(30)
 
             return both
 
@@ -479,7 +479,7 @@ async def test_a_restart_in_the_middle_of_a_transaction_fails_that_one(
 
         def cut(db: sa.Connection) -> None:
             db.execute(store.insert(deliveries).values(row("cut")))
-            await_only(asyncio.to_thread(postgresql.rows, TERMINATE))
+            postgresql.rows(TERMINATE)
             db.execute(store.insert(deliveries).values(row("cut again")))
 
         with pytest.raises(LedgerUnavailable):

@@ -38,8 +38,9 @@ async def rows(folder: Path) -> list[Row]:
     await _follow(
         environment(stage, folder)["DATABASE_URL"], stage.depot, stage.github.pull(REPO, 1).head_sha
     )
-    # structlog loads it where it is there, which is only where the bot is developed.
-    (folder / "rich.py").write_text("raise ImportError")
+    # structlog loads them where they are there, which is only where the bot is developed.
+    for name in ("rich", "greenlet"):
+        (folder / f"{name}.py").write_text("raise ImportError")
     async with (
         serving(stage.github.app) as github_url,
         serving(stage.depot.app) as depot_url,
