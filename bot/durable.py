@@ -12,8 +12,9 @@ from collections.abc import Awaitable, Callable
 import structlog
 
 from bot.clock import AdjustedClock
-from bot.ledger import LEASE_SECONDS, LeaseLost, Ledger
+from bot.ledger import LeaseLost, Ledger
 from bot.records import Claim
+from bot.statements import LEASE_SECONDS
 from bot.store import LedgerUnavailable
 
 CONCURRENCY = 16

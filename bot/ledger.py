@@ -13,42 +13,19 @@ from dataclasses import asdict, dataclass, replace
 from operator import itemgetter
 from typing import Any, TypeVar, cast
 
-import msgspec
 import sqlalchemy as sa
 from sqlalchemy.exc import IntegrityError
 
+from bot import rows
 from bot.budget import Budget
 from bot.group_commit import GroupCommit
-from bot.records import Claim, Command, Deed, FollowedRun, Intent, Reply, Request, Start
-from bot.schema import (
-    budgets,
-    commands,
-    deeds,
-    deliveries,
-    heads,
-    intents,
-    requests,
-    runs,
-    turns,
-)
+from bot.records import Claim, Deed, FollowedRun, Intent, Request
+from bot.rows import Values
+from bot.schema import requests
+from bot.statements import Statements, Wake
 from bot.store import Store, Work
-from bot.types import (
-    Actor,
-    CommandId,
-    CommandLine,
-    Comment,
-    Happening,
-    RepoName,
-    RequestId,
-    Run,
-    RunId,
-    Sha,
-    Source,
-)
+from bot.types import CommandId, CommandLine, Comment, RepoName, RequestId, RunId, Sha
 from bot.webhooks import Delivery, HeadSet
-
-LEASE_SECONDS = 10.0
-"""How long a claim holds without being renewed; a dead worker's work goes on after that."""
 
 
 class LeaseLost(Exception):
@@ -59,13 +36,7 @@ class IntentBusy(Exception):
     """The same workflow on the same commit is just being started for another command."""
 
 
-KEEP_SECONDS = 90 * 24 * 3600.0
-"""How long what is over stays known."""
-
 T = TypeVar("T")
-
-Now = sa.ColumnElement[float]
-"""A moment by the store's clock, as SQL."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,16 +58,7 @@ class Ledger:
     def __init__(self, store: Store) -> None:
         self._store = store
         self._incoming = GroupCommit(self._accept)
-        now = store.now()
-        self._add_deliveries = self._adding(deliveries, received_at=now).returning(
-            *deliveries.primary_key
-        )
-        self._add_requests = self._adding(
-            requests, received_at=now, due_at=now, **_NEW_REQUEST
-        ).returning(*requests.primary_key)
-        self._add_commands = self._adding(commands, **_NEW_COMMAND)
-        self._add_runs = self._adding(runs)
-        self._add_budget = self._adding(budgets)
+        self._sql = Statements(store)
 
     # --- coming in -------------------------------------------------------------------------------
 
@@ -115,48 +77,30 @@ class Ledger:
         """Store deliveries together; for each whether it brought anything new."""
 
         def work(db: sa.Connection) -> list[bool]:
-            self._set_heads(db, [_head_row(one.head) for one in group if one.head])
+            _execute_all(
+                db, self._sql.set_heads, [rows.head_row(one.head) for one in group if one.head]
+            )
             # In one order everywhere: two processes must not wait for each other's rows.
-            delivered = [_delivery_row(one.delivery) for one in group]
+            delivered = [rows.delivery_row(one.delivery) for one in group]
             delivered.sort(key=itemgetter("hook", "guid"))
-            new = _add_new(db, self._add_deliveries, delivered)
+            new = _add_new(db, self._sql.add_deliveries, delivered)
             fresh = [one for one in group if (one.delivery.hook, one.delivery.guid) in new]
-            rows = [_request_row(comment) for one in fresh for comment in one.comments]
-            rows.sort(key=itemgetter("id"))
-            new_requests = _add_new(db, self._add_requests, rows)
+            asked = [rows.request_row(comment) for one in fresh for comment in one.comments]
+            asked.sort(key=itemgetter("id"))
+            new_requests = _add_new(db, self._sql.add_requests, asked)
             lines = [
                 line
                 for one in fresh
                 for comment in one.comments
                 if (comment.request_id,) in new_requests
-                for line in _command_rows(comment.request_id, comment.lines)
+                for line in rows.command_rows(comment.request_id, comment.lines)
             ]
-            _add(db, self._add_commands, lines)
+            _execute_all(db, self._sql.add_commands, lines)
             if new_requests:
                 self._store.tell(db)
             return [_take(one, new_requests) if one in fresh else False for one in group]
 
         return await self._store.transact(work)
-
-    def _set_heads(self, db: sa.Connection, rows: Sequence[dict[str, Any]]) -> None:
-        if not rows:
-            return
-        now = self._store.now()
-        insert = self._store.insert(heads).values(received_at=now)
-        # Deliveries come in any order: what counts is the last time it became the head.
-        upsert = insert.on_conflict_do_update(
-            index_elements=[heads.c.repo, heads.c.number, heads.c.sha],
-            set_={"since": insert.excluded.since, "received_at": now},
-            where=heads.c.since < insert.excluded.since,
-        )
-        db.execute(upsert, rows)
-
-    def _adding(self, table: sa.Table, **same: sa.ColumnElement[Any]) -> sa.Insert:
-        """An INSERT of rows that are not there yet; *same* is the same in all."""
-        insert = self._store.insert(table)
-        if same:
-            insert = insert.values(**same)
-        return insert.on_conflict_do_nothing()
 
     # --- claiming --------------------------------------------------------------------------------
 
@@ -165,26 +109,13 @@ class Ledger:
 
         While an earlier comment of a pull request is undecided, later ones of it wait.
         """
-        now = self._store.now()
-        due = (
-            sa.select(requests.c.id)
-            .where(requests.c.due_at <= now, requests.c.lease_until <= now, _is_its_turn())
-            .order_by(requests.c.due_at)
-            .limit(limit)
-            .with_for_update(skip_locked=True)
-        )
 
         def work(db: sa.Connection) -> list[Claim]:
-            ids = db.execute(due).scalars().all()
-            if not ids:
+            due = db.execute(self._sql.due, {"most": limit}).scalars().all()
+            if not due:
                 return []
-            rows = db.execute(
-                sa.update(requests)
-                .where(requests.c.id.in_(ids))
-                .values(lease_until=now + LEASE_SECONDS, fence=requests.c.fence + 1)
-                .returning(requests.c.id, requests.c.fence)
-            )
-            return [Claim(RequestId(row.id), row.fence) for row in rows]
+            taken = db.execute(self._sql.take, {"of_requests": due})
+            return [Claim(RequestId(row.id), row.fence) for row in taken]
 
         return await self._store.transact(work)
 
@@ -194,54 +125,35 @@ class Ledger:
         A held one counts from the end of its lease. One that waits for an earlier comment is not
         counted: it comes up when that one is let go.
         """
-        due = sa.case(
-            (requests.c.lease_until > requests.c.due_at, requests.c.lease_until),
-            else_=requests.c.due_at,
-        )
-        earliest = sa.select(sa.func.min(due) - self._store.now()).where(
-            requests.c.due_at.is_not(None), _is_its_turn()
-        )
-
-        def work(db: sa.Connection) -> float | None:
-            return cast("float | None", db.scalar(earliest))
-
-        return await self._store.transact(work)
+        return cast("float | None", await self._scalar(self._sql.until_due))
 
     async def renew(self, claim: Claim) -> None:
         """Hold a claim for longer; raises LeaseLost."""
-        await self._write(claim, lease_until=self._store.now() + LEASE_SECONDS)
+        await self._write(claim, self._sql.renew)
 
     async def rest(
         self, claim: Claim, delay: float | None, looked: Sequence[FollowedRun] = ()
     ) -> None:
         """Let go of a claim; its next step is due in *delay* seconds, or never. *looked* are runs
         that were looked at before."""
-        due = None if delay is None else self._store.now() + delay
-        await self._write(
-            claim,
-            lambda db: _update_runs(db, looked),
-            due_at=due,
-            lease_until=0.0,
-            failures=0,
-            failing_since=None,
-        )
+
+        def work(db: sa.Connection) -> None:
+            self._set_runs(db, looked)
+
+        if delay is None:
+            await self._write(claim, self._sql.rest, work, due_at=None)
+        else:
+            await self._write(claim, self._sql.rest_until, work, delay=delay)
 
     async def fail(self, claim: Claim, delay: float) -> None:
         """Let go of a claim whose step has to be done again in *delay* seconds."""
-        now = self._store.now()
-        await self._write(
-            claim,
-            due_at=now + delay,
-            lease_until=0.0,
-            failures=requests.c.failures + 1,
-            failing_since=sa.func.coalesce(requests.c.failing_since, now),
-        )
+        await self._write(claim, self._sql.fail, delay=delay)
 
     async def release_all(self) -> None:
         """End every lease: for the start of the only process that uses this ledger."""
 
         def work(db: sa.Connection) -> None:
-            db.execute(sa.update(requests).values(lease_until=0.0))
+            db.execute(self._sql.release_all)
 
         await self._store.transact(work)
 
@@ -250,16 +162,9 @@ class Ledger:
     async def take_turn(self, name: str, every: float) -> bool:
         """Whether it is this process's turn to do something that one process does, once in
         *every* seconds."""
-        now = self._store.now()
-        insert = self._store.insert(turns).values(name=name, next_at=now + every)
-        take = insert.on_conflict_do_update(
-            index_elements=[turns.c.name],
-            set_={"next_at": insert.excluded.next_at},
-            where=turns.c.next_at <= now,
-        )
 
         def work(db: sa.Connection) -> bool:
-            return bool(db.execute(take.returning(turns.c.name)).all())
+            return bool(db.execute(self._sql.take_turn, {"name": name, "every": every}).all())
 
         return await self._store.transact(work)
 
@@ -289,37 +194,22 @@ class Ledger:
 
     def _budget(self, db: sa.Connection, account: str) -> tuple[Budget, float]:
         """An account's budget, locked until the transaction ends, and the time."""
-        mine = sa.select(budgets, self._store.now().label("now")).where(
-            budgets.c.account == account
-        )
-        row = db.execute(mine.with_for_update()).one_or_none()
+        mine = {"account": account}
+        row = db.execute(self._sql.budget, mine).one_or_none()
         if row is None:
-            now = cast(float, db.scalar(sa.select(self._store.now())))
-            _add(db, self._add_budget, [{"account": account, **asdict(Budget.full(now))}])
-            row = db.execute(mine.with_for_update()).one()
+            now = cast(float, db.scalar(self._sql.now))
+            db.execute(self._sql.add_budget, {**mine, **asdict(Budget.full(now))})
+            row = db.execute(self._sql.budget, mine).one()
         return Budget(row.minute, row.hour, row.counted_at, row.closed_until), row.now
 
     def _set_budget(self, db: sa.Connection, account: str, budget: Budget) -> None:
-        db.execute(sa.update(budgets).where(budgets.c.account == account).values(asdict(budget)))
+        db.execute(self._sql.set_budget, {"of_account": account, **asdict(budget)})
 
     async def forget_old(self) -> int:
         """Delete what is over and older than it has to be known; how many requests went."""
-        now = self._store.now()
-        old = sa.select(requests.c.id).where(
-            requests.c.due_at.is_(None),
-            ~requests.c.deciding,
-            requests.c.received_at < now - KEEP_SECONDS,
-        )
-        theirs = sa.select(commands.c.id).where(commands.c.request_id.in_(old))
 
         def work(db: sa.Connection) -> int:
-            for table in (runs, deeds, intents):
-                db.execute(sa.delete(table).where(table.c.command_id.in_(theirs)))
-            db.execute(sa.delete(commands).where(commands.c.request_id.in_(old)))
-            gone = db.execute(sa.delete(requests).where(requests.c.id.in_(old)))
-            for table in (deliveries, heads):
-                db.execute(sa.delete(table).where(table.c.received_at < now - KEEP_SECONDS))
-            return gone.rowcount
+            return [db.execute(delete).rowcount for delete in self._sql.forget_old][-1]
 
         return await self._store.transact(work)
 
@@ -327,117 +217,58 @@ class Ledger:
 
     async def load(self, request_id: RequestId) -> Request:
         """A request with all that hangs on it. KeyError when there is none."""
-        mine = sa.select(commands.c.id).where(commands.c.request_id == request_id)
+        mine = {"request": request_id}
 
         def work(db: sa.Connection) -> Request:
-            row = db.execute(sa.select(requests).where(requests.c.id == request_id)).one_or_none()
+            row = db.execute(self._sql.request, mine).one_or_none()
             if row is None:
                 raise KeyError(request_id)
-            command_rows = db.execute(
-                sa.select(commands).where(commands.c.id.in_(mine)).order_by(commands.c.place)
+            return rows.request(
+                row,
+                commands=db.execute(self._sql.commands, mine),
+                intents=db.execute(self._sql.intents, mine),
+                deeds=db.execute(self._sql.deeds, mine),
+                runs=db.execute(self._sql.runs, mine),
             )
-            intent_rows = db.execute(
-                sa.select(intents).where(intents.c.command_id.in_(mine)).order_by(intents.c.id)
-            )
-            deed_rows = db.execute(sa.select(deeds).where(deeds.c.command_id.in_(mine)))
-            run_rows = db.execute(
-                sa.select(runs)
-                .where(runs.c.command_id.in_(mine))
-                .order_by(runs.c.followed_since, runs.c.run_id)
-            )
-            return _request(row, command_rows, intent_rows, deed_rows, run_rows)
 
         return await self._store.transact(work)
 
     async def claimed_runs(self, run_ids: Sequence[RunId]) -> set[RunId]:
         """Those of *run_ids* that some command of ours started or points to."""
-
-        def work(db: sa.Connection) -> set[RunId]:
-            rows = db.execute(sa.select(runs.c.run_id).where(runs.c.run_id.in_(run_ids)))
-            return set(rows.scalars())
-
-        return await self._store.transact(work)
+        found = await self._rows(self._sql.claimed_runs, run_ids=run_ids)
+        return {RunId(row.run_id) for row in found}
 
     async def following(self, repo: RepoName, sha: Sha) -> list[FollowedRun]:
         """The runs on a commit that are being followed for any command, oldest first."""
-
-        def work(db: sa.Connection) -> list[FollowedRun]:
-            rows = db.execute(
-                sa.select(runs)
-                .where(runs.c.repo == repo, runs.c.sha == sha, runs.c.next_look_at.is_not(None))
-                .order_by(runs.c.followed_since)
-            )
-            return [_run(row) for row in rows]
-
-        return await self._store.transact(work)
+        return [rows.run(row) for row in await self._rows(self._sql.following, repo=repo, sha=sha)]
 
     async def newest_run(self, repo: RepoName, number: int) -> FollowedRun | None:
         """The newest run that a command of this pull request started or pointed to."""
-        newest = (
-            sa.select(runs)
-            .join(commands, commands.c.id == runs.c.command_id)
-            .join(requests, requests.c.id == commands.c.request_id)
-            .where(requests.c.repo == repo, requests.c.number == number)
-            .order_by(runs.c.followed_since.desc())
-            .limit(1)
-        )
-
-        return await self._one_run(newest)
+        found = await self._rows(self._sql.newest_run, repo=repo, number=number)
+        return rows.run(found[0]) if found else None
 
     async def known_run(self, run_id: RunId) -> FollowedRun | None:
         """A run as the first command that had to do with it knows it."""
-        first = sa.select(runs).where(runs.c.run_id == run_id).order_by(runs.c.followed_since)
-        return await self._one_run(first.limit(1))
-
-    async def _one_run(self, which: sa.Select[Any]) -> FollowedRun | None:
-        def work(db: sa.Connection) -> FollowedRun | None:
-            row = db.execute(which).one_or_none()
-            return _run(row) if row is not None else None
-
-        return await self._store.transact(work)
+        found = await self._rows(self._sql.known_run, run_id=run_id)
+        return rows.run(found[0]) if found else None
 
     async def head_since(self, repo: RepoName, number: int, sha: Sha) -> float | None:
         """Since when a commit is a pull request's head, by GitHub's clock, if we heard of it."""
-        since = sa.select(heads.c.since).where(
-            heads.c.repo == repo, heads.c.number == number, heads.c.sha == sha
-        )
-
-        def work(db: sa.Connection) -> float | None:
-            return cast("float | None", db.scalar(since))
-
-        return await self._store.transact(work)
+        since = await self._scalar(self._sql.head_since, repo=repo, number=number, sha=sha)
+        return cast("float | None", since)
 
     async def is_from_fork(self, repo: RepoName, sha: Sha) -> bool:
         """Whether a commit has been the head of a pull request from a fork, as far as we heard."""
-        found = sa.select(heads.c.sha).where(
-            heads.c.repo == repo, heads.c.sha == sha, heads.c.in_fork
-        )
-
-        def work(db: sa.Connection) -> bool:
-            return db.scalar(found.limit(1)) is not None
-
-        return await self._store.transact(work)
+        return await self._scalar(self._sql.in_fork, repo=repo, sha=sha) is not None
 
     async def newest_head(
         self, repo: RepoName, number: int, heard_after: float
     ) -> tuple[Sha, float] | None:
         """The newest head of a pull request and since when, among those heard of lately."""
-        newest = (
-            sa.select(heads.c.sha, heads.c.since)
-            .where(
-                heads.c.repo == repo,
-                heads.c.number == number,
-                heads.c.received_at > heard_after,
-            )
-            .order_by(heads.c.since.desc())
-            .limit(1)
+        found = await self._rows(
+            self._sql.newest_head, repo=repo, number=number, heard_after=heard_after
         )
-
-        def work(db: sa.Connection) -> tuple[Sha, float] | None:
-            row = db.execute(newest).one_or_none()
-            return (Sha(row.sha), row.since) if row is not None else None
-
-        return await self._store.transact(work)
+        return (Sha(found[0].sha), found[0].since) if found else None
 
     async def count_commands(
         self,
@@ -449,69 +280,38 @@ class Ledger:
     ) -> int:
         """Commands from comments received in the last *within* seconds: in a repository, by
         somebody, under a pull request; without those decided for the reasons *but*."""
-        count = (
-            sa.select(sa.func.count())
-            .select_from(commands.join(requests))
-            .where(
-                requests.c.repo == repo,
-                requests.c.received_at > self._store.now() - within,
-                requests.c.happening.is_(None),
-                commands.c.reason.not_in(list(but)),
-            )
-        )
+        count = self._sql.count_commands
         if author is not None:
             count = count.where(requests.c.author == author)
         if number is not None:
             count = count.where(requests.c.number == number)
-
-        def work(db: sa.Connection) -> int:
-            return cast(int, db.scalar(count))
-
-        return await self._store.transact(work)
+        return cast(int, await self._scalar(count, repo=repo, within=within, but=list(but)))
 
     async def last_answer(self, repo: RepoName, number: int, line: str) -> str | None:
         """What the newest decided command of this text was answered under a pull request."""
-        newest = (
-            sa.select(commands.c.answer)
-            .select_from(commands.join(requests))
-            .where(
-                requests.c.repo == repo,
-                requests.c.number == number,
-                requests.c.happening.is_not(None),
-                commands.c.line == line,
-                commands.c.decided,
-                commands.c.answer != "",
-            )
-            .order_by(commands.c.decided_at.desc())
-            .limit(1)
-        )
-
-        def work(db: sa.Connection) -> str | None:
-            return cast("str | None", db.scalar(newest))
-
-        return await self._store.transact(work)
+        answer = await self._scalar(self._sql.last_answer, repo=repo, number=number, line=line)
+        return cast("str | None", answer)
 
     async def now(self) -> float:
         """The time by the store's clock."""
-
-        def work(db: sa.Connection) -> float:
-            return cast(float, db.scalar(sa.select(self._store.now())))
-
-        return await self._store.transact(work)
+        return cast(float, await self._scalar(self._sql.now))
 
     async def check(self) -> None:
         """Raises LedgerUnavailable when the store does not answer."""
+        await self._scalar(self._sql.check)
 
-        def work(db: sa.Connection) -> None:
-            db.execute(sa.select(sa.func.count()).select_from(requests).where(sa.false()))
+    async def _scalar(self, query: sa.Executable, **parameters: object) -> Any:
+        """The first value of the first row; none when there is no row."""
+        return await self._store.transact(lambda db: db.scalar(query, parameters))
 
-        await self._store.transact(work)
+    async def _rows(self, query: sa.Executable, **parameters: object) -> Sequence[sa.Row[Any]]:
+        return await self._store.transact(lambda db: db.execute(query, parameters).all())
 
     # --- what a step stores ----------------------------------------------------------------------
 
     async def acknowledged(self, claim: Claim) -> None:
         """The reaction is on the comment, or will not come."""
-        await self._write(claim, acknowledged=True)
+        await self._write(claim, self._sql.hold, acknowledged=True)
 
     async def decided(
         self,
@@ -523,53 +323,37 @@ class Ledger:
         closes: Intent | None = None,
     ) -> None:
         """What became of a command, with the runs it follows and the intent that this settles."""
-        now = self._store.now()
-        others = sa.exists().where(
-            commands.c.request_id == claim.request_id,
-            commands.c.id != command_id,
-            ~commands.c.decided,
-        )
+        mine = {"of_command": command_id}
 
         def work(db: sa.Connection) -> None:
-            db.execute(
-                sa.update(commands)
-                .where(commands.c.id == command_id)
-                .values(decided=True, reason=reason, answer=answer, decided_at=now)
-            )
-            _add(db, self._add_runs, [_run_row(run) for run in followed])
+            db.execute(self._sql.decide, {**mine, "reason": reason, "answer": answer})
+            _execute_all(db, self._sql.add_runs, [rows.run_row(run) for run in followed])
             if closes is not None:
-                _update_intent(db, closes)
+                self._set_intent(db, closes)
             # Whatever was decided, nobody looks for its run any more.
-            db.execute(
-                sa.update(intents)
-                .where(intents.c.command_id == command_id, intents.c.outcome == "open")
-                .values(outcome="lost")
-            )
+            db.execute(self._sql.lose_intents, mine)
 
-        await self._write(claim, work, deciding=others)
+        await self._write(claim, self._sql.hold_while_deciding, work, **mine)
 
     async def add_commands(self, claim: Claim, lines: Sequence[CommandLine]) -> None:
         """What a happening leads to. Without any, there is nothing to decide."""
-        rows = _command_rows(claim.request_id, lines)
+        added = rows.command_rows(claim.request_id, lines)
 
         def work(db: sa.Connection) -> None:
-            _add(db, self._add_commands, rows)
+            _execute_all(db, self._sql.add_commands, added)
 
-        await self._write(claim, work, deciding=bool(rows))
+        await self._write(claim, self._sql.hold, work, deciding=bool(added))
 
     async def undecided(
         self, claim: Claim, command_id: CommandId, answer: str, troubled_since: float | None
     ) -> None:
         """What the reply says of a command that has to wait, and since when there is trouble."""
+        values = {"of_command": command_id, "answer": answer, "troubled_since": troubled_since}
 
         def work(db: sa.Connection) -> None:
-            db.execute(
-                sa.update(commands)
-                .where(commands.c.id == command_id)
-                .values(answer=answer, troubled_since=troubled_since)
-            )
+            db.execute(self._sql.set_command, values)
 
-        await self._write(claim, work)
+        await self._write(claim, self._sql.hold, work)
 
     async def note_intent(self, claim: Claim, intent: Intent, lost: Intent | None = None) -> Intent:
         """Note that a run is about to be started; raises IntentBusy.
@@ -579,41 +363,43 @@ class Ledger:
 
         def work(db: sa.Connection) -> Intent:
             if lost is not None:
-                _update_intent(db, lost)
+                self._set_intent(db, lost)
             try:
-                added = db.execute(sa.insert(intents).values(_intent_row(intent)))
+                added = db.execute(self._sql.add_intent, rows.intent_row(intent))
             except IntegrityError:
                 raise IntentBusy(intent.start.workflow) from None
             (intent_id,) = added.inserted_primary_key or (0,)
             return replace(intent, intent_id=intent_id)
 
-        return await self._write(claim, work)
+        return await self._write(claim, self._sql.hold, work)
 
     async def update_intent(self, claim: Claim, intent: Intent) -> None:
         """Store how often an intent was looked for, and its outcome."""
 
-        await self._write(claim, lambda db: _update_intent(db, intent))
+        def work(db: sa.Connection) -> None:
+            self._set_intent(db, intent)
+
+        await self._write(claim, self._sql.hold, work)
+
+    def _set_intent(self, db: sa.Connection, intent: Intent) -> None:
+        values = {"looks": intent.looks, "outcome": intent.outcome}
+        db.execute(self._sql.set_intent, {"of_intent": intent.intent_id, **values})
 
     async def add_runs(self, claim: Claim, followed: Sequence[FollowedRun]) -> None:
         """Follow further runs for commands that are decided already."""
 
         def work(db: sa.Connection) -> None:
-            _add(db, self._add_runs, [_run_row(run) for run in followed])
+            _execute_all(db, self._sql.add_runs, [rows.run_row(run) for run in followed])
 
-        await self._write(claim, work)
+        await self._write(claim, self._sql.hold, work)
 
     async def note_deed(self, claim: Claim, deed: Deed) -> None:
         """Note that a run is about to be retried, rerun or cancelled."""
-        row = {
-            "command_id": deed.command_id,
-            "run_id": deed.run_id,
-            "attempts": _json(deed.attempts),
-        }
 
         def work(db: sa.Connection) -> None:
-            db.execute(sa.insert(deeds).values(row))
+            db.execute(self._sql.add_deed, rows.deed_row(deed))
 
-        await self._write(claim, work)
+        await self._write(claim, self._sql.hold, work)
 
     async def follow_again(self, run_id: RunId, now: float) -> None:
         """Look at once at a run that everybody who followed it took to be over or at rest.
@@ -621,31 +407,24 @@ class Ledger:
         It is followed from *now* on, as if it had just begun.
         """
         # What its replies said of its end is no longer so.
-        await self._wake_runs(runs.c.run_id == run_id, followed_since=now, note="")
+        again = {"followed_since": now, "note": ""}
+        await self._wake(self._sql.wake_ended, {"of_run": run_id}, **again)
 
     async def wake(self, repo: RepoName, sha: Sha) -> bool:
         """Look at once at the runs that are followed on a commit; whether there are any."""
-        return await self._wake_runs(
-            runs.c.repo == repo, runs.c.sha == sha, runs.c.next_look_at.is_not(None)
-        )
+        return await self._wake(self._sql.wake_commit, {"of_repo": repo, "of_sha": sha})
 
     async def wake_runs(self, run_ids: Sequence[RunId]) -> bool:
         """Look at once at these runs, for everybody who follows them."""
-        return await self._wake_runs(runs.c.run_id.in_(run_ids), runs.c.next_look_at.is_not(None))
+        return await self._wake(self._sql.wake_runs, {"of_runs": run_ids})
 
-    async def _wake_runs(self, *which: sa.ColumnElement[bool], **values: object) -> bool:
+    async def _wake(self, wake: Wake, which: Values, **values: object) -> bool:
         """Not fenced: at worst a step that is under way overwrites it with its own next look."""
-        now = self._store.now()
-        theirs = sa.select(commands.c.request_id).where(
-            commands.c.id.in_(sa.select(runs.c.command_id).where(*which))
-        )
-        due = sa.case((requests.c.due_at < now, requests.c.due_at), else_=now)
+        theirs, runs = wake
 
         def work(db: sa.Connection) -> bool:
-            woken = db.execute(
-                sa.update(requests).where(requests.c.id.in_(theirs)).values(due_at=due)
-            )
-            db.execute(sa.update(runs).where(*which).values(next_look_at=0.0, looks=0, **values))
+            woken = db.execute(theirs, which)
+            db.execute(runs, {**which, **values})
             if woken.rowcount > 0:
                 self._store.tell(db)
             return woken.rowcount > 0
@@ -654,87 +433,55 @@ class Ledger:
 
     async def looked(self, claim: Claim, run: FollowedRun) -> None:
         """Store how a followed run stands and when it is looked at next."""
-        await self._write(claim, lambda db: _update_runs(db, [run]))
+
+        def work(db: sa.Connection) -> None:
+            self._set_runs(db, [run])
+
+        await self._write(claim, self._sql.hold, work)
+
+    def _set_runs(self, db: sa.Connection, followed: Sequence[FollowedRun]) -> None:
+        changes = [
+            {"of_command": run.command_id, "of_run": run.run.run_id, **rows.run_row(run)}
+            for run in followed
+        ]
+        _execute_all(db, self._sql.set_run, changes)
 
     async def replying(self, claim: Claim) -> None:
         """A reply is about to be posted: from now on look for it before posting another."""
-        await self._write(claim, reply_tried=True)
+        await self._write(claim, self._sql.hold, reply_tried=True)
 
     async def replied(self, claim: Claim, comment_id: int, text: str) -> None:
         """The reply stands under *comment_id* with this text."""
-        await self._write(claim, reply_id=comment_id, reply_text=text, replied_at=self._store.now())
+        await self._write(claim, self._sql.replied, reply_id=comment_id, reply_text=text)
 
     async def _write(
-        self,
-        claim: Claim,
-        work: Work[T] | None = None,
-        **values: Any,
+        self, claim: Claim, hold: sa.Update, work: Work[T] | None = None, **parameters: object
     ) -> T:
-        """Change a request, and in the same transaction what hangs on it, under its claim."""
-        held = (
-            sa.update(requests)
-            .where(requests.c.id == claim.request_id, requests.c.fence == claim.fence)
-            .values(fence=claim.fence, **values)
-        )
+        """Change a request under its claim, and in the same transaction what hangs on it.
+
+        *parameters* are those of *hold*, and values of further columns.
+        """
+        mine = {"of_request": claim.request_id, "of_fence": claim.fence, "fence": claim.fence}
 
         def transaction(db: sa.Connection) -> T:
-            if db.execute(held).rowcount != 1:
+            if db.execute(hold, {**mine, **parameters}).rowcount != 1:
                 raise LeaseLost(claim.request_id)
             return work(db) if work is not None else cast(T, None)
 
         return await self._store.transact(transaction)
 
 
-def _is_its_turn() -> sa.ColumnElement[bool]:
-    """Commands of a pull request are decided in the order of their comments."""
-    # What only happened keeps no command waiting: nobody asked for it.
-    earlier = requests.alias("earlier")
-    waits = sa.exists().where(
-        sa.or_(earlier.c.happening.is_(None), requests.c.happening.is_not(None)),
-        earlier.c.repo == requests.c.repo,
-        earlier.c.number == requests.c.number,
-        earlier.c.deciding,
-        sa.tuple_(earlier.c.written_at, earlier.c.comment_id, earlier.c.id)
-        < sa.tuple_(requests.c.written_at, requests.c.comment_id, requests.c.id),
-    )
-    return sa.or_(~requests.c.deciding, ~waits)
-
-
-def _update_runs(db: sa.Connection, followed: Sequence[FollowedRun]) -> None:
-    for run in followed:
-        db.execute(
-            sa.update(runs)
-            .where(runs.c.command_id == run.command_id, runs.c.run_id == run.run.run_id)
-            .values(_run_row(run))
-        )
-
-
-def _update_intent(db: sa.Connection, intent: Intent) -> None:
-    db.execute(
-        sa.update(intents)
-        .where(intents.c.id == intent.intent_id)
-        .values(looks=intent.looks, outcome=intent.outcome)
-    )
-
-
-# --- values to rows and back ---------------------------------------------------------------------
-
-
-def _json(value: Any) -> str:
-    return msgspec.json.encode(value).decode()
-
-
-def _add(db: sa.Connection, adding: sa.Executable, rows: Sequence[dict[str, Any]]) -> None:
-    """Insert rows that are not there yet."""
-    if rows:
-        db.execute(adding, rows)
+def _execute_all(db: sa.Connection, statement: sa.Executable, values: Sequence[Values]) -> None:
+    """Execute it for each of these, if there are any."""
+    if values:
+        db.execute(statement, values)
 
 
 def _add_new(
-    db: sa.Connection, adding: sa.Executable, rows: Sequence[dict[str, Any]]
+    db: sa.Connection, adding: sa.Executable, values: Sequence[Values]
 ) -> set[tuple[Any, ...]]:
     """Insert rows that are not there yet; the primary keys of those that were not."""
-    return {tuple(row) for row in db.execute(adding, rows)} if rows else set()
+    return {tuple(row) for row in db.execute(adding, values)} if values else set()
 
 
 def _take(one: Incoming, new_requests: set[tuple[Any, ...]]) -> bool:
@@ -742,184 +489,3 @@ def _take(one: Incoming, new_requests: set[tuple[Any, ...]]) -> bool:
     brought = {(comment.request_id,) for comment in one.comments} & new_requests
     new_requests -= brought
     return bool(brought)
-
-
-def _delivery_row(delivery: Delivery) -> dict[str, Any]:
-    return {"hook": delivery.hook, "guid": delivery.guid, "event": delivery.event}
-
-
-def _head_row(head: HeadSet) -> dict[str, Any]:
-    return {
-        "repo": head.repo,
-        "number": head.number,
-        "sha": head.sha,
-        "since": head.since,
-        "in_fork": head.in_fork,
-    }
-
-
-# What is the same in all new rows stands in the statement: it has not to be sent for each.
-_NOTHING: sa.ColumnElement[Any] = sa.literal_column("''")
-_ZERO: sa.ColumnElement[Any] = sa.literal_column("0")
-_NEW_REQUEST: dict[str, sa.ColumnElement[Any]] = {
-    "deciding": sa.true(),
-    "acknowledged": sa.false(),
-    "reply_tried": sa.false(),
-    "reply_text": _NOTHING,
-    "failures": _ZERO,
-    "lease_until": _ZERO,
-    "fence": _ZERO,
-}
-_NEW_COMMAND: dict[str, sa.ColumnElement[Any]] = {
-    "decided": sa.false(),
-    "reason": _NOTHING,
-    "answer": _NOTHING,
-}
-
-
-def _request_row(comment: Comment) -> dict[str, Any]:
-    return {
-        "id": comment.request_id,
-        "source": comment.source.value,
-        "repo": comment.repo,
-        "number": comment.number,
-        "comment_id": comment.comment_id,
-        "author": comment.author.login,
-        "author_is_bot": comment.author.is_bot,
-        "written_at": comment.written_at,
-        "url": comment.url,
-        "installation": comment.installation,
-        "reviewed": comment.reviewed,
-        "happening": _json(comment.happening) if comment.happening else None,
-    }
-
-
-def _command_rows(request_id: RequestId, lines: Sequence[CommandLine]) -> list[dict[str, Any]]:
-    return [
-        {
-            "id": f"{request_id}.{place}",
-            "request_id": request_id,
-            "place": place,
-            "line": line.text,
-            "blocks": _json(line.blocks),
-        }
-        for place, line in enumerate(lines, start=1)
-    ]
-
-
-def _intent_row(intent: Intent) -> dict[str, Any]:
-    return {
-        "command_id": intent.command_id,
-        "repo": intent.start.repo,
-        "sha": intent.start.sha,
-        "workflow": intent.start.workflow,
-        "start": _json(intent.start),
-        "before": _json(intent.before),
-        "noted_at": intent.noted_at,
-        "looks": intent.looks,
-        "outcome": intent.outcome,
-    }
-
-
-def _run_row(followed: FollowedRun) -> dict[str, Any]:
-    return {
-        "command_id": followed.command_id,
-        "run_id": followed.run.run_id,
-        "repo": followed.repo,
-        "sha": followed.sha,
-        "workflow": followed.workflow,
-        "job": followed.job,
-        "is_inline": followed.is_inline,
-        "in_fork": followed.in_fork,
-        "note": followed.note,
-        "failure": followed.failure,
-        "state": _json(followed.run),
-        "followed_since": followed.followed_since,
-        "looks": followed.looks,
-        "next_look_at": followed.next_look_at,
-    }
-
-
-def _request(
-    row: sa.Row[Any],
-    command_rows: sa.Result[Any],
-    intent_rows: sa.Result[Any],
-    deed_rows: sa.Result[Any],
-    run_rows: sa.Result[Any],
-) -> Request:
-    commands_ = tuple(_command(r) for r in command_rows)
-    comment = Comment(
-        source=Source(row.source),
-        repo=RepoName(row.repo),
-        number=row.number,
-        comment_id=row.comment_id,
-        author=Actor(row.author, row.author_is_bot),
-        written_at=row.written_at,
-        url=row.url,
-        lines=tuple(c.line for c in commands_),
-        installation=row.installation,
-        reviewed=Sha(row.reviewed) if row.reviewed else None,
-        happening=(msgspec.json.decode(row.happening, type=Happening) if row.happening else None),
-    )
-    return Request(
-        comment=comment,
-        received_at=row.received_at,
-        acknowledged=row.acknowledged,
-        reply=Reply(row.reply_id, row.reply_tried, row.reply_text, row.replied_at),
-        failures=row.failures,
-        failing_since=row.failing_since,
-        commands=commands_,
-        intents=tuple(_intent(r) for r in intent_rows),
-        deeds=tuple(_deed(r) for r in deed_rows),
-        runs=tuple(_run(r) for r in run_rows),
-    )
-
-
-def _command(row: sa.Row[Any]) -> Command:
-    return Command(
-        command_id=CommandId(row.id),
-        place=row.place,
-        line=CommandLine(row.line, msgspec.json.decode(row.blocks, type=tuple[str, ...])),
-        decided=row.decided,
-        reason=row.reason,
-        answer=row.answer,
-        troubled_since=row.troubled_since,
-    )
-
-
-def _intent(row: sa.Row[Any]) -> Intent:
-    return Intent(
-        intent_id=row.id,
-        command_id=CommandId(row.command_id),
-        start=msgspec.json.decode(row.start, type=Start),
-        before=msgspec.json.decode(row.before, type=tuple[RunId, ...]),
-        noted_at=row.noted_at,
-        looks=row.looks,
-        outcome=row.outcome,
-    )
-
-
-def _deed(row: sa.Row[Any]) -> Deed:
-    return Deed(
-        command_id=CommandId(row.command_id),
-        run_id=RunId(row.run_id),
-        attempts=msgspec.json.decode(row.attempts, type=dict[str, int]),
-    )
-
-
-def _run(row: sa.Row[Any]) -> FollowedRun:
-    return FollowedRun(
-        command_id=CommandId(row.command_id),
-        run=msgspec.json.decode(row.state, type=Run),
-        repo=RepoName(row.repo),
-        sha=Sha(row.sha),
-        workflow=row.workflow,
-        job=row.job,
-        followed_since=row.followed_since,
-        is_inline=row.is_inline,
-        in_fork=row.in_fork,
-        note=row.note,
-        failure=row.failure,
-        looks=row.looks,
-        next_look_at=row.next_look_at,
-    )

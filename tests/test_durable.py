@@ -27,8 +27,9 @@ from bot.durable import (
     keep_time,
     repeat,
 )
-from bot.ledger import LEASE_SECONDS, LeaseLost, Ledger
+from bot.ledger import LeaseLost, Ledger
 from bot.records import Claim
+from bot.statements import LEASE_SECONDS
 from bot.store import LedgerUnavailable, Store
 from bot.stores import open_store
 from bot.types import Actor, CommandLine, Comment, RepoName, RequestId, Source

@@ -10,8 +10,9 @@ import pytest
 import sqlalchemy as sa
 
 from bot.budget import BURST, Budget
-from bot.ledger import KEEP_SECONDS, LEASE_SECONDS, IntentBusy, LeaseLost, Ledger
+from bot.ledger import IntentBusy, LeaseLost, Ledger
 from bot.records import Claim, Deed, FollowedRun, Intent, Start
+from bot.statements import KEEP_SECONDS, LEASE_SECONDS
 from bot.store import LedgerUnavailable, Store
 from bot.types import (
     Actor,

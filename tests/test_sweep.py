@@ -15,7 +15,7 @@ from bot.demo.depot import InProcess, SimulatedDepot
 from bot.demo.github import SimulatedGitHub
 from bot.demo.github.rest import RequestRecord
 from bot.github import GitHub, TokenCredentials
-from bot.ledger import KEEP_SECONDS
+from bot.statements import KEEP_SECONDS
 from bot.sweep import MAX_ATTEMPTS, WINDOW_SECONDS, Sweeper
 from bot.types import RepoName, Sha
 from tests.conversation import REPO, Conversation, ManualClock, untouched
