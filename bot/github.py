@@ -463,6 +463,9 @@ class Repository:
         )
 
     async def _ask_permission(self, login: str) -> Permission:
+        if not login.strip("."):
+            # Not a name, and `..` in a path would ask for something else.
+            return Permission.NONE
         try:
             answer = await self._get(
                 "/repos/{owner}/{repo}/collaborators/{login}/permission", login=login

@@ -21,7 +21,7 @@ from bot.demo.github import Comment, Delivery, DeliveryOutcome, SimulatedGitHub
 from bot.demo.stage import Stage
 from bot.services import Services, Surroundings, open_services
 from bot.settings import load
-from tests.contracts.checks import Checked, ToGitHub
+from tests.contracts.checks import Checked, way_to
 from tests.contracts.webhooks import webhooks
 
 REPO = "octo/hello"
@@ -191,12 +191,11 @@ async def bot_on(
     At its end all that passed between it and GitHub must have been as GitHub describes it.
     """
     settings = load({**stage.environment(database_url=f"sqlite:///{database}"), **environment})
-    to_github = ToGitHub(stage.github)
-    surroundings = Surroundings(clock=clock, github=to_github, depot=stage.depot.transport())
-    async with open_services(settings, surroundings) as services:
-        hook.to = httpx2.ASGITransport(app=create_app(services, run_worker=False))
-        yield services
-    to_github.assert_kept()
+    with way_to(stage.github) as github:
+        around = Surroundings(clock=clock, github=github, depot=stage.depot.transport())
+        async with open_services(settings, around) as services:
+            hook.to = httpx2.ASGITransport(app=create_app(services, run_worker=False))
+            yield services
     hook.assert_kept()
 
 

@@ -16,10 +16,10 @@ from pathlib import Path
 import httpx2
 
 from bot.app import create_app
-from bot.demo.depot import InProcess
 from bot.demo.stage import Stage
 from bot.services import Services, Surroundings, open_services
 from bot.settings import load
+from tests.contracts.checks import way_to
 from tests.conversation import FILES, HOOK, REPO, Hook
 from tests.loops import LoopClock, skipping_loop
 
@@ -74,12 +74,13 @@ async def far_away(folder: Path, private_key: str) -> AsyncIterator[Scene]:
         stage.github.repository(REPO, FILES)
         stage.github.role(REPO, "alice", "write")
         stage.github.pull_request(REPO, "alice", files={"change.txt": "1\n"})
-        github, depot = Far(InProcess(stage.github.app)), Far(stage.depot.transport())
         settings = load(stage.environment(database_url=f"sqlite:///{folder / 'ledger.db'}"))
-        around = Surroundings(clock=clock, github=github, depot=depot)
-        async with open_services(settings, around) as services:
-            skipping_loop().is_busy = lambda: bool(services.store._running)
-            hook.to = httpx2.ASGITransport(app=create_app(services, run_worker=False))
-            await services.github.login()  # as when it starts to work
-            yield Scene(stage, services, github, depot, clock)
-            skipping_loop().is_busy = lambda: False
+        with way_to(stage.github) as way:
+            github, depot = Far(way), Far(stage.depot.transport())
+            around = Surroundings(clock=clock, github=github, depot=depot)
+            async with open_services(settings, around) as services:
+                skipping_loop().is_busy = lambda: bool(services.store._running)
+                hook.to = httpx2.ASGITransport(app=create_app(services, run_worker=False))
+                await services.github.login()  # as when it starts to work
+                yield Scene(stage, services, github, depot, clock)
+                skipping_loop().is_busy = lambda: False

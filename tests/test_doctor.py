@@ -11,11 +11,11 @@ import httpx2
 import pytest
 
 from bot.app import create_app
-from bot.demo.depot import InProcess
 from bot.demo.stage import Stage
 from bot.doctor import Finding, database_finding, outside_findings, settings_findings
 from bot.services import Surroundings, open_clients
 from bot.settings import SECRETS, VARIABLES, load
+from tests.contracts.checks import way_to
 from tests.conversation import HOOK, Conversation, ManualClock
 
 pytestmark = pytest.mark.anyio
@@ -27,12 +27,11 @@ async def looking(
 ) -> AsyncIterator[dict[str, Finding]]:
     """What is found outside, by name."""
     settings = load({**stage.environment(database_url="sqlite:///unused.db"), **environment})
-    around = Surroundings(
-        clock=clock, github=InProcess(stage.github.app), depot=stage.depot.transport()
-    )
-    async with open_clients(settings, around) as (github, depot):
-        findings = await outside_findings(settings, github, depot, clock.now())
-        yield {finding.name: finding for finding in findings}
+    with way_to(stage.github) as way:
+        around = Surroundings(clock=clock, github=way, depot=stage.depot.transport())
+        async with open_clients(settings, around) as (github, depot):
+            findings = await outside_findings(settings, github, depot, clock.now())
+    yield {finding.name: finding for finding in findings}
 
 
 @pytest.fixture

@@ -10,7 +10,6 @@ from contextlib import asynccontextmanager
 import httpx2
 import pytest
 
-from bot.demo.depot import InProcess
 from bot.demo.github import RequestRecord, SimulatedGitHub
 from bot.demo.stage import Stage
 from bot.github import (
@@ -27,6 +26,7 @@ from bot.github import (
     TokenCredentials,
 )
 from bot.types import Permission, RepoName, Sha, Source
+from tests.contracts.checks import way_to
 from tests.conversation import CI, REPO, ManualClock
 
 pytestmark = pytest.mark.anyio
@@ -40,8 +40,9 @@ TOKEN_PATH = "/access_tokens"
 async def opened(
     github: SimulatedGitHub, credentials: Credentials, clock: ManualClock
 ) -> AsyncIterator[GitHub]:
-    async with httpx2.AsyncClient(transport=InProcess(github.app)) as client:
-        yield GitHub(client, credentials, url=URL, clock=clock)
+    with way_to(github) as way:
+        async with httpx2.AsyncClient(transport=way) as client:
+            yield GitHub(client, credentials, url=URL, clock=clock)
 
 
 @pytest.fixture
@@ -298,6 +299,7 @@ async def test_a_second_look_costs_no_quota(
         ("rita", Permission.READ),
         ("nobody", Permission.NONE),
         ("not/a/login", Permission.NONE),
+        (".", Permission.NONE),
         ("..", Permission.NONE),
     ],
 )

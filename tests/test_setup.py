@@ -22,7 +22,6 @@ from dotenv import dotenv_values
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.demo.depot import InProcess
 from bot.demo.stage import Stage
 from bot.doctor import PERMISSIONS
 from bot.pages import HEADERS
@@ -30,6 +29,7 @@ from bot.services import Services, Surroundings
 from bot.settings import CREDENTIALS, SettingsError, lacks_credentials, load, load_for_setup
 from bot.setup import MAX_STATES, obstacle, open_setup, web_url, write_env
 from bot.webhooks import EVENTS
+from tests.contracts.checks import way_to
 from tests.conversation import REPO, Conversation, Hook, ManualClock, bot_on
 from tests.crash.harness import LOOK_SECONDS, start
 from tests.crash.harness import scene as crash_scene
@@ -112,16 +112,13 @@ async def setting_up(
         yield
 
     async with AsyncExitStack() as stack:
+        github = stack.enter_context(way_to(stage.github))
         app = await stack.enter_async_context(
             open_setup(
                 load_for_setup(environment),
                 env_file,
                 lambda: load({**environment, **{k: v or "" for k, v in read(env_file).items()}}),
-                Surroundings(
-                    clock=clock,
-                    github=InProcess(stage.github.app),
-                    depot=stage.depot.transport(),
-                ),
+                Surroundings(clock=clock, github=github, depot=stage.depot.transport()),
                 work,
             )
         )

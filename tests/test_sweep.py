@@ -11,13 +11,14 @@ import pytest
 from structlog.testing import capture_logs
 
 from bot import replies
-from bot.demo.depot import InProcess, SimulatedDepot
+from bot.demo.depot import SimulatedDepot
 from bot.demo.github import SimulatedGitHub
 from bot.demo.github.rest import RequestRecord
 from bot.github import GitHub, TokenCredentials
 from bot.statements import KEEP_SECONDS
 from bot.sweep import MAX_ATTEMPTS, WINDOW_SECONDS, Sweeper
 from bot.types import RepoName, Sha
+from tests.contracts.checks import ToGitHub
 from tests.conversation import REPO, Conversation, ManualClock, untouched
 
 pytestmark = pytest.mark.anyio
@@ -277,7 +278,7 @@ async def test_a_bot_account_has_no_log_of_deliveries(
     pr: Conversation, github: SimulatedGitHub, clock: ManualClock
 ) -> None:
     await misses(pr, "/depot help run")
-    async with httpx2.AsyncClient(transport=InProcess(github.app)) as client:
+    async with httpx2.AsyncClient(transport=ToGitHub(github)) as client:
         hub = GitHub(client, TokenCredentials("ghp_x"), url=str(github.bodies.api), clock=clock)
         github.requests.clear()
         await Sweeper(pr.services.ledger, hub, clock).deliveries()

@@ -6,6 +6,9 @@ that GitHub has, and go on.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 import httpx2
 
 from bot.demo.depot import InProcess
@@ -46,3 +49,11 @@ class ToGitHub(Checked):
             await response.aread()
             self.breaches += self._api.response(request, response)
         return response
+
+
+@contextmanager
+def way_to(github: SimulatedGitHub) -> Iterator[ToGitHub]:
+    """The bot's way to the simulated GitHub; at its end all must have been as GitHub describes."""
+    way = ToGitHub(github)
+    yield way
+    way.assert_kept()
