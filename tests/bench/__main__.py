@@ -17,6 +17,7 @@ import tempfile
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
+from bot.logs import set_up_logging
 from tests.bench import accepted, ignored, trips, under_way, waiting
 from tests.bench.table import Row, markdown
 
@@ -45,6 +46,7 @@ def main() -> int:
     if unknown := [name for name in names if name not in MEASURES]:
         print(f"unknown: {', '.join(unknown)}; there are {', '.join(MEASURES)}", file=sys.stderr)
         return 2
+    set_up_logging("error", "console")
     rows = asyncio.run(measure(names))
     print(f"{os.cpu_count()} cores, Python {platform.python_version()}\n")
     print(markdown(rows))
