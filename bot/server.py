@@ -15,6 +15,9 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 STOP_SECONDS = 20
 """How long open connections may take to end when the server is stopped."""
 
+REQUEST_SECONDS = 30.0
+"""How long a request may take to arrive. GitHub itself gives a delivery up after ten seconds."""
+
 
 def configuration(app: ASGIApp, host: str, port: int) -> uvicorn.Config:
     """How the bot is served: no log of its own, nobody's word for who the client is."""
@@ -22,7 +25,7 @@ def configuration(app: ASGIApp, host: str, port: int) -> uvicorn.Config:
         app,
         host=host,
         port=port,
-        http=OneWrite,
+        http=Connection,
         ws="none",
         log_config=None,
         access_log=False,
@@ -59,17 +62,46 @@ class _Server(uvicorn.Server):
                 loop.remove_signal_handler(number)
 
 
-class OneWrite(HttpToolsProtocol):
-    """uvicorn's connection, with one write for each answer.
+class Connection(HttpToolsProtocol):
+    """uvicorn's connection, with one write for each answer and an end to waiting for a request.
 
     uvicorn writes the head of an answer and its body apart, and asyncio sends each at once. The
-    second trip into the kernel was a sixth of all that an ignored webhook cost.
+    second trip into the kernel was a sixth of all that an ignored webhook cost. And it waits for
+    ever for the rest of a request, with all that has come of it in memory.
     """
+
+    patience = REQUEST_SECONDS
 
     def connection_made(  # type: ignore[override]  # as uvicorn has it
         self, transport: asyncio.Transport
     ) -> None:
         super().connection_made(cast(asyncio.Transport, Gathering(transport, self.loop)))
+        self._waits_since: float | None = self.loop.time()
+        self._look()
+
+    def on_message_begin(self) -> None:
+        self._waits_since = self.loop.time()
+        super().on_message_begin()
+
+    def on_message_complete(self) -> None:
+        self._waits_since = None
+        super().on_message_complete()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._next_look.cancel()
+        super().connection_lost(exc)
+
+    def _look(self) -> None:
+        """Hang up when the rest of a request has not come; otherwise look again later.
+
+        One timer for each connection: one for each request would cost more than reading it.
+        """
+        now = self.loop.time()
+        since = now if self._waits_since is None else self._waits_since
+        if now - since >= self.patience:
+            self.transport.abort()
+        else:
+            self._next_look = self.loop.call_at(since + self.patience, self._look)
 
 
 class Gathering:

@@ -9,11 +9,12 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any, cast
 
+import anyio
 import pytest
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from bot.demo.servers import Server
-from bot.server import OneWrite, configuration
+from bot.server import REQUEST_SECONDS, Connection, configuration
 
 pytestmark = pytest.mark.anyio
 
@@ -54,11 +55,14 @@ class Served:
 
 
 @asynccontextmanager
-async def serving(app: ASGIApp) -> AsyncIterator[Served]:
+async def serving(app: ASGIApp, patience: float = REQUEST_SECONDS) -> AsyncIterator[Served]:
     """The application as the bot is served."""
     sent: list[bytes] = []
+    seconds = patience
 
-    class Recorded(OneWrite):
+    class Recorded(Connection):
+        patience = seconds
+
         def connection_made(  # type: ignore[override]  # as uvicorn has it
             self, transport: asyncio.Transport
         ) -> None:
@@ -66,7 +70,7 @@ async def serving(app: ASGIApp) -> AsyncIterator[Served]:
 
     with socket.create_server(("127.0.0.1", 0)) as listening:
         config = configuration(app, "127.0.0.1", 0)
-        assert config.http is OneWrite
+        assert config.http is Connection
         config.http = Recorded
         config.lifespan = "off"
         server = Server(config)
@@ -113,6 +117,53 @@ async def test_requests_that_follow_each_other_at_once_are_answered_in_order() -
         got = await asked(one.port, "/slow", "/", "/slow")
     assert got.count(b"HTTP/1.1 200 OK\r\n") == 3
     assert got.count(b"\r\n\r\n" + BODY * 2) == 3
+
+
+WHOLE = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"
+HALF_A_HEAD = b"POST / HTTP/1.1\r\nHost: a\r\n"
+HALF_A_BODY = HALF_A_HEAD + b"Content-Length: 100\r\n\r\nhalf"
+
+
+@pytest.mark.parametrize(
+    ("before", "sent"),
+    [
+        (b"", b""),
+        (b"", HALF_A_HEAD),
+        (b"", HALF_A_BODY),
+        (WHOLE, HALF_A_HEAD),
+        (WHOLE, HALF_A_BODY),
+    ],
+)
+async def test_a_request_that_does_not_come_ends_the_connection(before: bytes, sent: bytes) -> None:
+    ended: list[str] = []
+
+    async def reads(scope: Scope, receive: Receive, send: Send) -> None:
+        while (message := await receive()).get("more_body"):
+            pass
+        ended.append(message["type"])
+        if message["type"] == "http.request":
+            await in_pieces(scope, receive, send)
+
+    async with serving(reads, patience=0.2) as one:
+        reader, writer = await asyncio.open_connection("127.0.0.1", one.port)
+        writer.write(before)
+        if before:
+            await reader.readuntil(BODY * 2)
+        writer.write(sent)
+        with anyio.fail_after(30):
+            assert await reader.read() == b""
+        writer.close()
+    assert ended == ["http.request"] * bool(before) + ["http.disconnect"] * (sent == HALF_A_BODY)
+
+
+async def test_an_answer_may_take_longer_than_its_request() -> None:
+    async def thinks(scope: Scope, receive: Receive, send: Send) -> None:
+        await asyncio.sleep(1.0)
+        await in_pieces(scope, receive, send)
+
+    async with serving(thinks, patience=0.2) as one:
+        got = await asked(one.port, "/")
+    assert got.endswith(BODY * 2)
 
 
 async def test_nobody_is_told_what_serves() -> None:
