@@ -6,6 +6,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import psycopg
 import sqlalchemy as sa
@@ -20,7 +21,6 @@ CHANNEL = "depot_bot"
 MIGRATION_LOCK = 0x6465706F74
 """Key of the advisory lock under which the tables are brought up to date ("depot")."""
 
-
 CONNECTIONS = 10
 
 THREADS = 64
@@ -28,6 +28,18 @@ THREADS = 64
 
 PATIENCE = 10.0
 """Seconds that a transaction waits for a connection."""
+
+CONNECT: dict[str, Any] = {
+    "application_name": "depot-bot",
+    "connect_timeout": 5,
+    # A server that is gone without a word (a failover, a lost network) is noticed within a minute;
+    # TCP alone takes a quarter of an hour, or two hours where nothing is to be sent.
+    "tcp_user_timeout": 30_000,  # milliseconds
+    "keepalives_idle": 30,
+    "keepalives_interval": 10,
+    "keepalives_count": 3,
+}
+"""Parameters of every connection (postgresql.org, "Parameter Key Words"); seconds but for one."""
 
 
 class PostgresqlStore(Store):
@@ -43,7 +55,7 @@ class PostgresqlStore(Store):
             pool_timeout=PATIENCE,
             # A connection that the server has closed meanwhile is replaced, not handed out.
             pool_pre_ping=True,
-            connect_args={"connect_timeout": 5, "application_name": "depot-bot"},
+            connect_args=CONNECT,
         )
         self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="ledger")
 
@@ -77,7 +89,7 @@ class PostgresqlStore(Store):
         while True:
             try:
                 connection = await psycopg.AsyncConnection.connect(
-                    self._conninfo, autocommit=True, connect_timeout=5
+                    self._conninfo, autocommit=True, **CONNECT
                 )
                 async with connection:
                     await connection.execute(f"LISTEN {CHANNEL}")

@@ -5,11 +5,13 @@ from __future__ import annotations
 
 import asyncio
 import os
+import socket
 import subprocess
 import sys
 import threading
 from collections.abc import Callable
 from pathlib import Path
+from typing import cast
 
 import anyio
 import psycopg
@@ -486,6 +488,21 @@ async def test_a_restart_in_the_middle_of_a_transaction_fails_that_one(
             await store.transact(cut)
         await add(store, "next")
         assert await guids(store) == ["next"]
+
+
+async def test_a_server_that_is_gone_without_a_word_is_noticed(postgresql: Database) -> None:
+    def settings(db: sa.Connection) -> list[int]:
+        driver = cast(psycopg.Connection, db.connection.driver_connection)
+        with socket.socket(fileno=os.dup(driver.fileno())) as its:
+            tcp = socket.IPPROTO_TCP
+            names = (socket.TCP_USER_TIMEOUT, socket.TCP_KEEPIDLE, socket.TCP_KEEPINTVL)
+            return [
+                its.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE),
+                *(its.getsockopt(tcp, name) for name in names),
+            ]
+
+    async with postgresql.opened() as store:
+        assert await store.transact(settings) == [1, 30_000, 30, 10]
 
 
 class Bell:
