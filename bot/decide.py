@@ -20,7 +20,7 @@ from bot.depot import Depot, DepotError, DepotRefused
 from bot.errors import Misreading, Refused
 from bot.github import Forbidden, GitHubError, NotFound
 from bot.grammar import MAX_COMMANDS, read
-from bot.here import PullRequestHere, Visit
+from bot.here import PullRequestHere
 from bot.ledger import LeaseLost, Ledger
 from bot.records import Claim, Request
 from bot.records import Command as Row
@@ -28,6 +28,7 @@ from bot.settings import Operator
 from bot.start import Starter
 from bot.store import LedgerUnavailable
 from bot.types import Permission
+from bot.visit import Visit
 
 TROUBLE_SECONDS = 15 * 60.0
 """How long a command is tried while GitHub or Depot does not answer."""

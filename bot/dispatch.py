@@ -19,11 +19,11 @@ from bot.decide import Decider
 from bot.depot import Depot, DepotError, DepotUnavailable
 from bot.errors import Refused
 from bot.github import Forbidden, GitHub, GitHubError, GitHubUnavailable, NotFound, Repository
-from bot.here import Visit
 from bot.ledger import Ledger
 from bot.records import Claim, FollowedRun, Reply, Request
 from bot.start import Starter
 from bot.types import CommandLine, Permission
+from bot.visit import Visit
 
 EDIT_SECONDS = 10.0
 """Pause between two edits of a reply whose runs are still under way."""

@@ -15,8 +15,8 @@ from bot.demo.depot import SimulatedDepot
 from bot.demo.depot.faults import Work
 from bot.demo.github import SimulatedGitHub
 from bot.demo.stage import Stage
-from bot.here import LAG_SECONDS, LOOK_SECONDS
 from bot.types import Permission, Sha
+from bot.visit import LAG_SECONDS, LOOK_SECONDS
 from tests.commands.scenes import not_permitted, reason, reasons, said
 from tests.conversation import REPO, Conversation, Hook, ManualClock, bot_on
 from tests.rules import PULL, changed, ends, lags, runs, sha, shown, shows, takes_back

@@ -13,9 +13,9 @@ from bot.demo.depot import SimulatedDepot
 from bot.demo.depot.odd import ALL, MENTIONS
 from bot.demo.github import SimulatedGitHub
 from bot.github import CONFIG_SECONDS
-from bot.here import LOOK_SECONDS
 from bot.markdown import code
 from bot.types import CommandId, Permission, Sha
+from bot.visit import LOOK_SECONDS
 from tests.commands.scenes import CI, SLOW, pushes, reason, reasons, said, stands
 from tests.conversation import CI as CI_TEXT
 from tests.conversation import FILES, REPO, Conversation, ManualClock, untouched, visible

@@ -27,6 +27,7 @@ from starlette.responses import Response
 from bot.clock import SystemClock
 from bot.demo.depot.faults import Reply
 from bot.demo.github import generate_private_key
+from bot.logs import set_up_logging
 from bot.services import Surroundings, open_services, working
 from bot.settings import load
 from tests.conversation import REPO
@@ -341,6 +342,7 @@ async def play(trouble: Trouble, store: str, rounds: int, private_key: str, fold
 def main() -> int:
     is_short = "--short" in sys.argv
     key = generate_private_key()
+    set_up_logging("error", "console")  # the bots of two clocks run in this process
     print(HEADING, flush=True)
     rows = []
     for trouble, store, full, short in TROUBLES:
