@@ -463,9 +463,6 @@ class Repository:
         )
 
     async def _ask_permission(self, login: str) -> Permission:
-        if not login.strip("."):
-            # Not a name, and `..` in a path would ask for something else.
-            return Permission.NONE
         try:
             answer = await self._get(
                 "/repos/{owner}/{repo}/collaborators/{login}/permission", login=login
@@ -626,6 +623,8 @@ class Repository:
         return await self._github.access(self._installation)
 
     async def _get(self, url: str, *, accept: str = accept_format(), **variables: Any) -> Any:
+        if any(value in (".", "..") for value in variables.values()):
+            raise NotFound(url)  # such a step in a path leads somewhere else
         api, token = await self._access()
         with self._errors():
             return await api.getitem(

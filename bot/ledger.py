@@ -162,11 +162,7 @@ class Ledger:
     async def take_turn(self, name: str, every: float) -> bool:
         """Whether it is this process's turn to do something that one process does, once in
         *every* seconds."""
-
-        def work(db: sa.Connection) -> bool:
-            return bool(db.execute(self._sql.take_turn, {"name": name, "every": every}).all())
-
-        return await self._store.transact(work)
+        return await self._scalar(self._sql.take_turn, name=name, every=every) is not None
 
     async def take_write(self, account: str, *, keep: int = 0) -> float:
         """Book one write to GitHub for an account, or say in how many seconds to ask again.
@@ -244,12 +240,14 @@ class Ledger:
 
     async def newest_run(self, repo: RepoName, number: int) -> FollowedRun | None:
         """The newest run that a command of this pull request started or pointed to."""
-        found = await self._rows(self._sql.newest_run, repo=repo, number=number)
-        return rows.run(found[0]) if found else None
+        return await self._one_run(self._sql.newest_run, repo=repo, number=number)
 
     async def known_run(self, run_id: RunId) -> FollowedRun | None:
         """A run as the first command that had to do with it knows it."""
-        found = await self._rows(self._sql.known_run, run_id=run_id)
+        return await self._one_run(self._sql.known_run, run_id=run_id)
+
+    async def _one_run(self, query: sa.Executable, **parameters: object) -> FollowedRun | None:
+        found = await self._rows(query, **parameters)
         return rows.run(found[0]) if found else None
 
     async def head_since(self, repo: RepoName, number: int, sha: Sha) -> float | None:

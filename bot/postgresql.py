@@ -69,11 +69,8 @@ class PostgresqlStore(Store):
     def is_shared(self) -> bool:
         return True
 
-    async def _begin(self, work: Work[T]) -> T:
-        running = asyncio.get_running_loop().run_in_executor(self._threads, self._work, work)
-        self._running.add(running)
-        running.add_done_callback(self._running.discard)
-        return await asyncio.shield(running)
+    def _begin(self, work: Work[T]) -> asyncio.Future[T]:
+        return asyncio.get_running_loop().run_in_executor(self._threads, self._work, work)
 
     def _work(self, work: Work[T]) -> T:
         with self._engine.begin() as connection:

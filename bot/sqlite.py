@@ -74,16 +74,13 @@ class SqliteStore(Store):
     def is_shared(self) -> bool:
         return False
 
-    async def _begin(self, work: Work[T]) -> T:
+    def _begin(self, work: Work[T]) -> asyncio.Future[T]:
         if self._is_closed:
             raise RuntimeError("the store is closed")
         job = _Job(work)
-        waiting = asyncio.wrap_future(job.outcome)
-        self._running.add(job)
-        waiting.add_done_callback(lambda _: self._running.discard(job))
+        running = asyncio.wrap_future(job.outcome)
         self._jobs.put(job)
-        result: T = await asyncio.shield(waiting)
-        return result
+        return running
 
     def _work(self) -> None:
         """The thread: commit what waits, group by group, until there is nothing more to come."""

@@ -110,15 +110,16 @@ class Statements:
 
         # Waking: runs are looked at once more, at once.
         is_followed = runs.c.next_look_at.is_not(None)
-        self.wake_commit = self._waking(  # of_repo, of_sha
+        self.wake_commit = _waking(  # of_repo, of_sha
+            now,
             runs.c.repo == sa.bindparam("of_repo"),
             runs.c.sha == sa.bindparam("of_sha"),
             is_followed,
         )
-        self.wake_runs = self._waking(  # of_runs
-            runs.c.run_id.in_(sa.bindparam("of_runs", expanding=True)), is_followed
+        self.wake_runs = _waking(  # of_runs
+            now, runs.c.run_id.in_(sa.bindparam("of_runs", expanding=True)), is_followed
         )
-        self.wake_ended = self._waking(runs.c.run_id == sa.bindparam("of_run"))  # of_run
+        self.wake_ended = _waking(now, runs.c.run_id == sa.bindparam("of_run"))  # of_run
 
         # What all workers share.
         self.take_turn = self._taking_turn(now)  # name, every
@@ -242,17 +243,6 @@ class Statements:
             where=turns.c.next_at <= now,
         ).returning(turns.c.name)
 
-    def _waking(self, *which: sa.ColumnElement[bool]) -> Wake:
-        now = self._store.now()
-        theirs = sa.select(commands.c.request_id).where(
-            commands.c.id.in_(sa.select(runs.c.command_id).where(*which))
-        )
-        due = sa.case((requests.c.due_at < now, requests.c.due_at), else_=now)
-        return (
-            sa.update(requests).where(requests.c.id.in_(theirs)).values(due_at=due),
-            sa.update(runs).where(*which).values(next_look_at=0.0, looks=0),
-        )
-
 
 # What is the same in all new rows stands in the statement: it has not to be sent for each.
 _NOTHING: sa.ColumnElement[Any] = sa.literal_column("''")
@@ -308,6 +298,17 @@ def _until_due(now: sa.ColumnElement[float]) -> sa.Select[Any]:
         else_=requests.c.due_at,
     )
     return sa.select(sa.func.min(due) - now).where(requests.c.due_at.is_not(None), _is_its_turn())
+
+
+def _waking(now: sa.ColumnElement[float], *which: sa.ColumnElement[bool]) -> Wake:
+    theirs = sa.select(commands.c.request_id).where(
+        commands.c.id.in_(sa.select(runs.c.command_id).where(*which))
+    )
+    due = sa.case((requests.c.due_at < now, requests.c.due_at), else_=now)
+    return (
+        sa.update(requests).where(requests.c.id.in_(theirs)).values(due_at=due),
+        sa.update(runs).where(*which).values(next_look_at=0.0, looks=0),
+    )
 
 
 def _forgetting(before: sa.ColumnElement[float]) -> tuple[sa.Delete, ...]:

@@ -38,7 +38,7 @@ class Store:
     """Transactions on either database, and what the two do differently."""
 
     def __init__(self) -> None:
-        self._running: set[Any] = set()
+        self._running: set[asyncio.Future[Any]] = set()
         """Transactions under way."""
 
     def now(self) -> sa.ColumnElement[float]:
@@ -65,18 +65,19 @@ class Store:
         """Run *work* in a transaction; raises LedgerUnavailable when the store fails."""
         for tries_left in reversed(range(RETRIES)):
             try:
-                return await self._begin(work)
+                running = self._begin(work)
+                self._running.add(running)
+                running.add_done_callback(self._running.discard)
+                # A caller that is cancelled does not stop it: a transaction cut in the middle
+                # would leave its connection in the middle of it.
+                return await asyncio.shield(running)
             except (SQLAlchemyError, OSError) as error:
                 if not (tries_left and _lost_to_another(error)):
                     raise LedgerUnavailable(reason(error)) from error
         raise AssertionError("unreachable")
 
-    async def _begin(self, work: Work[T]) -> T:
-        """Run *work* between BEGIN and COMMIT, without holding up the event loop.
-
-        A caller that is cancelled does not stop it: a transaction cut in the middle would leave
-        its connection in the middle of it.
-        """
+    def _begin(self, work: Work[T]) -> asyncio.Future[T]:
+        """Have *work* done between BEGIN and COMMIT, in a thread."""
         raise NotImplementedError
 
     async def migrate(self) -> None:

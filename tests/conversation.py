@@ -184,15 +184,22 @@ def visible(body: str) -> str:
 
 @asynccontextmanager
 async def bot_on(
-    stage: Stage, clock: ManualClock, hook: Hook, database: Path, **environment: str
+    stage: Stage,
+    clock: ManualClock,
+    hook: Hook,
+    database: Path,
+    depot: httpx2.AsyncBaseTransport | None = None,
+    /,
+    **environment: str,
 ) -> AsyncIterator[Services]:
-    """The bot on these simulators; its worker only works when told to.
+    """The bot on these simulators; its worker only works when told to. *depot* is its way to the
+    simulated Depot, where that is not the plain one.
 
     At its end all that passed between it and GitHub must have been as GitHub describes it.
     """
     settings = load({**stage.environment(database_url=f"sqlite:///{database}"), **environment})
     with way_to(stage.github) as github:
-        around = Surroundings(clock=clock, github=github, depot=stage.depot.transport())
+        around = Surroundings(clock=clock, github=github, depot=depot or stage.depot.transport())
         async with open_services(settings, around) as services:
             hook.to = httpx2.ASGITransport(app=create_app(services, run_worker=False))
             yield services

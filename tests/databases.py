@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import sqlite3
+import threading
 import uuid
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, closing, contextmanager
@@ -135,9 +136,9 @@ class Halt:
 
     def __init__(self) -> None:
         self.reached = asyncio.Event()
-        self.let_go = asyncio.Event()
+        self.let_go = threading.Event()
         self._loop = asyncio.get_running_loop()
 
     def stand(self, db: sa.Connection) -> None:
         self._loop.call_soon_threadsafe(self.reached.set)
-        asyncio.run_coroutine_threadsafe(self.let_go.wait(), self._loop).result(timeout=30)
+        assert self.let_go.wait(30)

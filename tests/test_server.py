@@ -58,16 +58,14 @@ class Served:
 async def serving(app: ASGIApp, patience: float = REQUEST_SECONDS) -> AsyncIterator[Served]:
     """The application as the bot is served."""
     sent: list[bytes] = []
-    seconds = patience
 
     class Recorded(Connection):
-        patience = seconds
-
         def connection_made(  # type: ignore[override]  # as uvicorn has it
             self, transport: asyncio.Transport
         ) -> None:
             super().connection_made(cast(asyncio.Transport, Recorder(transport, sent)))
 
+    Recorded.patience = patience
     with socket.create_server(("127.0.0.1", 0)) as listening:
         config = configuration(app, "127.0.0.1", 0)
         assert config.http is Connection

@@ -11,16 +11,12 @@ import pytest
 from starlette.responses import Response
 
 from bot import replies
-from bot.app import create_app
 from bot.demo.depot import Run, SimulatedDepot
 from bot.demo.depot.faults import Work
 from bot.demo.github import DeliveryOutcome, SimulatedGitHub
 from bot.demo.stage import Stage
-from bot.services import Surroundings, open_services
-from bot.settings import load
 from bot.start import LATE_SECONDS, WINDOW_SECONDS
 from tests.commands.scenes import stands
-from tests.contracts.checks import way_to
 from tests.conversation import HOOK, REPO, Conversation, Hook, ManualClock, bot_on
 from tests.sentences import name_of, queued
 
@@ -523,15 +519,11 @@ async def far(
     stage: Stage, clock: ManualClock, hook: Hook, tmp_path: Path, line: Line
 ) -> AsyncIterator[Conversation]:
     """The pull request of a bot that reaches Depot over *line*."""
-    settings = load(stage.environment(database_url=f"sqlite:///{tmp_path / 'ledger.db'}"))
-    with way_to(stage.github) as github:
-        around = Surroundings(clock=clock, github=github, depot=line)
-        async with open_services(settings, around) as services:
-            hook.to = httpx2.ASGITransport(app=create_app(services, run_worker=False))
-            conversation = Conversation(clock, stage, services, REPO, 1)
-            await conversation.settles()
-            yield conversation
-            conversation.assert_said_nothing_else()
+    async with bot_on(stage, clock, hook, tmp_path / "ledger.db", line) as services:
+        conversation = Conversation(clock, stage, services, REPO, 1)
+        await conversation.settles()
+        yield conversation
+        conversation.assert_said_nothing_else()
 
 
 @pytest.mark.parametrize("times", [1, 5])

@@ -397,7 +397,7 @@ async def test_two_that_wait_for_each_other_both_get_done(postgresql: Database) 
                 tries[me] += 1
                 if tries[me] > 1:
                     # The other goes first now, or the two could meet like this again.
-                    is_through[1 - me].wait(30)
+                    assert is_through[1 - me].wait(30)
                 for guid in ("ab", "ba")[me]:
                     db.execute(
                         sa.update(deliveries)
@@ -405,7 +405,7 @@ async def test_two_that_wait_for_each_other_both_get_done(postgresql: Database) 
                         .values(event=deliveries.c.event + str(me))
                     )
                     has_locked[me].set()
-                    has_locked[1 - me].wait(30)
+                    assert has_locked[1 - me].wait(30)
 
             return both
 

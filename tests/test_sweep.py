@@ -18,7 +18,7 @@ from bot.github import GitHub, TokenCredentials
 from bot.statements import KEEP_SECONDS
 from bot.sweep import MAX_ATTEMPTS, WINDOW_SECONDS, Sweeper
 from bot.types import RepoName, Sha
-from tests.contracts.checks import ToGitHub
+from tests.contracts.checks import way_to
 from tests.conversation import REPO, Conversation, ManualClock, untouched
 
 pytestmark = pytest.mark.anyio
@@ -278,10 +278,11 @@ async def test_a_bot_account_has_no_log_of_deliveries(
     pr: Conversation, github: SimulatedGitHub, clock: ManualClock
 ) -> None:
     await misses(pr, "/depot help run")
-    async with httpx2.AsyncClient(transport=ToGitHub(github)) as client:
-        hub = GitHub(client, TokenCredentials("ghp_x"), url=str(github.bodies.api), clock=clock)
-        github.requests.clear()
-        await Sweeper(pr.services.ledger, hub, clock).deliveries()
+    with way_to(github) as way:
+        async with httpx2.AsyncClient(transport=way) as client:
+            hub = GitHub(client, TokenCredentials("ghp_x"), url=str(github.bodies.api), clock=clock)
+            github.requests.clear()
+            await Sweeper(pr.services.ledger, hub, clock).deliveries()
     assert github.requests == []
     assert redelivered(github) == []
 

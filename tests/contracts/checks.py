@@ -52,8 +52,8 @@ class ToGitHub(Checked):
 
 
 @contextmanager
-def way_to(github: SimulatedGitHub) -> Iterator[ToGitHub]:
-    """The bot's way to the simulated GitHub; at its end all must have been as GitHub describes."""
-    way = ToGitHub(github)
+def way_to(github: SimulatedGitHub, *, any_request: bool = False) -> Iterator[ToGitHub]:
+    """A way to the simulated GitHub; at its end all on it must have been as GitHub describes."""
+    way = ToGitHub(github, any_request=any_request)
     yield way
     way.assert_kept()

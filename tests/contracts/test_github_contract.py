@@ -18,7 +18,7 @@ from bot.demo.github.http import Endpoint
 from bot.demo.github.rest import ENDPOINTS
 from bot.github import RAW, AppCredentials, Credentials, GitHub, TokenCredentials
 from bot.types import RepoName, Sha, Source
-from tests.contracts.checks import ToGitHub
+from tests.contracts.checks import way_to
 from tests.contracts.github import api
 from tests.contracts.scene import APP_ID, REPO, Scene, everything_happens, set_up
 from tests.contracts.webhooks import examples, webhooks
@@ -61,29 +61,27 @@ def name(endpoint: Endpoint) -> str:
 
 @pytest.mark.parametrize("endpoint", ENDPOINTS, ids=name)
 async def test_each_endpoint_answers_like_github(endpoint: Endpoint, scene: Scene) -> None:
-    to_github = ToGitHub(scene.github)
     body = BODIES.get(name(endpoint))
     if body and "head_sha" in body:
         body = {**body, "head_sha": scene.pull.head_sha}
-    async with httpx2.AsyncClient(transport=to_github, base_url=API) as client:
-        answer = await client.request(
-            endpoint.method,
-            scene.path(endpoint),
-            json=body,
-            headers={"authorization": f"Bearer {scene.token(endpoint)}"},
-        )
-    assert answer.is_success, answer.text
-    to_github.assert_kept()
+    with way_to(scene.github) as way:
+        async with httpx2.AsyncClient(transport=way, base_url=API) as client:
+            answer = await client.request(
+                endpoint.method,
+                scene.path(endpoint),
+                json=body,
+                headers={"authorization": f"Bearer {scene.token(endpoint)}"},
+            )
+        assert answer.is_success, answer.text
 
 
 @asynccontextmanager
 async def client_of(scene: Scene, login: str) -> AsyncIterator[httpx2.AsyncClient]:
     """Somebody who asks by a token of their own."""
-    to_github = ToGitHub(scene.github)
     headers = {"authorization": f"Bearer {scene.github.access.personal_token(login)}"}
-    async with httpx2.AsyncClient(transport=to_github, base_url=API, headers=headers) as client:
-        yield client
-    to_github.assert_kept()
+    with way_to(scene.github) as way:
+        async with httpx2.AsyncClient(transport=way, base_url=API, headers=headers) as client:
+            yield client
 
 
 async def test_a_file_in_each_form(scene: Scene) -> None:
@@ -142,28 +140,27 @@ def credentials(request: pytest.FixtureRequest, scene: Scene) -> Credentials:
 
 
 async def test_each_request_of_the_bot_is_githubs(scene: Scene, credentials: Credentials) -> None:
-    to_github = ToGitHub(scene.github)
     number, head = scene.pull.number, Sha(scene.pull.head_sha)
-    async with httpx2.AsyncClient(transport=to_github) as client:
-        bot = GitHub(client, credentials, url=API, clock=ManualClock())
-        await bot.login()
-        if bot.is_app:
-            await bot.hook_config()
-            (first, *_) = await bot.failed_deliveries(since=0.0)
-            await bot.redeliver(first.delivery_id)
-        there = bot.at(RepoName(REPO), None)
-        await there.pull_request(number)
-        await there.permission("alice")
-        await there.workflow_names(head)
-        await there.workflow_text(head, "ci.yml")
-        await there.config_texts()
-        await there.changed_paths(number)
-        await there.oldest_check_suite(head)
-        await there.react(Source.ISSUE_COMMENT, scene.comment.id)
-        await there.react(Source.REVIEW_COMMENT, scene.pull.review_comments[0].id)
-        await there.edit_comment(await there.comment(number, "Running."), "Done.")
-        assert [one.body async for one in there.own_comments(number, since=0.0)] == ["Done."]
-    to_github.assert_kept()
+    with way_to(scene.github) as way:
+        async with httpx2.AsyncClient(transport=way) as client:
+            bot = GitHub(client, credentials, url=API, clock=ManualClock())
+            await bot.login()
+            if bot.is_app:
+                await bot.hook_config()
+                (first, *_) = await bot.failed_deliveries(since=0.0)
+                await bot.redeliver(first.delivery_id)
+            there = bot.at(RepoName(REPO), None)
+            await there.pull_request(number)
+            await there.permission("alice")
+            await there.workflow_names(head)
+            await there.workflow_text(head, "ci.yml")
+            await there.config_texts()
+            await there.changed_paths(number)
+            await there.oldest_check_suite(head)
+            await there.react(Source.ISSUE_COMMENT, scene.comment.id)
+            await there.react(Source.REVIEW_COMMENT, scene.pull.review_comments[0].id)
+            await there.edit_comment(await there.comment(number, "Running."), "Done.")
+            assert [one.body async for one in there.own_comments(number, since=0.0)] == ["Done."]
 
 
 # --- what the bot's door makes of real payloads --------------------------------------------------

@@ -23,7 +23,7 @@ import pytest
 import uvicorn
 
 from bot.demo.github import AppCredentials, SimulatedGitHub, generate_private_key
-from tests.contracts.checks import ToGitHub
+from tests.contracts.checks import way_to
 from tests.contracts.webhooks import webhooks
 
 pytestmark = pytest.mark.anyio
@@ -98,12 +98,11 @@ async def client_of(
     github: SimulatedGitHub, authorization: str | None = None
 ) -> AsyncIterator[httpx2.AsyncClient]:
     headers = {} if authorization is None else {"authorization": authorization}
-    transport = ToGitHub(github, any_request=True)
-    async with httpx2.AsyncClient(
-        transport=transport, base_url="https://api.github.com", headers=headers
-    ) as client:
-        yield client
-    transport.assert_kept()
+    with way_to(github, any_request=True) as way:
+        async with httpx2.AsyncClient(
+            transport=way, base_url="https://api.github.com", headers=headers
+        ) as client:
+            yield client
 
 
 @pytest.fixture
