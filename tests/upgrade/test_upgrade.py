@@ -1,0 +1,176 @@
+"""A ledger that an older version wrote is brought up to date, and the work in it goes on.
+
+The folders beside this file hold such ledgers, each as the dumps of a SQLite file and of a
+PostgreSQL database (how they were made: `record`).
+"""
+
+from __future__ import annotations
+
+import itertools
+import sqlite3
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+
+from bot.archive import Archive
+from bot.demo.stage import Stage
+from tests.commands.scenes import facts, said
+from tests.conversation import REPO, Conversation, Hook, ManualClock, bot_on
+from tests.databases import Database
+from tests.upgrade import scene
+
+pytestmark = pytest.mark.anyio
+
+LEDGER = Path(__file__).with_name("ledger_0001")
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def old(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Database]:
+    """The old ledger on each kind of database, not opened yet."""
+    dump = LEDGER / f"{request.param}.sql"
+    if request.param == "postgresql":
+        with scene.postgresql(dump) as (url, clock):
+            yield Database(url, clock)
+        return
+    file = tmp_path / "ledger.db"
+    with closing(sqlite3.connect(file)) as database:
+        database.executescript(dump.read_text())
+    yield Database(f"sqlite:///{file}", ManualClock())
+
+
+@dataclass(frozen=True)
+class Past:
+    """Makes a world what it was when an old ledger was left."""
+
+    stage: Stage
+    clock: ManualClock
+    ledger: Database
+
+    def happens(self) -> None:
+        """All that the ledger tells of, each at its time and under its id."""
+        events = [*self._comments(), *self._replies(), *self._starts(), *self._retries()]
+        # In the order of the list where the time is the same.
+        for at, act in sorted(events, key=lambda event: event[0]):
+            # Depot hands out ids as things happen: second by second, as when it was recorded.
+            while self.clock.time + 1 <= at:
+                self.clock.time += 1
+                self.stage.depot.settle()
+            self.clock.time = at
+            act()
+        scene.open_pull_request(self.stage, scene.OPENED)
+        # The older version has had all this.
+        self.stage.github.hooks.pending.clear()
+
+    def _comments(self) -> Iterator[tuple[float, Callable[[], object]]]:
+        for item, comment_id, number, author, at in self.ledger.rows(
+            "SELECT id, comment_id, number, author, written_at FROM requests"
+            " WHERE source = 'ic' ORDER BY comment_id"
+        ):
+            lines = [
+                f"/depot {line}"
+                for request_id, line in self.ledger.rows(
+                    "SELECT request_id, line FROM commands ORDER BY place"
+                )
+                if request_id == item
+            ]
+            yield at, self._writing(comment_id, number, author, "\n".join(lines))
+
+    def _replies(self) -> Iterator[tuple[float, Callable[[], object]]]:
+        for comment_id, number, text, at in self.ledger.rows(
+            "SELECT reply_id, number, reply_text, replied_at FROM requests"
+            " WHERE reply_id IS NOT NULL ORDER BY reply_id"
+        ):
+            yield at, self._writing(comment_id, number, "depot-bot[bot]", text)
+
+    def _writing(self, comment_id: int, number: int, login: str, body: str) -> Callable[[], object]:
+        github = self.stage.github
+
+        def write() -> None:
+            github._ids = itertools.count(comment_id)
+            author = github.user(login)
+            via = github.bot_app if login.endswith("[bot]") else None
+            github.add_comment(github.thread(REPO, number), author, body, via)
+            github._ids = itertools.count(10_000 + comment_id)
+
+        return write
+
+    def _starts(self) -> Iterator[tuple[float, Callable[[], object]]]:
+        for repo, sha, start, at in self.ledger.rows(
+            "SELECT repo, sha, start, noted_at FROM intents ORDER BY id"
+        ):
+            asked = msgspec.json.decode(start)
+            yield at, self._starting(repo, sha, asked)
+
+    def _starting(self, repo: str, sha: str, asked: dict[str, Any]) -> Callable[[], object]:
+        workflow = f".depot/workflows/{asked['workflow']}"
+        return lambda: self.stage.depot.foreign_run(repo, sha, workflow, asked["job"])
+
+    def _retries(self) -> Iterator[tuple[float, Callable[[], object]]]:
+        for run_id, at in self.ledger.rows(
+            "SELECT run_id, troubled_since FROM deeds JOIN commands ON command_id = id"
+        ):
+            yield at, self._retrying(run_id)
+
+    def _retrying(self, run_id: str) -> Callable[[], object]:
+        return lambda: self.stage.depot.retried_elsewhere(run_id)
+
+
+@pytest.fixture
+def stage(old: Database, private_key: str, hook: Hook) -> Stage:
+    """The world as it was when the ledger was left."""
+    stage = scene.open_stage(old.clock, private_key, hook)
+    Past(stage, old.clock, old).happens()
+    heads = dict(old.rows("SELECT number, sha FROM heads"))
+    assert heads == {n: stage.github.pull(REPO, n).head_sha for n in heads}
+    known = {run_id for (run_id,) in old.rows("SELECT run_id FROM runs")}
+    lost = {run.run_id for run in stage.depot.runs if run.order.sha == heads[scene.STARTING]}
+    assert known | lost == {run.run_id for run in stage.depot.runs}
+    return stage
+
+
+async def test_the_work_goes_on(old: Database, stage: Stage, hook: Hook) -> None:
+    depot = stage.depot
+    before = [run.run_id for run in depot.runs]
+    assert len(before) == 5
+    async with bot_on(stage, old.clock, hook, Path(), DATABASE_URL=old.url) as services:
+        prs = {
+            number: Conversation(old.clock, stage, services, REPO, number)
+            for number in range(scene.RUNNING, scene.OPENED + 1)
+        }
+        await prs[1].passes(700)
+        queue = await Archive(services.store).queue()
+        assert (queue.undecided, queue.due, queue.followed_runs) == (0, 0, 0)
+        assert await services.ledger.until_due() is None
+
+    # Each reply stands once, with all that there is to say.
+    told = {
+        number: [
+            [(c["reason"], [run["state"] for run in c["runs"]]) for c in facts(reply)["commands"]]
+            for reply in said(pr)
+        ]
+        for number, pr in prs.items()
+    }
+    started = ("started", ["finished"])
+    assert told == {
+        scene.RUNNING: [[started]],
+        scene.FINISHED: [[started, ("answered", [])]],
+        scene.RETRYING: [[started], [("retried", ["finished"])]],
+        scene.STARTING: [[started]],
+        scene.TROUBLED: [[started]],
+        scene.UNANSWERED: [[started]],
+        scene.CLAIMED: [[started]],
+        scene.OPENED: [[started]],
+    }
+    assert len(said(prs[scene.FINISHED])[0].versions) == 1
+
+    # Only what had not been started was, once.
+    new = [run for run in depot.runs if run.run_id not in before]
+    heads = [prs[number].head for number in (scene.TROUBLED, scene.CLAIMED, scene.OPENED)]
+    assert sorted(run.order.sha for run in new) == sorted(heads)
+    assert len(depot.calls_of("Run")) == 3
+    assert not depot.calls_of("RetryFailedJobs")
