@@ -1,8 +1,8 @@
 """How many writes to GitHub an account has left: two token buckets.
 
-Pure. GitHub allows 80 content-creating requests a minute and 500 an hour
-(docs.github.com/rest, "Rate limits", secondary limits); a few may follow each other closely, so
-that a reaction and a reply come at once, then they are a second apart.
+Pure. GitHub allows 80 content-creating requests a minute and 500 an hour (bot/github/README.md,
+"Rate limits"). A few may follow each other closely, so that a reaction and a reply come at once;
+then they are a second apart.
 """
 
 from __future__ import annotations

@@ -107,7 +107,7 @@ class Decider:
         return reason in policy.ROLE_REASONS and "refusals" in await visit.silence()
 
     async def _attempt(self, row: Row, visit: Visit, starter: Starter) -> Answer:
-        """The order of decisions (design.md, "Who may start what")."""
+        """The order of decisions: what is cheap and local comes first."""
         request = visit.request
         comment = request.comment
         if (intent := request.open_intent(row.command_id)) is not None:

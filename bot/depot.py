@@ -1,7 +1,7 @@
 """The only code that speaks to Depot: `depot.ci.v1.CIService`, Connect's JSON protocol over HTTPS.
 
-Source: depot-api.md (sections 2 to 8). No call is repeated here: whether a call may be sent
-again depends on what it does, and the caller knows (`bot.start`, `bot.follow`).
+The facts are in bot/depot/README.md. No call is repeated here: whether a call may be sent again
+depends on what it does, and the caller knows that (`bot.start`, `bot.follow`).
 
     DepotError               every failure; `code` is Connect's error code
     ├── DepotRefused         Depot said no and did nothing
@@ -56,7 +56,8 @@ MAX_PARTS = 5
 class Target(IntEnum):
     """What a diagnosis is asked for: the numbers of `FailureDiagnosisTargetType`.
 
-    The numbers are known to work; short names are known not to (depot-api.md 8.10).
+    The numbers are known to work, short names are known not to (bot/depot/README.md,
+    "GetFailureDiagnosis").
     """
 
     RUN = 1
@@ -64,7 +65,8 @@ class Target(IntEnum):
     JOB = 3
 
 
-# Codes by which Depot says that it did nothing, so that a mutation needs no second look.
+# Codes by which Depot says that it did nothing, so that a mutation needs no second look
+# (bot/depot/README.md, "What may be sent again").
 _REFUSALS = frozenset(
     {
         "invalid_argument",
@@ -146,7 +148,7 @@ class Depot:
         content: Sequence[str] = (),
         job: str | None = None,
     ) -> Run:
-        """Start a run (8.1). Sent once; DepotUnavailable leaves open whether it started."""
+        """Start a run. Sent once; DepotUnavailable leaves open whether it started."""
         request: Json = {"repo": repo, "sha": sha}
         if workflow:
             request["workflow"] = workflow
@@ -159,7 +161,7 @@ class Depot:
     async def dispatch(
         self, repo: RepoName, workflow: str, branch: str, inputs: Mapping[str, str]
     ) -> Run:
-        """Start a workflow by its `workflow_dispatch` (8.2); *workflow* is a bare file name.
+        """Start a workflow by its `workflow_dispatch`; *workflow* is a bare file name.
 
         Sent once, as `run`. What runs is the branch's head at that moment.
         """
@@ -169,47 +171,47 @@ class Depot:
         return _started(await self._call("DispatchWorkflow", request, Started))
 
     async def retry_job(self, workflow_id: str, job_id: str) -> None:
-        """A failed or cancelled job again (8.3)."""
+        """A failed or cancelled job again."""
         await self._call("RetryJob", {"workflowId": workflow_id, "jobId": job_id}, Empty)
 
     async def retry_failed_jobs(self, workflow_id: str) -> None:
-        """All failed and cancelled jobs of a workflow that is over, again (8.3)."""
+        """All failed and cancelled jobs of a workflow that is over, again."""
         await self._call("RetryFailedJobs", {"workflowId": workflow_id}, Empty)
 
     async def rerun_workflow(self, workflow_id: str) -> None:
-        """Every job of a workflow that is over, again (8.3)."""
+        """Every job of a workflow that is over, again."""
         await self._call("RerunWorkflow", {"workflowId": workflow_id}, Empty)
 
     async def cancel_run(self, run_id: RunId) -> None:
-        """End a queued or running run (8.4); refused with failed_precondition when it is over."""
+        """End a queued or running run; refused with failed_precondition when it is over."""
         await self._call("CancelRun", {"runId": run_id}, Empty)
 
     async def cancel_job(self, workflow_id: str, job_id: str) -> None:
-        """End a queued or running job (8.4)."""
+        """End a queued or running job."""
         await self._call("CancelJob", {"workflowId": workflow_id, "jobId": job_id}, Empty)
 
     async def listed_run(self, run_id: RunId) -> ListedRun:
-        """Which repository and commit a run belongs to (8.5)."""
+        """Which repository and commit a run belongs to."""
         return (await self._call("GetRun", {"runId": run_id}, RunRow)).listed()
 
     async def run_status(self, run_id: RunId) -> Run:
-        """A run with its workflows, jobs and attempts (8.6)."""
+        """A run with its workflows, jobs and attempts."""
         return (await self._call("GetRunStatus", {"runId": run_id}, RunStatus)).run(run_id)
 
     async def runs(self, repo: RepoName, sha: Sha, *, trigger: str = "") -> list[ListedRun]:
-        """The runs on a commit, in all states, newest first (8.8)."""
+        """The runs on a commit, in all states, newest first."""
         request: Json = {"repo": repo, "sha": sha, "status": list(RUN_STATES)}
         if trigger:
             request["trigger"] = trigger
         return await self._list_runs(request)
 
     async def newest_runs(self, repo: RepoName, trigger: str) -> list[ListedRun]:
-        """The newest runs of a repository on whatever commit, one page of them (8.8)."""
+        """The newest runs of a repository on whatever commit, one page of them."""
         request: Json = {"repo": repo, "trigger": trigger, "status": list(RUN_STATES)}
         return await self._list_runs(request, pages=1)
 
     async def active_runs(self) -> dict[RunId, str]:
-        """How all queued and running runs of the organisation stand (8.8)."""
+        """How all queued and running runs of the organisation stand."""
         states: dict[RunId, str] = {}
         request: Json = {"status": ["queued", "running"], "pageSize": 100}
         async for page in self._pages("ListRuns", request, RunList, MAX_ACTIVE_PAGES):
@@ -222,11 +224,11 @@ class Depot:
         await self._call("ListRuns", {"pageSize": 1}, RunList)
 
     async def times(self, run_id: RunId) -> Times:
-        """How long things took (8.16). A run with too many attempts has no such answer."""
+        """How long things took. A run with too many attempts has no such answer."""
         return (await self._call("GetRunMetrics", {"runId": run_id}, Metrics)).times()
 
     async def diagnosis(self, target: Target, target_id: str, depth: int = 2) -> Diagnosis:
-        """Why a run or a job failed (8.10).
+        """Why a run or a job failed.
 
         What is too much for one answer is asked for in parts, and parts of parts, down to *depth*.
         """
@@ -250,7 +252,7 @@ class Depot:
         return await self._call("GetFailureDiagnosis", request, DiagnosisAnswer)
 
     async def log_tail(self, attempt_id: str, lines: int) -> list[str]:
-        """The last lines of an attempt's log (8.11): read forward, for there is no other way."""
+        """The last lines of an attempt's log: read forward, for there is no other way."""
         tail: deque[str] = deque(maxlen=lines)
         request: Json = {"attemptId": attempt_id}
         async for page in self._pages("GetJobAttemptLogs", request, LogPage, MAX_LOG_PAGES):
@@ -258,7 +260,7 @@ class Depot:
         return list(tail)
 
     async def artifacts(self, run_id: RunId) -> list[Artifact]:
-        """The artifacts of a run (8.14)."""
+        """The artifacts of a run."""
         found: list[Artifact] = []
         request: Json = {"runId": run_id, "pageSize": 500}
         async for page in self._pages("ListArtifacts", request, ArtifactList):

@@ -1,7 +1,7 @@
 """The messages of `depot.ci.v1.CIService` that the bot reads, and what they become.
 
 Fields with default values are absent from Depot's answers, so each has one here; fields that are
-unknown to us are ignored (depot-api.md section 3). Only `bot.depot` uses this file.
+unknown to us are ignored (bot/depot/README.md, "JSON"). Only `bot.depot` uses this file.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ class Empty(Message):
 
 
 class Started(Message):
-    """Run (8.1), DispatchWorkflow (8.2)."""
+    """The answer of Run and of DispatchWorkflow."""
 
     org_id: str = ""
     run_id: str = ""
@@ -84,7 +84,7 @@ class _Workflow(Message):
 
 
 class RunStatus(Message):
-    """GetRunStatus (8.6)."""
+    """The answer of GetRunStatus."""
 
     org_id: str = ""
     status: str = ""
@@ -100,7 +100,7 @@ class RunStatus(Message):
 
 
 class RunRow(Message):
-    """GetRun (8.5), and a row of ListRuns (8.8)."""
+    """The answer of GetRun, and a row of ListRuns."""
 
     run_id: str = ""
     org_id: str = ""
@@ -123,7 +123,7 @@ class RunRow(Message):
 
 
 class RunList(Message):
-    """ListRuns (8.8)."""
+    """A page of ListRuns."""
 
     runs: list[RunRow] = []
     next_page_token: str = ""
@@ -162,7 +162,7 @@ class _MetricsWorkflow(Message):
 
 
 class Metrics(Message):
-    """GetRunMetrics (8.16)."""
+    """The answer of GetRunMetrics."""
 
     run: _Span = msgspec.field(default_factory=_Span)
     workflows: list[_MetricsWorkflow] = []
@@ -211,7 +211,7 @@ class _Part(Message):
 
 
 class DiagnosisAnswer(Message):
-    """GetFailureDiagnosis (8.10)."""
+    """The answer of GetFailureDiagnosis."""
 
     state: str = ""
     failure_groups: list[_Failed] = []
@@ -232,7 +232,7 @@ class _LogLine(Message):
 
 
 class LogPage(Message):
-    """GetJobAttemptLogs (8.11)."""
+    """A page of GetJobAttemptLogs."""
 
     lines: list[_LogLine] = []
     next_page_token: str = ""
@@ -245,7 +245,7 @@ class _ArtifactRow(Message):
 
 
 class ArtifactList(Message):
-    """ListArtifacts (8.14)."""
+    """A page of ListArtifacts."""
 
     artifacts: list[_ArtifactRow] = []
     next_page_token: str = ""
@@ -255,7 +255,7 @@ class ArtifactList(Message):
 
 
 class ErrorBody(msgspec.Struct):
-    """A failed call (section 5)."""
+    """A failed call (bot/depot/README.md, "Errors")."""
 
     code: str = ""
     message: str = ""

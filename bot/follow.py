@@ -36,7 +36,8 @@ LOG_LINES = 30
 """Log lines that are shown with a failed run."""
 
 GIVE_UP_SECONDS = 24 * 3600.0
-"""A run can stay queued for ever (depot-api.md section 7); after this we say that we stop."""
+"""A run can stay queued for ever (bot/depot/README.md, "States"). After this we say that we
+stop."""
 
 
 class Board:

@@ -48,10 +48,12 @@ TOKEN_MARGIN = 300
 """Seconds before its end at which an installation token is no longer used (it lives an hour)."""
 
 MAX_FILE = 512 * 1024
-"""Bytes of a workflow file that we read; GitHub gives no content above 1 MB."""
+"""Bytes of a workflow file that we read; GitHub would give more (bot/github/README.md, "Reading
+files")."""
 
 SECONDARY_PAUSE = 60.0
-"""Seconds to wait when GitHub refuses for a limit and does not say how long."""
+"""Seconds to wait when GitHub refuses for a limit and does not say how long (bot/github/README.md,
+"Rate limits")."""
 
 MAX_DELIVERIES = 3000
 """Deliveries that are looked through for failed ones."""
@@ -377,7 +379,7 @@ class GitHub:
     async def failed_deliveries(self, since: float) -> list[FailedDelivery]:
         """The App's webhook deliveries since then none of whose attempts succeeded, oldest first.
 
-        A bot account has no such log (docs.github.com/rest/apps/webhooks).
+        A bot account has no such log (bot/github/README.md, "Missed deliveries").
         """
         if isinstance(self._credentials, TokenCredentials):
             return []
@@ -689,7 +691,7 @@ def _http_error(error: gidgethub.HTTPException) -> GitHubError:
 
 
 def _retry_after(error: gidgethub.HTTPException) -> float | None:
-    """How long GitHub wants us to wait (docs.github.com/rest, "Exceeding the rate limit")."""
+    """How long GitHub wants us to wait, in seconds (bot/github/README.md, "Rate limits")."""
     headers = error.headers
     value = headers.get("retry-after", "")
     if value.isdecimal():

@@ -396,7 +396,7 @@ def full_sha(value: str) -> str:
 
 
 def run_id(value: str) -> str:
-    """A run's id: opaque, of letters, digits, `_` and `-` (depot-api.md section 10)."""
+    """A run's id: letters, digits, `_` and `-` (bot/depot/README.md, "Ids and pages")."""
     if not re.fullmatch(r"[A-Za-z0-9_-]{1,64}", value):
         raise ValueError("a run's id has letters and digits only")
     return value

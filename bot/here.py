@@ -262,7 +262,8 @@ class PullRequestHere:
         """A run, when it is one of this repository.
 
         The organisation's token reaches the runs of all its repositories, so an id proves nothing
-        (depot-api.md, 1); a stranger's run and an unknown one get the same answer.
+        (bot/depot/README.md, "Authentication"). A run of another repository and an unknown one get
+        the same answer.
         """
         try:
             listed = await self.depot.listed_run(run_id)

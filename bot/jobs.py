@@ -1,7 +1,7 @@
 """Jobs of a run: finding the one that was meant, and what to call each.
 
 Pure. Keys come in several shapes, `ci.yml:test`, `ci.yml:test:matrix-0`, `_inline_0.yaml:test`
-(depot-api.md section 13).
+(bot/depot/README.md, "Job keys").
 """
 
 from __future__ import annotations

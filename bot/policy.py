@@ -109,7 +109,8 @@ class HeadFacts:
 
 
 def check_exists(head: Head) -> None:
-    """GitHub shows a commit of zeros while it does not know better."""
+    """GitHub shows a commit of zeros while it does not know better (bot/github/README.md, "Pull
+    request heads")."""
     if set(head.sha) == {"0"}:
         raise Refused("head-unknown", replies.head_unknown())
 

@@ -33,7 +33,7 @@ from bot.types import (
 )
 
 DEPOT_PAGES = "https://depot.dev/orgs"
-"""Where people look at runs (depot-api.md section 10); the pages ask for a Depot login."""
+"""Where people look at runs (bot/depot/README.md, "Ids and pages"). It asks for a Depot login."""
 
 MARK = "depot-bot"
 """Name of the hidden JSON in a reply."""
@@ -55,7 +55,8 @@ MAX_FAILURE_LOG = 6_000
 """Characters of a log, when it was asked for and when it comes with a failed run."""
 
 MAX_REPLY = 65_000
-"""Characters of a reply; GitHub takes 65,536."""
+"""Characters of a reply. GitHub takes 65,536 (bot/github/README.md, "Comments and
+reactions")."""
 
 
 # --- the whole reply -----------------------------------------------------------------------------

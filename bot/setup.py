@@ -1,8 +1,8 @@
 """First set-up on GitHub: `/setup`, served only while there are no credentials.
 
-GitHub's App manifest flow (docs.github.com, "Registering a GitHub App from a manifest"): the page
-posts a manifest to GitHub, where the operator agrees; GitHub sends the browser back with a code,
-which is exchanged for the App's credentials. They land in `.env`, and the bot takes over.
+GitHub's App manifest flow (bot/github/README.md, "Making the App"): the page posts a manifest to
+GitHub, where the operator agrees; GitHub sends the browser back with a code, which is exchanged for
+the App's credentials. They land in `.env`, and the bot takes over.
 """
 
 from __future__ import annotations

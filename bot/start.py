@@ -1,9 +1,9 @@
 """Starting a run once.
 
-Depot's `Run` carries nothing to recognise a repeated call by (depot-api.md section 9). So the
-intent is stored first, together with the runs that are there already; then `Run` is called once.
-When its outcome stays unknown, the new run is looked for in ListRuns, for a while; if it shows it
-is adopted, if several could be it they are named, and only if none shows is `Run` sent once more.
+Depot's `Run` carries nothing to recognise a repeated call by. So the intent is stored first, with
+the runs that are there already; then `Run` is called once. When its outcome stays unknown, the new
+run is looked for in ListRuns for a while. One that could be it is adopted, several are named, and
+only if there is none is `Run` sent once more (bot/depot/README.md, "Starting a run once").
 """
 
 from __future__ import annotations
@@ -31,10 +31,11 @@ SKEW_SECONDS = 120.0
 """How far Depot's clock may be behind ours."""
 
 TRIGGER = "api"
-"""The trigger of runs that `Run` makes (observed, not documented: depot-api.md 8.1)."""
+"""The trigger of runs that `Run` makes (believed: bot/depot/README.md, "Run")."""
 
 DISPATCH_TRIGGER = "workflow_dispatch"
-"""The trigger of runs that `DispatchWorkflow` makes (observed: depot-api.md 8.2)."""
+"""The trigger of runs that `DispatchWorkflow` makes (believed: bot/depot/README.md,
+"DispatchWorkflow")."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,7 @@
 """What is done now and then: deliveries that never reached us, and rows that are old.
 
-GitHub does not redeliver by itself (docs.github.com, "Handling failed webhook deliveries"). A
-redelivery keeps its guid, so one that we know already folds into what is known.
+GitHub does not redeliver by itself (bot/github/README.md, "Missed deliveries"). A redelivery keeps
+its guid, so one that we know already folds into what is known.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from bot.github import FailedDelivery, Forbidden, GitHub, GitHubError, NotFound,
 from bot.ledger import Ledger
 
 WINDOW_SECONDS = 3 * 24 * 3600.0
-"""How long GitHub redelivers (docs.github.com, three days)."""
+"""How long GitHub redelivers (bot/github/README.md, "Missed deliveries")."""
 
 MAX_ATTEMPTS = 8
 """After so many attempts at a delivery it is left alone."""

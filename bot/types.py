@@ -28,7 +28,7 @@ CHECK_CONFIG = "check-config"
 """The internal command for a changed config; nobody can type it or give an alias that name."""
 
 WORKFLOW_FOLDER = ".depot/workflows"
-"""Where Depot reads workflow files (depot.dev/docs, depot-api.md section 12)."""
+"""Where Depot reads workflow files (bot/depot/README.md, "Workflow files")."""
 
 
 class Permission(IntEnum):
@@ -253,7 +253,8 @@ class Artifact:
 
 
 OVER = frozenset({"finished", "failed", "cancelled", "skipped"})
-"""States after which nothing moves by itself; any other word is not over (depot-api.md, 7)."""
+"""States after which nothing moves by itself (bot/depot/README.md, "States"). Any other word
+counts as not over."""
 
 
 def is_over(status: str) -> bool:

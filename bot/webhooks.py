@@ -19,10 +19,11 @@ from bot import grammar
 from bot.types import Actor, Comment, Happening, RepoName, Sha, Source
 
 MAX_BODY = 25 * 1024 * 1024
-"""GitHub sends no payload larger than this (docs.github.com, webhook payload cap)."""
+"""Bytes. GitHub sends no larger payload (bot/github/README.md, "Webhook deliveries")."""
 
 DEPOT_APP = "depot-code-access"
-"""Slug of the App under which Depot posts its checks (depot-api.md section 11)."""
+"""Slug of the App under which Depot posts its checks (bot/depot/README.md, "Checks on
+GitHub")."""
 
 HEADERS = (
     "content-type",
@@ -112,8 +113,8 @@ Event = CommentWritten | HeadSet | CheckMoved | Ignored
 def verify(headers: Mapping[str, str], body: bytes, secrets: Sequence[str]) -> None:
     """Check the signature against each secret in force; raises BadSignature.
 
-    Only SHA-256 counts: the SHA-1 header is legacy (docs.github.com, "Validating webhook
-    deliveries"). *headers* has lower-case keys.
+    Only SHA-256 counts: the SHA-1 header is legacy (bot/github/README.md, "Signatures").
+    *headers* has lower-case keys.
     """
     signature = headers.get("x-hub-signature-256")
     if signature is None:
@@ -203,7 +204,8 @@ class _Written(msgspec.Struct):
 
     @property
     def reviewed(self) -> Sha | None:
-        """The commit it was written on; GitHub moves `commit_id` of a comment with the head."""
+        """The commit it was written on. GitHub moves `commit_id` of a comment with the head
+        (bot/github/README.md, "Webhook payloads")."""
         sha = self.original_commit_id or self.commit_id
         return Sha(sha) if sha else None
 

@@ -64,7 +64,7 @@ def candidates(typed: str) -> list[str]:
 
 
 def path(name: str) -> str:
-    """A workflow file's path in the repository, as `Run` wants it (depot-api.md 8.1)."""
+    """A workflow file's path in the repository, as `Run` takes it (bot/depot/README.md, "Run")."""
     return f"{WORKFLOW_FOLDER}/{name}"
 
 

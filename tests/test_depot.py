@@ -139,8 +139,8 @@ async def test_the_organisation_and_another_address() -> None:
 
 # --- errors, as Depot says them ------------------------------------------------------------------
 
-# depot-api.md section 5: code, the statuses it may come with, and whether a mutation needs a
-# second look.
+# bot/depot/README.md, "What may be sent again": code, the statuses it may come with, and whether a
+# mutation needs a second look.
 CODES: list[tuple[str, tuple[int, ...], type[DepotError]]] = [
     ("invalid_argument", (400,), DepotRefused),
     ("unauthenticated", (401,), DepotRefused),
@@ -273,7 +273,8 @@ async def test_a_refused_connection_means_that_nothing_was_sent() -> None:
 
 
 async def test_the_status_of_a_run() -> None:
-    # depot-api.md section 18, with keys of the future, another order, and numbers as strings.
+    # bot/depot/README.md, "GetRunStatus", with keys of the future, another order, and numbers as
+    # strings.
     answer = {
         "aNewField": {"x": [1]},
         "workflows": [

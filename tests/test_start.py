@@ -1,4 +1,5 @@
-"""A run is started once, whatever happens to the call that starts it (depot-api.md section 9)."""
+"""A run is started once, whatever happens to the call that starts it (bot/depot/README.md,
+"Starting a run once")."""
 
 from __future__ import annotations
 

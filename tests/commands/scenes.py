@@ -30,7 +30,7 @@ CHANGES = frozenset(
         "CancelJob",
     }
 )
-"""The methods that change something (depot-api.md 8.1 to 8.4)."""
+"""The methods that change something (bot/depot/README.md, "Run" to "Cancel")."""
 
 NEEDS = """\
 name: CI

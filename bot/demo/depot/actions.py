@@ -55,7 +55,7 @@ def retry_failed_jobs(world: World, run: Run, workflow: Workflow) -> list[Job]:
     _must_be_over(workflow)
     failed = [job for job in workflow.jobs if job.status in _RETRYABLE]
     if not failed:
-        # O: nobody has written down what Depot answers here.
+        # Not known: what Depot answers here.
         if world.switches.nothing_to_retry == "empty":
             return []
         raise _refused("workflow has no failed jobs")

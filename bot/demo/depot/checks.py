@@ -61,7 +61,7 @@ def _families(run: Run) -> Iterator[tuple[Workflow, list[Job]]]:
 
 
 def _is_new(check: Check, before: Check | None, switches: Switches) -> bool:
-    # O: the docs say a retry updates the check, others measured a second one of the same name.
+    # Told both ways: a retry updates the check, or makes a second one of the same name.
     retried = before is not None and check.attempt > before.attempt
     return before is None or (retried and switches.new_check_per_retry)
 

@@ -82,7 +82,7 @@ def list_workflows(
 
 
 def _newest_first(world: World, org_id: str) -> list[Run]:
-    # O: how soon a new run shows up in lists is unknown.
+    # Not known: how soon a new run shows up in lists.
     until = world.time - world.switches.list_delay
     runs = (run for run in world.runs.values() if run.org_id == org_id)
     return sorted(
@@ -101,7 +101,7 @@ def _fits(world: World, run: Run, repo: str, trigger: str, pr: str) -> bool:
 def _is_of_pull_request(world: World, run: Run, pr: str) -> bool:
     if run.order.pr is not None:
         return str(run.order.pr) == pr
-    # O: a run through the API carries no pull request; whether Depot finds it by one is unknown.
+    # Not known: whether Depot finds a run through the API, which carries no pull request, by one.
     if run.trigger != "api" or not world.switches.api_runs_found_by_pr:
         return False
     return pr in {str(number) for number in world.forge.pull_requests_at(run.repo, run.sha)}

@@ -116,7 +116,7 @@ def find_attempt(
         return world.find_attempt(caller.org_id, attempt_id)
     if not job_id:
         raise ConnectError("invalid_argument", "attempt_id is required")
-    # O: newer servers take a job too, and mean its latest attempt.
+    # Believed: newer servers take a job too, and mean its latest attempt.
     run, workflow, job = world.find_job(caller.org_id, job_id)
     if job.attempt is None:
         raise ConnectError("not_found", "Attempt not found")

@@ -46,7 +46,7 @@ def get_run(world: World, caller: Caller, request: runs.GetRunRequest) -> runs.G
 def get_run_status(
     world: World, caller: Caller, request: runs.GetRunStatusRequest
 ) -> runs.GetRunStatusResponse:
-    """`GetRunStatus`. The CLI passes job ids too, and expects the run of the job (C).
+    """`GetRunStatus`. The CLI passes job ids too, and expects the run of the job.
 
     Any other id is unknown: only then does the CLI take it for an attempt's.
     """

@@ -74,7 +74,7 @@ def compiled(world: World, order: Order) -> list[WorkflowSpec]:
             for n, text in enumerate(order.contents)
         ]
     elif not order.sha:
-        # O: so does Depot show a pull request that cannot be merged.
+        # Believed: so does Depot show a pull request that cannot be merged.
         specs = [WorkflowSpec("", "", error="the pull request conflicts with its base")]
     elif order.workflow:
         path = order.workflow if "/" in order.workflow else FOLDER + order.workflow
@@ -188,7 +188,7 @@ def _is_selected(spec: JobSpec, job: str) -> bool:
 def _jobs(world: World, order: Order, spec: WorkflowSpec, at: float) -> Iterator[Job]:
     chosen = {each.key for each in spec.jobs if not order.job or _is_selected(each, order.job)}
     mode = world.switches.needs_of_job
-    # O: what becomes of the needs of the one job that was asked for is not documented.
+    # Not known: what becomes of the needs of the one job that was asked for.
     kept = _with_needs(spec, chosen) if mode == "run" else chosen
     for each in spec.jobs:
         alone = order.job and mode == "skipped" and each.key in chosen

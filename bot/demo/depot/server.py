@@ -89,11 +89,11 @@ class Server:
         wanted = headers.get("x-depot-org", "") if grant.kind == "user" else ""
         if wanted and wanted not in grant.orgs:
             raise ConnectError("permission_denied", "not a member of this organization")
-        # O: what a user of several organisations gets who names none.
+        # Not known: what a user of several organisations gets who names none.
         several = len(grant.orgs) > 1 and not wanted
         if several and self.world.switches.several_orgs_without_header == "refuse":
             raise ConnectError("permission_denied", "x-depot-org is required")
-        # O: the OpenAPI says required, clients without it are served.
+        # Believed: the OpenAPI says required, clients without it are served.
         required = self.world.switches.protocol_version_required
         if required and headers.get("connect-protocol-version") != "1":
             raise ConnectError(
@@ -155,7 +155,7 @@ class _Work:
             return Stream(self.form, self.call, error=error, headers=headers)
         status = HTTP_STATUS[error.code]
         if error.code == "failed_precondition":
-            # O: the Connect specification says 400, Depot's error page 412.
+            # Believed: the Connect specification says 400, Depot's error page 412.
             status = self.server.world.switches.failed_precondition_status
         return Refusal(status, error, headers)
 

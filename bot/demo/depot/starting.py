@@ -23,7 +23,7 @@ def run(world: World, caller: Caller, request: acts.RunRequest) -> acts.RunRespo
     """`Run`."""
     _check_arguments(world, request)
     if request.forge in (acts.Forge.ORIGIN, 2):
-        # O: here all repositories are on GitHub, so there is none of that name.
+        # Believed: here all repositories are on GitHub, so there is none of that name.
         raise _unknown(world, request.repo)
     _must_be_connected(world, request.repo)
     order = Order(
@@ -48,7 +48,7 @@ def dispatch(
     if "/" in request.workflow:
         raise _invalid("workflow must be a file name, not a path")
     if request.org_id not in ("", caller.org_id):
-        # O: the token, with its header, decides; another organisation is none of its business.
+        # Believed: the token, with its header, decides; another organisation is refused.
         raise ConnectError("permission_denied", "not a member of this organization")
     _must_be_connected(world, request.repo)
     branch = request.ref.removeprefix("refs/heads/")
@@ -79,7 +79,7 @@ def _check_arguments(world: World, request: acts.RunRequest) -> None:
         raise _invalid("workflow and workflow_content are mutually exclusive")
     if request.job and not request.workflow and len(request.workflow_content) != 1:
         raise _invalid("job requires exactly one workflow")
-    # O: nobody is known to have tried a bare file name.
+    # Not known: whether a bare file name is taken.
     if (
         request.workflow
         and "/" not in request.workflow
@@ -97,7 +97,7 @@ def _commit(world: World, repo: str, sha: str) -> str:
     commit = sha or world.forge.branch_head(repo, DEFAULT_BRANCH) or ""
     if world.forge.files_at(repo, commit) is None:
         raise ConnectError(world.switches.unknown_sha, f"commit {commit} not found")
-    # O: a fork's head can be read in the base repository, so Depot may well run it.
+    # Believed: a fork's head can be read in the base repository, so Depot may well run it.
     if world.switches.fork_head == "refuse" and world.forge.from_fork(repo, commit):
         raise ConnectError("permission_denied", "commits of forks cannot be run")
     return commit
@@ -107,7 +107,7 @@ def _must_exist(world: World, order: Order) -> None:
     files = world.forge.files_at(order.repo, order.sha) or {}
     if not order.workflow and not order.contents and not workflow_paths(files):
         raise ConnectError("not_found", "no workflows found")
-    # O: an unknown workflow or job may be told at once, or only by the run.
+    # Believed: an unknown workflow or job may be told at once, or only by the run.
     if world.switches.unknown_target == "not_found":
         for spec in compiled(world, order):
             if "not found" in spec.error:
@@ -120,7 +120,7 @@ def _dispatched(world: World, repo: str, sha: str, name: str) -> WorkflowSpec:
     spec = compile_file(files, path)
     if path not in files or (spec.inputs is None and not spec.error):
         raise ConnectError("not_found", f"workflow {name} with workflow_dispatch not found")
-    # O: in mid-2026 the file had to be on the default branch, later reports say otherwise.
+    # Believed: in mid-2026 the file had to be on the default branch, later reports say otherwise.
     if world.switches.dispatch_off_default_branch == "refuse":
         default = world.forge.branch_head(repo, DEFAULT_BRANCH) or ""
         if path not in (world.forge.files_at(repo, default) or {}):

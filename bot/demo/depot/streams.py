@@ -88,7 +88,7 @@ def export_logs(
 ) -> AsyncGenerator[m.ExportJobAttemptLogsResponse]:
     """`ExportJobAttemptLogs`: name and type of the file, then the file in pieces.
 
-    O: refused while the attempt goes on. The CLI asks only when it has finished.
+    Believed: refused while the attempt goes on. The CLI asks only when it has finished.
     """
     place = _one_attempt(world, caller, request.attempt_id, request.job_id)
     attempt = place[-1]

@@ -1,7 +1,7 @@
 """What nobody has settled about the live Depot, as switches.
 
-Everything here is marked O in the API notes: observed, quoted or inferred. The default is our best
-guess; a test flips a switch to show that the bot lives with the other answer too.
+Everything here is believed or unknown (bot/depot/README.md, "The simulator"). The default is the
+best guess; a test flips a switch to show that the bot lives with the other answer too.
 """
 
 from dataclasses import dataclass

@@ -20,12 +20,12 @@ class Views:
     world: World
 
     def path(self, workflow: Workflow) -> str:
-        """The workflow's path. O: bare file names have been seen too."""
+        """The workflow's path. Believed: bare file names have been seen too."""
         path = workflow.spec.path
         return bare(path) if self.world.switches.workflow_path == "bare" else path
 
     def key(self, workflow: Workflow, job: Job) -> str:
-        """The job's key, `ci.yml:test`. O: with or without the file."""
+        """The job's key, `ci.yml:test`. Believed: with or without the file."""
         bare_key = self.world.switches.job_key == "bare"
         return job.spec.key if bare_key else f"{workflow.spec.file}:{job.spec.key}"
 

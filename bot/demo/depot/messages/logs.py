@@ -12,7 +12,7 @@ class GetJobAttemptLogsRequest(Message):
     attempt_id: str = ""
     page_token: str = ""
     job_id: Annotated[str, Number(None)] = ""
-    """O: newer servers are said to take it, the CLI does not know it."""
+    """Believed: newer servers are said to take it, the CLI does not know it."""
 
 
 class LogLine(Message):
