@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo install test check format bench endurance fuzz lock clean
+.PHONY: demo install test check docs format bench endurance fuzz lock clean
 
 demo: .venv/installed
 	$(BIN)/depot-bot demo
@@ -17,6 +17,10 @@ check: .venv/installed-dev
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+# The parts of the documents that are made from the code.
+docs: .venv/installed-dev
+	$(BIN)/python -m tests.docs
 
 format: .venv/installed-dev
 	$(BIN)/ruff check --fix

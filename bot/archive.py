@@ -14,6 +14,7 @@ from typing import Any
 import msgspec
 import sqlalchemy as sa
 
+from bot.reasons import Reason
 from bot.schema import commands, requests, runs
 from bot.store import Store
 from bot.types import CommandId, RepoName, RequestId, Run, Sha
@@ -34,6 +35,7 @@ class Filter:
 
     repo: str = ""
     reason: str = ""
+    """A reason code as it is stored, which may be another version's."""
     state: State | None = None
 
 
@@ -62,8 +64,8 @@ class ListedCommand:
     line: str
     received_at: float
     url: str
-    reason: str
-    """Empty until decided."""
+    reason: Reason | None
+    """None until decided."""
     answer: str
     decided_at: float | None
     runs: tuple[ListedRun, ...] = ()
@@ -238,7 +240,7 @@ def _command(row: sa.Row[Any]) -> ListedCommand:
         line=row.line,
         received_at=row.received_at,
         url=row.url,
-        reason=row.reason if row.decided else "",
+        reason=Reason.from_code(row.reason) if row.decided else None,
         answer=row.answer,
         decided_at=row.decided_at if row.decided else None,
     )

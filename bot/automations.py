@@ -9,18 +9,19 @@ from collections.abc import Sequence
 
 from bot.config import PATHS, Config
 from bot.grammar import MAX_COMMANDS
+from bot.reasons import Reason
 from bot.types import CHECK_CONFIG, CommandLine, Happening
 
 QUIET = frozenset(
     {
-        "stale-sha",
-        "head-moved",
-        "head-unknown",
-        "pull-request-closed",
-        "fork-refused",
-        "fork-needs-sha",
-        "fork-needs-writer",
-        "fork-dispatch",
+        Reason.STALE_SHA,
+        Reason.HEAD_MOVED,
+        Reason.HEAD_UNKNOWN,
+        Reason.PULL_REQUEST_CLOSED,
+        Reason.FORK_REFUSED,
+        Reason.FORK_NEEDS_SHA,
+        Reason.FORK_NEEDS_WRITER,
+        Reason.FORK_DISPATCH,
     }
 )
 """Reasons for which an automation is passed over without a word: nobody asked for it."""

@@ -22,6 +22,7 @@ from bot.github import Forbidden, GitHubError, NotFound
 from bot.grammar import MAX_COMMANDS, read
 from bot.here import PullRequestHere
 from bot.ledger import LeaseLost, Ledger
+from bot.reasons import Reason
 from bot.records import Claim, Request
 from bot.records import Command as Row
 from bot.settings import Operator
@@ -47,7 +48,7 @@ class Decider:
     internal: Mapping[str, Command]
     """What follows on happenings only."""
     operator: Operator
-    count: Callable[[str], None]
+    count: Callable[[Reason], None]
     """Told the reason of each decision."""
 
     @property
@@ -86,21 +87,23 @@ class Decider:
             return Said("" if is_silent else no.text, reason=no.reason)
         except (NotFound, Forbidden) as error:
             log.warning("github refuses", error=str(error), command=row.command_id)
-            return Said(replies.github_refused(row.command_id), reason="github-refused")
+            return Said(replies.github_refused(row.command_id), reason=Reason.GITHUB_REFUSED)
         except DepotRefused as no:
             log.warning("depot refuses", error=str(no), command=row.command_id)
             if await self._has_open_intent(row, visit.request):
-                return Said(replies.start_unknown(), reason="start-unknown")
-            return Said(replies.depot_refused(no.code, no.message), reason=f"depot-{no.code}")
+                return Said(replies.start_unknown(), reason=Reason.START_UNKNOWN)
+            return Said(
+                replies.depot_refused(no.code, no.message), reason=Reason.from_depot(no.code)
+            )
         except (GitHubError, DepotError) as trouble:
             return await self._in_trouble(row, visit.request, trouble)
         except (LeaseLost, LedgerUnavailable):
             raise
         except Exception:
             log.exception("command failed", command=row.command_id)
-            return Said(replies.internal_error(row.command_id), reason="internal-error")
+            return Said(replies.internal_error(row.command_id), reason=Reason.INTERNAL_ERROR)
 
-    async def _is_silent(self, reason: str, visit: Visit) -> bool:
+    async def _is_silent(self, reason: Reason, visit: Visit) -> bool:
         """Whether a refusal is kept to ourselves."""
         if visit.request.comment.happening is not None and reason in automations.QUIET:
             return True
@@ -114,7 +117,7 @@ class Decider:
             # A call may have been made already: what it did comes before any other question.
             return await starter.resume(intent, is_second=request.has_lost_start(row.command_id))
         if len(request.commands) > MAX_COMMANDS:
-            raise Refused("too-many-commands", replies.too_many_commands())
+            raise Refused(Reason.TOO_MANY_COMMANDS, replies.too_many_commands())
         config, verb, command, typed = await self._parsed(row, visit, starter)
         if command.reads_nothing:
             here = PullRequestHere(
@@ -151,7 +154,7 @@ class Decider:
             config = await visit.config()
             typed = read(config.expand(row.line.text), verbs)
         if isinstance(typed, Misreading):
-            raise Refused("misread", replies.misreading(typed, self.verbs))
+            raise Refused(Reason.MISREAD, replies.misreading(typed, self.verbs))
         verb = _verb(typed, verbs)
         return config, verb, known[verb], typed
 
@@ -186,11 +189,11 @@ class Decider:
             asked = getattr(trouble, "retry_after", None) or 0.0
             return Wait(max(pause, asked), replies.trying(who), since)
         if await self._has_open_intent(row, request):
-            return Said(replies.start_unknown(), reason="start-unknown")
+            return Said(replies.start_unknown(), reason=Reason.START_UNKNOWN)
         minutes = int(TROUBLE_SECONDS // 60)
         request = await self.ledger.load(request.request_id)
         say = replies.gave_up if request.deed(row.command_id) is None else replies.gave_up_in_doubt
-        return Said(say(who, minutes, row.command_id), reason="could-not-ask")
+        return Said(say(who, minutes, row.command_id), reason=Reason.COULD_NOT_ASK)
 
     async def _has_open_intent(self, row: Row, request: Request) -> bool:
         """Whether a run may have been started for a command without our knowing."""

@@ -67,7 +67,7 @@ class Target(IntEnum):
 
 # Codes by which Depot says that it did nothing, so that a mutation needs no second look
 # (bot/depot/README.md, "What may be sent again").
-_REFUSALS = frozenset(
+REFUSALS = frozenset(
     {
         "invalid_argument",
         "unauthenticated",
@@ -79,6 +79,7 @@ _REFUSALS = frozenset(
         "out_of_range",
     }
 )
+"""Codes by which Depot says that it did nothing, so that a mutation needs no second look."""
 
 # What a status means when the body is not Connect's JSON (connectrpc.com/docs/protocol).
 _CODE_OF_STATUS = {
@@ -308,7 +309,7 @@ def _error(response: httpx2.Response) -> DepotError:
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         told = ErrorBody()  # a proxy's HTML, or nothing: never shown to anyone
     code = told.code or _CODE_OF_STATUS.get(response.status_code, "unknown")
-    kind = DepotRefused if code in _REFUSALS else DepotUnavailable
+    kind = DepotRefused if code in REFUSALS else DepotUnavailable
     return kind(code, told.message, _retry_after(response))
 
 

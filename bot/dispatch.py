@@ -20,6 +20,7 @@ from bot.depot import Depot, DepotError, DepotUnavailable
 from bot.errors import Refused
 from bot.github import Forbidden, GitHub, GitHubError, GitHubUnavailable, NotFound, Repository
 from bot.ledger import Ledger
+from bot.reasons import Reason
 from bot.records import Claim, FollowedRun, Reply, Request
 from bot.start import Starter
 from bot.types import CommandLine, Permission
@@ -62,7 +63,7 @@ class Dispatcher:
         request = await self.ledger.load(claim.request_id)
         if self._is_hopeless(request):
             log.error("given up for good", failures=request.failures)
-            await self._drop(claim, request, "given-up")
+            await self._drop(claim, request, Reason.GIVEN_UP)
             return await self.ledger.rest(claim, None)
         repository = self.github.at(request.comment.repo, request.comment.installation)
         try:
@@ -86,7 +87,7 @@ class Dispatcher:
         async with Visit(request, repository, self.ledger, self.decider.verbs) as visit:
             is_new = not request.acknowledged
             if is_new and not await self._is_for_us(visit):
-                await self._drop(claim, request, "bot-not-allowed")
+                await self._drop(claim, request, Reason.BOT_NOT_ALLOWED)
                 return None, ()
             if request.comment.happening is not None and not request.commands:
                 await self.ledger.add_commands(claim, await self._following(visit))
@@ -126,7 +127,7 @@ class Dispatcher:
         )
         return said <= BOT_LIMIT
 
-    async def _drop(self, claim: Claim, request: Request, reason: str) -> None:
+    async def _drop(self, claim: Claim, request: Request, reason: Reason) -> None:
         """Decide, without a word, what is not decided yet."""
         for command in request.commands:
             if not command.decided:

@@ -20,6 +20,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from bot.reasons import Reason
+
 
 @dataclass(frozen=True, slots=True)
 class Misreading:
@@ -78,11 +80,11 @@ class UnclosedQuote(Misreading):
 class Refused(Exception):
     """The command was understood and is not done.
 
-    `reason` is the code that programs read (`not-a-writer`, `fork-needs-sha`, ...); `text` is the
-    sentence, in Markdown, that says what is missing and what to type instead.
+    `reason` is what programs read; `text` is the sentence, in Markdown, that says what is missing
+    and what to type instead.
     """
 
-    def __init__(self, reason: str, text: str) -> None:
+    def __init__(self, reason: Reason, text: str) -> None:
         super().__init__(reason, text)
         self.reason = reason
         self.text = text

@@ -15,6 +15,7 @@ from bot.depot import Depot, DepotRefused
 from bot.errors import Refused
 from bot.github import PullRequest
 from bot.grammar import nearest, spell, words
+from bot.reasons import Reason
 from bot.records import Command as Row
 from bot.records import Deed, FollowedRun, Start
 from bot.start import Starter
@@ -102,7 +103,7 @@ class PullRequestHere:
     async def workflow_names(self, sha: Sha) -> tuple[str, ...]:
         names = await self.visit.repository.workflow_names(sha)
         if not names:
-            raise Refused("no-workflows", replies.no_workflows(sha))
+            raise Refused(Reason.NO_WORKFLOWS, replies.no_workflows(sha))
         return names
 
     async def outline(self, sha: Sha, workflow: str) -> Outline:
@@ -113,7 +114,7 @@ class PullRequestHere:
             return outline(text)
         except BadWorkflow as wrong:
             raise Refused(
-                "bad-workflow", replies.unreadable_workflow(workflow, sha, str(wrong))
+                Reason.BAD_WORKFLOW, replies.unreadable_workflow(workflow, sha, str(wrong))
             ) from wrong
 
     async def proposed_configs(self) -> Sequence[tuple[str, str]]:
@@ -141,7 +142,7 @@ class PullRequestHere:
         start = replace(start, workflow=name, note=note)
         self._check_workflows([name] if name else await self.workflow_names(head.sha))
         if not force and (running := _same(start, following, before)) is not None:
-            return Follow((self._pointing_to(running),), reason="already-running")
+            return Follow((self._pointing_to(running),), reason=Reason.ALREADY_RUNNING)
         return await self._send(start, before, head, pull)
 
     async def _before(self, start: Start, typed: str | None) -> tuple[list[ListedRun], PullRequest]:
@@ -255,7 +256,7 @@ class PullRequestHere:
         comment = self.visit.request.comment
         known = await self.starter.ledger.newest_run(comment.repo, comment.number)
         if known is None:
-            raise Refused("no-run", replies.no_run())
+            raise Refused(Reason.NO_RUN, replies.no_run())
         return known.run.run_id
 
     async def _listed(self, run_id: RunId) -> ListedRun:
@@ -270,9 +271,9 @@ class PullRequestHere:
         except DepotRefused as no:
             if no.code != "not_found":
                 raise
-            raise Refused("unknown-run", replies.unknown_run(run_id)) from no
+            raise Refused(Reason.UNKNOWN_RUN, replies.unknown_run(run_id)) from no
         if listed.repo.lower() != self.repo.lower():
-            raise Refused("unknown-run", replies.unknown_run(run_id))
+            raise Refused(Reason.UNKNOWN_RUN, replies.unknown_run(run_id))
         return listed
 
     def _found(self, listed: ListedRun, run: Run, known: FollowedRun | None) -> FollowedRun:
@@ -296,11 +297,13 @@ class PullRequestHere:
             names = [job.key for job in run.run.jobs]
             short = list(jobs.names(run.run.jobs).values())
             raise Refused(
-                "unknown-job",
+                Reason.UNKNOWN_JOB,
                 replies.unknown_job_of_run(typed, run, names, nearest(typed, short)),
             )
         if len(found) > 1:
-            raise Refused("ambiguous-job", replies.ambiguous_job(typed, [job.key for job in found]))
+            raise Refused(
+                Reason.AMBIGUOUS_JOB, replies.ambiguous_job(typed, [job.key for job in found])
+            )
         (job,) = found
         workflow = next(w for w in run.run.workflows if job in w.jobs)
         return workflow, job
@@ -345,7 +348,7 @@ class PullRequestHere:
         if refusals and len(refusals) == len(workflows):
             raise refusals[0]
 
-    async def follow_again(self, run: FollowedRun, status: str, reason: str) -> Follow:
+    async def follow_again(self, run: FollowedRun, status: str, reason: Reason) -> Follow:
         now = self.starter.clock.now()
         await self.starter.ledger.follow_again(run.run.run_id, now)
         # Its jobs are not what they were; the first look tells.
@@ -372,22 +375,24 @@ def _the_one(typed: str | None, names: Sequence[str], sha: Sha) -> str:
     """The file that was meant."""
     if typed is None:
         if len(names) > 1:
-            raise Refused("job-needs-workflow", replies.job_needs_workflow(names))
+            raise Refused(Reason.JOB_NEEDS_WORKFLOW, replies.job_needs_workflow(names))
         return names[0]
     found = matches(typed, names)
     if not found:
         raise Refused(
-            "unknown-workflow", replies.unknown_workflow(typed, sha, names, nearest(typed, names))
+            Reason.UNKNOWN_WORKFLOW,
+            replies.unknown_workflow(typed, sha, names, nearest(typed, names)),
         )
     if len(found) > 1:
-        raise Refused("ambiguous-workflow", replies.ambiguous_workflow(typed, found))
+        raise Refused(Reason.AMBIGUOUS_WORKFLOW, replies.ambiguous_workflow(typed, found))
     return found[0]
 
 
 def _check_job(job: str, workflow: str, file: Outline) -> None:
     if job not in file.keys:
         raise Refused(
-            "unknown-job", replies.unknown_job(job, workflow, file.keys, nearest(job, file.keys))
+            Reason.UNKNOWN_JOB,
+            replies.unknown_job(job, workflow, file.keys, nearest(job, file.keys)),
         )
 
 
@@ -397,23 +402,25 @@ def _check_blocks(blocks: Sequence[str], job: str | None) -> None:
         try:
             file = outline(block)
         except BadWorkflow as wrong:
-            raise Refused("bad-workflow", replies.unreadable_block(place, str(wrong))) from wrong
+            raise Refused(
+                Reason.BAD_WORKFLOW, replies.unreadable_block(place, str(wrong))
+            ) from wrong
         if job is not None:
             if len(blocks) > 1:
-                raise Refused("job-needs-workflow", replies.job_needs_one_block())
+                raise Refused(Reason.JOB_NEEDS_WORKFLOW, replies.job_needs_one_block())
             if job not in file.keys:
                 raise Refused(
-                    "unknown-job",
+                    Reason.UNKNOWN_JOB,
                     replies.unknown_job(job, "the YAML", file.keys, nearest(job, file.keys)),
                 )
 
 
 def _check_inputs(workflow: str, file: Outline, inputs: Mapping[str, str]) -> None:
     if file.inputs is None:
-        raise Refused("not-dispatchable", replies.not_dispatchable(workflow))
+        raise Refused(Reason.NOT_DISPATCHABLE, replies.not_dispatchable(workflow))
     for name in inputs:
         if name not in file.inputs:
             raise Refused(
-                "unknown-input",
+                Reason.UNKNOWN_INPUT,
                 replies.unknown_input(name, workflow, file.inputs, nearest(name, file.inputs)),
             )

@@ -19,6 +19,7 @@ from sqlalchemy.exc import IntegrityError
 from bot import rows
 from bot.budget import Budget
 from bot.group_commit import GroupCommit
+from bot.reasons import Reason
 from bot.records import Claim, Deed, FollowedRun, Intent, Request
 from bot.rows import Values
 from bot.schema import requests
@@ -274,7 +275,7 @@ class Ledger:
         within: float,
         author: str | None = None,
         number: int | None = None,
-        but: Collection[str] = (),
+        but: Collection[Reason] = (),
     ) -> int:
         """Commands from comments received in the last *within* seconds: in a repository, by
         somebody, under a pull request; without those decided for the reasons *but*."""
@@ -283,7 +284,8 @@ class Ledger:
             count = count.where(requests.c.author == author)
         if number is not None:
             count = count.where(requests.c.number == number)
-        return cast(int, await self._scalar(count, repo=repo, within=within, but=list(but)))
+        codes = [reason.value for reason in but]
+        return cast(int, await self._scalar(count, repo=repo, within=within, but=codes))
 
     async def last_answer(self, repo: RepoName, number: int, line: str) -> str | None:
         """What the newest decided command of this text was answered under a pull request."""
@@ -315,7 +317,7 @@ class Ledger:
         self,
         claim: Claim,
         command_id: CommandId,
-        reason: str,
+        reason: Reason,
         answer: str,
         followed: Sequence[FollowedRun] = (),
         closes: Intent | None = None,
@@ -324,7 +326,7 @@ class Ledger:
         mine = {"of_command": command_id}
 
         def work(db: sa.Connection) -> None:
-            db.execute(self._sql.decide, {**mine, "reason": reason, "answer": answer})
+            db.execute(self._sql.decide, {**mine, "reason": reason.value, "answer": answer})
             _execute_all(db, self._sql.add_runs, [rows.run_row(run) for run in followed])
             if closes is not None:
                 self._set_intent(db, closes)

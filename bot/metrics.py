@@ -11,6 +11,7 @@ from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
 
 from bot import __version__
 from bot.archive import Queue
+from bot.reasons import Reason
 
 CONTENT_TYPE = CONTENT_TYPE_PLAIN_0_0_4
 
@@ -55,9 +56,9 @@ class Metrics:
         """A delivery came in."""
         self._delivered[result].inc()
 
-    def decided(self, reason: str) -> None:
+    def decided(self, reason: Reason) -> None:
         """A command was decided."""
-        self._decisions.labels(reason).inc()
+        self._decisions.labels(reason.value).inc()
 
     def asked(self, service: str, method: str, status: str) -> None:
         """A request was sent to GitHub or Depot, and answered or not."""

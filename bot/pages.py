@@ -22,7 +22,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
-from bot import __version__, records, replies
+from bot import __version__, reasons, records, replies
 from bot.access import CHALLENGE, denied
 from bot.archive import Archive, Filter, ListedCommand, ListedRun, Queue, State
 from bot.archive import Page as ListedPage
@@ -326,7 +326,7 @@ def _overview_facts(page: ListedPage, queue: Queue, limits: Mapping[int | None, 
                 "received_at": command.received_at,
                 "decided_at": command.decided_at,
                 "state": command.state.value,
-                "reason": command.reason or "deciding",
+                "reason": reasons.code(command.reason),
                 "answer": command.answer,
                 "runs": [
                     {"id": run.run.run_id, "sha": run.sha, "state": run.run.status}
@@ -467,7 +467,7 @@ def _row(command: ListedCommand, now: float) -> Row:
         pull_link=_web(command.url),
         author=command.author,
         received=_moment(command.received_at, now),
-        reason=command.reason or "deciding",
+        reason=reasons.code(command.reason),
         state=command.state.value,
         why=first_words(command.answer),
         runs=tuple(_run(run) for run in command.runs),
@@ -555,7 +555,7 @@ def _section(command: records.Command, request: records.Request, now: float) -> 
         id=mine,
         line=f"/depot {command.line.text}".strip(),
         blocks=command.line.blocks,
-        reason=command.reason or "deciding",
+        reason=reasons.code(command.reason),
         answer=to_html(command.answer, folds=True),
         troubled=_moment(since, now) if since is not None and not command.decided else None,
         runs=tuple(

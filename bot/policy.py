@@ -12,25 +12,27 @@ from fnmatch import fnmatchcase
 from bot import replies
 from bot.config import Config
 from bot.errors import Refused
+from bot.reasons import Reason
 from bot.types import Head, Permission, RepoName, Sha
 
 LATE_SECONDS = 15 * 60
 """A command that reaches us later than this after it was written is answered, not run."""
 
+_LACKING = {
+    Permission.READ: Reason.NOT_READ,
+    Permission.TRIAGE: Reason.NOT_TRIAGE,
+    Permission.WRITE: Reason.NOT_A_WRITER,
+    Permission.MAINTAIN: Reason.NOT_MAINTAIN,
+    Permission.ADMIN: Reason.NOT_ADMIN,
+}
+"""Why somebody is refused who lacks a role."""
+
 ROLE_REASONS = frozenset(
-    {
-        "not-read",
-        "not-triage",
-        "not-a-writer",
-        "not-maintain",
-        "not-admin",
-        "command-not-allowed",
-        "workflow-not-allowed",
-    }
+    {*_LACKING.values(), Reason.COMMAND_NOT_ALLOWED, Reason.WORKFLOW_NOT_ALLOWED}
 )
 """Reasons that mean: somebody else may."""
 
-UNCOUNTED = ROLE_REASONS | {"misread", "rate-limited", "bot-not-allowed"}
+UNCOUNTED = ROLE_REASONS | {Reason.MISREAD, Reason.RATE_LIMITED, Reason.BOT_NOT_ALLOWED}
 """Reasons for which a command does not count for its repository's limit."""
 
 LIMIT_SECONDS = 3600.0
@@ -40,7 +42,7 @@ LIMIT_SECONDS = 3600.0
 def check_repository(repo: RepoName, allowed: Sequence[str]) -> None:
     """*allowed* are patterns such as `octo/*`."""
     if not any(fnmatchcase(repo.lower(), pattern.lower()) for pattern in allowed):
-        raise Refused("repository-not-allowed", replies.repository_not_allowed())
+        raise Refused(Reason.REPOSITORY_NOT_ALLOWED, replies.repository_not_allowed())
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,17 +58,19 @@ class Usage:
 def check_limits(usage: Usage) -> None:
     """Far beyond a limit even the refusal is saved: answering would be what is to be limited."""
     if usage.by_person > 2 * usage.per_person or usage.in_repository > 2 * usage.per_repository:
-        raise Refused("rate-limited", "")
+        raise Refused(Reason.RATE_LIMITED, "")
     if usage.by_person > usage.per_person:
-        raise Refused("rate-limited", replies.rate_limited("you", usage.per_person))
+        raise Refused(Reason.RATE_LIMITED, replies.rate_limited("you", usage.per_person))
     if usage.in_repository > usage.per_repository:
-        raise Refused("rate-limited", replies.rate_limited("this repository", usage.per_repository))
+        raise Refused(
+            Reason.RATE_LIMITED, replies.rate_limited("this repository", usage.per_repository)
+        )
 
 
 def check_age(written_at: float, received_at: float) -> None:
     age = received_at - written_at
     if age > LATE_SECONDS:
-        raise Refused("too-late", replies.too_late(int(age // 60)))
+        raise Refused(Reason.TOO_LATE, replies.too_late(int(age // 60)))
 
 
 def check_permission(
@@ -74,10 +78,9 @@ def check_permission(
 ) -> None:
     """*may* are the commands that the asker may use, to be named in a refusal."""
     if needs is Permission.NOBODY:
-        raise Refused("command-not-allowed", replies.command_not_allowed(verb))
+        raise Refused(Reason.COMMAND_NOT_ALLOWED, replies.command_not_allowed(verb))
     if has < needs:
-        reason = {Permission.WRITE: "not-a-writer"}.get(needs, f"not-{needs.word}")
-        raise Refused(reason, replies.not_permitted(verb, needs, has, may))
+        raise Refused(_LACKING[needs], replies.not_permitted(verb, needs, has, may))
 
 
 def check_workflows(config: Config, names: Sequence[str], has: Permission) -> None:
@@ -85,9 +88,11 @@ def check_workflows(config: Config, names: Sequence[str], has: Permission) -> No
     for name in names:
         needs = config.workflow_needs(name)
         if needs is Permission.NOBODY:
-            raise Refused("workflow-not-allowed", replies.workflow_not_allowed(name))
+            raise Refused(Reason.WORKFLOW_NOT_ALLOWED, replies.workflow_not_allowed(name))
         if has < needs:
-            raise Refused("workflow-not-allowed", replies.workflow_not_permitted(name, needs, has))
+            raise Refused(
+                Reason.WORKFLOW_NOT_ALLOWED, replies.workflow_not_permitted(name, needs, has)
+            )
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +117,7 @@ def check_exists(head: Head) -> None:
     """GitHub shows a commit of zeros while it does not know better (bot/github/README.md, "Pull
     request heads")."""
     if set(head.sha) == {"0"}:
-        raise Refused("head-unknown", replies.head_unknown())
+        raise Refused(Reason.HEAD_UNKNOWN, replies.head_unknown())
 
 
 def check_head(facts: HeadFacts, again: str, pin: str) -> None:
@@ -125,48 +130,48 @@ def check_head(facts: HeadFacts, again: str, pin: str) -> None:
     """
     head, pinned = facts.head, facts.pinned
     if not facts.is_open:
-        raise Refused("pull-request-closed", replies.pull_request_closed())
+        raise Refused(Reason.PULL_REQUEST_CLOSED, replies.pull_request_closed())
     check_exists(head)
     if pinned is not None and pinned != head.sha:
-        raise Refused("stale-sha", replies.pin_is_stale(pinned, head.sha, again))
+        raise Refused(Reason.STALE_SHA, replies.pin_is_stale(pinned, head.sha, again))
     if head.in_fork:
         _check_fork(facts, again)
     elif pinned is None and facts.since is None:
-        raise Refused("head-undated", replies.head_undated(head.sha, pin))
+        raise Refused(Reason.HEAD_UNDATED, replies.head_undated(head.sha, pin))
     elif pinned is None and facts.since is not None and facts.since >= facts.asked_at:
-        raise Refused("head-newer", replies.head_newer(head.sha, again))
+        raise Refused(Reason.HEAD_NEWER, replies.head_newer(head.sha, again))
 
 
 def _check_fork(facts: HeadFacts, again: str) -> None:
     if facts.forks != "pinned":
-        raise Refused("fork-refused", replies.fork_refused())
+        raise Refused(Reason.FORK_REFUSED, replies.fork_refused())
     if facts.pinned is None:
-        raise Refused("fork-needs-sha", replies.fork_needs_sha(again))
+        raise Refused(Reason.FORK_NEEDS_SHA, replies.fork_needs_sha(again))
     if not facts.may_write:
-        raise Refused("fork-needs-writer", replies.fork_needs_writer())
+        raise Refused(Reason.FORK_NEEDS_WRITER, replies.fork_needs_writer())
 
 
 def check_again(in_fork: bool, config: Config) -> None:
     """Whether runs of a pull request may go again: a fork's code is a stranger's each time."""
     if in_fork and config.forks != "pinned":
-        raise Refused("fork-refused", replies.fork_refused())
+        raise Refused(Reason.FORK_REFUSED, replies.fork_refused())
 
 
 def check_not_moved(expected: Sha, head: Head, is_open: bool, again: str) -> None:
     """Asked right before the run is started."""
     if not is_open:
-        raise Refused("pull-request-closed", replies.pull_request_closed())
+        raise Refused(Reason.PULL_REQUEST_CLOSED, replies.pull_request_closed())
     if head.sha != expected:
-        raise Refused("head-moved", replies.head_moved(expected, head.sha, again))
+        raise Refused(Reason.HEAD_MOVED, replies.head_moved(expected, head.sha, again))
 
 
 def check_inline(head: Head) -> None:
     """YAML sent along runs with the organisation's secrets: never on a stranger's code."""
     if head.in_fork:
-        raise Refused("fork-inline", replies.fork_inline())
+        raise Refused(Reason.FORK_INLINE, replies.fork_inline())
 
 
 def check_dispatch(head: Head) -> None:
     """A dispatch names a branch of this repository; a fork's is not one."""
     if head.in_fork:
-        raise Refused("fork-dispatch", replies.fork_dispatch())
+        raise Refused(Reason.FORK_DISPATCH, replies.fork_dispatch())

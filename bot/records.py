@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from bot.reasons import Reason
 from bot.types import CommandId, CommandLine, Comment, RepoName, RequestId, Run, RunId, Sha
 
 
@@ -23,8 +24,8 @@ class Command:
     place: int
     line: CommandLine
     decided: bool = False
-    reason: str = ""
-    """The reason code: `started`, `answered`, or why it was refused. Empty until decided."""
+    reason: Reason | None = None
+    """What became of it; none until decided."""
     answer: str = ""
     """What the reply says of it, in Markdown. Empty while its runs speak for it."""
     troubled_since: float | None = None

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from bot import errors
+from bot import errors, reasons
 from bot import jobs as jobs_
 from bot.errors import Misreading
 from bot.grammar import MAX_COMMANDS, usage
@@ -107,7 +107,7 @@ def facts(request: Request) -> dict[str, Any]:
         "commands": [
             {
                 "id": command.command_id,
-                "reason": command.reason or "deciding",
+                "reason": reasons.code(command.reason),
                 "runs": [
                     {"id": run.run.run_id, "sha": run.sha, "state": run.run.status}
                     for run in request.runs

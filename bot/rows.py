@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from bot.reasons import Reason
 from bot.records import Command, Deed, FollowedRun, Intent, Reply, Request, Start
 from bot.types import (
     Actor,
@@ -161,7 +162,7 @@ def _command(row: Row[Any]) -> Command:
         place=row.place,
         line=CommandLine(row.line, msgspec.json.decode(row.blocks, type=tuple[str, ...])),
         decided=row.decided,
-        reason=row.reason,
+        reason=Reason.from_code(row.reason) if row.decided else None,
         answer=row.answer,
         troubled_since=row.troubled_since,
     )

@@ -17,6 +17,7 @@ from bot.commands.base import Answer, Follow, Said, Wait
 from bot.depot import Depot, DepotError, DepotNotReached, DepotRefused, DepotUnavailable
 from bot.follow import FIRST_PAUSE
 from bot.ledger import IntentBusy, Ledger
+from bot.reasons import Reason
 from bot.records import Claim, FollowedRun, Intent, Request, Start
 from bot.types import CommandId, ListedRun, Run, Sha
 from bot.workflows import path
@@ -84,7 +85,7 @@ class Starter:
         except DepotRefused as no:
             return Said(
                 replies.depot_refused(no.code, no.message),
-                reason=f"depot-{no.code}",
+                reason=Reason.from_depot(no.code),
                 closes=replace(intent, outcome="refused"),
             )
         return await self._started(intent, run, replies.started_again() if lost else "")
@@ -115,7 +116,7 @@ class Starter:
         if len(fitting) > 1:
             return Said(
                 replies.ambiguous_start([run.run_id for run in fitting]),
-                reason="start-ambiguous",
+                reason=Reason.START_AMBIGUOUS,
                 closes=replace(intent, outcome="ambiguous"),
             )
         if fitting and not pending:
@@ -125,7 +126,7 @@ class Starter:
             return Wait(_pause(intent.looks), replies.looking_for_run())
         lost = replace(intent, outcome="lost")
         if is_second:
-            return Said(replies.start_unknown(), reason="start-unknown", closes=lost)
+            return Said(replies.start_unknown(), reason=Reason.START_UNKNOWN, closes=lost)
         before = await self.before(intent.start)
         return await self.send(intent.command_id, intent.start, before, lost)
 

@@ -17,6 +17,7 @@ from bot.config import BadConfig, Config, parse
 from bot.errors import Refused
 from bot.github import GitHubUnavailable, PullRequest, Repository
 from bot.ledger import Ledger
+from bot.reasons import Reason
 from bot.records import Request, Start
 from bot.start import Starter
 from bot.types import CommandId, Head, ListedRun, Permission, Sha
@@ -178,7 +179,7 @@ class Visit:
                 raise BadConfig("there is a `.yml` and a `.yaml` of it")
             return parse(text, self._verbs)
         except BadConfig as wrong:
-            raise Refused("bad-config", replies.bad_config(path, str(wrong))) from wrong
+            raise Refused(Reason.BAD_CONFIG, replies.bad_config(path, str(wrong))) from wrong
 
     async def check_lag(self, head: Head, now: float) -> None:
         """Raise GitHubUnavailable while GitHub's API may be behind its own webhooks.

@@ -6,6 +6,7 @@ import pytest
 
 from bot.archive import Archive, Filter, State
 from bot.ledger import Ledger
+from bot.reasons import Reason
 from bot.records import FollowedRun
 from bot.store import Store
 from bot.types import CommandId, RepoName, Run, RunId, Sha
@@ -64,7 +65,7 @@ async def test_what_is_followed_waits_for_nobody(
     await accepted(ledger, comment(1, "run ci.yml job=test"))
     claim = await claimed(ledger)
     now = await ledger.now()
-    await ledger.decided(claim, first(claim), "started", "", [run_of(first(claim), now)])
+    await ledger.decided(claim, first(claim), Reason.STARTED, "", [run_of(first(claim), now)])
     await ledger.rest(claim, 10)
     queue = await archive.queue()
     assert (queue.undecided, queue.due, queue.followed_runs) == (0, 0, 1)
@@ -88,7 +89,9 @@ async def test_what_is_followed_waits_for_nobody(
 async def test_filters(archive: Archive, ledger: Ledger) -> None:
     await accepted(ledger, comment(1), comment(2, repo=RepoName("octo/Other"), number=2))
     claims = {claim.request_id: claim for claim in await ledger.claim(10)}
-    await ledger.decided(claims[comment(1).request_id], CommandId("ic-1.1"), "answered", "Yes.")
+    await ledger.decided(
+        claims[comment(1).request_id], CommandId("ic-1.1"), Reason.ANSWERED, "Yes."
+    )
     assert sorted(await ids(archive)) == ["ic-1.1", "ic-2.1"]
     assert await ids(archive, Filter(repo="OCTO/other")) == ["ic-2.1"]
     assert await ids(archive, Filter(repo="octo/%")) == []

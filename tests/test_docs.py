@@ -6,19 +6,45 @@ import re
 import tomllib
 from pathlib import Path
 
+import pytest
+
 from bot.commands import COMMANDS
-from bot.commands.help import table
+from bot.depot import REFUSALS
 from bot.grammar import read
+from bot.reasons import Reason
+from tests import docs
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text()
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
 
 
-def test_the_table_of_commands() -> None:
-    found = re.search(r"(?s)^<!-- commands -->\n(.*)\n<!-- /commands -->$", README, re.MULTILINE)
+@pytest.mark.parametrize("name", docs.readme_parts())
+def test_the_parts_that_are_made_from_the_code(name: str) -> None:
+    found = re.search(rf"(?s)^<!-- {name} -->\n(.*)\n<!-- /{name} -->$", README, re.MULTILINE)
     assert found is not None
-    assert found[1].strip() == table(COMMANDS)
+    assert found[1].strip() == docs.readme_parts()[name], "to be made anew: make docs"
+
+
+def test_the_tables_say_all_there_is() -> None:
+    parts = docs.readme_parts()
+    assert set(re.findall(r"(?m)^\| `/depot ([a-z-]+)", parts["commands"])) == set(COMMANDS)
+    assert re.findall(r"(?m)^\| `([^`]+)` \|", parts["reasons"]) == list(Reason)
+    assert all(one.meaning.endswith(".") and "|" not in one.meaning for one in Reason)
+
+
+def test_made_anew_the_readme_is_what_it_was() -> None:
+    assert docs.with_parts(README, docs.readme_parts()) == README
+    with pytest.raises(ValueError, match="no place for the part 'x'"):
+        docs.with_parts(README, {"x": ""})
+
+
+def test_every_reason_is_used() -> None:
+    code = "".join(path.read_text() for path in (ROOT / "bot").rglob("*.py"))
+    of_depot = {f"depot-{one}" for one in REFUSALS}
+    assert {one for one in Reason if one.startswith("depot-")} == of_depot
+    for one in set(Reason) - of_depot - {Reason.UNKNOWN}:
+        assert f"Reason.{one.name}" in code, one
 
 
 def _names(requirements: list[object]) -> list[str]:

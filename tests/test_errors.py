@@ -16,6 +16,7 @@ import pytest
 
 from bot import depot, errors, github, ledger, settings, store, webhooks
 from bot.github import GitHub, TokenCredentials
+from bot.reasons import Reason
 from bot.types import Permission, RepoName, RunId, Sha
 from tests.conversation import ManualClock
 
@@ -27,7 +28,7 @@ SHA = Sha("3f2c1d09b8a7e6f5d4c3b2a1908f7e6d5c4b3a29")
 # --- ours ----------------------------------------------------------------------------------------
 
 EXAMPLES: list[Exception] = [
-    errors.Refused("not-a-writer", "`run` needs the `write` role."),
+    errors.Refused(Reason.NOT_A_WRITER, "`run` needs the `write` role."),
     depot.DepotError("internal", "oops", 3.0),
     depot.DepotRefused("not_found", "no such run"),
     depot.DepotUnavailable("unavailable", "Run: ReadTimeout", 30.0),

@@ -9,9 +9,12 @@ from dataclasses import replace
 import pytest
 import sqlalchemy as sa
 
+from bot.archive import Archive, Filter
 from bot.budget import BURST, Budget
 from bot.ledger import IntentBusy, LeaseLost, Ledger
+from bot.reasons import Reason
 from bot.records import Claim, Deed, FollowedRun, Intent, Start
+from bot.schema import commands
 from bot.statements import KEEP_SECONDS, LEASE_SECONDS
 from bot.store import LedgerUnavailable, Store
 from bot.types import (
@@ -114,7 +117,7 @@ async def test_nothing_is_accepted_twice(ledger: Ledger) -> None:
     # Both are there; of the same second and with the same number, one goes first.
     claim = await claimed(ledger)
     assert claim.request_id == "ic-1"
-    await ledger.decided(claim, first(claim), "answered", "")
+    await ledger.decided(claim, first(claim), Reason.ANSWERED, "")
     assert await ids(ledger) == ["rc-1"]
 
 
@@ -163,7 +166,7 @@ async def test_until_something_may_be_claimed(ledger: Ledger, database: Database
     claim = await claimed(ledger)
     # The later comment is due, but it is not its turn: only the end of the lease counts.
     assert await ledger.until_due() == database.near(LEASE_SECONDS)
-    await ledger.decided(claim, first(claim), "answered", "")
+    await ledger.decided(claim, first(claim), Reason.ANSWERED, "")
     assert await ledger.until_due() == database.near(0.0)
     (other,) = await ledger.claim(10)
     await ledger.rest(other, None)
@@ -254,7 +257,7 @@ WRITES: dict[str, Callable[[Ledger, Claim], Awaitable[object]]] = {
     "fail": lambda ledger, claim: ledger.fail(claim, 1.0),
     "acknowledged": lambda ledger, claim: ledger.acknowledged(claim),
     "decided": lambda ledger, claim: ledger.decided(
-        claim, first(claim), "started", "", [followed(claim)]
+        claim, first(claim), Reason.STARTED, "", [followed(claim)]
     ),
     "undecided": lambda ledger, claim: ledger.undecided(claim, first(claim), "wait", 1.0),
     "note_intent": lambda ledger, claim: ledger.note_intent(claim, intent(claim)),
@@ -312,7 +315,7 @@ async def test_one_decision_after_the_other(ledger: Ledger) -> None:
     await accepted(ledger, comment(1, "run", "list", at=START), comment(2, at=START + 1))
     claim = await claimed(ledger)
     assert claim.request_id == "ic-1"
-    await ledger.decided(claim, CommandId("ic-1.1"), "started", "", [followed(claim)])
+    await ledger.decided(claim, CommandId("ic-1.1"), Reason.STARTED, "", [followed(claim)])
     await ledger.rest(claim, 2.0)
     assert await ids(ledger) == []  # `list` is not decided yet
     await ledger.release_all()
@@ -321,14 +324,14 @@ async def test_one_decision_after_the_other(ledger: Ledger) -> None:
 async def test_the_gate_opens_when_all_is_decided(ledger: Ledger, database: Database) -> None:
     await accepted(ledger, comment(1, "run", "list", at=START), comment(2, at=START + 1))
     claim = await claimed(ledger)
-    await ledger.decided(claim, CommandId("ic-1.1"), "started", "")
+    await ledger.decided(claim, CommandId("ic-1.1"), Reason.STARTED, "")
     await ledger.undecided(claim, CommandId("ic-1.2"), "wait", START)
     await ledger.rest(claim, 100.0)
     database.passes(50)
     assert await ids(ledger) == []
     database.passes(50)
     (claim,) = await ledger.claim(10)
-    await ledger.decided(claim, CommandId("ic-1.2"), "answered", "a list")
+    await ledger.decided(claim, CommandId("ic-1.2"), Reason.ANSWERED, "a list")
     # Following its run, it no longer holds anybody up; nor is it held up by a later comment.
     await ledger.rest(claim, 0.0)
     assert await ids(ledger) == ["ic-1", "ic-2"]
@@ -339,7 +342,7 @@ async def test_comments_of_the_same_second_go_by_their_ids(ledger: Ledger) -> No
     for expected in ("ic-11", "ic-12", "ic-13"):
         claim = await claimed(ledger)
         assert claim.request_id == expected
-        await ledger.decided(claim, first(claim), "answered", "")
+        await ledger.decided(claim, first(claim), Reason.ANSWERED, "")
         await ledger.rest(claim, None)
 
 
@@ -350,7 +353,7 @@ async def test_an_earlier_comment_that_arrives_late_does_not_undo_a_decision(
     later = await claimed(ledger)
     await accepted(ledger, comment(1, at=START))
     assert await ids(ledger) == ["ic-1"]
-    await ledger.decided(later, first(later), "answered", "")
+    await ledger.decided(later, first(later), Reason.ANSWERED, "")
 
 
 async def test_other_pull_requests_do_not_wait(ledger: Ledger) -> None:
@@ -370,7 +373,7 @@ async def test_a_decision_is_stored_with_its_run_and_its_intent(ledger: Ledger) 
     assert (await ledger.load(claim.request_id)).open_intent(first(claim)) == noted
     run = followed(claim)
     closes = replace(noted, outcome="started", looks=2)
-    await ledger.decided(claim, first(claim), "started", "text", [run], closes)
+    await ledger.decided(claim, first(claim), Reason.STARTED, "text", [run], closes)
     got = await ledger.load(claim.request_id)
     assert [(c.decided, c.reason, c.answer) for c in got.commands] == [(True, "started", "text")]
     assert got.runs == (run,)
@@ -383,14 +386,28 @@ async def test_deciding_again_after_a_crash_changes_nothing(ledger: Ledger) -> N
     await accepted(ledger, comment())
     claim = await claimed(ledger)
     for _ in range(2):
-        await ledger.decided(claim, first(claim), "started", "", [followed(claim)])
+        await ledger.decided(claim, first(claim), Reason.STARTED, "", [followed(claim)])
     assert (await ledger.load(claim.request_id)).runs == (followed(claim),)
+
+
+async def test_another_versions_reason_is_read_as_unknown(ledger: Ledger, store: Store) -> None:
+    await accepted(ledger, comment(1, "run", "list"))
+    claim = await claimed(ledger)
+    await ledger.decided(claim, first(claim), Reason.STARTED, "text")
+    other = sa.update(commands).where(commands.c.reason == "started").values(reason="of-tomorrow")
+    await store.transact(lambda db: db.execute(other))
+    decided, undecided = (await ledger.load(claim.request_id)).commands
+    assert (decided.reason, decided.answer) == (Reason.UNKNOWN, "text")
+    assert undecided.reason is None
+    archive = Archive(store)
+    page = await archive.page(Filter(reason="of-tomorrow"), 10)
+    assert [command.reason for command in page.commands] == [Reason.UNKNOWN]
 
 
 async def test_a_look_replaces_how_a_run_stands(ledger: Ledger) -> None:
     await accepted(ledger, comment())
     claim = await claimed(ledger)
-    await ledger.decided(claim, first(claim), "started", "", [followed(claim)])
+    await ledger.decided(claim, first(claim), Reason.STARTED, "", [followed(claim)])
     over = replace(followed(claim, status="finished"), looks=3, next_look_at=None, note="")
     await ledger.looked(claim, over)
     assert (await ledger.load(claim.request_id)).runs == (over,)
@@ -483,7 +500,7 @@ async def test_text_that_only_json_can_hold(ledger: Ledger) -> None:
     start = Start(HELLO, SHA, "", "", block.blocks, inputs={"a": "\x00"})
     noted = await ledger.note_intent(claim, replace(intent(claim), start=start))
     run = replace(followed(claim), run=Run(RunId("r1"), "org", "a\x00b"))
-    await ledger.decided(claim, first(claim), "started", "", [run])
+    await ledger.decided(claim, first(claim), Reason.STARTED, "", [run])
     got = await ledger.load(claim.request_id)
     assert got.comment == written
     assert got.intents == (replace(noted, outcome="lost"),)
@@ -621,7 +638,7 @@ async def test_a_happening_waits_for_what_was_asked_before_it(ledger: Ledger) ->
     await ledger.accept_head(*head("g1", OLD, START + 1))
     claim = await claimed(ledger)
     assert claim.request_id == "ic-1"
-    await ledger.decided(claim, first(claim), "answered", "")
+    await ledger.decided(claim, first(claim), Reason.ANSWERED, "")
     assert await ids(ledger) == ["ev-g1"]
 
 
@@ -655,7 +672,7 @@ async def following(ledger: Ledger, number: int, *runs: FollowedRun) -> Claim:
     await accepted(ledger, comment(number, number=number))
     (claim,) = await ledger.claim(10)
     mine = [replace(run, command_id=first(claim)) for run in runs]
-    await ledger.decided(claim, first(claim), "started", "", mine)
+    await ledger.decided(claim, first(claim), Reason.STARTED, "", mine)
     await ledger.rest(claim, 1000.0)
     return claim
 
@@ -792,11 +809,13 @@ async def test_commands_are_counted(ledger: Ledger, database: Database) -> None:
 async def test_some_commands_do_not_count(ledger: Ledger) -> None:
     await accepted(ledger, comment(1, "run", "list", "status"))
     claim = await claimed(ledger)
-    await ledger.decided(claim, CommandId("ic-1.1"), "started", "")
-    await ledger.decided(claim, CommandId("ic-1.2"), "rate-limited", "")
-    assert await ledger.count_commands(HELLO, 3600.0, but=["rate-limited"]) == 2
-    assert await ledger.count_commands(HELLO, 3600.0, but=["rate-limited", "started"]) == 1
-    assert await ledger.count_commands(HELLO, 3600.0, but=["other"]) == 3
+    await ledger.decided(claim, CommandId("ic-1.1"), Reason.STARTED, "")
+    await ledger.decided(claim, CommandId("ic-1.2"), Reason.RATE_LIMITED, "")
+    assert await ledger.count_commands(HELLO, 3600.0, but=[Reason.RATE_LIMITED]) == 2
+    assert (
+        await ledger.count_commands(HELLO, 3600.0, but=[Reason.RATE_LIMITED, Reason.STARTED]) == 1
+    )
+    assert await ledger.count_commands(HELLO, 3600.0, but=[Reason.MISREAD]) == 3
 
 
 async def test_the_last_answer_to_the_same_line(ledger: Ledger, database: Database) -> None:
@@ -806,7 +825,7 @@ async def test_the_last_answer_to_the_same_line(ledger: Ledger, database: Databa
         await ledger.accept_head(*head(guid, OLD, START))
         claim = await claimed(ledger)
         await ledger.add_commands(claim, [CommandLine(text)])
-        await ledger.decided(claim, first(claim), "answered", answer)
+        await ledger.decided(claim, first(claim), Reason.ANSWERED, answer)
         await ledger.rest(claim, None)
         database.passes(10)
         return claim
@@ -822,7 +841,7 @@ async def test_the_last_answer_to_the_same_line(ledger: Ledger, database: Databa
     # What somebody was told who asked is another matter.
     await accepted(ledger, comment(1, "list", at=START - 1))
     (asked,) = await ledger.claim(10)
-    await ledger.decided(asked, first(asked), "answered", "asked")
+    await ledger.decided(asked, first(asked), Reason.ANSWERED, "asked")
     assert await ledger.last_answer(HELLO, 1, "list") == "second"
     assert await ledger.last_answer(HELLO, 1, "status") is None
     assert await ledger.last_answer(HELLO, 2, "list") is None

@@ -15,6 +15,7 @@ from bot import __version__
 from bot.app import create_app
 from bot.demo.stage import Stage
 from bot.metrics import Metrics
+from bot.reasons import Reason
 from tests.conversation import HOOK, REPO, Conversation
 
 pytestmark = pytest.mark.anyio
@@ -127,6 +128,6 @@ async def test_a_ledger_that_is_away(
 
 def test_two_side_by_side() -> None:
     one, other = Metrics(), Metrics()
-    one.decided("started")
+    one.decided(Reason.STARTED)
     assert ("depot_bot_decisions_total", ("started",)) in samples(one.text(None).decode())
     assert ("depot_bot_decisions_total", ("started",)) not in samples(other.text(None).decode())

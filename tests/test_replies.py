@@ -17,6 +17,7 @@ from bot import errors, replies
 from bot.commands import COMMANDS
 from bot.demo.depot import SimulatedDepot, odd
 from bot.markdown import find_hidden
+from bot.reasons import Reason
 from bot.records import Command, FollowedRun, Reply, Request
 from bot.types import (
     Actor,
@@ -123,7 +124,7 @@ def a_request(*commands: tuple[str, str, FollowedRun | None]) -> Request:
     rows, runs = [], []
     for place, (line, answer, run) in enumerate(commands, start=1):
         command_id = CommandId(f"ic-1.{place}")
-        reason = "started" if run else "answered"
+        reason = Reason.STARTED if run else Reason.ANSWERED
         rows.append(Command(command_id, place, CommandLine(line), True, reason, answer))
         if run is not None:
             runs.append(run)

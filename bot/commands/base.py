@@ -12,6 +12,7 @@ from typing import Any, Protocol
 from bot.config import Config
 from bot.depot import Depot
 from bot.grammar import usage
+from bot.reasons import Reason
 from bot.records import Deed, FollowedRun, Intent
 from bot.types import CommandLine, Head, Job, ListedRun, Permission, Sha, Workflow
 from bot.workflows import Outline
@@ -22,7 +23,7 @@ class Said:
     """The command is done, and this is the answer (Markdown)."""
 
     text: str
-    reason: str = "answered"
+    reason: Reason = Reason.ANSWERED
     closes: Intent | None = None
     """The intent that this settles, with its outcome; stored together with the answer."""
 
@@ -32,7 +33,7 @@ class Follow:
     """The command is done once these runs are over; the reply shows how they stand."""
 
     runs: tuple[FollowedRun, ...]
-    reason: str = "started"
+    reason: Reason = Reason.STARTED
     closes: Intent | None = None
 
 
@@ -160,7 +161,7 @@ class Here(Protocol):
         """Have workflows of a run that were over moved again, each once, by a call with its id."""
         ...
 
-    async def follow_again(self, run: FollowedRun, status: str, reason: str) -> Follow:
+    async def follow_again(self, run: FollowedRun, status: str, reason: Reason) -> Follow:
         """Follow a run that was moved, here and wherever it was followed before.
 
         *status* is how it should stand now; what it says until the first look.

@@ -8,6 +8,7 @@ from bot import replies
 from bot.commands.base import Answer, Command, Here, Said
 from bot.depot import DepotRefused
 from bot.grammar import run_id, word
+from bot.reasons import Reason
 from bot.records import FollowedRun
 from bot.types import Permission, is_over
 
@@ -24,8 +25,9 @@ async def cancel(command: Cancel, here: Here) -> Answer:
         return await _cancel_job(run, command.job, here)
     if is_over(run.run.status):
         if here.deed is not None and run.run.status == "cancelled":
-            return await here.follow_again(run, "cancelled", "cancelled")  # an earlier try did it
-        return Said(replies.already_over(run), reason="already-over")
+            # An earlier try did it.
+            return await here.follow_again(run, "cancelled", Reason.CANCELLED)
+        return Said(replies.already_over(run), reason=Reason.ALREADY_OVER)
     await here.note_deed(run)
     try:
         await here.depot.cancel_run(run.run.run_id)
@@ -33,16 +35,16 @@ async def cancel(command: Cancel, here: Here) -> Answer:
         if no.code != "failed_precondition":
             raise
         now = await here.run(run.run.run_id)
-        return Said(replies.already_over(now), reason="already-over")
-    return await here.follow_again(run, "cancelled", "cancelled")
+        return Said(replies.already_over(now), reason=Reason.ALREADY_OVER)
+    return await here.follow_again(run, "cancelled", Reason.CANCELLED)
 
 
 async def _cancel_job(run: FollowedRun, typed: str, here: Here) -> Answer:
     workflow, job = await here.job(run, typed)
     if is_over(job.status):
         if here.deed is not None and job.status == "cancelled":
-            return await here.follow_again(run, run.run.status, "cancelled")
-        return Said(replies.job_already_over(job, run), reason="already-over")
+            return await here.follow_again(run, run.run.status, Reason.CANCELLED)
+        return Said(replies.job_already_over(job, run), reason=Reason.ALREADY_OVER)
     await here.note_deed(run)
     try:
         await here.depot.cancel_job(workflow.workflow_id, job.job_id)
@@ -51,8 +53,8 @@ async def _cancel_job(run: FollowedRun, typed: str, here: Here) -> Answer:
             raise
         now = await here.run(run.run.run_id)
         _, job = await here.job(now, typed)
-        return Said(replies.job_already_over(job, now), reason="already-over")
-    return await here.follow_again(run, run.run.status, "cancelled")
+        return Said(replies.job_already_over(job, now), reason=Reason.ALREADY_OVER)
+    return await here.follow_again(run, run.run.status, Reason.CANCELLED)
 
 
 CANCEL = Command(

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from bot import replies
 from bot.commands.base import Answer, Command, Here, Said
 from bot.config import BadConfig, parse
+from bot.reasons import Reason
 from bot.types import Permission
 
 
@@ -32,7 +33,7 @@ async def check_config(command: CheckConfig, here: Here) -> Answer:
         else:
             said.append(replies.config_valid(path))
     # A file that is taken away, and an answer that was given before, need no words.
-    return Said(await here.unless_said_before("\n\n".join(said)), reason="config-checked")
+    return Said(await here.unless_said_before("\n\n".join(said)), reason=Reason.CONFIG_CHECKED)
 
 
 CHECK_CONFIG = Command(

@@ -9,6 +9,7 @@ from bot import replies
 from bot.commands.base import Answer, Command, Here, Said
 from bot.errors import Refused, UnknownCommand
 from bot.grammar import nearest, word, words
+from bot.reasons import Reason
 from bot.types import Permission
 
 
@@ -26,7 +27,7 @@ async def show_help(command: Help, here: Here) -> Answer:
         meant = nearest(verb, here.commands)
         unknown = UnknownCommand("", verb, f"help {meant}" if meant else None)
         verbs = {name: c.words for name, c in here.commands.items()}
-        raise Refused("unknown-command", replies.misreading(unknown, verbs))
+        raise Refused(Reason.UNKNOWN_COMMAND, replies.misreading(unknown, verbs))
     arguments = [(name, w.help) for name, (_, w) in words(known.words).items()]
     return Said(
         replies.help_page(known.usage(verb), known.needs, known.summary, arguments, known.examples)

@@ -8,6 +8,7 @@ from bot import jobs, replies
 from bot.commands.base import Answer, Command, Here, Said
 from bot.errors import Refused
 from bot.grammar import number, run_id, word
+from bot.reasons import Reason
 from bot.records import FollowedRun
 from bot.types import Job, Permission
 
@@ -33,10 +34,10 @@ async def logs(command: Logs, here: Here) -> Answer:
     job = (await here.job(run, command.job))[1] if command.job else _obvious(run)
     attempt = job.newest_attempt
     if attempt is None:
-        return Said(replies.no_log_yet(job, run), reason="no-log")
+        return Said(replies.no_log_yet(job, run), reason=Reason.NO_LOG)
     lines = await here.depot.log_tail(attempt.attempt_id, command.lines)
     if not lines:
-        return Said(replies.no_log_yet(job, run), reason="no-log")
+        return Said(replies.no_log_yet(job, run), reason=Reason.NO_LOG)
     return Said(replies.log_tail(job, run, lines))
 
 
@@ -46,7 +47,7 @@ def _obvious(run: FollowedRun) -> Job:
     meant = jobs.failed(started) or started
     if len(meant) != 1:
         raise Refused(
-            "which-job", replies.which_job(run, [job.key for job in meant or run.run.jobs])
+            Reason.WHICH_JOB, replies.which_job(run, [job.key for job in meant or run.run.jobs])
         )
     return meant[0]
 

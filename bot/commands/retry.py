@@ -9,6 +9,7 @@ from bot.commands.base import Answer, Command, Here, Said
 from bot.depot import DepotRefused
 from bot.errors import Refused
 from bot.grammar import run_id, word
+from bot.reasons import Reason
 from bot.records import FollowedRun
 from bot.types import Permission, is_over
 
@@ -26,11 +27,11 @@ async def retry(command: Retry, here: Here) -> Answer:
         return await _retry_job(run, command.job, here)
     failed = [w for w in run.run.workflows if jobs.failed(w.jobs)]
     if here.deed is None and not failed:
-        return Said(replies.nothing_to_retry(run), reason="nothing-to-retry")
+        return Said(replies.nothing_to_retry(run), reason=Reason.NOTHING_TO_RETRY)
     if here.deed is None and any(not is_over(w.status) for w in failed):
-        return Said(replies.still_running(run, "retry"), reason="still-running")
+        return Said(replies.still_running(run, "retry"), reason=Reason.STILL_RUNNING)
     await here.set_going(run, failed, here.depot.retry_failed_jobs)
-    return await here.follow_again(run, "queued", "retried")
+    return await here.follow_again(run, "queued", Reason.RETRIED)
 
 
 async def _retry_job(run: FollowedRun, typed: str, here: Here) -> Answer:
@@ -38,17 +39,17 @@ async def _retry_job(run: FollowedRun, typed: str, here: Here) -> Answer:
     deed = here.deed
     newest = job.newest_attempt
     if deed is not None and newest and newest.number > deed.attempts.get(job.job_id, 0):
-        return await here.follow_again(run, "queued", "retried")  # an earlier try did it
+        return await here.follow_again(run, "queued", Reason.RETRIED)  # an earlier try did it
     if job.status not in jobs.FAILED:
-        return Said(replies.job_not_failed(job, run), reason="nothing-to-retry")
+        return Said(replies.job_not_failed(job, run), reason=Reason.NOTHING_TO_RETRY)
     await here.note_deed(run)
     try:
         await here.depot.retry_job(workflow.workflow_id, job.job_id)
     except DepotRefused as no:
         if no.code != "failed_precondition":
             raise
-        raise Refused("cannot-retry-alone", replies.cannot_retry_alone(job, run)) from no
-    return await here.follow_again(run, "queued", "retried")
+        raise Refused(Reason.CANNOT_RETRY_ALONE, replies.cannot_retry_alone(job, run)) from no
+    return await here.follow_again(run, "queued", Reason.RETRIED)
 
 
 RETRY = Command(

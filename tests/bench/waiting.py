@@ -11,6 +11,7 @@ from bot.demo.depot import SimulatedDepot
 from bot.demo.servers import serving
 from bot.follow import LONGEST_PAUSE
 from bot.ledger import Ledger
+from bot.reasons import Reason
 from bot.records import Claim, FollowedRun
 from bot.stores import open_store
 from bot.types import Actor, CommandId, CommandLine, Comment, RepoName, Run, RunId, Sha, Source
@@ -96,7 +97,7 @@ async def _start(ledger: Ledger, run_id: str, sha: str, place: int, now: float) 
     claim = Claim(comment.request_id, 0)
     await ledger.accept(Delivery("1", f"guid-{place}", "issue_comment"), (comment,))
     await ledger.acknowledged(claim)
-    await ledger.decided(claim, followed.command_id, "started", "", (followed,))
+    await ledger.decided(claim, followed.command_id, Reason.STARTED, "", (followed,))
     said = replies.reply(await ledger.load(comment.request_id))
     await ledger.replied(claim, place + 1, said)
     await ledger.rest(claim, place % LONGEST_PAUSE)
