@@ -65,8 +65,6 @@ class Target(IntEnum):
     JOB = 3
 
 
-# Codes by which Depot says that it did nothing, so that a mutation needs no second look
-# (bot/depot/README.md, "What may be sent again").
 REFUSALS = frozenset(
     {
         "invalid_argument",
@@ -79,7 +77,8 @@ REFUSALS = frozenset(
         "out_of_range",
     }
 )
-"""Codes by which Depot says that it did nothing, so that a mutation needs no second look."""
+"""Codes by which Depot says that it did nothing, so that a mutation needs no second look
+(bot/depot/README.md, "What may be sent again")."""
 
 # What a status means when the body is not Connect's JSON (connectrpc.com/docs/protocol).
 _CODE_OF_STATUS = {
