@@ -13,9 +13,10 @@ from bot.clock import SystemClock
 from bot.depot import Depot, DepotError
 from bot.github import GitHub, GitHubError
 from bot.ledger import Ledger
-from bot.settings import SECRETS, VARIABLES, Settings
+from bot.settings import Settings
 from bot.store import AlreadyInUse, LedgerUnavailable
 from bot.stores import open_store
+from bot.variables import TABLE
 
 PERMISSIONS: Mapping[str, str] = {
     "issues": "write",
@@ -47,9 +48,9 @@ class Finding:
 def settings_findings(environment: Mapping[str, str]) -> list[Finding]:
     """Each variable that is set, secrets masked."""
     return [
-        Finding(name, True, "***" if name in SECRETS else environment[name])
-        for name in VARIABLES
-        if environment.get(name, "").strip()
+        Finding(one.name, True, "***" if one.secret else environment[one.name])
+        for one in TABLE
+        if environment.get(one.name, "").strip()
     ]
 
 

@@ -1,5 +1,6 @@
 """The operator's settings: environment, `.env` and TOML, read once into one frozen object.
 
+Each variable's name, default and parser are in `bot.variables`; here is how they go together.
 Everything that is missing or contradictory is named in one SettingsError.
 """
 
@@ -9,17 +10,15 @@ import tomllib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, TypeVar
 
 import msgspec
 
+from bot import variables as v
 from bot.github import AppCredentials, Credentials, TokenCredentials
-from bot.stores import is_usable
+from bot.variables import Secret
 
-LOG_LEVELS = ("debug", "info", "warning", "error")
-LOG_FORMATS = ("console", "json")
-
-DEFAULT_CONFIG = "config/bot.toml"
+T = TypeVar("T")
 
 
 class SettingsError(Exception):
@@ -31,13 +30,6 @@ class SettingsError(Exception):
 
     def __str__(self) -> str:
         return "\n".join(self.problems)
-
-
-class Secret(str):
-    """A text that does not print itself."""
-
-    def __repr__(self) -> str:
-        return "'***'"
 
 
 class Limits(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -75,49 +67,6 @@ class Settings:
     operator: Operator
 
 
-VARIABLES = (
-    "GITHUB_WEBHOOK_SECRET",
-    "GITHUB_APP_ID",
-    "GITHUB_PRIVATE_KEY",
-    "GITHUB_PRIVATE_KEY_PATH",
-    "GITHUB_TOKEN",
-    "GITHUB_API_URL",
-    "DEPOT_TOKEN",
-    "DEPOT_ORG_ID",
-    "DEPOT_API_URL",
-    "DATABASE_URL",
-    "BOT_CONFIG",
-    "PUBLIC_URL",
-    "HOST",
-    "PORT",
-    "ADMIN_PASSWORD",
-    "LOG_LEVEL",
-    "LOG_FORMAT",
-)
-"""Every variable that is read; `config/env.example` explains each."""
-
-SECRETS = frozenset(
-    {
-        "GITHUB_WEBHOOK_SECRET",
-        "GITHUB_PRIVATE_KEY",
-        "GITHUB_TOKEN",
-        "DEPOT_TOKEN",
-        "DATABASE_URL",
-        "ADMIN_PASSWORD",
-    }
-)
-"""Variables whose values are never shown; a database's address may hold its password."""
-
-CREDENTIALS = (
-    "GITHUB_WEBHOOK_SECRET",
-    "GITHUB_APP_ID",
-    "GITHUB_PRIVATE_KEY",
-    "GITHUB_PRIVATE_KEY_PATH",
-    "GITHUB_TOKEN",
-)
-"""What the bot needs of GitHub; while there is none of it, `/setup` gets it."""
-
-
 def load(environment: Mapping[str, str]) -> Settings:
     """The settings; raises SettingsError with everything that is wrong."""
     return _Loader(environment).load()
@@ -125,7 +74,7 @@ def load(environment: Mapping[str, str]) -> Settings:
 
 def lacks_credentials(environment: Mapping[str, str]) -> bool:
     """Whether nothing of GitHub's is set: the bot has not been set up yet."""
-    return not any(environment.get(name, "").strip() for name in CREDENTIALS)
+    return not any(environment.get(name, "").strip() for name in v.CREDENTIALS)
 
 
 def load_for_setup(environment: Mapping[str, str]) -> Settings:
@@ -136,44 +85,51 @@ def load_for_setup(environment: Mapping[str, str]) -> Settings:
 
 class _Loader:
     def __init__(self, environment: Mapping[str, str]) -> None:
-        self.values = {name: environment.get(name, "").strip() for name in VARIABLES}
+        self.values = {name: environment.get(name, "").strip() for name in v.VARIABLES}
         self.problems: list[str] = []
 
     def load(self) -> Settings:
         settings = Settings(
             webhook_secrets=self.webhook_secrets(),
             github=self.credentials(),
-            github_url=self.url("GITHUB_API_URL", "https://api.github.com"),
-            depot_token=Secret(self.required("DEPOT_TOKEN", "an organisation token of Depot")),
-            depot_org_id=self.values["DEPOT_ORG_ID"],
-            depot_url=self.url("DEPOT_API_URL", "https://api.depot.dev"),
-            database_url=self.database_url(),
-            public_url=self.url("PUBLIC_URL", ""),
+            github_url=self.read(v.GITHUB_API_URL),
+            depot_token=self.required(v.DEPOT_TOKEN, "an organisation token of Depot"),
+            depot_org_id=self.read(v.DEPOT_ORG_ID),
+            depot_url=self.read(v.DEPOT_API_URL),
+            database_url=self.read(v.DATABASE_URL),
+            public_url=self.read(v.PUBLIC_URL),
             host=self.host(),
-            port=self.port(),
-            admin_password=Secret(self.values["ADMIN_PASSWORD"]),
-            log_level=self.one_of("LOG_LEVEL", LOG_LEVELS, "info"),
-            log_format=self.one_of("LOG_FORMAT", LOG_FORMATS, ""),
+            port=self.read(v.PORT),
+            admin_password=self.read(v.ADMIN_PASSWORD),
+            log_level=self.read(v.LOG_LEVEL),
+            log_format=self.read(v.LOG_FORMAT),
             operator=self.operator(),
         )
         if self.problems:
             raise SettingsError(self.problems)
         return settings
 
-    def required(self, name: str, what: str) -> str:
-        if not self.values[name]:
-            self.problems.append(f"{name} is missing: {what}")
-        return self.values[name]
+    def is_given(self, variable: v.Variable[object]) -> bool:
+        return bool(self.values[variable.name])
+
+    def read(self, variable: v.Variable[T]) -> T:
+        """The variable's value, or its default: also when the value is noted as a problem."""
+        try:
+            return variable.parse(self.values[variable.name] or variable.default)
+        except ValueError as error:
+            self.problems.append(f"{variable.name} {error}")
+            return variable.parse(variable.default)
+
+    def required(self, variable: v.Variable[T], what: str) -> T:
+        if not self.is_given(variable):
+            self.problems.append(f"{variable.name} is missing: {what}")
+        return self.read(variable)
 
     def webhook_secrets(self) -> tuple[Secret, ...]:
-        text = self.required("GITHUB_WEBHOOK_SECRET", "the secret that GitHub signs webhooks with")
-        secrets = tuple(Secret(word) for word in text.split())
-        if len(secrets) > 2:
-            self.problems.append("GITHUB_WEBHOOK_SECRET holds more than two secrets")
-        return secrets
+        return self.required(v.GITHUB_WEBHOOK_SECRET, "the secret that GitHub signs webhooks with")
 
     def credentials(self) -> Credentials:
-        app_id, token = self.values["GITHUB_APP_ID"], self.values["GITHUB_TOKEN"]
+        app_id, token = self.read(v.GITHUB_APP_ID), self.read(v.GITHUB_TOKEN)
         key = self.private_key()
         if token and (app_id or key):
             self.problems.append("GITHUB_TOKEN and GITHUB_APP_ID are both set: use one of them")
@@ -185,15 +141,16 @@ class _Loader:
             self.problems.append("GITHUB_APP_ID is missing: the id of the GitHub App")
         elif app_id and not app_id.isdecimal():
             self.problems.append("GITHUB_APP_ID is not a number")
-        elif app_id and not key and not self.problems_with("GITHUB_PRIVATE_KEY"):
+        elif app_id and not key and not self.problems_with(v.GITHUB_PRIVATE_KEY):
             self.problems.append("GITHUB_PRIVATE_KEY or GITHUB_PRIVATE_KEY_PATH is missing")
         return TokenCredentials(token) if token else AppCredentials(app_id, key)
 
-    def problems_with(self, name: str) -> bool:
-        return any(problem.startswith(name) for problem in self.problems)
+    def problems_with(self, variable: v.Variable[object]) -> bool:
+        return any(problem.startswith(variable.name) for problem in self.problems)
 
     def private_key(self) -> str:
-        key, path = self.values["GITHUB_PRIVATE_KEY"], self.values["GITHUB_PRIVATE_KEY_PATH"]
+        key: str = self.read(v.GITHUB_PRIVATE_KEY)
+        path = self.read(v.GITHUB_PRIVATE_KEY_PATH)
         if key and path:
             self.problems.append(
                 "GITHUB_PRIVATE_KEY and GITHUB_PRIVATE_KEY_PATH are both set: use one of them"
@@ -209,40 +166,14 @@ class _Loader:
             self.problems.append("GITHUB_PRIVATE_KEY is not a PEM key (-----BEGIN …)")
         return key
 
-    def url(self, name: str, default: str) -> str:
-        value = self.values[name] or default
-        if value and not value.startswith(("https://", "http://")):
-            self.problems.append(f"{name} is not an http(s) address")
-        return value.rstrip("/")
-
-    def database_url(self) -> Secret:
-        value = self.values["DATABASE_URL"] or "sqlite:///depot-bot.db"
-        if not is_usable(value):
-            self.problems.append(
-                "DATABASE_URL must be sqlite:///FILE or postgresql://USER:PASSWORD@HOST/DATABASE"
-            )
-        return Secret(value)
-
     def host(self) -> str:
-        return self.values["HOST"] or ("0.0.0.0" if self.values["PORT"] else "127.0.0.1")
-
-    def port(self) -> int:
-        value = self.values["PORT"] or "8000"
-        if not value.isdecimal() or not 0 <= int(value) <= 65535:
-            self.problems.append("PORT is not a port number")
-            return 0
-        return int(value)
-
-    def one_of(self, name: str, known: tuple[str, ...], default: str) -> str:
-        value = self.values[name].lower() or default
-        if value and value not in known:
-            self.problems.append(f"{name} must be one of: {', '.join(known)}")
-        return value
+        if self.is_given(v.PORT) and not self.is_given(v.HOST):
+            return "0.0.0.0"
+        return self.read(v.HOST)
 
     def operator(self) -> Operator:
-        given = self.values["BOT_CONFIG"]
-        path = Path(given or DEFAULT_CONFIG)
-        if not given and not path.exists():
+        path = self.read(v.BOT_CONFIG)
+        if not self.is_given(v.BOT_CONFIG) and not path.exists():
             return Operator()
         try:
             return msgspec.convert(tomllib.loads(path.read_text()), Operator)
@@ -257,7 +188,7 @@ class _SetupLoader(_Loader):
     """Asks for no credentials, but for the address that the App is made with."""
 
     def load(self) -> Settings:
-        if not self.values["PUBLIC_URL"]:
+        if not self.is_given(v.PUBLIC_URL):
             # Either way on is open: what it takes to go without the set-up is named, too.
             super().webhook_secrets()
             super().credentials()

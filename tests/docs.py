@@ -5,15 +5,26 @@ In README.md each stands between `<!-- name -->` and `<!-- /name -->`.
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from bot.commands import COMMANDS
 from bot.commands.help import table
 from bot.reasons import Reason
+from bot.variables import TABLE
 
 ROOT = Path(__file__).parent.parent
 README = ROOT / "README.md"
+EXAMPLE = ROOT / "config" / "env.example"
+
+ENV_HEAD = (
+    "Copy to .env in the directory the bot is started in, or set these as environment variables. "
+    "Variables of the environment go before those of .env.",
+    "Without the credentials of GitHub below, `depot-bot serve` serves /setup, which makes an App "
+    "and writes them here; it needs PUBLIC_URL.",
+    "Written by `make docs` from bot/variables.py.",
+)
 
 
 def reasons() -> str:
@@ -21,9 +32,35 @@ def reasons() -> str:
     return _table(("code", "meaning"), ((f"`{one.value}`", one.meaning) for one in Reason))
 
 
+def variables() -> str:
+    """The table of environment variables."""
+    return _table(
+        ("variable", "default", "secret", "what"),
+        (
+            (
+                f"`{one.name}`",
+                f"`{one.default}`" if one.default else "",
+                "yes" if one.secret else "",
+                one.help,
+            )
+            for one in TABLE
+        ),
+    )
+
+
+def env_example() -> str:
+    """config/env.example: each variable with its help above it."""
+    variables = [f"{_comment(one.help)}\n{one.name}={one.default}" for one in TABLE]
+    return "\n\n".join([*map(_comment, ENV_HEAD), *variables]) + "\n"
+
+
+def _comment(text: str) -> str:
+    return textwrap.indent(textwrap.fill(text, 98), "# ")
+
+
 def readme_parts() -> dict[str, str]:
     """What is generated in README.md, by the name of its markers."""
-    return {"commands": table(COMMANDS), "reasons": reasons()}
+    return {"commands": table(COMMANDS), "reasons": reasons(), "variables": variables()}
 
 
 def with_parts(document: str, parts: Mapping[str, str]) -> str:
@@ -43,6 +80,7 @@ def _table(heads: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:
 
 
 def main() -> None:
+    EXAMPLE.write_text(env_example())
     README.write_text(with_parts(README.read_text(), readme_parts()))
 
 

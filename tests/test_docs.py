@@ -12,6 +12,7 @@ from bot.commands import COMMANDS
 from bot.depot import REFUSALS
 from bot.grammar import read
 from bot.reasons import Reason
+from bot.variables import VARIABLES
 from tests import docs
 
 ROOT = Path(__file__).parent.parent
@@ -30,6 +31,7 @@ def test_the_tables_say_all_there_is() -> None:
     parts = docs.readme_parts()
     assert set(re.findall(r"(?m)^\| `/depot ([a-z-]+)", parts["commands"])) == set(COMMANDS)
     assert re.findall(r"(?m)^\| `([^`]+)` \|", parts["reasons"]) == list(Reason)
+    assert re.findall(r"(?m)^\| `([^`]+)` \|", parts["variables"]) == list(VARIABLES)
     assert all(one.meaning.endswith(".") and "|" not in one.meaning for one in Reason)
 
 

@@ -14,7 +14,8 @@ from bot.app import create_app
 from bot.demo.stage import Stage
 from bot.doctor import Finding, database_finding, outside_findings, settings_findings
 from bot.services import Surroundings, open_clients
-from bot.settings import SECRETS, VARIABLES, load
+from bot.settings import load
+from bot.variables import SECRETS, VARIABLES
 from tests.contracts.checks import way_to
 from tests.conversation import HOOK, Conversation, ManualClock
 

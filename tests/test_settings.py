@@ -10,9 +10,11 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from bot import settings
+from bot import variables
 from bot.github import AppCredentials, TokenCredentials
-from bot.settings import VARIABLES, Operator, Secret, Settings, SettingsError, load
+from bot.settings import Operator, Settings, SettingsError, load
+from bot.variables import BOT_CONFIG, SECRETS, TABLE, VARIABLES, Secret
+from tests import docs
 
 ROOT = Path(__file__).parent.parent
 KEY = "-----BEGIN RSA PRIVATE KEY-----\nTUlJ\n-----END RSA PRIVATE KEY-----"
@@ -273,16 +275,31 @@ def test_the_example_explains_every_variable() -> None:
     assert explained == list(VARIABLES)
 
 
+def test_the_example_is_made_from_the_table() -> None:
+    assert docs.EXAMPLE.read_text() == docs.env_example(), "to be made anew: make docs"
+
+
+def test_every_default_can_be_read() -> None:
+    for variable in TABLE:
+        variable.parse(variable.default)
+
+
+def test_what_is_read_as_a_secret_is_marked_as_one() -> None:
+    kinds = {one.name: type(one.parse(one.default)) for one in TABLE}
+    # The webhook's secret may be two.
+    assert {name for name, kind in kinds.items() if kind in {Secret, tuple}} == SECRETS
+
+
 def test_the_examples_values_are_the_defaults() -> None:
     example = dict(line.split("=", 1) for line in _example() if line and line[0] != "#")
     given = {name: value for name, value in example.items() if value and name != "BOT_CONFIG"}
-    assert example["BOT_CONFIG"] == settings.DEFAULT_CONFIG
+    assert example["BOT_CONFIG"] == BOT_CONFIG.default
     # HOST is left to its default: given with PORT it says what PORT alone would not.
     assert load({**given, **APP}) == load({**APP, "HOST": "127.0.0.1"})
 
 
 def test_every_variable_that_is_read_is_listed() -> None:
-    source = Path(settings.__file__).read_text()
+    source = Path(variables.__file__).read_text()
     read = set(re.findall(r'"([A-Z]+(?:_[A-Z]+)+|HOST|PORT)"', source))
     assert read == set(VARIABLES)
 

@@ -26,8 +26,9 @@ from bot.demo.stage import Stage
 from bot.doctor import PERMISSIONS
 from bot.pages import HEADERS
 from bot.services import Services, Surroundings
-from bot.settings import CREDENTIALS, SettingsError, lacks_credentials, load, load_for_setup
+from bot.settings import SettingsError, lacks_credentials, load, load_for_setup
 from bot.setup import MAX_STATES, obstacle, open_setup, web_url, write_env
+from bot.variables import CREDENTIALS
 from bot.webhooks import EVENTS
 from tests.contracts.checks import way_to
 from tests.conversation import REPO, Conversation, Hook, ManualClock, bot_on

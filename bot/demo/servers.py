@@ -20,7 +20,7 @@ import uvicorn
 from starlette.types import ASGIApp
 
 from bot.markdown import clean
-from bot.settings import VARIABLES
+from bot.variables import VARIABLES
 
 HOST = "127.0.0.1"
 

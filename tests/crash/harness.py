@@ -24,7 +24,7 @@ from bot.demo.depot import SimulatedDepot
 from bot.demo.github import Comment, Delivery, SimulatedGitHub
 from bot.demo.servers import serving
 from bot.demo.stage import Stage
-from bot.settings import VARIABLES
+from bot.variables import VARIABLES
 from tests.conversation import FILES, REPO
 
 RUN_SECONDS = 1.0
