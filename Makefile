@@ -1,4 +1,4 @@
-# `make demo`: a first look. `make test`: everything CI runs. Both build .venv from the lock files.
+# `make demo`: a first look. `make test`: everything CI runs. Both build .venv from requirements*.txt.
 PYTHON ?= python3
 BIN := .venv/bin
 
@@ -29,13 +29,13 @@ format: .venv/installed-dev
 .venv/bin/python:
 	$(PYTHON) -m venv .venv
 
-.venv/installed: requirements.lock pyproject.toml | .venv/bin/python
-	$(BIN)/pip install --quiet --require-hashes -r requirements.lock
+.venv/installed: requirements.txt pyproject.toml | .venv/bin/python
+	$(BIN)/pip install --quiet --require-hashes -r requirements.txt
 	$(BIN)/pip install --quiet --no-deps --no-build-isolation -e .
 	touch $@
 
-.venv/installed-dev: requirements-dev.lock pyproject.toml | .venv/bin/python
-	$(BIN)/pip install --quiet --require-hashes -r requirements-dev.lock
+.venv/installed-dev: requirements-dev.txt pyproject.toml | .venv/bin/python
+	$(BIN)/pip install --quiet --require-hashes -r requirements-dev.txt
 	$(BIN)/pip install --quiet --no-deps --no-build-isolation -e .
 	touch $@ .venv/installed
 
@@ -54,8 +54,8 @@ fuzz: .venv/installed-dev
 # Pins every dependency, with hashes, for all platforms.
 lock: .venv/bin/python
 	$(BIN)/pip install --quiet uv
-	$(BIN)/uv pip compile --quiet --universal --generate-hashes pyproject.toml --group build -o requirements.lock
-	$(BIN)/uv pip compile --quiet --universal --generate-hashes pyproject.toml --group dev -o requirements-dev.lock
+	$(BIN)/uv pip compile --quiet --universal --generate-hashes pyproject.toml --group build -o requirements.txt
+	$(BIN)/uv pip compile --quiet --universal --generate-hashes pyproject.toml --group dev -o requirements-dev.txt
 
 clean:
 	rm -rf .venv

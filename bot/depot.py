@@ -18,7 +18,7 @@ from enum import IntEnum
 from http import HTTPStatus
 from typing import TypeVar
 
-import httpx2
+import httpx
 import msgspec
 
 from bot import __version__
@@ -127,7 +127,7 @@ class Depot:
     """Depot CI, as one organisation's token sees it."""
 
     def __init__(
-        self, client: httpx2.AsyncClient, *, url: str, token: str, org_id: str = ""
+        self, client: httpx.AsyncClient, *, url: str, token: str, org_id: str = ""
     ) -> None:
         self._client = client
         self._url = url.rstrip("/")
@@ -290,9 +290,9 @@ class Depot:
         url = f"{self._url}/depot.ci.v1.CIService/{method}"
         try:
             response = await self._client.post(url, json=request, headers=self._headers)
-        except (httpx2.ConnectError, httpx2.ConnectTimeout, httpx2.PoolTimeout) as error:
+        except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout) as error:
             raise DepotNotReached("unavailable", f"{method}: {type(error).__name__}") from error
-        except httpx2.HTTPError as error:
+        except httpx.HTTPError as error:
             raise DepotUnavailable("unavailable", f"{method}: {type(error).__name__}") from error
         if response.status_code != HTTPStatus.OK:
             raise _error(response)
@@ -302,7 +302,7 @@ class Depot:
             raise DepotUnavailable("unknown", f"{method}: the answer cannot be read") from error
 
 
-def _error(response: httpx2.Response) -> DepotError:
+def _error(response: httpx.Response) -> DepotError:
     try:
         told = msgspec.json.decode(response.content, type=ErrorBody)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
@@ -312,7 +312,7 @@ def _error(response: httpx2.Response) -> DepotError:
     return kind(code, told.message, _retry_after(response))
 
 
-def _retry_after(response: httpx2.Response) -> float | None:
+def _retry_after(response: httpx.Response) -> float | None:
     value = response.headers.get("retry-after", "")
     return float(value) if value.isdecimal() else None
 

@@ -1,4 +1,4 @@
-"""The only code that speaks to GitHub: gidgethub over httpx2, as an App or with a token.
+"""The only code that speaks to GitHub: gidgethub over httpx, as an App or with a token.
 
     GitHubError               every failure
     ├── NotFound              404 or 410: it is not there, or not for us
@@ -24,7 +24,7 @@ from typing import Any, TypeVar, cast
 
 import gidgethub
 import gidgethub.httpx
-import httpx2
+import httpx
 import jwt
 import msgspec
 from cachetools import LRUCache, TLRUCache, TTLCache
@@ -269,7 +269,7 @@ class GitHub:
     """The bot's account on GitHub."""
 
     def __init__(
-        self, client: httpx2.AsyncClient, credentials: Credentials, *, url: str, clock: Clock
+        self, client: httpx.AsyncClient, credentials: Credentials, *, url: str, clock: Clock
     ) -> None:
         self._client = client
         self._credentials = credentials
@@ -652,7 +652,7 @@ class Repository:
 
 @contextmanager
 def _errors() -> Iterator[None]:
-    """The border: what gidgethub and httpx2 raise becomes our family."""
+    """The border: what gidgethub and httpx raise becomes our family."""
     try:
         yield
     except GitHubError:
@@ -665,7 +665,7 @@ def _errors() -> Iterator[None]:
         raise _http_error(error) from error
     except gidgethub.GitHubException as error:
         raise GitHubUnavailable(f"not understood: {type(error).__name__}") from error
-    except httpx2.HTTPError as error:
+    except httpx.HTTPError as error:
         raise GitHubUnavailable(type(error).__name__) from error
     except (ValueError, LookupError, TypeError, RecursionError) as error:
         # gidgethub decodes bodies and status codes without a net: a proxy's page, a cut answer.

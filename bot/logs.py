@@ -39,6 +39,6 @@ def set_up_logging(level: str, format: str) -> None:
     root = logging.getLogger()
     root.handlers = [handler]
     root.setLevel(max(threshold, logging.INFO))
-    # httpx2 logs every request with its address: noise here, and nobody else's business.
-    logging.getLogger("httpx2").setLevel(logging.WARNING)
+    # httpx logs every request with its address: noise here, and nobody else's business.
+    logging.getLogger("httpx").setLevel(logging.WARNING)
     logging.getLogger("alembic").setLevel(logging.WARNING)

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
-import httpx2
+import httpx
 
 from bot.clock import AdjustedClock, Clock, SystemClock
 from bot.commands import COMMANDS, INTERNAL
@@ -25,8 +25,8 @@ from bot.stores import open_store
 from bot.sweep import DELIVERIES_EVERY, OLD_ROWS_EVERY, Sweeper
 from bot.upstream import TellingClient, Told, by_last_part, by_verb
 
-GITHUB_TIMEOUT = httpx2.Timeout(15.0)
-DEPOT_TIMEOUT = httpx2.Timeout(30.0, connect=10.0)
+GITHUB_TIMEOUT = httpx.Timeout(15.0)
+DEPOT_TIMEOUT = httpx.Timeout(30.0, connect=10.0)
 """`Run` may take its time: giving up early only makes its outcome unknown."""
 
 
@@ -48,8 +48,8 @@ class Surroundings:
     """What the bot takes from where it runs: its clock, and the ways to GitHub and Depot."""
 
     clock: Clock = field(default_factory=SystemClock)
-    github: httpx2.AsyncBaseTransport | None = None
-    depot: httpx2.AsyncBaseTransport | None = None
+    github: httpx.AsyncBaseTransport | None = None
+    depot: httpx.AsyncBaseTransport | None = None
 
 
 @asynccontextmanager
@@ -63,7 +63,7 @@ async def open_clients(
     count = metrics or Metrics()
     # The authorities take memory and time to read: once for both, and not where there are ways.
     has_ways = around.github is not None and around.depot is not None
-    trusted = True if has_ways else httpx2.create_ssl_context()
+    trusted = True if has_ways else httpx.create_ssl_context()
     async with (
         TellingClient(
             _counting(count, "github", by_verb),
@@ -88,8 +88,8 @@ async def open_clients(
         yield github, depot
 
 
-def _counting(metrics: Metrics, service: str, method: Callable[[httpx2.Request], str]) -> Told:
-    def told(request: httpx2.Request, status: int | None) -> None:
+def _counting(metrics: Metrics, service: str, method: Callable[[httpx.Request], str]) -> Told:
+    def told(request: httpx.Request, status: int | None) -> None:
         metrics.asked(service, method(request), "none" if status is None else str(status))
 
     return told

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-import httpx2
+import httpx
 import msgspec
 import structlog
 from dotenv.parser import parse_stream
@@ -64,7 +64,7 @@ async def open_setup(
     """
     around = surroundings or Surroundings()
     async with AsyncExitStack() as stack:
-        client = httpx2.AsyncClient(timeout=GITHUB_TIMEOUT, transport=around.github)
+        client = httpx.AsyncClient(timeout=GITHUB_TIMEOUT, transport=around.github)
         await stack.enter_async_context(client)
 
         async def start() -> None:
@@ -165,7 +165,7 @@ class Setup:
         self,
         settings: Settings,
         env_file: Path,
-        client: httpx2.AsyncClient,
+        client: httpx.AsyncClient,
         start: Callable[[], Awaitable[None]],
     ) -> None:
         self._settings = settings
@@ -282,7 +282,7 @@ class Setup:
         url = f"{self._settings.github_url}/app-manifests/{code}/conversions"
         try:
             answer = await self._client.post(url)
-        except httpx2.HTTPError as error:
+        except httpx.HTTPError as error:
             log.warning("GitHub does not answer the set-up", error=type(error).__name__)
             raise _Stopped(502, "GitHub does not answer", may_try_again=True) from None
         status = answer.status_code

@@ -1,38 +1,38 @@
-"""The HTTP client for GitHub and Depot: httpx2's, which tells of each request it has sent."""
+"""The HTTP client for GitHub and Depot: httpx's, which tells of each request it has sent."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from typing import Any
 
-import httpx2
+import httpx
 
-Told = Callable[[httpx2.Request, int | None], None]
+Told = Callable[[httpx.Request, int | None], None]
 """Called with each request and the status of its answer; none when no answer came."""
 
 
-class TellingClient(httpx2.AsyncClient):
-    """Sends as httpx2 does, proxies of the environment and all."""
+class TellingClient(httpx.AsyncClient):
+    """Sends as httpx does, proxies of the environment and all."""
 
     def __init__(self, told: Told, **options: Any) -> None:
         super().__init__(**options)
         self._told = told
 
-    async def send(self, request: httpx2.Request, **options: Any) -> httpx2.Response:
+    async def send(self, request: httpx.Request, **options: Any) -> httpx.Response:
         try:
             response = await super().send(request, **options)
-        except httpx2.RequestError:
+        except httpx.RequestError:
             self._told(request, None)
             raise
         self._told(request, response.status_code)
         return response
 
 
-def by_verb(request: httpx2.Request) -> str:
+def by_verb(request: httpx.Request) -> str:
     """GitHub's methods are HTTP's."""
     return request.method
 
 
-def by_last_part(request: httpx2.Request) -> str:
+def by_last_part(request: httpx.Request) -> str:
     """Depot's methods are the last part of the path."""
     return request.url.path.rpartition("/")[2]

@@ -4,7 +4,7 @@ import time
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
-import httpx2
+import httpx
 import pytest
 
 from bot.demo.depot import SimulatedDepot
@@ -76,7 +76,7 @@ def stage(clock: ManualClock, private_key: str, hook: Hook) -> Stage:
     stage = Stage(
         now=clock.now,
         private_key=private_key,
-        hook_client=httpx2.AsyncClient(transport=hook),
+        hook_client=httpx.AsyncClient(transport=hook),
         jwt_now=time.time,  # gidgethub makes its JWTs by the machine's clock
     )
     github = stage.github

@@ -13,7 +13,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import httpx2
+import httpx
 
 from bot.app import create_app
 from bot.demo.depot import SimulatedDepot
@@ -69,13 +69,13 @@ class ManualClock:
 class Hook(Checked):
     """GitHub's way to the bot, which may be started again and again under the same address."""
 
-    to: httpx2.AsyncBaseTransport | None = None
+    to: httpx.AsyncBaseTransport | None = None
 
-    async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         await request.aread()
         self.breaches += webhooks().delivery(request)
         if self.to is None:
-            raise httpx2.ConnectError("the bot is not running", request=request)
+            raise httpx.ConnectError("the bot is not running", request=request)
         return await self.to.handle_async_request(request)
 
 
@@ -188,7 +188,7 @@ async def bot_on(
     clock: ManualClock,
     hook: Hook,
     database: Path,
-    depot: httpx2.AsyncBaseTransport | None = None,
+    depot: httpx.AsyncBaseTransport | None = None,
     /,
     **environment: str,
 ) -> AsyncIterator[Services]:
@@ -201,7 +201,7 @@ async def bot_on(
     with way_to(stage.github) as github:
         around = Surroundings(clock=clock, github=github, depot=depot or stage.depot.transport())
         async with open_services(settings, around) as services:
-            hook.to = httpx2.ASGITransport(app=create_app(services, run_worker=False))
+            hook.to = httpx.ASGITransport(app=create_app(services, run_worker=False))
             yield services
     hook.assert_kept()
 

@@ -13,7 +13,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import httpx2
+import httpx
 
 from bot.app import create_app
 from bot.demo.stage import Stage
@@ -28,13 +28,13 @@ ROUND_TRIP = 1.0
 
 
 @dataclass
-class Far(httpx2.AsyncBaseTransport):
+class Far(httpx.AsyncBaseTransport):
     """Somewhere that a round trip away."""
 
-    there: httpx2.AsyncBaseTransport
+    there: httpx.AsyncBaseTransport
     sent: list[tuple[float, str]] = field(default_factory=list)
 
-    async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         self.sent.append((skipping_loop().time(), f"{request.method} {request.url.path}"))
         await asyncio.sleep(ROUND_TRIP)
         return await self.there.handle_async_request(request)
@@ -69,7 +69,7 @@ async def far_away(folder: Path, private_key: str) -> AsyncIterator[Scene]:
     """A repository, a pull request and a bot that has just been started."""
     clock = LoopClock()
     hook = Hook()
-    async with httpx2.AsyncClient(transport=hook) as client:
+    async with httpx.AsyncClient(transport=hook) as client:
         stage = Stage(now=clock.now, private_key=private_key, hook_client=client, jwt_now=time.time)
         stage.github.repository(REPO, FILES)
         stage.github.role(REPO, "alice", "write")
@@ -80,7 +80,7 @@ async def far_away(folder: Path, private_key: str) -> AsyncIterator[Scene]:
             around = Surroundings(clock=clock, github=github, depot=depot)
             async with open_services(settings, around) as services:
                 skipping_loop().is_busy = lambda: bool(services.store._running)
-                hook.to = httpx2.ASGITransport(app=create_app(services, run_worker=False))
+                hook.to = httpx.ASGITransport(app=create_app(services, run_worker=False))
                 await services.github.login()  # as when it starts to work
                 yield Scene(stage, services, github, depot, clock)
                 skipping_loop().is_busy = lambda: False

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import anyio
-import httpx2
+import httpx
 import pytest
 from starlette.types import Message, Scope
 
@@ -42,10 +42,10 @@ async def services(
 
 
 @pytest.fixture
-async def client(services: Services) -> AsyncIterator[httpx2.AsyncClient]:
+async def client(services: Services) -> AsyncIterator[httpx.AsyncClient]:
     app = create_app(services, run_worker=False)
-    async with httpx2.AsyncClient(
-        transport=httpx2.ASGITransport(app=app), base_url="http://bot"
+    async with httpx.AsyncClient(
+        transport=httpx.ASGITransport(app=app), base_url="http://bot"
     ) as client:
         yield client
 
@@ -73,7 +73,7 @@ def rows(file: Path, query: str) -> list[tuple[Any, ...]]:
 
 
 async def test_a_command_is_on_disk_before_it_is_accepted(
-    stage: Stage, client: httpx2.AsyncClient, ledger_file: Path
+    stage: Stage, client: httpx.AsyncClient, ledger_file: Path
 ) -> None:
     delivery = comment(stage.github)
     answer = await client.post("/webhook", content=delivery.body, headers=headers(stage, delivery))
@@ -94,7 +94,7 @@ async def test_a_command_is_on_disk_before_it_is_accepted(
 
 
 async def test_the_same_delivery_again_is_a_duplicate(
-    stage: Stage, client: httpx2.AsyncClient, ledger_file: Path
+    stage: Stage, client: httpx.AsyncClient, ledger_file: Path
 ) -> None:
     delivery = comment(stage.github)
     sent = headers(stage, delivery)
@@ -109,7 +109,7 @@ async def test_the_same_delivery_again_is_a_duplicate(
 
 
 async def test_what_is_not_for_us_is_ignored_and_not_stored(
-    stage: Stage, client: httpx2.AsyncClient, ledger_file: Path
+    stage: Stage, client: httpx.AsyncClient, ledger_file: Path
 ) -> None:
     delivery = comment(stage.github, "just talking")
     answer = await client.post("/webhook", content=delivery.body, headers=headers(stage, delivery))
@@ -134,7 +134,7 @@ async def test_headers_that_are_turned_away(
     change: Mapping[str, str | None],
     status: int,
     stage: Stage,
-    client: httpx2.AsyncClient,
+    client: httpx.AsyncClient,
     ledger_file: Path,
 ) -> None:
     delivery = comment(stage.github)
@@ -148,7 +148,7 @@ async def test_headers_that_are_turned_away(
 
 @pytest.mark.parametrize("body", [b"", b"{", b"[]", b"{}", b"\xff"])
 async def test_a_signed_body_that_is_no_payload_is_malformed(
-    body: bytes, stage: Stage, client: httpx2.AsyncClient
+    body: bytes, stage: Stage, client: httpx.AsyncClient
 ) -> None:
     signed = signatures(stage.credentials.webhook_secret, body)
     sent = {**headers(stage, comment(stage.github)), **signed}
@@ -157,7 +157,7 @@ async def test_a_signed_body_that_is_no_payload_is_malformed(
 
 
 async def test_nothing_is_parsed_before_the_signature_fits(
-    stage: Stage, client: httpx2.AsyncClient
+    stage: Stage, client: httpx.AsyncClient
 ) -> None:
     answer = await client.post("/webhook", content=b"{")
     assert answer.status_code == 401
@@ -228,7 +228,7 @@ async def test_a_body_of_just_the_limit_is_read(services: Services) -> None:
 
 
 async def test_a_ledger_that_cannot_store_it_is_said_to_github(
-    stage: Stage, client: httpx2.AsyncClient, ledger_file: Path
+    stage: Stage, client: httpx.AsyncClient, ledger_file: Path
 ) -> None:
     with closing(sqlite3.connect(ledger_file)) as database:
         database.execute("drop table commands")
@@ -244,7 +244,7 @@ async def test_a_ledger_that_cannot_store_it_is_said_to_github(
 
 
 async def test_a_ledger_that_does_not_answer_is_not_ready(
-    client: httpx2.AsyncClient, ledger_file: Path
+    client: httpx.AsyncClient, ledger_file: Path
 ) -> None:
     ready = await client.get("/readyz")
     assert (ready.status_code, ready.json()) == (200, {"status": "ok"})
@@ -259,11 +259,11 @@ async def test_a_ledger_that_does_not_answer_is_not_ready(
 
 
 @pytest.mark.parametrize("method", ["GET", "PUT", "DELETE", "PATCH"])
-async def test_the_webhook_takes_post_only(method: str, client: httpx2.AsyncClient) -> None:
+async def test_the_webhook_takes_post_only(method: str, client: httpx.AsyncClient) -> None:
     assert (await client.request(method, "/webhook")).status_code == 405
 
 
-async def test_other_paths_are_not_there(client: httpx2.AsyncClient) -> None:
+async def test_other_paths_are_not_there(client: httpx.AsyncClient) -> None:
     assert (await client.post("/webhooks")).status_code == 404
 
 
@@ -281,8 +281,8 @@ async def test_two_bots_side_by_side(private_key: str, clock: ManualClock, tmp_p
         delivery = comment(stages[0].github)
         results = []
         for services in (first, second, first):
-            transport = httpx2.ASGITransport(app=create_app(services, run_worker=False))
-            async with httpx2.AsyncClient(transport=transport, base_url="http://bot") as client:
+            transport = httpx.ASGITransport(app=create_app(services, run_worker=False))
+            async with httpx.AsyncClient(transport=transport, base_url="http://bot") as client:
                 answer = await client.post(
                     "/webhook", content=delivery.body, headers=headers(stages[0], delivery)
                 )
@@ -292,7 +292,7 @@ async def test_two_bots_side_by_side(private_key: str, clock: ManualClock, tmp_p
 
 
 async def test_the_worker_runs_while_the_app_does(
-    stage: Stage, services: Services, client: httpx2.AsyncClient
+    stage: Stage, services: Services, client: httpx.AsyncClient
 ) -> None:
     app = create_app(services)
     answered = anyio.Event()

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-import httpx2
+import httpx
 import pytest
 
 from bot import __version__
@@ -37,15 +37,15 @@ TOKEN = "depot-s3cret"
 class Wire:
     """A server that answers what it was told, and keeps what it was asked."""
 
-    answers: list[httpx2.Response] = field(default_factory=list)
-    requests: list[httpx2.Request] = field(default_factory=list)
+    answers: list[httpx.Response] = field(default_factory=list)
+    requests: list[httpx.Request] = field(default_factory=list)
 
-    def __call__(self, request: httpx2.Request) -> httpx2.Response:
+    def __call__(self, request: httpx.Request) -> httpx.Response:
         self.requests.append(request)
         return self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
 
     def client(self, url: str = "https://api.depot.dev", org_id: str = "") -> Depot:
-        client = httpx2.AsyncClient(transport=httpx2.MockTransport(self))
+        client = httpx.AsyncClient(transport=httpx.MockTransport(self))
         return Depot(client, url=url, token=TOKEN, org_id=org_id)
 
     @property
@@ -54,7 +54,7 @@ class Wire:
 
 
 def wire(*answers: object, status: int = 200) -> Wire:
-    return Wire([httpx2.Response(status, json=answer) for answer in answers])
+    return Wire([httpx.Response(status, json=answer) for answer in answers])
 
 
 # --- what is sent --------------------------------------------------------------------------------
@@ -212,7 +212,7 @@ PAGE = b"<html><h1>502</h1>proxy-7.internal depot-s3cret</html>"
 async def test_without_a_code_the_status_counts_and_the_text_does_not(
     status: int, code: str, kind: type[DepotError], body: bytes
 ) -> None:
-    server = Wire([httpx2.Response(status, content=body)])
+    server = Wire([httpx.Response(status, content=body)])
     with pytest.raises(DepotError) as caught:
         await server.client().run(HELLO, SHA)
     assert (type(caught.value), caught.value.code) == (kind, code)
@@ -234,7 +234,7 @@ async def test_without_a_code_the_status_counts_and_the_text_does_not(
 )
 async def test_how_long_depot_asks_to_wait(value: str, expected: float | None) -> None:
     headers = {"retry-after": value}
-    server = Wire([httpx2.Response(429, json={"code": "resource_exhausted"}, headers=headers)])
+    server = Wire([httpx.Response(429, json={"code": "resource_exhausted"}, headers=headers)])
     with pytest.raises(DepotUnavailable) as caught:
         await server.client().run_status(RUN)
     assert caught.value.retry_after == expected
@@ -244,7 +244,7 @@ async def test_how_long_depot_asks_to_wait(value: str, expected: float | None) -
     "body", [b"", b'{"runId": "07q', b"[]", b"null", b'"x"', b"\xff", b'{"runId": {}}', PAGE]
 )
 async def test_an_answer_to_run_that_cannot_be_read_leaves_it_open(body: bytes) -> None:
-    server = Wire([httpx2.Response(200, content=body)])
+    server = Wire([httpx.Response(200, content=body)])
     with pytest.raises(DepotUnavailable) as caught:
         await server.client().run(HELLO, SHA)
     assert type(caught.value) is DepotUnavailable  # not DepotNotReached: it may have started
@@ -261,7 +261,7 @@ async def test_an_answer_to_run_without_an_id_leaves_it_open(answer: object) -> 
 
 async def test_a_refused_connection_means_that_nothing_was_sent() -> None:
     # Port 1 of this machine: nobody listens there, and a real socket says so.
-    async with httpx2.AsyncClient() as client:
+    async with httpx.AsyncClient() as client:
         ci = Depot(client, url="http://127.0.0.1:1", token=TOKEN)
         with pytest.raises(DepotNotReached) as caught:
             await ci.run(HELLO, SHA)
@@ -438,7 +438,7 @@ async def test_the_end_of_a_log_of_many_pages() -> None:
 
 @pytest.fixture
 async def ci(stage: Stage) -> AsyncIterator[Depot]:
-    async with httpx2.AsyncClient(transport=stage.depot.transport(), timeout=5) as client:
+    async with httpx.AsyncClient(transport=stage.depot.transport(), timeout=5) as client:
         yield Depot(client, url="https://api.depot.dev", token=stage.depot.token)
 
 
@@ -486,7 +486,7 @@ async def test_trouble_with_run_leaves_it_open(
 
 
 async def test_a_wrong_token(stage: Stage, head: Sha) -> None:
-    async with httpx2.AsyncClient(transport=stage.depot.transport()) as client:
+    async with httpx.AsyncClient(transport=stage.depot.transport()) as client:
         ci = Depot(client, url="https://api.depot.dev", token=TOKEN)
         with pytest.raises(DepotRefused) as caught:
             await ci.run(HELLO, head)
@@ -494,7 +494,7 @@ async def test_a_wrong_token(stage: Stage, head: Sha) -> None:
 
 
 async def test_a_wrong_address_is_not_taken_for_an_unknown_run(stage: Stage) -> None:
-    async with httpx2.AsyncClient(transport=stage.depot.transport()) as client:
+    async with httpx.AsyncClient(transport=stage.depot.transport()) as client:
         ci = Depot(client, url="https://api.depot.dev/v2", token=stage.depot.token)
         with pytest.raises(DepotRefused) as caught:
             await ci.run_status(RUN)

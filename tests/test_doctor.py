@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
 
-import httpx2
+import httpx
 import pytest
 
 from bot.app import create_app
@@ -111,8 +111,8 @@ def test_secrets_are_masked() -> None:
 async def test_the_page(pr: Conversation, accept: str) -> None:
     pr.github.hooks.url = HOOK
     app = create_app(pr.services, run_worker=False)
-    transport = httpx2.ASGITransport(app=app, client=("127.0.0.1", 1))
-    async with httpx2.AsyncClient(transport=transport, base_url="http://localhost") as client:
+    transport = httpx.ASGITransport(app=app, client=("127.0.0.1", 1))
+    async with httpx.AsyncClient(transport=transport, base_url="http://localhost") as client:
         answer = await client.get("/check", headers={"accept": accept})
     assert answer.status_code == 200
     assert "the bot is depot-bot[bot]" in answer.text
@@ -124,6 +124,6 @@ async def test_the_page(pr: Conversation, accept: str) -> None:
 
 async def test_the_page_is_for_the_operator(pr: Conversation) -> None:
     app = create_app(pr.services, run_worker=False)
-    transport = httpx2.ASGITransport(app=app, client=("203.0.113.9", 1))
-    async with httpx2.AsyncClient(transport=transport, base_url="http://bot") as client:
+    transport = httpx.ASGITransport(app=app, client=("203.0.113.9", 1))
+    async with httpx.AsyncClient(transport=transport, base_url="http://bot") as client:
         assert (await client.get("/check")).status_code == 403

@@ -11,7 +11,7 @@ from email.utils import formatdate
 from types import ModuleType
 
 import gidgethub
-import httpx2
+import httpx
 import pytest
 
 from bot import depot, errors, github, ledger, settings, store, webhooks
@@ -100,7 +100,7 @@ def test_misreadings_are_values() -> None:
 
 # --- those of the libraries ----------------------------------------------------------------------
 
-Handler = Callable[[httpx2.Request], httpx2.Response]
+Handler = Callable[[httpx.Request], httpx.Response]
 
 CALLS_TO_GITHUB: dict[str, Callable[[GitHub], Awaitable[object]]] = {
     "login": lambda hub: hub.login(),
@@ -114,13 +114,13 @@ CALLS_TO_GITHUB: dict[str, Callable[[GitHub], Awaitable[object]]] = {
 
 
 def github_that(handler: Handler) -> GitHub:
-    client = httpx2.AsyncClient(transport=httpx2.MockTransport(handler))
+    client = httpx.AsyncClient(transport=httpx.MockTransport(handler))
     credentials = TokenCredentials("ghp_s3cret")
     return GitHub(client, credentials, url="https://api.github.com", clock=ManualClock())
 
 
 def depot_that(handler: Handler) -> depot.Depot:
-    client = httpx2.AsyncClient(transport=httpx2.MockTransport(handler))
+    client = httpx.AsyncClient(transport=httpx.MockTransport(handler))
     return depot.Depot(client, url="https://api.depot.dev", token="depot-s3cret")
 
 
@@ -128,7 +128,7 @@ def _errors_of_httpx() -> list[type[Exception]]:
     return sorted(
         (
             one
-            for one in vars(httpx2).values()
+            for one in vars(httpx).values()
             if inspect.isclass(one) and issubclass(one, Exception)
         ),
         key=lambda one: one.__name__,
@@ -154,7 +154,7 @@ def test_the_list_of_httpx_errors_is_the_librarys() -> None:
 
 
 def raising(error: type[Exception]) -> Handler:
-    def handler(request: httpx2.Request) -> httpx2.Response:
+    def handler(request: httpx.Request) -> httpx.Response:
         raise error(f"{error.__name__} with depot-s3cret or ghp_s3cret in its text")
 
     return handler
@@ -201,11 +201,11 @@ DATED = {"date": formatdate(1795500000 - 90, usegmt=True)}
 
 def answer(status: int, message: str = "no", headers: dict[str, str] | None = None) -> Handler:
     body = json.dumps({"message": message})
-    return lambda request: httpx2.Response(status, text=body, headers={**JSON, **(headers or {})})
+    return lambda request: httpx.Response(status, text=body, headers={**JSON, **(headers or {})})
 
 
 def raw(status: int, body: bytes, headers: dict[str, str]) -> Handler:
-    return lambda request: httpx2.Response(status, content=body, headers=headers)
+    return lambda request: httpx.Response(status, content=body, headers=headers)
 
 
 ANSWERS: list[tuple[str, Handler, type[github.GitHubError], float | None]] = [

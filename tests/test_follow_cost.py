@@ -12,7 +12,7 @@ import heapq
 from collections.abc import Sequence
 from dataclasses import replace
 
-import httpx2
+import httpx
 import pytest
 
 from bot.demo.depot import SimulatedDepot
@@ -43,7 +43,7 @@ async def test_calls_a_minute(
     sha = github.pull(REPO, 1).head_sha
     begun = [depot.foreign_run(REPO, sha, ".depot/workflows/nightly.yaml") for _ in range(runs)]
     clock.time += 10
-    async with httpx2.AsyncClient(transport=depot.transport()) as client:
+    async with httpx.AsyncClient(transport=depot.transport()) as client:
         client_of_depot = Depot(client, url="http://depot", token=depot.token)
         board = Board(client_of_depot, clock, wakes_nobody)
         queue = [
@@ -88,7 +88,7 @@ async def test_in_a_throng_a_listing_wakes_whom_it_concerns(
         for run_id in run_ids:
             woken.setdefault(run_id, clock.time)
 
-    async with httpx2.AsyncClient(transport=depot.transport()) as client:
+    async with httpx.AsyncClient(transport=depot.transport()) as client:
         client_of_depot = Depot(client, url="http://depot", token=depot.token)
         board = Board(client_of_depot, clock, wake)
         runs = [followed(run.run_id, sha, clock.time) for run in begun]

@@ -7,7 +7,7 @@ import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-import httpx2
+import httpx
 import pytest
 
 from bot.demo.github import RequestRecord, SimulatedGitHub
@@ -41,7 +41,7 @@ async def opened(
     github: SimulatedGitHub, credentials: Credentials, clock: ManualClock
 ) -> AsyncIterator[GitHub]:
     with way_to(github) as way:
-        async with httpx2.AsyncClient(transport=way) as client:
+        async with httpx.AsyncClient(transport=way) as client:
             yield GitHub(client, credentials, url=URL, clock=clock)
 
 
@@ -394,10 +394,10 @@ async def test_an_empty_file_is_empty(
 async def test_a_file_that_is_not_utf_8_is_no_outage() -> None:
     content_type = {"content-type": "application/vnd.github.raw+json; charset=utf-8"}
 
-    def handler(request: httpx2.Request) -> httpx2.Response:
-        return httpx2.Response(200, content=b"name: \xe9", headers=content_type)
+    def handler(request: httpx.Request) -> httpx.Response:
+        return httpx.Response(200, content=b"name: \xe9", headers=content_type)
 
-    client = httpx2.AsyncClient(transport=httpx2.MockTransport(handler))
+    client = httpx.AsyncClient(transport=httpx.MockTransport(handler))
     hub = GitHub(client, TokenCredentials("t"), url=URL, clock=ManualClock())
     assert await hub.at(HELLO, None).workflow_text(Sha("a" * 40), "ci.yml") == "name: \ufffd"
 
@@ -456,14 +456,14 @@ async def test_our_own_comments_among_many(
     ],
 )
 async def test_credentials_follow_no_link_to_another_host(url: str) -> None:
-    requests: list[httpx2.Request] = []
+    requests: list[httpx.Request] = []
 
-    def handler(request: httpx2.Request) -> httpx2.Response:
+    def handler(request: httpx.Request) -> httpx.Response:
         requests.append(request)
         body: object = {"login": "bot"} if request.url.path == "/user" else []
-        return httpx2.Response(200, json=body, headers={"link": f'<{url}>; rel="next"'})
+        return httpx.Response(200, json=body, headers={"link": f'<{url}>; rel="next"'})
 
-    client = httpx2.AsyncClient(transport=httpx2.MockTransport(handler))
+    client = httpx.AsyncClient(transport=httpx.MockTransport(handler))
     hub = GitHub(client, TokenCredentials("ghp_s3cret"), url=URL, clock=ManualClock())
     with pytest.raises(GitHubError) as caught:
         [comment async for comment in hub.at(HELLO, None).own_comments(1, since=0)]
@@ -474,13 +474,13 @@ async def test_credentials_follow_no_link_to_another_host(url: str) -> None:
 
 @pytest.mark.parametrize("status", [301, 302, 307, 308])
 async def test_credentials_follow_no_redirect(status: int) -> None:
-    requests: list[httpx2.Request] = []
+    requests: list[httpx.Request] = []
 
-    def handler(request: httpx2.Request) -> httpx2.Response:
+    def handler(request: httpx.Request) -> httpx.Response:
         requests.append(request)
-        return httpx2.Response(status, headers={"location": "https://evil.example/"})
+        return httpx.Response(status, headers={"location": "https://evil.example/"})
 
-    client = httpx2.AsyncClient(transport=httpx2.MockTransport(handler))
+    client = httpx.AsyncClient(transport=httpx.MockTransport(handler))
     hub = GitHub(client, TokenCredentials("ghp_s3cret"), url=URL, clock=ManualClock())
     with pytest.raises(GitHubUnavailable):
         await hub.at(HELLO, None).pull_request(1)
@@ -491,11 +491,11 @@ async def test_credentials_follow_no_redirect(status: int) -> None:
 async def test_odd_names_stay_in_their_place(repo: str) -> None:
     paths: list[bytes] = []
 
-    def handler(request: httpx2.Request) -> httpx2.Response:
+    def handler(request: httpx.Request) -> httpx.Response:
         paths.append(request.url.raw_path)
-        return httpx2.Response(404, json={"message": "Not Found"})
+        return httpx.Response(404, json={"message": "Not Found"})
 
-    client = httpx2.AsyncClient(transport=httpx2.MockTransport(handler))
+    client = httpx.AsyncClient(transport=httpx.MockTransport(handler))
     hub = GitHub(client, TokenCredentials("t"), url=URL, clock=ManualClock())
     with pytest.raises(GitHubError):
         await hub.at(RepoName(repo), None).pull_request(1)
@@ -517,11 +517,11 @@ async def test_a_typed_name_does_not_leave_the_workflow_folder(
 async def test_an_enterprise_server_under_a_path() -> None:
     urls: list[str] = []
 
-    def handler(request: httpx2.Request) -> httpx2.Response:
+    def handler(request: httpx.Request) -> httpx.Response:
         urls.append(str(request.url))
-        return httpx2.Response(200, content=json.dumps({"login": "bot"}))
+        return httpx.Response(200, content=json.dumps({"login": "bot"}))
 
-    client = httpx2.AsyncClient(transport=httpx2.MockTransport(handler))
+    client = httpx.AsyncClient(transport=httpx.MockTransport(handler))
     base = "https://ghes.example/api/v3"
     hub = GitHub(client, TokenCredentials("t"), url=base, clock=ManualClock())
     with pytest.raises(GitHubUnavailable):  # no content type: not JSON

@@ -55,7 +55,7 @@ PLANTED = {
     "commands": ("commands/list.py", "import bot.commands.run"),
     "database": ("services.py", "import sqlalchemy"),
     "demo": ("cache.py", "import hypercorn"),
-    "http": ("dispatch.py", "import httpx2"),
+    "http": ("dispatch.py", "import httpx"),
     "pure": ("masking.py", "import asyncio"),
 }
 

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 from contextlib import closing
 from pathlib import Path
 
-import httpx2
+import httpx
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
@@ -24,11 +24,11 @@ Sample = tuple[str, tuple[str, ...]]
 
 
 @pytest.fixture
-async def client(pr: Conversation) -> AsyncIterator[httpx2.AsyncClient]:
+async def client(pr: Conversation) -> AsyncIterator[httpx.AsyncClient]:
     """Another app on the same services than the one that gets the webhooks."""
     app = create_app(pr.services, run_worker=False)
-    async with httpx2.AsyncClient(
-        transport=httpx2.ASGITransport(app=app), base_url="http://localhost"
+    async with httpx.AsyncClient(
+        transport=httpx.ASGITransport(app=app), base_url="http://localhost"
     ) as client:
         yield client
 
@@ -43,14 +43,14 @@ def samples(text: str) -> dict[Sample, float]:
     }
 
 
-async def read(client: httpx2.AsyncClient) -> dict[Sample, float]:
+async def read(client: httpx.AsyncClient) -> dict[Sample, float]:
     answer = await client.get("/metrics")
     assert answer.status_code == 200
     assert answer.headers["content-type"].startswith("text/plain; version=0.0.4")
     return samples(answer.text)
 
 
-async def test_what_is_counted(pr: Conversation, client: httpx2.AsyncClient) -> None:
+async def test_what_is_counted(pr: Conversation, client: httpx.AsyncClient) -> None:
     before = await read(client)
     assert before["depot_bot_deliveries_total", ("duplicate",)] == 0
     comment = await pr.says("alice", "/depot run ci.yml\n/depot rum")
@@ -84,7 +84,7 @@ async def test_what_is_counted(pr: Conversation, client: httpx2.AsyncClient) -> 
     pr.github.thread(REPO, 1).comments.clear()
 
 
-async def test_answers_that_never_came(pr: Conversation, client: httpx2.AsyncClient) -> None:
+async def test_answers_that_never_came(pr: Conversation, client: httpx.AsyncClient) -> None:
     pr.depot.faults.drop("Run")
     await pr.says("alice", "/depot run ci.yml")
     await pr.passes(10)
@@ -92,7 +92,7 @@ async def test_answers_that_never_came(pr: Conversation, client: httpx2.AsyncCli
     pr.github.thread(REPO, 1).comments.clear()
 
 
-async def test_what_waits(pr: Conversation, client: httpx2.AsyncClient, stage: Stage) -> None:
+async def test_what_waits(pr: Conversation, client: httpx.AsyncClient, stage: Stage) -> None:
     stage.github.faults.bad_gateway("*", "", times=None)
     await pr.says("alice", "/depot run ci.yml\n/depot list")
     pr.clock.time += 100
@@ -102,15 +102,13 @@ async def test_what_waits(pr: Conversation, client: httpx2.AsyncClient, stage: S
     assert now["depot_bot_oldest_waiting_seconds", ()] == 100
 
 
-async def test_deliveries_that_are_turned_away(
-    pr: Conversation, client: httpx2.AsyncClient
-) -> None:
+async def test_deliveries_that_are_turned_away(pr: Conversation, client: httpx.AsyncClient) -> None:
     await client.post("/webhook", content=b"{}")
     assert (await read(client))["depot_bot_deliveries_total", ("rejected",)] == 1
 
 
 async def test_a_ledger_that_is_away(
-    pr: Conversation, client: httpx2.AsyncClient, tmp_path: Path
+    pr: Conversation, client: httpx.AsyncClient, tmp_path: Path
 ) -> None:
     with closing(sqlite3.connect(tmp_path / "ledger.db")) as database:
         database.execute("drop table runs")

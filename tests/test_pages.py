@@ -12,7 +12,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-import httpx2
+import httpx
 import pytest
 
 from bot import replies
@@ -29,24 +29,22 @@ pytestmark = pytest.mark.anyio
 ROOT = Path(__file__).parent.parent
 JSON = {"accept": "application/json"}
 
-Browser = Callable[..., AbstractAsyncContextManager[httpx2.AsyncClient]]
+Browser = Callable[..., AbstractAsyncContextManager[httpx.AsyncClient]]
 
 
 @asynccontextmanager
 async def browser(
     services: Services, *, peer: str = "127.0.0.1", host: str = "localhost", **headers: str
-) -> AsyncIterator[httpx2.AsyncClient]:
-    transport = httpx2.ASGITransport(
-        app=create_app(services, run_worker=False), client=(peer, 4000)
-    )
-    async with httpx2.AsyncClient(
+) -> AsyncIterator[httpx.AsyncClient]:
+    transport = httpx.ASGITransport(app=create_app(services, run_worker=False), client=(peer, 4000))
+    async with httpx.AsyncClient(
         transport=transport, base_url=f"http://{host}:8000", headers=headers
     ) as client:
         yield client
 
 
 @pytest.fixture
-async def client(pr: Conversation) -> AsyncIterator[httpx2.AsyncClient]:
+async def client(pr: Conversation) -> AsyncIterator[httpx.AsyncClient]:
     async with browser(pr.services) as client:
         yield client
 
@@ -56,7 +54,7 @@ def text_of(html: str) -> str:
     return " ".join(unescape(re.sub(r"<[^>]*>", " ", html)).split())
 
 
-async def listed(client: httpx2.AsyncClient, query: str = "") -> dict[str, Any]:
+async def listed(client: httpx.AsyncClient, query: str = "") -> dict[str, Any]:
     answer = await client.get(f"/{query}", headers=JSON)
     assert answer.status_code == 200, answer.text
     found: dict[str, Any] = answer.json()
@@ -66,7 +64,7 @@ async def listed(client: httpx2.AsyncClient, query: str = "") -> dict[str, Any]:
 # --- the overview --------------------------------------------------------------------------------
 
 
-async def test_nothing_yet(client: httpx2.AsyncClient) -> None:
+async def test_nothing_yet(client: httpx.AsyncClient) -> None:
     answer = await client.get("/")
     assert answer.status_code == 200
     assert answer.headers["content-type"] == "text/html; charset=utf-8"
@@ -85,7 +83,7 @@ async def test_nothing_yet(client: httpx2.AsyncClient) -> None:
 
 
 async def test_what_came_in_what_was_decided_and_why_and_its_runs(
-    pr: Conversation, client: httpx2.AsyncClient, depot: SimulatedDepot
+    pr: Conversation, client: httpx.AsyncClient, depot: SimulatedDepot
 ) -> None:
     ran = await pr.says("alice", "/depot run ci.yml job=test")
     refused = await pr.says("rita", "/depot run ci.yml")
@@ -132,7 +130,7 @@ def read_all(pr: Conversation) -> None:
 
 
 async def test_the_queue(
-    pr: Conversation, client: httpx2.AsyncClient, clock: ManualClock, stage: Stage
+    pr: Conversation, client: httpx.AsyncClient, clock: ManualClock, stage: Stage
 ) -> None:
     stage.github.faults.bad_gateway("*", "", times=None)
     await pr.says("alice", "/depot run ci.yml\n/depot list")
@@ -150,7 +148,7 @@ async def test_the_queue(
     assert said.count("deciding") == 2
 
 
-async def test_rate_limits(pr: Conversation, client: httpx2.AsyncClient) -> None:
+async def test_rate_limits(pr: Conversation, client: httpx.AsyncClient) -> None:
     said = text_of((await client.get("/")).text)
     await pr.says("rita", "/depot help")
     limits = (await listed(client))["rate_limits"]
@@ -165,7 +163,7 @@ async def test_rate_limits(pr: Conversation, client: httpx2.AsyncClient) -> None
 # --- filters and pages ---------------------------------------------------------------------------
 
 
-async def test_filters(pr: Conversation, client: httpx2.AsyncClient) -> None:
+async def test_filters(pr: Conversation, client: httpx.AsyncClient) -> None:
     ran = await pr.says("alice", "/depot run ci.yml")
     refused = await pr.says("rita", "/depot run ci.yml")
 
@@ -192,14 +190,14 @@ async def test_filters(pr: Conversation, client: httpx2.AsyncClient) -> None:
     "query",
     ["repo=octo", "repo=a/b/c", "repo=%00/x", "reason=%27", "state=lost", "before=x", "before=%00"],
 )
-async def test_a_query_that_makes_no_sense(client: httpx2.AsyncClient, query: str) -> None:
+async def test_a_query_that_makes_no_sense(client: httpx.AsyncClient, query: str) -> None:
     answer = await client.get(f"/?{query}", headers=JSON)
     assert answer.status_code == 400
     assert list(answer.json()) == ["error"]
     assert (await client.get(f"/?{query}")).status_code == 400
 
 
-async def test_paging_by_key(pr: Conversation, client: httpx2.AsyncClient) -> None:
+async def test_paging_by_key(pr: Conversation, client: httpx.AsyncClient) -> None:
     lines = "\n".join(["/depot help"] * 10)
     made = []
     for _ in range(PAGE_LENGTH // 10 * 2 + 1):
@@ -228,14 +226,14 @@ async def test_paging_by_key(pr: Conversation, client: httpx2.AsyncClient) -> No
     read_all(pr)
 
 
-async def test_a_key_that_is_not_there(client: httpx2.AsyncClient) -> None:
+async def test_a_key_that_is_not_there(client: httpx.AsyncClient) -> None:
     assert (await client.get("/?before=ic-1.1")).status_code == 404
 
 
 # --- one command ---------------------------------------------------------------------------------
 
 
-async def test_one_command(pr: Conversation, client: httpx2.AsyncClient) -> None:
+async def test_one_command(pr: Conversation, client: httpx.AsyncClient) -> None:
     comment = await pr.says("alice", "/depot run ci.yml job=test\n/depot rum")
     answer = await client.get(f"/commands/ic-{comment.id}")
     said = text_of(answer.text)
@@ -253,7 +251,7 @@ async def test_one_command(pr: Conversation, client: httpx2.AsyncClient) -> None
 
 
 async def test_the_facts_are_those_of_the_reply(
-    pr: Conversation, client: httpx2.AsyncClient
+    pr: Conversation, client: httpx.AsyncClient
 ) -> None:
     comment = await pr.says("alice", "/depot run ci.yml\n/depot list")
     (reply,) = (c for c in pr.github.comments(REPO, 1) if c.author.login == "depot-bot[bot]")
@@ -267,7 +265,7 @@ async def test_the_facts_are_those_of_the_reply(
 @pytest.mark.parametrize(
     "id", ["ic-1", "ic-1.1", "x", "ic-1.1.1", "ic-1%00", "ic-1%2F..", "ic-%F0%9F%91%80", "%27"]
 )
-async def test_a_command_that_is_not_there(client: httpx2.AsyncClient, id: str) -> None:
+async def test_a_command_that_is_not_there(client: httpx.AsyncClient, id: str) -> None:
     answer = await client.get(f"/commands/{id}", headers=JSON)
     assert answer.status_code == 404
     html = await client.get(f"/commands/{id}")
@@ -277,13 +275,13 @@ async def test_a_command_that_is_not_there(client: httpx2.AsyncClient, id: str) 
         assert "There is no such command." in html.text
 
 
-async def test_a_place_that_is_not_there(pr: Conversation, client: httpx2.AsyncClient) -> None:
+async def test_a_place_that_is_not_there(pr: Conversation, client: httpx.AsyncClient) -> None:
     comment = await pr.says("rita", "/depot help")
     assert (await client.get(f"/commands/ic-{comment.id}.2")).status_code == 404
     read_all(pr)
 
 
-async def test_trouble_is_shown(pr: Conversation, client: httpx2.AsyncClient, stage: Stage) -> None:
+async def test_trouble_is_shown(pr: Conversation, client: httpx.AsyncClient, stage: Stage) -> None:
     stage.github.faults.bad_gateway("*", "", times=None)
     comment = await pr.says("alice", "/depot run ci.yml")
     await pr.passes(30)
@@ -291,7 +289,7 @@ async def test_trouble_is_shown(pr: Conversation, client: httpx2.AsyncClient, st
     assert "steps in a row have failed" in said or "in trouble since" in said
 
 
-async def test_yaml_that_came_along_is_shown(pr: Conversation, client: httpx2.AsyncClient) -> None:
+async def test_yaml_that_came_along_is_shown(pr: Conversation, client: httpx.AsyncClient) -> None:
     yaml = "on: push\njobs: {x: {runs-on: <b>, steps: []}}"
     comment = await pr.says("maya", f"/depot run\n```yaml\n{yaml}\n```")
     html = (await client.get(f"/commands/ic-{comment.id}")).text
@@ -299,9 +297,7 @@ async def test_yaml_that_came_along_is_shown(pr: Conversation, client: httpx2.As
     read_all(pr)
 
 
-async def test_what_happened_without_a_command(
-    pr: Conversation, client: httpx2.AsyncClient
-) -> None:
+async def test_what_happened_without_a_command(pr: Conversation, client: httpx.AsyncClient) -> None:
     guid = next(
         outcome.delivery.guid
         for outcome in pr.github.delivery_log
@@ -319,7 +315,7 @@ HOSTILE = "<script>alert(1)</script><img src=x onerror=alert(1)> {{7*7}} javascr
 
 
 async def test_nothing_from_outside_is_html(
-    pr: Conversation, client: httpx2.AsyncClient, depot: SimulatedDepot
+    pr: Conversation, client: httpx.AsyncClient, depot: SimulatedDepot
 ) -> None:
     depot.plan(outcome="failed", error_message=HOSTILE, diagnosis=HOSTILE, log=[HOSTILE])
     first = await pr.says("alice", f"/depot run '{HOSTILE}'")
@@ -353,7 +349,7 @@ async def test_headers(pr: Conversation, path: str, peer: str) -> None:
     assert "script-src" not in answer.headers["content-security-policy"]
 
 
-async def test_the_style_sheet(client: httpx2.AsyncClient) -> None:
+async def test_the_style_sheet(client: httpx.AsyncClient) -> None:
     html = (await client.get("/")).text
     for path in re.findall(r'(?:href|src)="(/static/[^"]+)"', html):
         answer = await client.get(path)
@@ -363,11 +359,11 @@ async def test_the_style_sheet(client: httpx2.AsyncClient) -> None:
 
 
 @pytest.mark.parametrize("path", ["/static/..%2fpages.py", "/static/../pages.py", "/static/"])
-async def test_no_other_files(client: httpx2.AsyncClient, path: str) -> None:
+async def test_no_other_files(client: httpx.AsyncClient, path: str) -> None:
     assert (await client.get(path)).status_code == 404
 
 
-async def test_refreshing_only_when_asked_to(client: httpx2.AsyncClient) -> None:
+async def test_refreshing_only_when_asked_to(client: httpx.AsyncClient) -> None:
     html = (await client.get("/?reason=started")).text
     assert "http-equiv" not in html
     assert 'href="/?reason=started">refresh</a>' in html
@@ -390,20 +386,20 @@ async def test_refreshing_only_when_asked_to(client: httpx2.AsyncClient) -> None
         ("Application/JSON; charset=utf-8", True),
     ],
 )
-async def test_which_form(client: httpx2.AsyncClient, accept: str, is_json: bool) -> None:
+async def test_which_form(client: httpx.AsyncClient, accept: str, is_json: bool) -> None:
     answer = await client.get("/", headers={"accept": accept})
     assert answer.headers["content-type"].startswith("application/json") == is_json
     assert answer.headers["vary"] == "accept"
 
 
 @pytest.mark.parametrize("method", ["POST", "PUT", "DELETE", "PATCH"])
-async def test_pages_only_look(client: httpx2.AsyncClient, method: str) -> None:
+async def test_pages_only_look(client: httpx.AsyncClient, method: str) -> None:
     for path in ("/", "/commands/ic-1", "/metrics"):
         assert (await client.request(method, path)).status_code == 405
 
 
 async def test_a_ledger_that_cannot_be_read(
-    client: httpx2.AsyncClient, tmp_path: Path, pr: Conversation
+    client: httpx.AsyncClient, tmp_path: Path, pr: Conversation
 ) -> None:
     with closing(sqlite3.connect(tmp_path / "ledger.db")) as database:
         database.execute("drop table runs")
@@ -455,7 +451,7 @@ async def test_with_a_password(
 
 
 async def test_no_secrets_are_shown(
-    pr: Conversation, client: httpx2.AsyncClient, stage: Stage
+    pr: Conversation, client: httpx.AsyncClient, stage: Stage
 ) -> None:
     comment = await pr.says("alice", "/depot run ci.yml")
     secrets = [stage.credentials.webhook_secret, stage.depot.token, "PRIVATE KEY", "ghs_"]
@@ -494,7 +490,7 @@ def test_every_text_is_to_be_read_in_the_light_and_in_the_dark() -> None:
                 assert contrast(palette[text], palette[ground]) >= 4.5, (text, ground)
 
 
-async def test_headings_and_table_headers(pr: Conversation, client: httpx2.AsyncClient) -> None:
+async def test_headings_and_table_headers(pr: Conversation, client: httpx.AsyncClient) -> None:
     comment = await pr.says("alice", "/depot run ci.yml\n/depot list")
     await pr.passes(60)
     for path in ("/", f"/commands/ic-{comment.id}", "/commands/ic-1"):

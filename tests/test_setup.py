@@ -14,7 +14,7 @@ from html import unescape
 from pathlib import Path
 from typing import Any
 
-import httpx2
+import httpx
 import msgspec
 import pytest
 import structlog
@@ -50,7 +50,7 @@ class Form:
 
     @property
     def state(self) -> str:
-        return httpx2.URL(self.action).params["state"]
+        return httpx.URL(self.action).params["state"]
 
 
 def form_of(html: str) -> Form:
@@ -66,7 +66,7 @@ class Operator:
     """Somebody at a browser, beside a bot that is not set up yet."""
 
     stage: Stage
-    client: httpx2.AsyncClient
+    client: httpx.AsyncClient
     env_file: Path
     services: list[Services] = field(default_factory=list)
     """The bot's, once it runs."""
@@ -123,10 +123,10 @@ async def setting_up(
                 work,
             )
         )
-        hook.to = httpx2.ASGITransport(app=app)
+        hook.to = httpx.ASGITransport(app=app)
         client = await stack.enter_async_context(
-            httpx2.AsyncClient(
-                transport=httpx2.ASGITransport(app=app, client=(peer, 4000)),
+            httpx.AsyncClient(
+                transport=httpx.ASGITransport(app=app, client=(peer, 4000)),
                 base_url=f"http://{host}",
             )
         )
@@ -332,7 +332,7 @@ async def test_with_a_password_from_anywhere(
 
 
 async def test_a_state_that_is_not_from_here(operator: Operator, stage: Stage) -> None:
-    done = httpx2.URL(await operator.agrees())
+    done = httpx.URL(await operator.agrees())
     for params in (
         {},
         {"code": done.params["code"]},
@@ -569,7 +569,7 @@ async def test_the_real_process_in_an_empty_folder(tmp_path: Path, private_key: 
         environment = {**scene.environment, **left_out, "PUBLIC_URL": "http://bot.example"}
         bot = await start(environment, folder)
         try:
-            async with httpx2.AsyncClient(trust_env=False, base_url=bot.url) as client:
+            async with httpx.AsyncClient(trust_env=False, base_url=bot.url) as client:
                 await until_alive(client)
                 assert "/setup" in bot.log.read_text()
                 form = form_of((await client.get("/setup")).text)
@@ -604,7 +604,7 @@ async def test_the_real_process_in_an_empty_folder(tmp_path: Path, private_key: 
         # From now on the file is enough.
         bot = await start(environment, folder)
         try:
-            async with httpx2.AsyncClient(trust_env=False, base_url=bot.url) as client:
+            async with httpx.AsyncClient(trust_env=False, base_url=bot.url) as client:
                 await until_alive(client)
                 assert (await client.get("/readyz")).status_code == 200
         finally:
@@ -613,11 +613,11 @@ async def test_the_real_process_in_an_empty_folder(tmp_path: Path, private_key: 
         assert bot.process.returncode == 0, bot.log.read_text()
 
 
-async def until_alive(client: httpx2.AsyncClient) -> None:
+async def until_alive(client: httpx.AsyncClient) -> None:
     async with asyncio.timeout(60):
         while True:
             try:
                 if (await client.get("/healthz")).is_success:
                     return
-            except httpx2.TransportError:
+            except httpx.TransportError:
                 await asyncio.sleep(LOOK_SECONDS)

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import httpx2
+import httpx
 import pytest
 from starlette.responses import Response
 
@@ -39,24 +39,24 @@ class TimesOut:
         self.work = work
         if self.at_once:
             work()
-        raise httpx2.ReadTimeout("no answer in time")
+        raise httpx.ReadTimeout("no answer in time")
 
 
-class Line(httpx2.AsyncBaseTransport):
+class Line(httpx.AsyncBaseTransport):
     """The way to Depot, on which a connection can be refused: nothing is sent then."""
 
-    def __init__(self, inner: httpx2.AsyncBaseTransport) -> None:
+    def __init__(self, inner: httpx.AsyncBaseTransport) -> None:
         self._inner = inner
         self._refused: dict[str, int] = {}
 
     def refuses(self, method: str, times: int = 1) -> None:
         self._refused[method] = times
 
-    async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         method = request.url.path.rpartition("/")[2]
         if self._refused.get(method, 0) > 0:
             self._refused[method] -= 1
-            raise httpx2.ConnectError("connection refused", request=request)
+            raise httpx.ConnectError("connection refused", request=request)
         return await self._inner.handle_async_request(request)
 
 
@@ -667,7 +667,7 @@ async def test_a_comment_that_comes_by_two_hooks_is_one_run(
     assert pr.reply() == queued(one_run(depot))
     sent = command_of(github)
     other = {**sent.request_headers, "X-GitHub-Hook-ID": "77", "X-GitHub-Delivery": "another-guid"}
-    async with httpx2.AsyncClient(transport=hook) as client:
+    async with httpx.AsyncClient(transport=hook) as client:
         answer = await client.post(HOOK, content=sent.delivery.body, headers=other)
     assert answer.json() == {"result": "duplicate"}
     await pr.passes(60)

@@ -6,7 +6,7 @@ import re
 from collections import Counter
 from dataclasses import replace
 
-import httpx2
+import httpx
 import pytest
 from structlog.testing import capture_logs
 
@@ -279,7 +279,7 @@ async def test_a_bot_account_has_no_log_of_deliveries(
 ) -> None:
     await misses(pr, "/depot help run")
     with way_to(github) as way:
-        async with httpx2.AsyncClient(transport=way) as client:
+        async with httpx.AsyncClient(transport=way) as client:
             hub = GitHub(client, TokenCredentials("ghp_x"), url=str(github.bodies.api), clock=clock)
             github.requests.clear()
             await Sweeper(pr.services.ledger, hub, clock).deliveries()

@@ -24,7 +24,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-import httpx2
+import httpx
 
 from bot import replies
 from bot.demo.depot import Call
@@ -142,7 +142,7 @@ class Playground:
 @asynccontextmanager
 async def playground() -> AsyncIterator[Playground]:
     """All of it running, with webhooks being delivered; all gone at the end."""
-    async with httpx2.AsyncClient(trust_env=False) as hook_client:  # no proxy to loopback
+    async with httpx.AsyncClient(trust_env=False) as hook_client:  # no proxy to loopback
         stage = set_up(hook_client)
         with TemporaryDirectory(prefix="depot-bot-demo-") as folder:
             async with (
@@ -161,7 +161,7 @@ async def playground() -> AsyncIterator[Playground]:
                 yield Playground(stage, github_url, depot_url, bot)
 
 
-def set_up(hook_client: httpx2.AsyncClient) -> Stage:
+def set_up(hook_client: httpx.AsyncClient) -> Stage:
     """A repository with two workflows, its people, and a pull request an hour old."""
     clock = _StageClock(behind=3600.0)
     stage = Stage(now=clock.now, jwt_now=time.time, hook_client=hook_client)

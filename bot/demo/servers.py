@@ -15,7 +15,7 @@ from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-import httpx2
+import httpx
 import uvicorn
 from starlette.types import ASGIApp
 
@@ -163,13 +163,13 @@ async def _start(environment: Mapping[str, str], log: Path) -> asyncio.subproces
 
 async def _until_ready(url: str, process: asyncio.subprocess.Process, log: Path) -> None:
     deadline = time.monotonic() + READY_SECONDS
-    async with httpx2.AsyncClient(trust_env=False, timeout=1.0) as client:
+    async with httpx.AsyncClient(trust_env=False, timeout=1.0) as client:
         while time.monotonic() < deadline:
             _check(process, log)
             try:
                 if (await client.get(f"{url}/readyz")).is_success:
                     return
-            except httpx2.TransportError:
+            except httpx.TransportError:
                 pass  # it does not listen yet
             await asyncio.sleep(0.05)
     raise BotFailed(f"The bot was not ready within {READY_SECONDS:.0f} s.\n{_tail(log)}")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-import httpx2
+import httpx
 
 from bot.demo.depot import SimulatedDepot
 from bot.demo.github import AppCredentials, SimulatedGitHub, generate_private_key
@@ -21,7 +21,7 @@ class Stage:
         *,
         now: Callable[[], float],
         private_key: str | None = None,
-        hook_client: httpx2.AsyncClient | None = None,
+        hook_client: httpx.AsyncClient | None = None,
         jwt_now: Callable[[], float] | None = None,
     ) -> None:
         self.credentials = AppCredentials(

@@ -9,14 +9,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-import httpx2
+import httpx
 
 from bot.demo.depot import InProcess
 from bot.demo.github import SimulatedGitHub
 from tests.contracts.github import api
 
 
-class Checked(httpx2.AsyncBaseTransport):
+class Checked(httpx.AsyncBaseTransport):
     """A way that keeps what was wrong on it."""
 
     def __init__(self) -> None:
@@ -38,7 +38,7 @@ class ToGitHub(Checked):
         self._inner = InProcess(github.app)
         self._api = api()
 
-    async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         """Check a request and its answer, unless the answer is trouble that a test asked for."""
         await request.aread()
         if not self._any_request:

@@ -13,7 +13,7 @@ from http import HTTPStatus
 from typing import Any
 from urllib.parse import parse_qsl, unquote
 
-import httpx2
+import httpx
 import msgspec
 
 from tests.contracts import npm
@@ -103,20 +103,20 @@ class Api:
         """Method and path of each operation."""
         return {one.name for operations in self._operations.values() for one in operations}
 
-    def operation(self, request: httpx2.Request) -> Operation | None:
+    def operation(self, request: httpx.Request) -> Operation | None:
         """The operation that a request calls; none when GitHub has no such."""
         operations = self._operations.get(request.method, [])
         path = _path(request)
         return next((one for one in operations if one.path.fullmatch(path)), None)
 
-    def request(self, request: httpx2.Request) -> list[str]:
+    def request(self, request: httpx.Request) -> list[str]:
         """What is wrong with a request. Its body must have been read."""
         operation = self.operation(request)
         if operation is None:
             return [f"{request.method} {_path(request)}: GitHub has no such operation"]
         return self._parameters(operation, request) + self._body(operation, request)
 
-    def response(self, request: httpx2.Request, response: httpx2.Response) -> list[str]:
+    def response(self, request: httpx.Request, response: httpx.Response) -> list[str]:
         """What is wrong with an answer to this request. Both bodies must have been read."""
         operation = self.operation(request)
         if operation is None:
@@ -141,7 +141,7 @@ class Api:
         schema = contents[media_type]["schema"]
         return self._judge(f"{place} {media_type}", schema, response.content, closed)
 
-    def _general(self, place: str, response: httpx2.Response) -> list[str]:
+    def _general(self, place: str, response: httpx.Response) -> list[str]:
         if response.status_code in GENERAL:
             schema = GENERAL[response.status_code]
             return self._judge(place, schema, response.content, closed=False)
@@ -149,7 +149,7 @@ class Api:
             return [f"{place}: has a body"] if response.content else []
         return [] if response.is_server_error else [f"{place}: GitHub does not answer so"]
 
-    def _parameters(self, operation: Operation, request: httpx2.Request) -> list[str]:
+    def _parameters(self, operation: Operation, request: httpx.Request) -> list[str]:
         query = dict(parse_qsl(request.url.query.decode(), keep_blank_values=True))
         in_path = operation.path.fullmatch(_path(request))
         assert in_path is not None, "the operation was found by its path"
@@ -166,7 +166,7 @@ class Api:
                 breaches.append(f"{place}: is missing")
         return breaches
 
-    def _body(self, operation: Operation, request: httpx2.Request) -> list[str]:
+    def _body(self, operation: Operation, request: httpx.Request) -> list[str]:
         place = f"{operation.name}: body"
         if not request.content:
             required = operation.body is not None and operation.body.get("required")
@@ -232,11 +232,11 @@ def _pattern(template: str, long: set[str]) -> re.Pattern[str]:
     return re.compile("".join(word + group for word, group in parts))
 
 
-def _path(request: httpx2.Request) -> str:
+def _path(request: httpx.Request) -> str:
     return request.url.raw_path.decode().partition("?")[0]
 
 
-def _media_type(headers: httpx2.Headers) -> str:
+def _media_type(headers: httpx.Headers) -> str:
     return headers.get("content-type", "").partition(";")[0].strip()
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass
 
-import httpx2
+import httpx
 from gidgethub import apps
 
 from bot.demo.github import AppCredentials, Comment, PullRequest, SimulatedGitHub
@@ -78,7 +78,7 @@ def _github(key: str, hook: Hook) -> SimulatedGitHub:
         now=lambda: START,
         webhook_secret="unused",
         app=AppCredentials(APP_ID, "depot-bot", key, "secret", permissions),
-        client=httpx2.AsyncClient(transport=hook),
+        client=httpx.AsyncClient(transport=hook),
         jwt_now=time.time,  # JWTs are made by the machine's clock
         make_key=lambda: key,
     )

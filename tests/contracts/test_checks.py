@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-import httpx2
+import httpx
 import pytest
 
 from bot.demo.github import SimulatedGitHub
@@ -20,11 +20,11 @@ REPLY = {"message": "Not Found", "documentation_url": "https://docs.github.com/r
 
 
 def asked(method: str, url: str, **more: Any) -> list[str]:
-    return api().request(httpx2.Request(method, url, **more))
+    return api().request(httpx.Request(method, url, **more))
 
 
-def answered(method: str, url: str, response: httpx2.Response, **headers: str) -> list[str]:
-    return api().response(httpx2.Request(method, url, headers=headers), response)
+def answered(method: str, url: str, response: httpx.Response, **headers: str) -> list[str]:
+    return api().response(httpx.Request(method, url, headers=headers), response)
 
 
 # --- requests ------------------------------------------------------------------------------------
@@ -106,39 +106,39 @@ SUITES = f"{API}/repos/octo/hello/commits/main/check-suites"
     ],
 )
 def test_a_wrong_answer(body: dict[str, Any], told: str) -> None:
-    assert answered("GET", SUITES, httpx2.Response(200, json={**body})) != []
-    (breach,) = answered("GET", SUITES, httpx2.Response(200, json=body))
+    assert answered("GET", SUITES, httpx.Response(200, json={**body})) != []
+    (breach,) = answered("GET", SUITES, httpx.Response(200, json=body))
     assert told in breach
 
 
 @pytest.mark.parametrize("status", [201, 204, 302, 409])
 def test_a_status_that_is_not_listed(status: int) -> None:
-    assert answered("GET", SUITES, httpx2.Response(status)) != []
+    assert answered("GET", SUITES, httpx.Response(status)) != []
 
 
 @pytest.mark.parametrize("status", [400, 401, 403, 404, 422, 429])
 def test_errors_that_may_always_come(status: int) -> None:
-    assert answered("GET", SUITES, httpx2.Response(status, json=REPLY)) == []
-    assert answered("GET", SUITES, httpx2.Response(status, json={"message": 7})) != []
-    assert answered("GET", SUITES, httpx2.Response(status, content=b"<html>")) != []
+    assert answered("GET", SUITES, httpx.Response(status, json=REPLY)) == []
+    assert answered("GET", SUITES, httpx.Response(status, json={"message": 7})) != []
+    assert answered("GET", SUITES, httpx.Response(status, content=b"<html>")) != []
 
 
 def test_not_modified_answers_a_condition() -> None:
     condition = {"if-none-match": '"1"'}
-    assert answered("GET", SUITES, httpx2.Response(304), **condition) == []
-    assert answered("GET", SUITES, httpx2.Response(304)) != []
-    assert answered("GET", SUITES, httpx2.Response(304, content=b"{}"), **condition) != []
+    assert answered("GET", SUITES, httpx.Response(304), **condition) == []
+    assert answered("GET", SUITES, httpx.Response(304)) != []
+    assert answered("GET", SUITES, httpx.Response(304, content=b"{}"), **condition) != []
 
 
 def test_no_content_has_none() -> None:
     url = f"{API}/repos/octo/hello/issues/comments/7"
-    assert answered("DELETE", url, httpx2.Response(204)) == []
-    assert answered("DELETE", url, httpx2.Response(204, content=b"{}")) != []
+    assert answered("DELETE", url, httpx.Response(204)) == []
+    assert answered("DELETE", url, httpx.Response(204, content=b"{}")) != []
 
 
 def test_a_raw_file_has_to_be_asked_for() -> None:
     url, raw = f"{API}/repos/octo/hello/contents/a.yml", "application/vnd.github.raw+json"
-    response = httpx2.Response(200, content=b"on: push", headers={"content-type": raw})
+    response = httpx.Response(200, content=b"on: push", headers={"content-type": raw})
     assert answered("GET", url, response, accept=raw) == []
     assert answered("GET", url, response, accept="application/json") != []
 
@@ -158,25 +158,25 @@ def test_null_only_where_it_may_be() -> None:
 
 
 @pytest.fixture
-async def delivered(github: SimulatedGitHub) -> httpx2.Request:
+async def delivered(github: SimulatedGitHub) -> httpx.Request:
     """A comment's delivery as the simulator sends it."""
     github.comment("octo/hello", 1, "alice", "hello")
     sent = (await github.deliver(HOOK))[-1]
-    return httpx2.Request(
+    return httpx.Request(
         "POST", HOOK, content=sent.delivery.body, headers=dict(sent.request_headers)
     )
 
 
-def changed(request: httpx2.Request, old: bytes, new: bytes) -> list[str]:
+def changed(request: httpx.Request, old: bytes, new: bytes) -> list[str]:
     assert old in request.content
     content = request.content.replace(old, new, 1)
     return webhooks().delivery(
-        httpx2.Request("POST", HOOK, content=content, headers=request.headers)
+        httpx.Request("POST", HOOK, content=content, headers=request.headers)
     )
 
 
 @pytest.mark.anyio
-async def test_a_wrong_payload(delivered: httpx2.Request) -> None:
+async def test_a_wrong_payload(delivered: httpx.Request) -> None:
     assert webhooks().delivery(delivered) == []
     assert "no such event" in changed(delivered, b'"created"', b'"whispered"')[0]
     assert changed(delivered, b'"locked":false', b'"locked":"no"') != []
@@ -189,7 +189,7 @@ async def test_a_wrong_payload(delivered: httpx2.Request) -> None:
 @pytest.mark.parametrize(
     "name", ["user-agent", "x-github-delivery", "x-github-hook-id", "x-hub-signature-256"]
 )
-async def test_a_missing_header(name: str, delivered: httpx2.Request) -> None:
+async def test_a_missing_header(name: str, delivered: httpx.Request) -> None:
     del delivered.headers[name]
     (breach,) = webhooks().delivery(delivered)
     assert name in breach
@@ -201,7 +201,7 @@ async def test_a_missing_header(name: str, delivered: httpx2.Request) -> None:
 @pytest.mark.anyio
 async def test_a_breach_on_the_way_is_told_at_the_end(github: SimulatedGitHub) -> None:
     to_github = ToGitHub(github)
-    async with httpx2.AsyncClient(transport=to_github, base_url=API) as client:
+    async with httpx.AsyncClient(transport=to_github, base_url=API) as client:
         await client.get("/app?colour=red")
     with pytest.raises(AssertionError, match=r"does not know \?colour"):
         to_github.assert_kept()
@@ -212,7 +212,7 @@ async def test_a_breach_on_the_way_is_told_at_the_end(github: SimulatedGitHub) -
 async def test_trouble_that_was_asked_for_is_no_breach(github: SimulatedGitHub) -> None:
     to_github = ToGitHub(github)
     github.faults.answer("GET", "^/app$", 200, "<html>")
-    async with httpx2.AsyncClient(transport=to_github, base_url=API) as client:
+    async with httpx.AsyncClient(transport=to_github, base_url=API) as client:
         await client.get("/app")
         to_github.assert_kept()
         github.faults.answer("GET", "^/nowhere$", 502)
@@ -224,8 +224,8 @@ async def test_trouble_that_was_asked_for_is_no_breach(github: SimulatedGitHub) 
 @pytest.mark.anyio
 async def test_a_wrong_delivery_is_told_at_the_end() -> None:
     hook = Hook()
-    async with httpx2.AsyncClient(transport=hook) as client:
-        with pytest.raises(httpx2.ConnectError):
+    async with httpx.AsyncClient(transport=hook) as client:
+        with pytest.raises(httpx.ConnectError):
             await client.post(HOOK, json={"action": "created"})
     with pytest.raises(AssertionError, match="no such event"):
         hook.assert_kept()

@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any, get_args, get_type_hints
 
-import httpx2
+import httpx
 import msgspec
 import pytest
 
@@ -65,7 +65,7 @@ async def test_each_endpoint_answers_like_github(endpoint: Endpoint, scene: Scen
     if body and "head_sha" in body:
         body = {**body, "head_sha": scene.pull.head_sha}
     with way_to(scene.github) as way:
-        async with httpx2.AsyncClient(transport=way, base_url=API) as client:
+        async with httpx.AsyncClient(transport=way, base_url=API) as client:
             answer = await client.request(
                 endpoint.method,
                 scene.path(endpoint),
@@ -76,11 +76,11 @@ async def test_each_endpoint_answers_like_github(endpoint: Endpoint, scene: Scen
 
 
 @asynccontextmanager
-async def client_of(scene: Scene, login: str) -> AsyncIterator[httpx2.AsyncClient]:
+async def client_of(scene: Scene, login: str) -> AsyncIterator[httpx.AsyncClient]:
     """Somebody who asks by a token of their own."""
     headers = {"authorization": f"Bearer {scene.github.access.personal_token(login)}"}
     with way_to(scene.github) as way:
-        async with httpx2.AsyncClient(transport=way, base_url=API, headers=headers) as client:
+        async with httpx.AsyncClient(transport=way, base_url=API, headers=headers) as client:
             yield client
 
 
@@ -142,7 +142,7 @@ def credentials(request: pytest.FixtureRequest, scene: Scene) -> Credentials:
 async def test_each_request_of_the_bot_is_githubs(scene: Scene, credentials: Credentials) -> None:
     number, head = scene.pull.number, Sha(scene.pull.head_sha)
     with way_to(scene.github) as way:
-        async with httpx2.AsyncClient(transport=way) as client:
+        async with httpx.AsyncClient(transport=way) as client:
             bot = GitHub(client, credentials, url=API, clock=ManualClock())
             await bot.login()
             if bot.is_app:

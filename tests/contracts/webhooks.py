@@ -9,7 +9,7 @@ import re
 from functools import cache
 from typing import Any
 
-import httpx2
+import httpx
 import msgspec
 
 from tests.contracts import npm
@@ -35,7 +35,7 @@ class Webhooks:
         self._described: Json = document["webhooks"]
         self._schemas = Schemas(document)
 
-    def delivery(self, request: httpx2.Request) -> list[str]:
+    def delivery(self, request: httpx.Request) -> list[str]:
         """What is wrong with a delivery. Its body must have been read."""
         event = request.headers.get("x-github-event", "")
         wrong = [

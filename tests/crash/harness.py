@@ -17,7 +17,7 @@ from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-import httpx2
+import httpx
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from bot.demo.depot import SimulatedDepot
@@ -153,13 +153,13 @@ class Scene:
 
     async def _until_ready(self, bot: Bot) -> None:
         deadline = time.monotonic() + PATIENCE_SECONDS
-        async with httpx2.AsyncClient(trust_env=False) as client:
+        async with httpx.AsyncClient(trust_env=False) as client:
             while not bot.is_dead:
                 assert time.monotonic() < deadline, bot.log.read_text()
                 try:
                     if (await client.get(f"{bot.url}/readyz")).is_success:
                         return
-                except httpx2.TransportError:
+                except httpx.TransportError:
                     await asyncio.sleep(LOOK_SECONDS)
 
     async def says(self, bot: Bot, body: str) -> Delivery:

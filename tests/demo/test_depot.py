@@ -12,7 +12,7 @@ from dataclasses import replace
 from typing import Any
 
 import anyio
-import httpx2
+import httpx
 import pytest
 import uvicorn
 
@@ -56,7 +56,7 @@ def depot(clock: Clock, forge: MemoryForge) -> SimulatedDepot:
 @pytest.fixture
 async def api(depot: SimulatedDepot) -> AsyncIterator[Api]:
     transport = depot.transport()
-    async with httpx2.AsyncClient(transport=transport, base_url="https://depot.test") as http:
+    async with httpx.AsyncClient(transport=transport, base_url="https://depot.test") as http:
         yield Api(http, depot.token)
 
 
@@ -1445,7 +1445,7 @@ async def test_checks_on_github(
 
 async def test_the_answer_is_lost(api: Api, depot: SimulatedDepot) -> None:
     depot.faults.drop("Run")
-    with pytest.raises(httpx2.RemoteProtocolError):
+    with pytest.raises(httpx.RemoteProtocolError):
         await api.run()
     assert len(depot.runs) == 1
     assert depot.calls[0].status is None
@@ -1464,8 +1464,8 @@ async def test_accepted_and_then_an_error(api: Api, depot: SimulatedDepot) -> No
 async def test_accepted_and_answered_late(api: Api, depot: SimulatedDepot) -> None:
     never = anyio.Event()
     depot.faults.late("Run", until=never)
-    api.http.timeout = httpx2.Timeout(5, read=0.01)
-    with pytest.raises(httpx2.ReadTimeout):
+    api.http.timeout = httpx.Timeout(5, read=0.01)
+    with pytest.raises(httpx.ReadTimeout):
         await api.run()
     assert len(depot.runs) == 1
     depot.faults.late("Run", seconds=0)
@@ -1599,10 +1599,10 @@ async def test_served_by_uvicorn(depot: SimulatedDepot) -> None:
         while not server.started:
             time.sleep(0.01)  # noqa: ASYNC251
         url = f"http://127.0.0.1:{listener.getsockname()[1]}"
-        async with httpx2.AsyncClient(base_url=url) as http:
+        async with httpx.AsyncClient(base_url=url) as http:
             api = Api(http, depot.token)
             depot.faults.drop("Run")
-            with pytest.raises(httpx2.RemoteProtocolError):
+            with pytest.raises(httpx.RemoteProtocolError):
                 await api.run()
             assert len(depot.runs) == 1
             assert await api.run()

@@ -11,7 +11,7 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-import httpx2
+import httpx
 import pytest
 
 from bot.demo.depot import SERVICE, Line, SimulatedDepot, Switches
@@ -56,10 +56,10 @@ class Streamed:
 class Streams:
     """A client of streams in JSON."""
 
-    http: httpx2.AsyncClient
+    http: httpx.AsyncClient
     token: str
 
-    async def post(self, method: str, body: bytes, **headers: str) -> httpx2.Response:
+    async def post(self, method: str, body: bytes, **headers: str) -> httpx.Response:
         sent = {"authorization": f"Bearer {self.token}", "content-type": JSON}
         sent |= {name.replace("_", "-"): value for name, value in headers.items()}
         return await self.http.post(SERVICE + method, content=body, headers=sent)
@@ -96,14 +96,14 @@ def depot(clock: Clock) -> SimulatedDepot:
 
 
 @pytest.fixture
-async def http(depot: SimulatedDepot) -> AsyncIterator[httpx2.AsyncClient]:
+async def http(depot: SimulatedDepot) -> AsyncIterator[httpx.AsyncClient]:
     transport = depot.transport()
-    async with httpx2.AsyncClient(transport=transport, base_url="https://depot.test") as http:
+    async with httpx.AsyncClient(transport=transport, base_url="https://depot.test") as http:
         yield http
 
 
 @pytest.fixture
-def api(http: httpx2.AsyncClient, depot: SimulatedDepot) -> Streams:
+def api(http: httpx.AsyncClient, depot: SimulatedDepot) -> Streams:
     return Streams(http, depot.token)
 
 
@@ -158,7 +158,7 @@ async def test_a_log_while_it_grows(depot: SimulatedDepot, clock: Clock) -> None
     seen = Streamed()
     async with (
         serving(depot.app) as url,
-        httpx2.AsyncClient(base_url=url, headers=headers, trust_env=False) as http,
+        httpx.AsyncClient(base_url=url, headers=headers, trust_env=False) as http,
         http.stream("POST", SERVICE + STREAM, content=framed({"attemptId": key})) as response,
     ):
         async for chunk in response.aiter_raw():
@@ -289,14 +289,14 @@ async def test_faults(api: Streams, depot: SimulatedDepot, clock: Clock) -> None
 @pytest.mark.parametrize("serve", [serving, serving_http2])
 async def test_a_connection_that_breaks(depot: SimulatedDepot, clock: Clock, serve: Any) -> None:
     key = attempt(depot, clock)
-    async with serve(depot.app) as url, httpx2.AsyncClient(base_url=url, trust_env=False) as http:
+    async with serve(depot.app) as url, httpx.AsyncClient(base_url=url, trust_env=False) as http:
         api = Streams(http, depot.token)
         depot.faults.drop(STREAM)
-        with pytest.raises((httpx2.RemoteProtocolError, httpx2.ReadError)):
+        with pytest.raises((httpx.RemoteProtocolError, httpx.ReadError)):
             await api.all(STREAM, attemptId=key)
         assert depot.calls[-1].status is None
         depot.faults.drop(STREAM)
-        with pytest.raises((httpx2.RemoteProtocolError, httpx2.ReadError)):
+        with pytest.raises((httpx.RemoteProtocolError, httpx.ReadError)):
             await api.all(STREAM, attemptId="x")
         assert (await api.all(STREAM, attemptId=key)).end == {}
 
@@ -308,14 +308,14 @@ async def test_a_server_ends_also_when_somebody_waits(
     key = attempt(depot, clock, seconds=2)
     if is_late:
         depot.faults.late(STREAM, until=asyncio.Event())
-    async with httpx2.AsyncClient(trust_env=False) as http:
+    async with httpx.AsyncClient(trust_env=False) as http:
         api = Streams(http, depot.token)
         async with serving_http2(depot.app) as url:
-            http.base_url = httpx2.URL(url)
+            http.base_url = httpx.URL(url)
             await api.http.get("/artifacts/x")  # leaves a connection without work
             waiting = asyncio.create_task(api.all(STREAM, attemptId=key))
             await called(depot)
             began = asyncio.get_running_loop().time()
         assert asyncio.get_running_loop().time() - began < 3
-        with pytest.raises((httpx2.RemoteProtocolError, httpx2.ReadError)):
+        with pytest.raises((httpx.RemoteProtocolError, httpx.ReadError)):
             await waiting

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass, replace
 from typing import Any
 
-import httpx2
+import httpx
 import pytest
 
 from bot.demo.depot import SERVICE, SimulatedDepot, Switches
@@ -26,10 +26,10 @@ RUN = {"repo": REPO, "sha": SHA, "workflow": CI, "job": "test"}
 class BinaryApi:
     """A client of the binary form."""
 
-    http: httpx2.AsyncClient
+    http: httpx.AsyncClient
     token: str
 
-    async def post(self, method: str, body: bytes, **headers: str) -> httpx2.Response:
+    async def post(self, method: str, body: bytes, **headers: str) -> httpx.Response:
         sent = {
             "authorization": f"Bearer {self.token}",
             "content-type": "application/proto",
@@ -65,19 +65,19 @@ def depot(clock: Clock) -> SimulatedDepot:
 
 
 @pytest.fixture
-async def http(depot: SimulatedDepot) -> AsyncIterator[httpx2.AsyncClient]:
+async def http(depot: SimulatedDepot) -> AsyncIterator[httpx.AsyncClient]:
     transport = depot.transport()
-    async with httpx2.AsyncClient(transport=transport, base_url="https://depot.test") as http:
+    async with httpx.AsyncClient(transport=transport, base_url="https://depot.test") as http:
         yield http
 
 
 @pytest.fixture
-def api(http: httpx2.AsyncClient, depot: SimulatedDepot) -> BinaryApi:
+def api(http: httpx.AsyncClient, depot: SimulatedDepot) -> BinaryApi:
     return BinaryApi(http, depot.token)
 
 
 async def test_it_says_the_same_as_json(
-    api: BinaryApi, http: httpx2.AsyncClient, depot: SimulatedDepot, clock: Clock
+    api: BinaryApi, http: httpx.AsyncClient, depot: SimulatedDepot, clock: Clock
 ) -> None:
     depot.plan(job="test", outcome="failed", log=["one"], summary="# Tests", artifacts={"a": b"x"})
     run_id = (await api.get("Run", **RUN))["runId"]
@@ -143,7 +143,7 @@ async def test_what_has_no_published_numbers_is_spoken_in_json_only(
 
 
 async def test_compressed_requests(
-    api: BinaryApi, http: httpx2.AsyncClient, depot: SimulatedDepot
+    api: BinaryApi, http: httpx.AsyncClient, depot: SimulatedDepot
 ) -> None:
     body = gzip.compress(BINARY.write(RUN, METHODS["Run"].request))
     assert (await api.post("Run", body, content_encoding="gzip")).status_code == 200
@@ -175,6 +175,6 @@ async def test_faults_change_it_too(api: BinaryApi, depot: SimulatedDepot) -> No
     cut = (await api.post("Run", BINARY.write(RUN, METHODS["Run"].request))).content
     assert len(cut) == len(whole) // 2
     depot.faults.drop("Run")
-    with pytest.raises(httpx2.RemoteProtocolError):
+    with pytest.raises(httpx.RemoteProtocolError):
         await api.get("Run", **RUN)
     assert len(depot.runs) == 5

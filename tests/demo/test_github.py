@@ -17,7 +17,7 @@ import anyio.lowlevel
 import gidgethub
 import gidgethub.apps
 import gidgethub.httpx
-import httpx2
+import httpx
 import jwt
 import pytest
 import uvicorn
@@ -48,11 +48,11 @@ class Bot:
     """What receives the webhooks: it keeps them and answers as told."""
 
     status: int = 202
-    received: list[httpx2.Request] = field(default_factory=list)
+    received: list[httpx.Request] = field(default_factory=list)
 
-    def __call__(self, request: httpx2.Request) -> httpx2.Response:
+    def __call__(self, request: httpx.Request) -> httpx.Response:
         self.received.append(request)
-        return httpx2.Response(self.status, json={"result": "queued"})
+        return httpx.Response(self.status, json={"result": "queued"})
 
     def payloads(self) -> list[Any]:
         return [json.loads(request.content) for request in self.received]
@@ -82,7 +82,7 @@ def bot() -> Bot:
 async def github(
     clock: Clock, bot: Bot, credentials: AppCredentials
 ) -> AsyncIterator[SimulatedGitHub]:
-    async with httpx2.AsyncClient(transport=httpx2.MockTransport(bot)) as client:
+    async with httpx.AsyncClient(transport=httpx.MockTransport(bot)) as client:
         github = SimulatedGitHub(now=clock, webhook_secret="unused", app=credentials, client=client)
         github.repository("octo/hello", files={"README.md": "# hello\n", "src/a.py": "a = 1\n"})
         github.role("octo/hello", "alice", "write")
@@ -96,17 +96,17 @@ async def github(
 @asynccontextmanager
 async def client_of(
     github: SimulatedGitHub, authorization: str | None = None
-) -> AsyncIterator[httpx2.AsyncClient]:
+) -> AsyncIterator[httpx.AsyncClient]:
     headers = {} if authorization is None else {"authorization": authorization}
     with way_to(github, any_request=True) as way:
-        async with httpx2.AsyncClient(
+        async with httpx.AsyncClient(
             transport=way, base_url="https://api.github.com", headers=headers
         ) as client:
             yield client
 
 
 @pytest.fixture
-async def api(github: SimulatedGitHub) -> AsyncIterator[httpx2.AsyncClient]:
+async def api(github: SimulatedGitHub) -> AsyncIterator[httpx.AsyncClient]:
     """The bot's installation as a client."""
     token = github.access.issue_token(github.installations[0])
     async with client_of(github, f"Bearer {token.text}") as client:
@@ -114,14 +114,14 @@ async def api(github: SimulatedGitHub) -> AsyncIterator[httpx2.AsyncClient]:
 
 
 @pytest.fixture
-async def as_app(github: SimulatedGitHub, key: str) -> AsyncIterator[httpx2.AsyncClient]:
+async def as_app(github: SimulatedGitHub, key: str) -> AsyncIterator[httpx.AsyncClient]:
     """The bot's App as a client."""
     async with client_of(github, f"Bearer {app_jwt(key)}") as client:
         yield client
 
 
 @pytest.fixture
-async def person(github: SimulatedGitHub) -> AsyncIterator[httpx2.AsyncClient]:
+async def person(github: SimulatedGitHub) -> AsyncIterator[httpx.AsyncClient]:
     """The account with the personal token as a client."""
     async with client_of(github, "token ghp_simulated") as client:
         yield client
@@ -141,7 +141,7 @@ async def say(github: SimulatedGitHub, body: str = "/depot run ci.yml") -> Any:
 # Credentials
 
 
-async def test_the_app_sees_itself_and_its_installations(as_app: httpx2.AsyncClient) -> None:
+async def test_the_app_sees_itself_and_its_installations(as_app: httpx.AsyncClient) -> None:
     app = (await as_app.get("/app")).json()
     assert (app["id"], app["slug"], app["installations_count"]) == (4711, "depot-bot", 1)
     [installation] = (await as_app.get("/app/installations")).json()
@@ -185,7 +185,7 @@ async def test_the_client_id_is_a_good_issuer(github: SimulatedGitHub, key: str)
 
 
 async def test_an_installation_token_lives_an_hour(
-    github: SimulatedGitHub, as_app: httpx2.AsyncClient, clock: Clock
+    github: SimulatedGitHub, as_app: httpx.AsyncClient, clock: Clock
 ) -> None:
     number = github.installations[0].id
     created = await as_app.post(f"/app/installations/{number}/access_tokens")
@@ -201,7 +201,7 @@ async def test_an_installation_token_lives_an_hour(
     assert expired.json()["status"] == "401"
 
 
-async def test_a_token_can_be_narrowed(github: SimulatedGitHub, as_app: httpx2.AsyncClient) -> None:
+async def test_a_token_can_be_narrowed(github: SimulatedGitHub, as_app: httpx.AsyncClient) -> None:
     github.repository("octo/other")
     url = f"/app/installations/{github.installations[0].id}/access_tokens"
     asked = {"repositories": ["octo/hello".partition("/")[2]], "permissions": {"contents": "read"}}
@@ -232,7 +232,7 @@ async def test_no_credentials_are_refused(github: SimulatedGitHub) -> None:
 
 
 async def test_each_credential_opens_its_own_doors(
-    as_app: httpx2.AsyncClient, api: httpx2.AsyncClient, person: httpx2.AsyncClient
+    as_app: httpx.AsyncClient, api: httpx.AsyncClient, person: httpx.AsyncClient
 ) -> None:
     assert (await as_app.get(HELLO)).status_code == 401
     assert (await api.get("/app")).status_code == 401
@@ -252,7 +252,7 @@ async def test_a_missing_permission_is_named(github: SimulatedGitHub) -> None:
 
 
 async def test_where_the_app_is_not_installed_there_is_nothing(
-    github: SimulatedGitHub, api: httpx2.AsyncClient, as_app: httpx2.AsyncClient
+    github: SimulatedGitHub, api: httpx.AsyncClient, as_app: httpx.AsyncClient
 ) -> None:
     github.repository("elsewhere/open", installed=False)
     github.repository("elsewhere/closed", private=True, installed=False)
@@ -262,7 +262,7 @@ async def test_where_the_app_is_not_installed_there_is_nothing(
 
 
 async def test_a_person_sees_what_is_public_or_shared(
-    github: SimulatedGitHub, person: httpx2.AsyncClient
+    github: SimulatedGitHub, person: httpx.AsyncClient
 ) -> None:
     github.repository("octo/secret", private=True)
     assert (await person.get(HELLO)).status_code == 200
@@ -272,7 +272,7 @@ async def test_a_person_sees_what_is_public_or_shared(
 
 
 async def test_an_installation_can_be_suspended_narrowed_and_removed(
-    github: SimulatedGitHub, api: httpx2.AsyncClient, bot: Bot
+    github: SimulatedGitHub, api: httpx.AsyncClient, bot: Bot
 ) -> None:
     github.suspend("octo")
     assert (await api.get(HELLO)).status_code == 403
@@ -300,7 +300,7 @@ async def test_a_revoked_token_is_worthless(github: SimulatedGitHub) -> None:
 
 
 async def test_every_answer_tells_the_quota(
-    github: SimulatedGitHub, api: httpx2.AsyncClient, clock: Clock
+    github: SimulatedGitHub, api: httpx.AsyncClient, clock: Clock
 ) -> None:
     first = await api.get(HELLO)
     second = await api.get("/nothing/here")
@@ -315,7 +315,7 @@ async def test_every_answer_tells_the_quota(
     assert github.quotas.of("installation octo").remaining == 5000
 
 
-async def test_an_unchanged_answer_is_free(api: httpx2.AsyncClient) -> None:
+async def test_an_unchanged_answer_is_free(api: httpx.AsyncClient) -> None:
     first = await api.get(f"{HELLO}/pulls/1")
     etag = first.headers["etag"]
     again = await api.get(f"{HELLO}/pulls/1", headers={"if-none-match": etag})
@@ -327,7 +327,7 @@ async def test_an_unchanged_answer_is_free(api: httpx2.AsyncClient) -> None:
 
 
 async def test_an_exhausted_quota_refuses_until_its_reset(
-    github: SimulatedGitHub, api: httpx2.AsyncClient, clock: Clock
+    github: SimulatedGitHub, api: httpx.AsyncClient, clock: Clock
 ) -> None:
     github.quotas.exhaust("installation octo")
     refused = await api.get(HELLO)
@@ -342,13 +342,13 @@ async def test_an_exhausted_quota_refuses_until_its_reset(
     assert (await api.get(HELLO, headers=fresh)).status_code == 200
 
 
-async def test_unknown_paths_and_methods_are_not_found(api: httpx2.AsyncClient) -> None:
+async def test_unknown_paths_and_methods_are_not_found(api: httpx.AsyncClient) -> None:
     for method, path in (("GET", "/nowhere"), ("PUT", HELLO), ("GET", f"{HELLO}/pulls/one")):
         answer = await api.request(method, path)
         assert (answer.status_code, answer.json()["message"]) == (404, "Not Found")
 
 
-async def test_requests_are_written_down(github: SimulatedGitHub, api: httpx2.AsyncClient) -> None:
+async def test_requests_are_written_down(github: SimulatedGitHub, api: httpx.AsyncClient) -> None:
     await api.get(f"{HELLO}/issues/1/comments?per_page=5")
     await api.get(HELLO, headers={"authorization": "token wrong"})
     seen = [(one.method, one.path, one.principal, one.status) for one in github.requests]
@@ -375,7 +375,7 @@ async def test_requests_are_written_down(github: SimulatedGitHub, api: httpx2.As
     ],
 )
 async def test_roles_have_a_coarse_permission(
-    github: SimulatedGitHub, api: httpx2.AsyncClient, role: str, permission: str
+    github: SimulatedGitHub, api: httpx.AsyncClient, role: str, permission: str
 ) -> None:
     github.role("octo/hello", "bob", role)
     answer = (await api.get(f"{HELLO}/collaborators/bob/permission")).json()
@@ -384,7 +384,7 @@ async def test_roles_have_a_coarse_permission(
 
 
 async def test_custom_roles_strangers_owners_and_nobody(
-    github: SimulatedGitHub, api: httpx2.AsyncClient
+    github: SimulatedGitHub, api: httpx.AsyncClient
 ) -> None:
     github.role("octo/hello", "dora", "deployer", base="write")
     github.repository("octo/secret", private=True)
@@ -404,7 +404,7 @@ async def test_custom_roles_strangers_owners_and_nobody(
 
 
 async def test_only_writers_may_ask_for_permissions(
-    github: SimulatedGitHub, person: httpx2.AsyncClient
+    github: SimulatedGitHub, person: httpx.AsyncClient
 ) -> None:
     url = f"{HELLO}/collaborators/alice/permission"
     assert (await person.get(url)).status_code == 403
@@ -412,7 +412,7 @@ async def test_only_writers_may_ask_for_permissions(
     assert (await person.get(url)).status_code == 200
 
 
-async def test_accounts_can_be_looked_up(api: httpx2.AsyncClient) -> None:
+async def test_accounts_can_be_looked_up(api: httpx.AsyncClient) -> None:
     assert (await api.get("/users/ALICE")).json()["login"] == "alice"
     assert (await api.get("/users/depot-bot[bot]")).json()["type"] == "Bot"
     assert (await api.get("/users/nobody")).status_code == 404
@@ -421,7 +421,7 @@ async def test_accounts_can_be_looked_up(api: httpx2.AsyncClient) -> None:
 # Files and commits
 
 
-async def test_a_file_comes_as_json_or_raw(api: httpx2.AsyncClient) -> None:
+async def test_a_file_comes_as_json_or_raw(api: httpx.AsyncClient) -> None:
     body = (await api.get(f"{HELLO}/contents/src/a.py")).json()
     assert base64.b64decode(body["content"]) == b"a = 1\n"
     assert (body["type"], body["encoding"], body["size"]) == ("file", "base64", 6)
@@ -431,7 +431,7 @@ async def test_a_file_comes_as_json_or_raw(api: httpx2.AsyncClient) -> None:
     assert answer.headers["content-type"].startswith("application/vnd.github.raw+json")
 
 
-async def test_folders_list_what_lies_directly_in_them(api: httpx2.AsyncClient) -> None:
+async def test_folders_list_what_lies_directly_in_them(api: httpx.AsyncClient) -> None:
     root = (await api.get(f"{HELLO}/contents")).json()
     assert [(one["path"], one["type"]) for one in root] == [("README.md", "file"), ("src", "dir")]
     inner = (await api.get(f"{HELLO}/contents/src/")).json()
@@ -439,7 +439,7 @@ async def test_folders_list_what_lies_directly_in_them(api: httpx2.AsyncClient) 
 
 
 async def test_a_large_file_has_no_content_in_json(
-    github: SimulatedGitHub, api: httpx2.AsyncClient
+    github: SimulatedGitHub, api: httpx.AsyncClient
 ) -> None:
     github.commit("octo/hello", "main", {"big": "x" * (1024 * 1024 + 1)})
     body = (await api.get(f"{HELLO}/contents/big")).json()
@@ -449,7 +449,7 @@ async def test_a_large_file_has_no_content_in_json(
 
 
 async def test_contents_of_branches_commits_and_nothing(
-    github: SimulatedGitHub, api: httpx2.AsyncClient
+    github: SimulatedGitHub, api: httpx.AsyncClient
 ) -> None:
     head = github.pull("octo/hello", 1).head_sha
     raw = {"accept": "application/vnd.github.raw+json"}
@@ -462,7 +462,7 @@ async def test_contents_of_branches_commits_and_nothing(
 
 
 async def test_the_head_of_a_fork_is_readable_in_the_base(
-    github: SimulatedGitHub, api: httpx2.AsyncClient
+    github: SimulatedGitHub, api: httpx.AsyncClient
 ) -> None:
     fork = github.fork("octo/hello", "mallory")
     hidden = github.commit("mallory/hello", "private-idea", {"secret": "1"})
@@ -477,7 +477,7 @@ async def test_the_head_of_a_fork_is_readable_in_the_base(
     assert (await api.get("/repos/mallory/hello")).status_code == 404
 
 
-async def test_branches_and_comparisons(github: SimulatedGitHub, api: httpx2.AsyncClient) -> None:
+async def test_branches_and_comparisons(github: SimulatedGitHub, api: httpx.AsyncClient) -> None:
     head = github.pull("octo/hello", 1).head_sha
     ref = (await api.get(f"{HELLO}/git/ref/heads/feature")).json()
     assert ref["object"]["sha"] == head
@@ -498,7 +498,7 @@ async def test_branches_and_comparisons(github: SimulatedGitHub, api: httpx2.Asy
     assert (await api.get(f"{HELLO}/compare/main")).status_code == 404
 
 
-async def test_a_commit_lists_its_files(github: SimulatedGitHub, api: httpx2.AsyncClient) -> None:
+async def test_a_commit_lists_its_files(github: SimulatedGitHub, api: httpx.AsyncClient) -> None:
     commit = (await api.get(f"{HELLO}/commits/feature")).json()
     assert commit["sha"] == github.pull("octo/hello", 1).head_sha
     assert commit["stats"] == {"total": 2, "additions": 1, "deletions": 1}
@@ -552,7 +552,7 @@ def test_what_the_simulated_depot_may_ask() -> None:
 # Pull requests
 
 
-async def test_a_pull_request_and_its_files(api: httpx2.AsyncClient) -> None:
+async def test_a_pull_request_and_its_files(api: httpx.AsyncClient) -> None:
     pull = (await api.get(f"{HELLO}/pulls/1")).json()
     assert (pull["title"], pull["state"], pull["changed_files"]) == ("Two", "open", 1)
     assert (pull["commits"], pull["additions"], pull["deletions"]) == (1, 1, 1)
@@ -563,9 +563,7 @@ async def test_a_pull_request_and_its_files(api: httpx2.AsyncClient) -> None:
     assert [one["number"] for one in listed] == [1]
 
 
-async def test_an_issue_is_no_pull_request(
-    github: SimulatedGitHub, api: httpx2.AsyncClient
-) -> None:
+async def test_an_issue_is_no_pull_request(github: SimulatedGitHub, api: httpx.AsyncClient) -> None:
     issue = github.issue("octo/hello", "alice")
     assert issue.number == 2
     assert (await api.get(f"{HELLO}/pulls/2")).status_code == 404
@@ -576,7 +574,7 @@ async def test_an_issue_is_no_pull_request(
 
 
 async def test_a_push_moves_the_head_and_tells(
-    github: SimulatedGitHub, api: httpx2.AsyncClient, bot: Bot, clock: Clock
+    github: SimulatedGitHub, api: httpx.AsyncClient, bot: Bot, clock: Clock
 ) -> None:
     before = github.pull("octo/hello", 1).head_sha
     clock.time += 90
@@ -595,7 +593,7 @@ async def test_a_push_moves_the_head_and_tells(
 
 
 async def test_a_force_push_replaces_the_commits(
-    github: SimulatedGitHub, api: httpx2.AsyncClient
+    github: SimulatedGitHub, api: httpx.AsyncClient
 ) -> None:
     before = github.pull("octo/hello", 1).head_sha
     after = github.force_push("octo/hello", 1, {"src/a.py": "a = 3\n"}, by="mallory")
@@ -617,7 +615,7 @@ async def test_a_force_push_in_a_fork_stands_on_the_new_base(github: SimulatedGi
 
 
 async def test_a_pull_requests_life_is_told(
-    github: SimulatedGitHub, api: httpx2.AsyncClient, bot: Bot
+    github: SimulatedGitHub, api: httpx.AsyncClient, bot: Bot
 ) -> None:
     pull = github.pull_request("octo/hello", "bob", branch="other", draft=True)
     github.ready_for_review("octo/hello", pull.number)
@@ -659,7 +657,7 @@ async def test_a_branch_without_a_commit_of_its_own(github: SimulatedGitHub) -> 
 
 
 async def test_a_comment_is_made_edited_and_deleted(
-    github: SimulatedGitHub, api: httpx2.AsyncClient, clock: Clock
+    github: SimulatedGitHub, api: httpx.AsyncClient, clock: Clock
 ) -> None:
     created = await api.post(f"{HELLO}/issues/1/comments", json={"body": "one\ntwo"})
     assert created.status_code == 201
@@ -681,7 +679,7 @@ async def test_a_comment_is_made_edited_and_deleted(
 
 
 async def test_the_bots_own_comments_are_told_too(
-    github: SimulatedGitHub, api: httpx2.AsyncClient
+    github: SimulatedGitHub, api: httpx.AsyncClient
 ) -> None:
     await api.post(f"{HELLO}/issues/1/comments", json={"body": "one\ntwo"})
     [delivery] = github.pending_deliveries
@@ -702,14 +700,14 @@ async def test_the_bots_own_comments_are_told_too(
     ],
 )
 async def test_a_bad_comment_is_refused(
-    github: SimulatedGitHub, api: httpx2.AsyncClient, content: bytes, status: int, said: str
+    github: SimulatedGitHub, api: httpx.AsyncClient, content: bytes, status: int, said: str
 ) -> None:
     answer = await api.post(f"{HELLO}/issues/1/comments", content=content)
     assert (answer.status_code, answer.json()["message"]) == (status, said)
     assert github.comments("octo/hello", 1) == []
 
 
-async def test_the_longest_comment(api: httpx2.AsyncClient) -> None:
+async def test_the_longest_comment(api: httpx.AsyncClient) -> None:
     url = f"{HELLO}/issues/1/comments"
     assert (await api.post(url, json={"body": "ä" * 65_536})).status_code == 201
     refused = await api.post(url, json={"body": "x" * 65_537})
@@ -719,7 +717,7 @@ async def test_the_longest_comment(api: httpx2.AsyncClient) -> None:
 
 
 async def test_a_locked_conversation_takes_no_comment(
-    github: SimulatedGitHub, api: httpx2.AsyncClient
+    github: SimulatedGitHub, api: httpx.AsyncClient
 ) -> None:
     github.lock("octo/hello", 1)
     url = f"{HELLO}/issues/1/comments"
@@ -730,7 +728,7 @@ async def test_a_locked_conversation_takes_no_comment(
 
 
 async def test_people_change_their_own_comments_only(
-    github: SimulatedGitHub, person: httpx2.AsyncClient
+    github: SimulatedGitHub, person: httpx.AsyncClient
 ) -> None:
     own = (await person.post(f"{HELLO}/issues/1/comments", json={"body": "mine"})).json()
     assert own["performed_via_github_app"] is None
@@ -742,7 +740,7 @@ async def test_people_change_their_own_comments_only(
     assert (await person.delete(url)).status_code == 204
 
 
-async def test_comments_come_in_pages(github: SimulatedGitHub, api: httpx2.AsyncClient) -> None:
+async def test_comments_come_in_pages(github: SimulatedGitHub, api: httpx.AsyncClient) -> None:
     for number in range(5):
         github.comment("octo/hello", 1, "alice", str(number))
     url = f"{HELLO}/issues/1/comments"
@@ -760,7 +758,7 @@ async def test_comments_come_in_pages(github: SimulatedGitHub, api: httpx2.Async
 
 
 async def test_comments_can_be_sorted_and_dated(
-    github: SimulatedGitHub, api: httpx2.AsyncClient, clock: Clock
+    github: SimulatedGitHub, api: httpx.AsyncClient, clock: Clock
 ) -> None:
     first = github.comment("octo/hello", 1, "alice", "first")
     clock.time += 10
@@ -785,7 +783,7 @@ async def test_comments_can_be_sorted_and_dated(
     assert bad.status_code == 422
 
 
-async def test_a_reaction_is_made_once(github: SimulatedGitHub, api: httpx2.AsyncClient) -> None:
+async def test_a_reaction_is_made_once(github: SimulatedGitHub, api: httpx.AsyncClient) -> None:
     comment = github.comment("octo/hello", 1, "alice", "look")
     url = f"{HELLO}/issues/comments/{comment.id}"
     first = await api.post(f"{url}/reactions", json={"content": "eyes"})
@@ -801,7 +799,7 @@ async def test_a_reaction_is_made_once(github: SimulatedGitHub, api: httpx2.Asyn
 
 
 async def test_review_comments_take_reactions(
-    github: SimulatedGitHub, api: httpx2.AsyncClient
+    github: SimulatedGitHub, api: httpx.AsyncClient
 ) -> None:
     comment = github.review_comment("octo/hello", 1, "bob", "why?", path="src/a.py")
     url = f"{HELLO}/pulls/comments/{comment.id}"
@@ -813,7 +811,7 @@ async def test_review_comments_take_reactions(
     assert (await api.post(wrong, json={"content": "eyes"})).status_code == 404
 
 
-async def test_reviews_are_listed(github: SimulatedGitHub, api: httpx2.AsyncClient) -> None:
+async def test_reviews_are_listed(github: SimulatedGitHub, api: httpx.AsyncClient) -> None:
     github.review("octo/hello", 1, "bob", "fine", "approved")
     github.review_comment("octo/hello", 1, "bob", "why?", path="src/a.py")
     reviews = (await api.get(f"{HELLO}/pulls/1/reviews")).json()
@@ -909,7 +907,7 @@ async def test_only_subscribed_and_installed_hear(
 
 
 async def test_a_plain_account_has_repository_hooks(clock: Clock, bot: Bot) -> None:
-    async with httpx2.AsyncClient(transport=httpx2.MockTransport(bot)) as client:
+    async with httpx.AsyncClient(transport=httpx.MockTransport(bot)) as client:
         github = SimulatedGitHub(
             now=clock, webhook_secret="plain", client=client, token="ghp_x", token_login="robo"
         )
@@ -935,7 +933,7 @@ async def test_a_plain_account_has_repository_hooks(clock: Clock, bot: Bot) -> N
 
 
 async def test_a_lost_delivery_can_be_sent_again(
-    github: SimulatedGitHub, bot: Bot, as_app: httpx2.AsyncClient
+    github: SimulatedGitHub, bot: Bot, as_app: httpx.AsyncClient
 ) -> None:
     github.hook_down = True
     await say(github)
@@ -960,7 +958,7 @@ async def test_a_lost_delivery_can_be_sent_again(
 
 
 async def test_deliveries_come_in_pages_newest_first(
-    github: SimulatedGitHub, as_app: httpx2.AsyncClient
+    github: SimulatedGitHub, as_app: httpx.AsyncClient
 ) -> None:
     for number in range(4):
         await say(github, str(number))
@@ -985,16 +983,16 @@ async def test_refusals_and_silence_are_logged(
     assert github.delivery_log[-1].status == "Invalid HTTP Response: 503"
     assert not github.delivery_log[-1].ok
 
-    async def never(request: httpx2.Request) -> httpx2.Response:
+    async def never(request: httpx.Request) -> httpx.Response:
         await anyio.sleep_forever()
         raise AssertionError
 
-    def broken(request: httpx2.Request) -> httpx2.Response:
-        raise httpx2.ConnectError("no route")
+    def broken(request: httpx.Request) -> httpx.Response:
+        raise httpx.ConnectError("no route")
 
     for handler, status in ((never, "timed out"), (broken, "failed to connect to host")):
-        transport = httpx2.MockTransport(handler)
-        async with httpx2.AsyncClient(transport=transport) as client:
+        transport = httpx.MockTransport(handler)
+        async with httpx.AsyncClient(transport=transport) as client:
             other = SimulatedGitHub(now=clock, webhook_secret="s", app=credentials, client=client)
             other.hooks.timeout = 0.01
             other.ping()
@@ -1020,7 +1018,7 @@ async def test_deliveries_can_flow_by_themselves(github: SimulatedGitHub, bot: B
         tasks.cancel_scope.cancel()
 
 
-async def test_the_hook_tells_its_configuration(as_app: httpx2.AsyncClient) -> None:
+async def test_the_hook_tells_its_configuration(as_app: httpx.AsyncClient) -> None:
     config = (await as_app.get("/app/hook/config")).json()
     assert (config["url"], config["secret"]) == (HOOK, "********")
 
@@ -1038,7 +1036,7 @@ async def test_two_starts_have_different_delivery_ids() -> None:
 
 
 async def test_a_push_opens_suites(
-    github: SimulatedGitHub, api: httpx2.AsyncClient, clock: Clock
+    github: SimulatedGitHub, api: httpx.AsyncClient, clock: Clock
 ) -> None:
     clock.time += 61
     head = github.push("octo/hello", 1, {"b": "1"})
@@ -1052,9 +1050,7 @@ async def test_a_push_opens_suites(
     assert unknown.status_code == 422
 
 
-async def test_a_push_to_a_fork_opens_none(
-    github: SimulatedGitHub, api: httpx2.AsyncClient
-) -> None:
+async def test_a_push_to_a_fork_opens_none(github: SimulatedGitHub, api: httpx.AsyncClient) -> None:
     fork = github.fork("octo/hello", "mallory")
     pull = github.pull_request("octo/hello", "mallory", fork=fork, files={"x": "1"})
     url = f"{HELLO}/commits/{pull.head_sha}"
@@ -1065,7 +1061,7 @@ async def test_a_push_to_a_fork_opens_none(
 
 
 async def test_depots_checks_are_kept_up_to_date(
-    github: SimulatedGitHub, api: httpx2.AsyncClient
+    github: SimulatedGitHub, api: httpx.AsyncClient
 ) -> None:
     head = github.pull("octo/hello", 1).head_sha
     link = "https://depot.dev/orgs/o/workflows/w?job=j"
@@ -1142,7 +1138,7 @@ async def test_the_app_makes_its_own_checks(github: SimulatedGitHub, bot: Bot) -
 )
 async def test_a_suite_sums_up_its_runs(
     github: SimulatedGitHub,
-    api: httpx2.AsyncClient,
+    api: httpx.AsyncClient,
     conclusions: list[str | None],
     status: str,
     conclusion: str | None,
@@ -1195,7 +1191,7 @@ def test_secrets_do_not_print(credentials: AppCredentials) -> None:
 
 
 async def test_a_bad_gateway_for_some_calls(
-    github: SimulatedGitHub, api: httpx2.AsyncClient
+    github: SimulatedGitHub, api: httpx.AsyncClient
 ) -> None:
     fault = github.faults.bad_gateway("GET", r"/pulls/\d+$", times=2)
     statuses = [(await api.get(f"{HELLO}/pulls/1")).status_code for _ in range(3)]
@@ -1210,7 +1206,7 @@ async def test_a_bad_gateway_for_some_calls(
     assert (await api.get(HELLO)).status_code == 200
 
 
-async def test_a_secondary_limit(github: SimulatedGitHub, api: httpx2.AsyncClient) -> None:
+async def test_a_secondary_limit(github: SimulatedGitHub, api: httpx.AsyncClient) -> None:
     github.faults.secondary_limit("POST", "comments", retry_after=7)
     github.faults.secondary_limit("POST", "comments", status=429, retry_after=None)
     url = f"{HELLO}/issues/1/comments"
@@ -1222,17 +1218,17 @@ async def test_a_secondary_limit(github: SimulatedGitHub, api: httpx2.AsyncClien
     assert third.status_code == 201
 
 
-async def test_work_done_and_answer_lost(github: SimulatedGitHub, api: httpx2.AsyncClient) -> None:
+async def test_work_done_and_answer_lost(github: SimulatedGitHub, api: httpx.AsyncClient) -> None:
     github.faults.lose_answer("POST", "comments")
     github.faults.drop("POST", "comments")
     url = f"{HELLO}/issues/1/comments"
     for _ in range(2):
-        with pytest.raises(httpx2.RemoteProtocolError):
+        with pytest.raises(httpx.RemoteProtocolError):
             await api.post(url, json={"body": "hi"})
     assert [one.body for one in github.comments("octo/hello", 1)] == ["hi"]
 
 
-async def test_half_an_answer(github: SimulatedGitHub, api: httpx2.AsyncClient) -> None:
+async def test_half_an_answer(github: SimulatedGitHub, api: httpx.AsyncClient) -> None:
     github.faults.truncate("GET", "pulls")
     answer = await api.get(f"{HELLO}/pulls/1")
     assert answer.status_code == 200
@@ -1240,7 +1236,7 @@ async def test_half_an_answer(github: SimulatedGitHub, api: httpx2.AsyncClient) 
         answer.json()
 
 
-async def test_an_answer_held_back(github: SimulatedGitHub, api: httpx2.AsyncClient) -> None:
+async def test_an_answer_held_back(github: SimulatedGitHub, api: httpx.AsyncClient) -> None:
     go = anyio.Event()
     github.faults.hold("GET", "pulls", go)
     done: list[int] = []
@@ -1257,7 +1253,7 @@ async def test_an_answer_held_back(github: SimulatedGitHub, api: httpx2.AsyncCli
 
 
 async def test_something_else_happens_meanwhile(
-    github: SimulatedGitHub, api: httpx2.AsyncClient
+    github: SimulatedGitHub, api: httpx.AsyncClient
 ) -> None:
     before = github.pull("octo/hello", 1).head_sha
     github.faults.meanwhile("GET", "pulls", lambda: github.push("octo/hello", 1, {"late": "1"}))
@@ -1330,9 +1326,9 @@ async def test_served_by_uvicorn_lost_answers_are_broken_connections(
     headers = {"authorization": f"token {token.text}"}
     github.faults.lose_answer("POST", "comments")
     with served(github) as url:
-        async with httpx2.AsyncClient(base_url=url, headers=headers) as client:
+        async with httpx.AsyncClient(base_url=url, headers=headers) as client:
             assert (await client.get(HELLO)).status_code == 200
-            with pytest.raises(httpx2.RemoteProtocolError):
+            with pytest.raises(httpx.RemoteProtocolError):
                 await client.post(f"{HELLO}/issues/1/comments", json={"body": "hi"})
             assert (await client.post(f"{HELLO}/issues/1/comments", json={"body": "ho"})).is_success
             listed = await client.get(f"{HELLO}/issues/comments", params={"per_page": 1})

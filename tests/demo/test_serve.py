@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import httpx2
+import httpx
 import pytest
 
 from bot.demo.depot import SERVICE
@@ -33,29 +33,29 @@ def scene(stage: Stage) -> Scene:
 
 
 @pytest.fixture
-async def client(scene: Scene) -> AsyncIterator[httpx2.AsyncClient]:
+async def client(scene: Scene) -> AsyncIterator[httpx.AsyncClient]:
     app = WebPage(scene, status_url="http://127.0.0.1:8/").app()
-    async with httpx2.AsyncClient(
-        transport=httpx2.ASGITransport(app=app), base_url="http://127.0.0.1:9"
+    async with httpx.AsyncClient(
+        transport=httpx.ASGITransport(app=app), base_url="http://127.0.0.1:9"
     ) as client:
         yield client
 
 
-async def news(client: httpx2.AsyncClient) -> dict[str, Any]:
+async def news(client: httpx.AsyncClient) -> dict[str, Any]:
     answer = await client.get("/news")
     assert answer.status_code == 200
     found: dict[str, Any] = answer.json()
     return found
 
 
-async def entries(client: httpx2.AsyncClient) -> list[str]:
+async def entries(client: httpx.AsyncClient) -> list[str]:
     return [entry["html"] for entry in (await news(client))["entries"]]
 
 
 # --- the page ------------------------------------------------------------------------------------
 
 
-async def test_the_page(client: httpx2.AsyncClient) -> None:
+async def test_the_page(client: httpx.AsyncClient) -> None:
     html = (await client.get("/")).text
     for login, role in PEOPLE.items():
         assert f'value="{login}"' in html
@@ -70,7 +70,7 @@ async def test_the_page(client: httpx2.AsyncClient) -> None:
 
 
 @pytest.mark.parametrize("path", ["/", "/news", "/static/demo.js", "/static/nothing"])
-async def test_headers(client: httpx2.AsyncClient, path: str) -> None:
+async def test_headers(client: httpx.AsyncClient, path: str) -> None:
     answer = await client.get(path)
     for name, value in HEADERS.items():
         assert answer.headers[name] == value
@@ -78,7 +78,7 @@ async def test_headers(client: httpx2.AsyncClient, path: str) -> None:
     assert "unsafe" not in answer.headers["content-security-policy"]
 
 
-async def test_a_comment(client: httpx2.AsyncClient, stage: Stage) -> None:
+async def test_a_comment(client: httpx.AsyncClient, stage: Stage) -> None:
     assert await entries(client) == []
     sent = {"who": "rita", "text": "A **word**\nand <script>alert(1)</script>\n\n/depot list"}
     assert (await client.post("/comment", json=sent)).status_code == 204
@@ -92,7 +92,7 @@ async def test_a_comment(client: httpx2.AsyncClient, stage: Stage) -> None:
     assert "<script" not in html
 
 
-async def test_what_the_bot_says(client: httpx2.AsyncClient, stage: Stage) -> None:
+async def test_what_the_bot_says(client: httpx.AsyncClient, stage: Stage) -> None:
     comment = stage.github.comment(REPO, PULL, "alice", "<details><summary>x</summary>")
     thread = stage.github.thread(REPO, PULL)
     text = "Run.\n\n<details><summary>Why</summary>\n\nlog\n\n</details>\n\n"
@@ -112,7 +112,7 @@ async def test_what_the_bot_says(client: httpx2.AsyncClient, stage: Stage) -> No
     assert len(await entries(client)) == 1
 
 
-async def test_nothing_new_is_not_sent_again(client: httpx2.AsyncClient, stage: Stage) -> None:
+async def test_nothing_new_is_not_sent_again(client: httpx.AsyncClient, stage: Stage) -> None:
     version = (await news(client))["version"]
     assert (await client.get(f"/news?seen={version}")).status_code == 204
     stage.github.comment(REPO, PULL, "alice", "x")
@@ -122,11 +122,11 @@ async def test_nothing_new_is_not_sent_again(client: httpx2.AsyncClient, stage: 
 # --- the buttons ---------------------------------------------------------------------------------
 
 
-async def does(client: httpx2.AsyncClient, deed: str, who: str = "maya") -> httpx2.Response:
+async def does(client: httpx.AsyncClient, deed: str, who: str = "maya") -> httpx.Response:
     return await client.post(f"/do/{deed}", json={"who": who})
 
 
-async def test_a_push(client: httpx2.AsyncClient, scene: Scene) -> None:
+async def test_a_push(client: httpx.AsyncClient, scene: Scene) -> None:
     heads = {scene.pull.head_sha}
     for _ in range(2):
         assert (await does(client, "push")).status_code == 204
@@ -136,14 +136,14 @@ async def test_a_push(client: httpx2.AsyncClient, scene: Scene) -> None:
     assert f"pushed {scene.pull.head_sha[:7]}: Change 2" in (await entries(client))[1]
 
 
-async def test_a_label_may_be_put_on_again(client: httpx2.AsyncClient, scene: Scene) -> None:
+async def test_a_label_may_be_put_on_again(client: httpx.AsyncClient, scene: Scene) -> None:
     for _ in range(2):
         assert (await does(client, "label", "trudy")).status_code == 204
     assert [label.name for label in scene.pull.labels] == [LABEL]
     assert len(await entries(client)) == 2
 
 
-async def test_an_approval(client: httpx2.AsyncClient, scene: Scene) -> None:
+async def test_an_approval(client: httpx.AsyncClient, scene: Scene) -> None:
     assert (await does(client, "approve", "maya")).status_code == 204
     assert [review.state for review in scene.pull.reviews] == ["approved"]
     (html,) = await entries(client)
@@ -161,14 +161,14 @@ async def test_an_approval(client: httpx2.AsyncClient, scene: Scene) -> None:
     ],
 )
 async def test_what_github_would_not_let_them(
-    client: httpx2.AsyncClient, deed: str, who: str, why: str
+    client: httpx.AsyncClient, deed: str, who: str, why: str
 ) -> None:
     answer = await does(client, deed, who)
     assert (answer.status_code, answer.json()) == (422, {"error": why})
     assert await entries(client) == []
 
 
-async def test_the_next_job_fails(client: httpx2.AsyncClient, scene: Scene, clock: Any) -> None:
+async def test_the_next_job_fails(client: httpx.AsyncClient, scene: Scene, clock: Any) -> None:
     depot, head = scene.stage.depot, scene.pull.head_sha
     before = depot.foreign_run(REPO, head, ".depot/workflows/ci.yml")
     clock.time += 1
@@ -190,7 +190,7 @@ async def test_the_next_job_fails(client: httpx2.AsyncClient, scene: Scene, cloc
     assert "failed" in html
 
 
-async def test_the_next_answer_is_lost(client: httpx2.AsyncClient, scene: Scene) -> None:
+async def test_the_next_answer_is_lost(client: httpx.AsyncClient, scene: Scene) -> None:
     assert not (await news(client))["armed"]["lose"]
     for _ in range(2):
         assert (await does(client, "lose")).status_code == 204
@@ -216,7 +216,7 @@ async def test_the_next_answer_is_lost(client: httpx2.AsyncClient, scene: Scene)
     ],
 )
 async def test_what_is_no_request(
-    client: httpx2.AsyncClient, scene: Scene, path: str, body: Any
+    client: httpx.AsyncClient, scene: Scene, path: str, body: Any
 ) -> None:
     answer = await client.post(path, json=body)
     assert answer.status_code in {400, 422}
@@ -224,7 +224,7 @@ async def test_what_is_no_request(
     assert scene.desk.entries == []
 
 
-async def test_other_sites_cannot_write(client: httpx2.AsyncClient, scene: Scene) -> None:
+async def test_other_sites_cannot_write(client: httpx.AsyncClient, scene: Scene) -> None:
     sent = b'{"who":"alice","text":"/depot run"}'
     for kind in ("text/plain", "application/x-www-form-urlencoded", ""):
         answer = await client.post("/comment", content=sent, headers={"content-type": kind})
@@ -284,7 +284,7 @@ def demo(tmp_path: Path) -> Iterator[Demo]:
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_it_serves_until_it_is_stopped(demo: Demo, number: signal.Signals) -> None:
-    with httpx2.Client(base_url=demo.page, trust_env=False) as client:
+    with httpx.Client(base_url=demo.page, trust_env=False) as client:
         assert client.get("/").status_code == 200
         sent = {"who": "rita", "text": "/depot list"}
         assert client.post("/comment", json=sent).status_code == 204
@@ -294,9 +294,9 @@ def test_it_serves_until_it_is_stopped(demo: Demo, number: signal.Signals) -> No
             time.sleep(0.05)
             found = client.get("/news")
             seen = "".join(entry["html"] for entry in found.json()["entries"])
-        assert httpx2.get(demo.bot, trust_env=False).status_code == 200
+        assert httpx.get(demo.bot, trust_env=False).status_code == 200
         headers = {"authorization": f"Bearer {demo.token}"}
-        runs = httpx2.post(
+        runs = httpx.post(
             f"{demo.depot}{SERVICE}ListRuns", json={}, headers=headers, trust_env=False
         )
         assert runs.status_code == 200

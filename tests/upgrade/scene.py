@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-import httpx2
+import httpx
 import psycopg
 
 from bot.demo.stage import Stage
@@ -86,7 +86,7 @@ def open_stage(clock: ManualClock, private_key: str, hook: Hook) -> Stage:
     stage = Stage(
         now=clock.now,
         private_key=private_key,
-        hook_client=httpx2.AsyncClient(transport=hook),
+        hook_client=httpx.AsyncClient(transport=hook),
         # gidgethub makes its JWTs by the machine's clock.
         jwt_now=time.time,
     )

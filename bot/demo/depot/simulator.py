@@ -51,7 +51,7 @@ class SimulatedDepot:
         self.app: Starlette = self._server.app()
 
     def transport(self) -> InProcess:
-        """A transport for `httpx2.AsyncClient` that loses answers as a socket does."""
+        """A transport for `httpx.AsyncClient` that loses answers as a socket does."""
         return InProcess(self.app)
 
     # What is known.

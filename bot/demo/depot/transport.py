@@ -1,26 +1,26 @@
 """Reach the simulator without a socket, and still lose answers and time as on a real one."""
 
 import anyio
-import httpx2
+import httpx
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 
-class InProcess(httpx2.AsyncBaseTransport):
-    """`httpx2.ASGITransport`, plus what only a socket has.
+class InProcess(httpx.AsyncBaseTransport):
+    """`httpx.ASGITransport`, plus what only a socket has.
 
     An answer that is not finished becomes a `RemoteProtocolError`, one that takes longer than the
     client's read time-out a `ReadTimeout`.
     """
 
     def __init__(self, app: ASGIApp) -> None:
-        self._inner = httpx2.ASGITransport(app=_Connection(app))
+        self._inner = httpx.ASGITransport(app=_Connection(app))
 
-    async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         """Send a request."""
         seconds = request.extensions.get("timeout", {}).get("read")
         with anyio.move_on_after(seconds):
             return await self._inner.handle_async_request(request)
-        raise httpx2.ReadTimeout("no answer in time", request=request)
+        raise httpx.ReadTimeout("no answer in time", request=request)
 
 
 class _Connection:
@@ -31,7 +31,7 @@ class _Connection:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if not await answers_whole(self._app, scope, receive, send):
-            raise httpx2.RemoteProtocolError("peer closed connection without sending complete body")
+            raise httpx.RemoteProtocolError("peer closed connection without sending complete body")
 
 
 async def answers_whole(app: ASGIApp, scope: Scope, receive: Receive, send: Send) -> bool:

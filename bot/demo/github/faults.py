@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 
 import anyio
-import httpx2
+import httpx
 import msgspec
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -170,7 +170,7 @@ async def _break_off(send: Send) -> None:
     headers = [(b"content-type", b"application/json"), (b"content-length", b"1000")]
     await send({"type": "http.response.start", "status": 200, "headers": headers})
     await send({"type": "http.response.body", "body": b"{", "more_body": True})
-    raise httpx2.RemoteProtocolError("the connection broke before the answer was through")
+    raise httpx.RemoteProtocolError("the connection broke before the answer was through")
 
 
 async def _collect(inner: ASGIApp, scope: Scope, receive: Receive) -> tuple[Message, bytes]:

@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
 import anyio
-import httpx2
+import httpx
 import msgspec
 
 from bot.demo.github.bodies import Json, iso
@@ -70,7 +70,7 @@ class Hooks:
     """The one webhook of the bot: its App's, or its repositories' when it has only a token."""
 
     def __init__(
-        self, bodies: ThreadBodies, secret: str, client: httpx2.AsyncClient | None = None
+        self, bodies: ThreadBodies, secret: str, client: httpx.AsyncClient | None = None
     ) -> None:
         self.secret = secret
         self.url: str | None = None
@@ -198,20 +198,20 @@ class Hooks:
             async with self._opened_client() as client:
                 with anyio.fail_after(self.timeout):
                     response = await client.post(url, content=body, headers=headers)
-        except (TimeoutError, httpx2.TimeoutException):
+        except (TimeoutError, httpx.TimeoutException):
             return _Reaction("timed out", 504)
-        except httpx2.TransportError:
+        except httpx.TransportError:
             return unreachable
         fine = response.is_success
         status = "OK" if fine else f"Invalid HTTP Response: {response.status_code}"
         return _Reaction(status, response.status_code, dict(response.headers), response.text)
 
     @asynccontextmanager
-    async def _opened_client(self) -> AsyncIterator[httpx2.AsyncClient]:
+    async def _opened_client(self) -> AsyncIterator[httpx.AsyncClient]:
         if self._client is not None:
             yield self._client
             return
-        async with httpx2.AsyncClient(timeout=self.timeout) as client:
+        async with httpx.AsyncClient(timeout=self.timeout) as client:
             yield client
 
     def headers(self, delivery: Delivery) -> dict[str, str]:

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-import httpx2
+import httpx
 
 from bot.demo.github.access import (
     EVENTS,
@@ -51,7 +51,7 @@ class SimulatedGitHub(Threads):
         app: AppCredentials | None = None,
         token: str = "ghp_simulated",
         token_login: str = "depot-bot-account",
-        client: httpx2.AsyncClient | None = None,
+        client: httpx.AsyncClient | None = None,
         jwt_now: Callable[[], float] | None = None,
         make_key: Callable[[], str] = generate_private_key,
         api_url: str = API_URL,

@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-import httpx2
+import httpx
 
 from bot.demo.depot import SERVICE
 
@@ -127,11 +127,11 @@ class MemoryForge:
 class Api:
     """A client that knows nothing but JSON."""
 
-    http: httpx2.AsyncClient
+    http: httpx.AsyncClient
     token: str
     headers: dict[str, str] = field(default_factory=dict)
 
-    async def post(self, method: str, fields: object) -> httpx2.Response:
+    async def post(self, method: str, fields: object) -> httpx.Response:
         headers = {"authorization": f"Bearer {self.token}", **self.headers}
         return await self.http.post(SERVICE + method, json=fields, headers=headers)
 
