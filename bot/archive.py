@@ -15,7 +15,7 @@ import msgspec
 import sqlalchemy as sa
 
 from bot.reasons import Reason
-from bot.schema import commands, requests, runs
+from bot.schema import commands, tracked_runs, work_items
 from bot.store import Store
 from bot.types import CommandId, RepoName, RequestId, Run, Sha
 
@@ -116,18 +116,22 @@ class Archive:
         """How much there is to do."""
         now = self._store.now()
         # What is not at rest has a time for its next step: an index finds that, small as it is.
-        moving = requests.c.due_at.is_not(None)
+        moving = work_items.c.due_at.is_not(None)
         count = sa.func.count()
         undecided = (
-            sa.select(count).select_from(commands.join(requests)).where(moving, ~commands.c.decided)
+            sa.select(count)
+            .select_from(commands.join(work_items))
+            .where(moving, ~commands.c.decided)
         )
-        due = sa.select(count).select_from(requests).where(requests.c.due_at <= now)
+        due = sa.select(count).select_from(work_items).where(work_items.c.due_at <= now)
         followed = (
             sa.select(count)
-            .select_from(runs.join(commands).join(requests))
-            .where(moving, runs.c.next_look_at.is_not(None))
+            .select_from(tracked_runs.join(commands).join(work_items))
+            .where(moving, tracked_runs.c.next_poll_at.is_not(None))
         )
-        oldest = sa.select(sa.func.min(requests.c.received_at)).where(moving, requests.c.deciding)
+        oldest = sa.select(sa.func.min(work_items.c.received_at)).where(
+            moving, work_items.c.deciding
+        )
         figures = sa.select(
             now.label("now"),
             undecided.scalar_subquery().label("undecided"),
@@ -144,23 +148,23 @@ class Archive:
 
     async def page(self, which: Filter, limit: int, before: CommandId | None = None) -> Page:
         """The newest commands, or those that came before *before*. KeyError for an unknown one."""
-        key = (requests.c.received_at, commands.c.request_id, commands.c.place)
+        key = (work_items.c.received_at, commands.c.work_item_id, commands.c.position)
         listed: sa.Select[Any] = (
             sa.select(
                 commands.c.id,
-                commands.c.request_id,
+                commands.c.work_item_id,
                 commands.c.line,
                 commands.c.reason,
                 commands.c.answer,
                 commands.c.decided,
                 commands.c.decided_at,
-                requests.c.repo,
-                requests.c.number,
-                requests.c.author,
-                requests.c.received_at,
-                requests.c.url,
+                work_items.c.repo,
+                work_items.c.number,
+                work_items.c.author,
+                work_items.c.received_at,
+                work_items.c.url,
             )
-            .select_from(commands.join(requests))
+            .select_from(commands.join(work_items))
             .where(*_conditions(which))
             .order_by(*(column.desc() for column in key))
             .limit(limit + 1)
@@ -169,7 +173,7 @@ class Archive:
         def work(db: sa.Connection) -> Page:
             found = listed
             if before is not None:
-                place = sa.select(*key).select_from(commands.join(requests))
+                place = sa.select(*key).select_from(commands.join(work_items))
                 last = db.execute(place.where(commands.c.id == before)).one_or_none()
                 if last is None:
                     raise KeyError(before)
@@ -189,11 +193,11 @@ def _conditions(which: Filter) -> list[sa.ColumnElement[bool]]:
     conditions: list[sa.ColumnElement[bool]] = []
     if which.repo:
         # GitHub does not tell names apart by case.
-        conditions.append(sa.func.lower(requests.c.repo) == which.repo.lower())
+        conditions.append(sa.func.lower(work_items.c.repo) == which.repo.lower())
     if which.reason:
         conditions.append(commands.c.reason == which.reason)
     followed = sa.exists().where(
-        runs.c.command_id == commands.c.id, runs.c.next_look_at.is_not(None)
+        tracked_runs.c.command_id == commands.c.id, tracked_runs.c.next_poll_at.is_not(None)
     )
     match which.state:
         case State.UNDECIDED:
@@ -212,9 +216,9 @@ def _runs_of(
 ) -> dict[CommandId, list[ListedRun]]:
     found: dict[CommandId, list[ListedRun]] = defaultdict(list)
     rows = db.execute(
-        sa.select(runs)
-        .where(runs.c.command_id.in_(command_ids))
-        .order_by(runs.c.followed_since, runs.c.run_id)
+        sa.select(tracked_runs)
+        .where(tracked_runs.c.command_id.in_(command_ids))
+        .order_by(tracked_runs.c.tracked_since, tracked_runs.c.run_id)
     )
     for row in rows:
         found[CommandId(row.command_id)].append(
@@ -224,7 +228,7 @@ def _runs_of(
                 workflow=row.workflow,
                 job=row.job,
                 is_inline=row.is_inline,
-                is_followed=row.next_look_at is not None,
+                is_followed=row.next_poll_at is not None,
             )
         )
     return found
@@ -233,7 +237,7 @@ def _runs_of(
 def _command(row: sa.Row[Any]) -> ListedCommand:
     return ListedCommand(
         command_id=CommandId(row.id),
-        request_id=RequestId(row.request_id),
+        request_id=RequestId(row.work_item_id),
         repo=RepoName(row.repo),
         number=row.number,
         author=row.author,

@@ -22,7 +22,7 @@ from bot.group_commit import GroupCommit
 from bot.reasons import Reason
 from bot.records import Claim, Deed, FollowedRun, Intent, Request
 from bot.rows import Values
-from bot.schema import requests
+from bot.schema import work_items
 from bot.statements import Statements, Wake
 from bot.store import Store, Work
 from bot.types import CommandId, CommandLine, Comment, RepoName, RequestId, RunId, Sha
@@ -86,9 +86,9 @@ class Ledger:
             delivered.sort(key=itemgetter("hook", "guid"))
             new = _add_new(db, self._sql.add_deliveries, delivered)
             fresh = [one for one in group if (one.delivery.hook, one.delivery.guid) in new]
-            asked = [rows.request_row(comment) for one in fresh for comment in one.comments]
+            asked = [rows.work_item_row(comment) for one in fresh for comment in one.comments]
             asked.sort(key=itemgetter("id"))
-            new_requests = _add_new(db, self._sql.add_requests, asked)
+            new_requests = _add_new(db, self._sql.add_work_items, asked)
             lines = [
                 line
                 for one in fresh
@@ -115,8 +115,8 @@ class Ledger:
             due = db.execute(self._sql.due, {"most": limit}).scalars().all()
             if not due:
                 return []
-            taken = db.execute(self._sql.take, {"of_requests": due})
-            return [Claim(RequestId(row.id), row.fence) for row in taken]
+            taken = db.execute(self._sql.take, {"of_work_items": due})
+            return [Claim(RequestId(row.id), row.fencing_token) for row in taken]
 
         return await self._store.transact(work)
 
@@ -163,7 +163,7 @@ class Ledger:
     async def take_turn(self, name: str, every: float) -> bool:
         """Whether it is this process's turn to do something that one process does, once in
         *every* seconds."""
-        return await self._scalar(self._sql.take_turn, name=name, every=every) is not None
+        return await self._scalar(self._sql.take_periodic_job, name=name, every=every) is not None
 
     async def take_write(self, account: str, *, keep: int = 0) -> float:
         """Book one write to GitHub for an account, or say in how many seconds to ask again.
@@ -192,15 +192,15 @@ class Ledger:
     def _budget(self, db: sa.Connection, account: str) -> tuple[Budget, float]:
         """An account's budget, locked until the transaction ends, and the time."""
         mine = {"account": account}
-        row = db.execute(self._sql.budget, mine).one_or_none()
+        row = db.execute(self._sql.write_budget, mine).one_or_none()
         if row is None:
             now = cast(float, db.scalar(self._sql.now))
-            db.execute(self._sql.add_budget, {**mine, **asdict(Budget.full(now))})
-            row = db.execute(self._sql.budget, mine).one()
+            db.execute(self._sql.add_write_budget, {**mine, **asdict(Budget.full(now))})
+            row = db.execute(self._sql.write_budget, mine).one()
         return Budget(row.minute, row.hour, row.counted_at, row.closed_until), row.now
 
     def _set_budget(self, db: sa.Connection, account: str, budget: Budget) -> None:
-        db.execute(self._sql.set_budget, {"of_account": account, **asdict(budget)})
+        db.execute(self._sql.set_write_budget, {"of_account": account, **asdict(budget)})
 
     async def forget_old(self) -> int:
         """Delete what is over and older than it has to be known; how many requests went."""
@@ -214,18 +214,18 @@ class Ledger:
 
     async def load(self, request_id: RequestId) -> Request:
         """A request with all that hangs on it. KeyError when there is none."""
-        mine = {"request": request_id}
+        mine = {"work_item": request_id}
 
         def work(db: sa.Connection) -> Request:
-            row = db.execute(self._sql.request, mine).one_or_none()
+            row = db.execute(self._sql.work_item, mine).one_or_none()
             if row is None:
                 raise KeyError(request_id)
-            return rows.request(
+            return rows.work_item(
                 row,
                 commands=db.execute(self._sql.commands, mine),
-                intents=db.execute(self._sql.intents, mine),
-                deeds=db.execute(self._sql.deeds, mine),
-                runs=db.execute(self._sql.runs, mine),
+                start_attempts=db.execute(self._sql.start_attempts, mine),
+                pending_changes=db.execute(self._sql.pending_changes, mine),
+                tracked_runs=db.execute(self._sql.tracked_runs, mine),
             )
 
         return await self._store.transact(work)
@@ -237,7 +237,10 @@ class Ledger:
 
     async def following(self, repo: RepoName, sha: Sha) -> list[FollowedRun]:
         """The runs on a commit that are being followed for any command, oldest first."""
-        return [rows.run(row) for row in await self._rows(self._sql.following, repo=repo, sha=sha)]
+        return [
+            rows.tracked_run(row)
+            for row in await self._rows(self._sql.following, repo=repo, sha=sha)
+        ]
 
     async def newest_run(self, repo: RepoName, number: int) -> FollowedRun | None:
         """The newest run that a command of this pull request started or pointed to."""
@@ -249,7 +252,7 @@ class Ledger:
 
     async def _one_run(self, query: sa.Executable, **parameters: object) -> FollowedRun | None:
         found = await self._rows(query, **parameters)
-        return rows.run(found[0]) if found else None
+        return rows.tracked_run(found[0]) if found else None
 
     async def head_since(self, repo: RepoName, number: int, sha: Sha) -> float | None:
         """Since when a commit is a pull request's head, by GitHub's clock, if we heard of it."""
@@ -281,9 +284,9 @@ class Ledger:
         somebody, under a pull request; without those decided for the reasons *but*."""
         count = self._sql.count_commands
         if author is not None:
-            count = count.where(requests.c.author == author)
+            count = count.where(work_items.c.author == author)
         if number is not None:
-            count = count.where(requests.c.number == number)
+            count = count.where(work_items.c.number == number)
         codes = [reason.value for reason in but]
         return cast(int, await self._scalar(count, repo=repo, within=within, but=codes))
 
@@ -327,11 +330,13 @@ class Ledger:
 
         def work(db: sa.Connection) -> None:
             db.execute(self._sql.decide, {**mine, "reason": reason.value, "answer": answer})
-            _execute_all(db, self._sql.add_runs, [rows.run_row(run) for run in followed])
+            _execute_all(
+                db, self._sql.add_tracked_runs, [rows.tracked_run_row(run) for run in followed]
+            )
             if closes is not None:
                 self._set_intent(db, closes)
             # Whatever was decided, nobody looks for its run any more.
-            db.execute(self._sql.lose_intents, mine)
+            db.execute(self._sql.lose_start_attempts, mine)
 
         await self._write(claim, self._sql.hold_while_deciding, work, **mine)
 
@@ -348,7 +353,7 @@ class Ledger:
         self, claim: Claim, command_id: CommandId, answer: str, troubled_since: float | None
     ) -> None:
         """What the reply says of a command that has to wait, and since when there is trouble."""
-        values = {"of_command": command_id, "answer": answer, "troubled_since": troubled_since}
+        values = {"of_command": command_id, "answer": answer, "blocked_since": troubled_since}
 
         def work(db: sa.Connection) -> None:
             db.execute(self._sql.set_command, values)
@@ -365,7 +370,7 @@ class Ledger:
             if lost is not None:
                 self._set_intent(db, lost)
             try:
-                added = db.execute(self._sql.add_intent, rows.intent_row(intent))
+                added = db.execute(self._sql.add_start_attempt, rows.start_attempt_row(intent))
             except IntegrityError:
                 raise IntentBusy(intent.start.workflow) from None
             (intent_id,) = added.inserted_primary_key or (0,)
@@ -382,14 +387,16 @@ class Ledger:
         await self._write(claim, self._sql.hold, work)
 
     def _set_intent(self, db: sa.Connection, intent: Intent) -> None:
-        values = {"looks": intent.looks, "outcome": intent.outcome}
-        db.execute(self._sql.set_intent, {"of_intent": intent.intent_id, **values})
+        values = {"polls": intent.looks, "outcome": intent.outcome}
+        db.execute(self._sql.set_start_attempt, {"of_attempt": intent.intent_id, **values})
 
     async def add_runs(self, claim: Claim, followed: Sequence[FollowedRun]) -> None:
         """Follow further runs for commands that are decided already."""
 
         def work(db: sa.Connection) -> None:
-            _execute_all(db, self._sql.add_runs, [rows.run_row(run) for run in followed])
+            _execute_all(
+                db, self._sql.add_tracked_runs, [rows.tracked_run_row(run) for run in followed]
+            )
 
         await self._write(claim, self._sql.hold, work)
 
@@ -397,7 +404,7 @@ class Ledger:
         """Note that a run is about to be retried, rerun or cancelled."""
 
         def work(db: sa.Connection) -> None:
-            db.execute(self._sql.add_deed, rows.deed_row(deed))
+            db.execute(self._sql.add_pending_change, rows.pending_change_row(deed))
 
         await self._write(claim, self._sql.hold, work)
 
@@ -407,7 +414,7 @@ class Ledger:
         It is followed from *now* on, as if it had just begun.
         """
         # What its replies said of its end is no longer so.
-        again = {"followed_since": now, "note": ""}
+        again = {"tracked_since": now, "note": ""}
         await self._wake(self._sql.wake_ended, {"of_run": run_id}, **again)
 
     async def wake(self, repo: RepoName, sha: Sha) -> bool:
@@ -441,14 +448,14 @@ class Ledger:
 
     def _set_runs(self, db: sa.Connection, followed: Sequence[FollowedRun]) -> None:
         changes = [
-            {"of_command": run.command_id, "of_run": run.run.run_id, **rows.run_row(run)}
+            {"of_command": run.command_id, "of_run": run.run.run_id, **rows.tracked_run_row(run)}
             for run in followed
         ]
-        _execute_all(db, self._sql.set_run, changes)
+        _execute_all(db, self._sql.set_tracked_run, changes)
 
     async def replying(self, claim: Claim) -> None:
         """A reply is about to be posted: from now on look for it before posting another."""
-        await self._write(claim, self._sql.hold, reply_tried=True)
+        await self._write(claim, self._sql.hold, reply_attempted=True)
 
     async def replied(self, claim: Claim, comment_id: int, text: str) -> None:
         """The reply stands under *comment_id* with this text."""
@@ -461,7 +468,11 @@ class Ledger:
 
         *parameters* are those of *hold*, and values of further columns.
         """
-        mine = {"of_request": claim.request_id, "of_fence": claim.fence, "fence": claim.fence}
+        mine = {
+            "of_work_item": claim.request_id,
+            "of_fencing_token": claim.fence,
+            "fencing_token": claim.fence,
+        }
 
         def transaction(db: sa.Connection) -> T:
             if db.execute(hold, {**mine, **parameters}).rowcount != 1:

@@ -49,7 +49,7 @@ def head_row(head: HeadSet) -> Values:
     }
 
 
-def request_row(comment: Comment) -> Values:
+def work_item_row(comment: Comment) -> Values:
     return {
         "id": comment.request_id,
         "source": comment.source.value,
@@ -60,9 +60,9 @@ def request_row(comment: Comment) -> Values:
         "author_is_bot": comment.author.is_bot,
         "written_at": comment.written_at,
         "url": comment.url,
-        "installation": comment.installation,
-        "reviewed": comment.reviewed,
-        "happening": _json(comment.happening) if comment.happening else None,
+        "installation_id": comment.installation,
+        "reviewed_sha": comment.reviewed,
+        "event": _json(comment.happening) if comment.happening else None,
     }
 
 
@@ -70,8 +70,8 @@ def command_rows(request_id: RequestId, lines: Sequence[CommandLine]) -> list[Va
     return [
         {
             "id": f"{request_id}.{place}",
-            "request_id": request_id,
-            "place": place,
+            "work_item_id": request_id,
+            "position": place,
             "line": line.text,
             "blocks": _json(line.blocks),
         }
@@ -79,29 +79,29 @@ def command_rows(request_id: RequestId, lines: Sequence[CommandLine]) -> list[Va
     ]
 
 
-def deed_row(deed: Deed) -> Values:
+def pending_change_row(deed: Deed) -> Values:
     return {
         "command_id": deed.command_id,
         "run_id": deed.run_id,
-        "attempts": _json(deed.attempts),
+        "attempts_before": _json(deed.attempts),
     }
 
 
-def intent_row(intent: Intent) -> Values:
+def start_attempt_row(intent: Intent) -> Values:
     return {
         "command_id": intent.command_id,
         "repo": intent.start.repo,
         "sha": intent.start.sha,
         "workflow": intent.start.workflow,
-        "start": _json(intent.start),
-        "before": _json(intent.before),
-        "noted_at": intent.noted_at,
-        "looks": intent.looks,
+        "request": _json(intent.start),
+        "run_ids_before": _json(intent.before),
+        "created_at": intent.noted_at,
+        "polls": intent.looks,
         "outcome": intent.outcome,
     }
 
 
-def run_row(followed: FollowedRun) -> Values:
+def tracked_run_row(followed: FollowedRun) -> Values:
     return {
         "command_id": followed.command_id,
         "run_id": followed.run.run_id,
@@ -114,20 +114,20 @@ def run_row(followed: FollowedRun) -> Values:
         "note": followed.note,
         "failure": followed.failure,
         "state": _json(followed.run),
-        "followed_since": followed.followed_since,
-        "looks": followed.looks,
-        "next_look_at": followed.next_look_at,
+        "tracked_since": followed.followed_since,
+        "polls": followed.looks,
+        "next_poll_at": followed.next_look_at,
     }
 
 
-def request(
+def work_item(
     row: Row[Any],
     commands: Iterable[Row[Any]],
-    intents: Iterable[Row[Any]],
-    deeds: Iterable[Row[Any]],
-    runs: Iterable[Row[Any]],
+    start_attempts: Iterable[Row[Any]],
+    pending_changes: Iterable[Row[Any]],
+    tracked_runs: Iterable[Row[Any]],
 ) -> Request:
-    """A request with all that hangs on it."""
+    """A work item with all that hangs on it."""
     its_commands = tuple(_command(one) for one in commands)
     comment = Comment(
         source=Source(row.source),
@@ -138,57 +138,57 @@ def request(
         written_at=row.written_at,
         url=row.url,
         lines=tuple(command.line for command in its_commands),
-        installation=row.installation,
-        reviewed=Sha(row.reviewed) if row.reviewed else None,
-        happening=(msgspec.json.decode(row.happening, type=Happening) if row.happening else None),
+        installation=row.installation_id,
+        reviewed=Sha(row.reviewed_sha) if row.reviewed_sha else None,
+        happening=(msgspec.json.decode(row.event, type=Happening) if row.event else None),
     )
     return Request(
         comment=comment,
         received_at=row.received_at,
         acknowledged=row.acknowledged,
-        reply=Reply(row.reply_id, row.reply_tried, row.reply_text, row.replied_at),
+        reply=Reply(row.reply_id, row.reply_attempted, row.reply_text, row.replied_at),
         failures=row.failures,
         failing_since=row.failing_since,
         commands=its_commands,
-        intents=tuple(_intent(one) for one in intents),
-        deeds=tuple(_deed(one) for one in deeds),
-        runs=tuple(run(one) for one in runs),
+        intents=tuple(_start_attempt(one) for one in start_attempts),
+        deeds=tuple(_pending_change(one) for one in pending_changes),
+        runs=tuple(tracked_run(one) for one in tracked_runs),
     )
 
 
 def _command(row: Row[Any]) -> Command:
     return Command(
         command_id=CommandId(row.id),
-        place=row.place,
+        place=row.position,
         line=CommandLine(row.line, msgspec.json.decode(row.blocks, type=tuple[str, ...])),
         decided=row.decided,
         reason=Reason.from_code(row.reason) if row.decided else None,
         answer=row.answer,
-        troubled_since=row.troubled_since,
+        troubled_since=row.blocked_since,
     )
 
 
-def _intent(row: Row[Any]) -> Intent:
+def _start_attempt(row: Row[Any]) -> Intent:
     return Intent(
         intent_id=row.id,
         command_id=CommandId(row.command_id),
-        start=msgspec.json.decode(row.start, type=Start),
-        before=msgspec.json.decode(row.before, type=tuple[RunId, ...]),
-        noted_at=row.noted_at,
-        looks=row.looks,
+        start=msgspec.json.decode(row.request, type=Start),
+        before=msgspec.json.decode(row.run_ids_before, type=tuple[RunId, ...]),
+        noted_at=row.created_at,
+        looks=row.polls,
         outcome=row.outcome,
     )
 
 
-def _deed(row: Row[Any]) -> Deed:
+def _pending_change(row: Row[Any]) -> Deed:
     return Deed(
         command_id=CommandId(row.command_id),
         run_id=RunId(row.run_id),
-        attempts=msgspec.json.decode(row.attempts, type=dict[str, int]),
+        attempts=msgspec.json.decode(row.attempts_before, type=dict[str, int]),
     )
 
 
-def run(row: Row[Any]) -> FollowedRun:
+def tracked_run(row: Row[Any]) -> FollowedRun:
     return FollowedRun(
         command_id=CommandId(row.command_id),
         run=msgspec.json.decode(row.state, type=Run),
@@ -196,11 +196,11 @@ def run(row: Row[Any]) -> FollowedRun:
         sha=Sha(row.sha),
         workflow=row.workflow,
         job=row.job,
-        followed_since=row.followed_since,
+        followed_since=row.tracked_since,
         is_inline=row.is_inline,
         in_fork=row.in_fork,
         note=row.note,
         failure=row.failure,
-        looks=row.looks,
-        next_look_at=row.next_look_at,
+        looks=row.polls,
+        next_look_at=row.next_poll_at,
     )

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import sqlalchemy as sa
 
-VERSION = "0001"
+VERSION = "0002"
 """The newest migration, after which a database has this shape."""
 
 metadata = sa.MetaData()
@@ -35,8 +35,8 @@ heads = sa.Table(
     sa.Index("heads_commit", "repo", "sha"),
 )
 
-requests = sa.Table(
-    "requests",
+work_items = sa.Table(
+    "work_items",
     metadata,
     sa.Column("id", sa.Text, primary_key=True),
     sa.Column("source", sa.Text, nullable=False),
@@ -48,15 +48,15 @@ requests = sa.Table(
     sa.Column("written_at", sa.Float, nullable=False),
     sa.Column("received_at", sa.Float, nullable=False),
     sa.Column("url", sa.Text, nullable=False),
-    sa.Column("installation", sa.BigInteger),
-    sa.Column("reviewed", sa.Text),
-    sa.Column("happening", sa.Text),  # JSON: bot.types.Happening; none for a comment
+    sa.Column("installation_id", sa.BigInteger),
+    sa.Column("reviewed_sha", sa.Text),
+    sa.Column("event", sa.Text),  # JSON: bot.types.Happening; none for a comment
     # Some of its commands are not decided yet: later comments of the pull request wait for it.
     sa.Column("deciding", sa.Boolean, nullable=False),
     sa.Column("acknowledged", sa.Boolean, nullable=False),
     sa.Column("reply_id", sa.BigInteger),
     # A reply may have been posted: look for it before posting another.
-    sa.Column("reply_tried", sa.Boolean, nullable=False),
+    sa.Column("reply_attempted", sa.Boolean, nullable=False),
     sa.Column("reply_text", sa.Text, nullable=False),
     sa.Column("replied_at", sa.Float),
     # Steps that failed one after the other, and since when.
@@ -65,47 +65,47 @@ requests = sa.Table(
     # When its next step is due; none when nothing is left to do.
     sa.Column("due_at", sa.Float),
     sa.Column("lease_until", sa.Float, nullable=False),
-    sa.Column("fence", sa.Integer, nullable=False),
-    sa.Index("requests_due", "due_at"),
-    sa.Index("requests_pull", "repo", "number", "deciding"),
-    sa.Index("requests_received", "received_at"),
+    sa.Column("fencing_token", sa.Integer, nullable=False),
+    sa.Index("work_items_due", "due_at"),
+    sa.Index("work_items_pull_request", "repo", "number", "deciding"),
+    sa.Index("work_items_received", "received_at"),
 )
 
 commands = sa.Table(
     "commands",
     metadata,
     sa.Column("id", sa.Text, primary_key=True),
-    sa.Column("request_id", sa.Text, sa.ForeignKey("requests.id"), nullable=False),
-    sa.Column("place", sa.Integer, nullable=False),
+    sa.Column("work_item_id", sa.Text, sa.ForeignKey("work_items.id"), nullable=False),
+    sa.Column("position", sa.Integer, nullable=False),
     sa.Column("line", sa.Text, nullable=False),
     sa.Column("blocks", sa.Text, nullable=False),  # JSON: a list of texts
     sa.Column("decided", sa.Boolean, nullable=False),
     sa.Column("reason", sa.Text, nullable=False),
     sa.Column("answer", sa.Text, nullable=False),
     # Since when GitHub or Depot keeps it from being decided.
-    sa.Column("troubled_since", sa.Float),
+    sa.Column("blocked_since", sa.Float),
     sa.Column("decided_at", sa.Float),
-    sa.Index("commands_request", "request_id"),
+    sa.Index("commands_work_item", "work_item_id"),
 )
 
-intents = sa.Table(
-    "intents",
+start_attempts = sa.Table(
+    "start_attempts",
     metadata,
     sa.Column("id", sa.Integer, primary_key=True),
     sa.Column("command_id", sa.Text, sa.ForeignKey("commands.id"), nullable=False),
     sa.Column("repo", sa.Text, nullable=False),
     sa.Column("sha", sa.Text, nullable=False),
     sa.Column("workflow", sa.Text, nullable=False),  # empty: all, or YAML sent along
-    sa.Column("start", sa.Text, nullable=False),  # JSON: bot.records.Start
-    sa.Column("before", sa.Text, nullable=False),  # JSON: run ids that were there already
-    sa.Column("noted_at", sa.Float, nullable=False),
-    sa.Column("looks", sa.Integer, nullable=False),
+    sa.Column("request", sa.Text, nullable=False),  # JSON: bot.records.Start
+    sa.Column("run_ids_before", sa.Text, nullable=False),  # JSON: run ids that were there already
+    sa.Column("created_at", sa.Float, nullable=False),
+    sa.Column("polls", sa.Integer, nullable=False),
     sa.Column("outcome", sa.Text, nullable=False),
-    sa.Index("intents_command", "command_id"),
-    # Two open intents for the same thing could not be told apart in ListRuns. (On PostgreSQL the
+    sa.Index("start_attempts_command", "command_id"),
+    # Two open attempts for the same thing could not be told apart in ListRuns. (On PostgreSQL the
     # migration says the same. Here that would load its dialect, which takes 2 MB, for everybody.)
     sa.Index(
-        "intents_open",
+        "start_attempts_open",
         "repo",
         "sha",
         "workflow",
@@ -114,16 +114,16 @@ intents = sa.Table(
     ),
 )
 
-deeds = sa.Table(
-    "deeds",
+pending_changes = sa.Table(
+    "pending_changes",
     metadata,
     sa.Column("command_id", sa.Text, sa.ForeignKey("commands.id"), primary_key=True),
     sa.Column("run_id", sa.Text, nullable=False),
-    sa.Column("attempts", sa.Text, nullable=False),  # JSON: attempt numbers by job id
+    sa.Column("attempts_before", sa.Text, nullable=False),  # JSON: attempt numbers by job id
 )
 
-runs = sa.Table(
-    "runs",
+tracked_runs = sa.Table(
+    "tracked_runs",
     metadata,
     sa.Column("command_id", sa.Text, sa.ForeignKey("commands.id"), primary_key=True),
     sa.Column("run_id", sa.Text, primary_key=True),
@@ -136,23 +136,23 @@ runs = sa.Table(
     sa.Column("note", sa.Text, nullable=False),
     sa.Column("failure", sa.Text, nullable=False),
     sa.Column("state", sa.Text, nullable=False),  # JSON: bot.types.Run
-    sa.Column("followed_since", sa.Float, nullable=False),
-    sa.Column("looks", sa.Integer, nullable=False),
-    # When it is looked at next; none when it is no longer followed.
-    sa.Column("next_look_at", sa.Float),
-    sa.Index("runs_run", "run_id"),
-    sa.Index("runs_commit", "repo", "sha"),
+    sa.Column("tracked_since", sa.Float, nullable=False),
+    sa.Column("polls", sa.Integer, nullable=False),
+    # When Depot is asked next how it stands; none when it is no longer tracked.
+    sa.Column("next_poll_at", sa.Float),
+    sa.Index("tracked_runs_run", "run_id"),
+    sa.Index("tracked_runs_commit", "repo", "sha"),
 )
 
-turns = sa.Table(
-    "turns",
+periodic_jobs = sa.Table(
+    "periodic_jobs",
     metadata,
     sa.Column("name", sa.Text, primary_key=True),
-    sa.Column("next_at", sa.Float, nullable=False),
+    sa.Column("next_due_at", sa.Float, nullable=False),
 )
 
-budgets = sa.Table(
-    "budgets",
+write_budgets = sa.Table(
+    "write_budgets",
     metadata,
     sa.Column("account", sa.Text, primary_key=True),
     sa.Column("minute", sa.Float, nullable=False),

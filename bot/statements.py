@@ -12,15 +12,15 @@ from typing import Any
 import sqlalchemy as sa
 
 from bot.schema import (
-    budgets,
     commands,
-    deeds,
     deliveries,
     heads,
-    intents,
-    requests,
-    runs,
-    turns,
+    pending_changes,
+    periodic_jobs,
+    start_attempts,
+    tracked_runs,
+    work_items,
+    write_budgets,
 )
 from bot.store import Store
 
@@ -31,7 +31,7 @@ KEEP_SECONDS = 90 * 24 * 3600.0
 """How long what is over stays known."""
 
 Wake = tuple[sa.Update, sa.Update]
-"""What makes some runs' requests due, and the runs themselves."""
+"""What makes some runs' work items due, and the runs themselves."""
 
 
 class Statements:
@@ -41,44 +41,44 @@ class Statements:
         self._store = store
         now = store.now()
         self.now = sa.select(now)
-        self.check = sa.select(sa.func.count()).select_from(requests).where(sa.false())
+        self.check = sa.select(sa.func.count()).select_from(work_items).where(sa.false())
 
         # Coming in: rows that are not there yet.
         self.add_deliveries = self._adding(deliveries, received_at=now).returning(
             *deliveries.primary_key
         )
-        self.add_requests = self._adding(
-            requests, received_at=now, due_at=now, **_NEW_REQUEST
-        ).returning(*requests.primary_key)
+        self.add_work_items = self._adding(
+            work_items, received_at=now, due_at=now, **_NEW_WORK_ITEM
+        ).returning(*work_items.primary_key)
         self.add_commands = self._adding(commands, **_NEW_COMMAND)
-        self.add_runs = self._adding(runs)
-        self.add_budget = self._adding(budgets)
-        self.add_intent = sa.insert(intents)
-        self.add_deed = sa.insert(deeds)
+        self.add_tracked_runs = self._adding(tracked_runs)
+        self.add_write_budget = self._adding(write_budgets)
+        self.add_start_attempt = sa.insert(start_attempts)
+        self.add_pending_change = sa.insert(pending_changes)
         self.set_heads = self._setting_heads(now)
 
         # Claiming.
         self.due = (  # most
-            sa.select(requests.c.id)
-            .where(requests.c.due_at <= now, requests.c.lease_until <= now, _is_its_turn())
-            .order_by(requests.c.due_at)
+            sa.select(work_items.c.id)
+            .where(work_items.c.due_at <= now, work_items.c.lease_until <= now, _is_its_turn())
+            .order_by(work_items.c.due_at)
             .limit(sa.bindparam("most", type_=sa.Integer))
             .with_for_update(skip_locked=True)
         )
-        self.take = (  # of_requests
-            sa.update(requests)
-            .where(requests.c.id.in_(sa.bindparam("of_requests", expanding=True)))
-            .values(lease_until=now + LEASE_SECONDS, fence=requests.c.fence + 1)
-            .returning(requests.c.id, requests.c.fence)
+        self.take = (  # of_work_items
+            sa.update(work_items)
+            .where(work_items.c.id.in_(sa.bindparam("of_work_items", expanding=True)))
+            .values(lease_until=now + LEASE_SECONDS, fencing_token=work_items.c.fencing_token + 1)
+            .returning(work_items.c.id, work_items.c.fencing_token)
         )
         self.until_due = _until_due(now)
-        self.release_all = sa.update(requests).values(lease_until=0.0)
+        self.release_all = sa.update(work_items).values(lease_until=0.0)
 
-        # What a step stores. All of it is fenced by a change of the request.
+        # What a step stores. All of it is fenced by a change of the work item.
         delay = sa.bindparam("delay", type_=sa.Float)
-        self.hold = sa.update(requests).where(  # of_request, of_fence
-            requests.c.id == sa.bindparam("of_request"),
-            requests.c.fence == sa.bindparam("of_fence"),
+        self.hold = sa.update(work_items).where(  # of_work_item, of_fencing_token
+            work_items.c.id == sa.bindparam("of_work_item"),
+            work_items.c.fencing_token == sa.bindparam("of_fencing_token"),
         )
         self.renew = self.hold.values(lease_until=now + LEASE_SECONDS)
         self.rest = self.hold.values(lease_until=0.0, failures=0, failing_since=None)
@@ -86,8 +86,8 @@ class Statements:
         self.fail = self.hold.values(  # delay
             due_at=now + delay,
             lease_until=0.0,
-            failures=requests.c.failures + 1,
-            failing_since=sa.func.coalesce(requests.c.failing_since, now),
+            failures=work_items.c.failures + 1,
+            failing_since=sa.func.coalesce(work_items.c.failing_since, now),
         )
         self.replied = self.hold.values(replied_at=now)
         self.hold_while_deciding = self.hold.values(deciding=_others_are_undecided())  # of_command
@@ -95,85 +95,96 @@ class Statements:
             commands.c.id == sa.bindparam("of_command")
         )
         self.decide = self.set_command.values(decided=True, decided_at=now)
-        self.set_run = sa.update(runs).where(  # of_command, of_run
-            runs.c.command_id == sa.bindparam("of_command"),
-            runs.c.run_id == sa.bindparam("of_run"),
+        self.set_tracked_run = sa.update(tracked_runs).where(  # of_command, of_run
+            tracked_runs.c.command_id == sa.bindparam("of_command"),
+            tracked_runs.c.run_id == sa.bindparam("of_run"),
         )
-        self.set_intent = sa.update(intents).where(  # of_intent
-            intents.c.id == sa.bindparam("of_intent")
+        self.set_start_attempt = sa.update(start_attempts).where(  # of_attempt
+            start_attempts.c.id == sa.bindparam("of_attempt")
         )
-        self.lose_intents = (  # of_command
-            sa.update(intents)
-            .where(intents.c.command_id == sa.bindparam("of_command"), intents.c.outcome == "open")
+        self.lose_start_attempts = (  # of_command
+            sa.update(start_attempts)
+            .where(
+                start_attempts.c.command_id == sa.bindparam("of_command"),
+                start_attempts.c.outcome == "open",
+            )
             .values(outcome="lost")
         )
 
         # Waking: runs are looked at once more, at once.
-        is_followed = runs.c.next_look_at.is_not(None)
+        is_followed = tracked_runs.c.next_poll_at.is_not(None)
         self.wake_commit = _waking(  # of_repo, of_sha
             now,
-            runs.c.repo == sa.bindparam("of_repo"),
-            runs.c.sha == sa.bindparam("of_sha"),
+            tracked_runs.c.repo == sa.bindparam("of_repo"),
+            tracked_runs.c.sha == sa.bindparam("of_sha"),
             is_followed,
         )
         self.wake_runs = _waking(  # of_runs
-            now, runs.c.run_id.in_(sa.bindparam("of_runs", expanding=True)), is_followed
+            now, tracked_runs.c.run_id.in_(sa.bindparam("of_runs", expanding=True)), is_followed
         )
-        self.wake_ended = _waking(now, runs.c.run_id == sa.bindparam("of_run"))  # of_run
+        self.wake_ended = _waking(now, tracked_runs.c.run_id == sa.bindparam("of_run"))  # of_run
 
         # What all workers share.
-        self.take_turn = self._taking_turn(now)  # name, every
-        self.budget = (  # account
-            sa.select(budgets, now.label("now"))
-            .where(budgets.c.account == sa.bindparam("account"))
+        self.take_periodic_job = self._taking_periodic_job(now)  # name, every
+        self.write_budget = (  # account
+            sa.select(write_budgets, now.label("now"))
+            .where(write_budgets.c.account == sa.bindparam("account"))
             .with_for_update()
         )
-        self.set_budget = sa.update(budgets).where(  # of_account
-            budgets.c.account == sa.bindparam("of_account")
+        self.set_write_budget = sa.update(write_budgets).where(  # of_account
+            write_budgets.c.account == sa.bindparam("of_account")
         )
         self.forget_old = _forgetting(now - KEEP_SECONDS)
 
-        # Reading one request: request.
-        theirs = sa.select(commands.c.id).where(commands.c.request_id == sa.bindparam("request"))
-        self.request = sa.select(requests).where(requests.c.id == sa.bindparam("request"))
+        # Reading one work item: work_item.
+        theirs = sa.select(commands.c.id).where(
+            commands.c.work_item_id == sa.bindparam("work_item")
+        )
+        self.work_item = sa.select(work_items).where(work_items.c.id == sa.bindparam("work_item"))
         self.commands = (
             sa.select(commands)
-            .where(commands.c.request_id == sa.bindparam("request"))
-            .order_by(commands.c.place)
+            .where(commands.c.work_item_id == sa.bindparam("work_item"))
+            .order_by(commands.c.position)
         )
-        self.intents = (
-            sa.select(intents).where(intents.c.command_id.in_(theirs)).order_by(intents.c.id)
+        self.start_attempts = (
+            sa.select(start_attempts)
+            .where(start_attempts.c.command_id.in_(theirs))
+            .order_by(start_attempts.c.id)
         )
-        self.deeds = sa.select(deeds).where(deeds.c.command_id.in_(theirs))
-        self.runs = (
-            sa.select(runs)
-            .where(runs.c.command_id.in_(theirs))
-            .order_by(runs.c.followed_since, runs.c.run_id)
+        self.pending_changes = sa.select(pending_changes).where(
+            pending_changes.c.command_id.in_(theirs)
+        )
+        self.tracked_runs = (
+            sa.select(tracked_runs)
+            .where(tracked_runs.c.command_id.in_(theirs))
+            .order_by(tracked_runs.c.tracked_since, tracked_runs.c.run_id)
         )
 
         # Reading further.
-        self.claimed_runs = sa.select(runs.c.run_id).where(  # run_ids
-            runs.c.run_id.in_(sa.bindparam("run_ids", expanding=True))
+        self.claimed_runs = sa.select(tracked_runs.c.run_id).where(  # run_ids
+            tracked_runs.c.run_id.in_(sa.bindparam("run_ids", expanding=True))
         )
         self.following = (  # repo, sha
-            sa.select(runs)
+            sa.select(tracked_runs)
             .where(
-                runs.c.repo == sa.bindparam("repo"), runs.c.sha == sa.bindparam("sha"), is_followed
+                tracked_runs.c.repo == sa.bindparam("repo"),
+                tracked_runs.c.sha == sa.bindparam("sha"),
+                is_followed,
             )
-            .order_by(runs.c.followed_since)
+            .order_by(tracked_runs.c.tracked_since)
         )
         self.newest_run = (  # repo, number
-            sa.select(runs)
-            .join(commands, commands.c.id == runs.c.command_id)
-            .join(requests, requests.c.id == commands.c.request_id)
-            .where(*_of_pull_request(requests))
-            .order_by(runs.c.followed_since.desc())
+            sa.select(tracked_runs)
+            .join(commands, commands.c.id == tracked_runs.c.command_id)
+            .join(work_items, work_items.c.id == commands.c.work_item_id)
+            .where(*_of_pull_request(work_items))
+            .order_by(tracked_runs.c.tracked_since.desc())
             .limit(1)
         )
         self.known_run = (  # run_id
-            sa.select(runs)
-            .where(runs.c.run_id == sa.bindparam("run_id"))
-            .order_by(runs.c.followed_since)
+            sa.select(tracked_runs)
+            .where(tracked_runs.c.run_id == sa.bindparam("run_id"))
+            .order_by(tracked_runs.c.tracked_since)
             .limit(1)
         )
         self.head_since = sa.select(heads.c.since).where(  # repo, number, sha
@@ -196,20 +207,20 @@ class Statements:
         )
         self.count_commands = (  # repo, within, but
             sa.select(sa.func.count())
-            .select_from(commands.join(requests))
+            .select_from(commands.join(work_items))
             .where(
-                requests.c.repo == sa.bindparam("repo"),
-                requests.c.received_at > now - sa.bindparam("within", type_=sa.Float),
-                requests.c.happening.is_(None),
+                work_items.c.repo == sa.bindparam("repo"),
+                work_items.c.received_at > now - sa.bindparam("within", type_=sa.Float),
+                work_items.c.event.is_(None),
                 commands.c.reason.not_in(sa.bindparam("but", expanding=True)),
             )
         )
         self.last_answer = (  # repo, number, line
             sa.select(commands.c.answer)
-            .select_from(commands.join(requests))
+            .select_from(commands.join(work_items))
             .where(
-                *_of_pull_request(requests),
-                requests.c.happening.is_not(None),
+                *_of_pull_request(work_items),
+                work_items.c.event.is_not(None),
                 commands.c.line == sa.bindparam("line"),
                 commands.c.decided,
                 commands.c.answer != "",
@@ -234,27 +245,27 @@ class Statements:
             where=heads.c.since < insert.excluded.since,
         )
 
-    def _taking_turn(self, now: sa.ColumnElement[float]) -> sa.Executable:
+    def _taking_periodic_job(self, now: sa.ColumnElement[float]) -> sa.Executable:
         every = sa.bindparam("every", type_=sa.Float)
-        insert = self._store.insert(turns).values(next_at=now + every)
+        insert = self._store.insert(periodic_jobs).values(next_due_at=now + every)
         return insert.on_conflict_do_update(
-            index_elements=[turns.c.name],
-            set_={"next_at": insert.excluded.next_at},
-            where=turns.c.next_at <= now,
-        ).returning(turns.c.name)
+            index_elements=[periodic_jobs.c.name],
+            set_={"next_due_at": insert.excluded.next_due_at},
+            where=periodic_jobs.c.next_due_at <= now,
+        ).returning(periodic_jobs.c.name)
 
 
 # What is the same in all new rows stands in the statement: it has not to be sent for each.
 _NOTHING: sa.ColumnElement[Any] = sa.literal_column("''")
 _ZERO: sa.ColumnElement[Any] = sa.literal_column("0")
-_NEW_REQUEST: dict[str, sa.ColumnElement[Any]] = {
+_NEW_WORK_ITEM: dict[str, sa.ColumnElement[Any]] = {
     "deciding": sa.true(),
     "acknowledged": sa.false(),
-    "reply_tried": sa.false(),
+    "reply_attempted": sa.false(),
     "reply_text": _NOTHING,
     "failures": _ZERO,
     "lease_until": _ZERO,
-    "fence": _ZERO,
+    "fencing_token": _ZERO,
 }
 _NEW_COMMAND: dict[str, sa.ColumnElement[Any]] = {
     "decided": sa.false(),
@@ -270,22 +281,22 @@ def _of_pull_request(table: sa.Table) -> tuple[sa.ColumnElement[bool], ...]:
 def _is_its_turn() -> sa.ColumnElement[bool]:
     """Commands of a pull request are decided in the order of their comments."""
     # What only happened keeps no command waiting: nobody asked for it.
-    earlier = requests.alias("earlier")
+    earlier = work_items.alias("earlier")
     waits = sa.exists().where(
-        sa.or_(earlier.c.happening.is_(None), requests.c.happening.is_not(None)),
-        earlier.c.repo == requests.c.repo,
-        earlier.c.number == requests.c.number,
+        sa.or_(earlier.c.event.is_(None), work_items.c.event.is_not(None)),
+        earlier.c.repo == work_items.c.repo,
+        earlier.c.number == work_items.c.number,
         earlier.c.deciding,
         sa.tuple_(earlier.c.written_at, earlier.c.comment_id, earlier.c.id)
-        < sa.tuple_(requests.c.written_at, requests.c.comment_id, requests.c.id),
+        < sa.tuple_(work_items.c.written_at, work_items.c.comment_id, work_items.c.id),
     )
-    return sa.or_(~requests.c.deciding, ~waits)
+    return sa.or_(~work_items.c.deciding, ~waits)
 
 
 def _others_are_undecided() -> sa.ColumnElement[bool]:
-    """Whether a request has undecided commands beside the one that is just decided."""
+    """Whether a work item has undecided commands beside the one that is just decided."""
     return sa.exists().where(
-        commands.c.request_id == requests.c.id,
+        commands.c.work_item_id == work_items.c.id,
         commands.c.id != sa.bindparam("of_command"),
         ~commands.c.decided,
     )
@@ -294,35 +305,35 @@ def _others_are_undecided() -> sa.ColumnElement[bool]:
 def _until_due(now: sa.ColumnElement[float]) -> sa.Select[Any]:
     """Seconds until the next step may be claimed; a held one counts from the end of its lease."""
     due = sa.case(
-        (requests.c.lease_until > requests.c.due_at, requests.c.lease_until),
-        else_=requests.c.due_at,
+        (work_items.c.lease_until > work_items.c.due_at, work_items.c.lease_until),
+        else_=work_items.c.due_at,
     )
-    return sa.select(sa.func.min(due) - now).where(requests.c.due_at.is_not(None), _is_its_turn())
+    return sa.select(sa.func.min(due) - now).where(work_items.c.due_at.is_not(None), _is_its_turn())
 
 
 def _waking(now: sa.ColumnElement[float], *which: sa.ColumnElement[bool]) -> Wake:
-    theirs = sa.select(commands.c.request_id).where(
-        commands.c.id.in_(sa.select(runs.c.command_id).where(*which))
+    theirs = sa.select(commands.c.work_item_id).where(
+        commands.c.id.in_(sa.select(tracked_runs.c.command_id).where(*which))
     )
-    due = sa.case((requests.c.due_at < now, requests.c.due_at), else_=now)
+    due = sa.case((work_items.c.due_at < now, work_items.c.due_at), else_=now)
     return (
-        sa.update(requests).where(requests.c.id.in_(theirs)).values(due_at=due),
-        sa.update(runs).where(*which).values(next_look_at=0.0, looks=0),
+        sa.update(work_items).where(work_items.c.id.in_(theirs)).values(due_at=due),
+        sa.update(tracked_runs).where(*which).values(next_poll_at=0.0, polls=0),
     )
 
 
 def _forgetting(before: sa.ColumnElement[float]) -> tuple[sa.Delete, ...]:
-    """What deletes all that is over and came before a time; the requests at the end."""
-    old = sa.select(requests.c.id).where(
-        requests.c.due_at.is_(None), ~requests.c.deciding, requests.c.received_at < before
+    """What deletes all that is over and came before a time; the work items at the end."""
+    old = sa.select(work_items.c.id).where(
+        work_items.c.due_at.is_(None), ~work_items.c.deciding, work_items.c.received_at < before
     )
-    theirs = sa.select(commands.c.id).where(commands.c.request_id.in_(old))
+    theirs = sa.select(commands.c.id).where(commands.c.work_item_id.in_(old))
     return (
         *(sa.delete(table).where(table.c.received_at < before) for table in (deliveries, heads)),
         *(
             sa.delete(table).where(table.c.command_id.in_(theirs))
-            for table in (runs, deeds, intents)
+            for table in (tracked_runs, pending_changes, start_attempts)
         ),
-        sa.delete(commands).where(commands.c.request_id.in_(old)),
-        sa.delete(requests).where(requests.c.id.in_(old)),
+        sa.delete(commands).where(commands.c.work_item_id.in_(old)),
+        sa.delete(work_items).where(work_items.c.id.in_(old)),
     )

@@ -26,12 +26,12 @@ from tests.conversation import ManualClock
 DEFAULT_SERVER = "postgresql://postgres@127.0.0.1:5432/postgres"
 
 TIMES = {
-    "budgets": ("counted_at", "closed_until"),
+    "write_budgets": ("counted_at", "closed_until"),
     "commands": ("decided_at",),
     "deliveries": ("received_at",),
     "heads": ("received_at",),
-    "requests": ("received_at", "replied_at", "failing_since", "due_at", "lease_until"),
-    "turns": ("next_at",),
+    "work_items": ("received_at", "replied_at", "failing_since", "due_at", "lease_until"),
+    "periodic_jobs": ("next_due_at",),
 }
 """What is stored by the store's own clock."""
 

@@ -78,10 +78,10 @@ async def test_a_command_is_on_disk_before_it_is_accepted(
     delivery = comment(stage.github)
     answer = await client.post("/webhook", content=delivery.body, headers=headers(stage, delivery))
     assert (answer.status_code, answer.json()) == (202, {"result": "queued"})
-    ((request_id, author, due),) = rows(ledger_file, "select id, author, due_at from requests")
+    ((request_id, author, due),) = rows(ledger_file, "select id, author, due_at from work_items")
     assert author == "alice"
     assert due is not None
-    assert rows(ledger_file, "select id, line, decided from commands order by place") == [
+    assert rows(ledger_file, "select id, line, decided from commands order by position") == [
         (f"{request_id}.1", "run ci.yml", 0),
         (f"{request_id}.2", "list", 0),
     ]
@@ -105,7 +105,7 @@ async def test_the_same_delivery_again_is_a_duplicate(
     other = {**sent, "x-github-hook-id": "8"}
     answer = await client.post("/webhook", content=delivery.body, headers=other)
     assert (answer.status_code, answer.json()) == (202, {"result": "duplicate"})
-    assert rows(ledger_file, "select count(*) from requests") == [(1,)]
+    assert rows(ledger_file, "select count(*) from work_items") == [(1,)]
 
 
 async def test_what_is_not_for_us_is_ignored_and_not_stored(
@@ -114,7 +114,7 @@ async def test_what_is_not_for_us_is_ignored_and_not_stored(
     delivery = comment(stage.github, "just talking")
     answer = await client.post("/webhook", content=delivery.body, headers=headers(stage, delivery))
     assert (answer.status_code, answer.json()) == (202, {"result": "ignored"})
-    assert rows(ledger_file, "select count(*) from requests") == [(0,)]
+    assert rows(ledger_file, "select count(*) from work_items") == [(0,)]
 
 
 @pytest.mark.parametrize(
@@ -143,7 +143,7 @@ async def test_headers_that_are_turned_away(
     answer = await client.post("/webhook", content=delivery.body, headers=raw)
     assert answer.status_code == status
     assert list(answer.json()) == ["error"]
-    assert rows(ledger_file, "select count(*) from requests") == [(0,)]
+    assert rows(ledger_file, "select count(*) from work_items") == [(0,)]
 
 
 @pytest.mark.parametrize("body", [b"", b"{", b"[]", b"{}", b"\xff"])
@@ -240,7 +240,7 @@ async def test_a_ledger_that_cannot_store_it_is_said_to_github(
     assert list(answer.json()) == ["error"]
     # Nothing of it is left behind, or the redelivery would count as a duplicate.
     assert rows(ledger_file, "select count(*) from deliveries") == [(0,)]
-    assert rows(ledger_file, "select count(*) from requests") == [(0,)]
+    assert rows(ledger_file, "select count(*) from work_items") == [(0,)]
 
 
 async def test_a_ledger_that_does_not_answer_is_not_ready(
@@ -249,7 +249,7 @@ async def test_a_ledger_that_does_not_answer_is_not_ready(
     ready = await client.get("/readyz")
     assert (ready.status_code, ready.json()) == (200, {"status": "ok"})
     with closing(sqlite3.connect(ledger_file)) as database:
-        database.execute("drop table requests")
+        database.execute("drop table work_items")
         database.commit()
     assert (await client.get("/readyz")).status_code == 503
     assert (await client.get("/healthz")).json() == {"status": "ok"}
@@ -288,7 +288,7 @@ async def test_two_bots_side_by_side(private_key: str, clock: ManualClock, tmp_p
                 )
                 results.append(answer.json()["result"])
     assert results == ["queued", "queued", "duplicate"]
-    assert [rows(file, "select count(*) from requests") for file in files] == [[(1,)], [(1,)]]
+    assert [rows(file, "select count(*) from work_items") for file in files] == [[(1,)], [(1,)]]
 
 
 async def test_the_worker_runs_while_the_app_does(

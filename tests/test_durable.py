@@ -353,11 +353,11 @@ async def test_a_ledger_that_fails_for_a_while(ledger: Ledger, store: Store) -> 
     steps = Steps(ledger, done(ledger))
     worker = Worker(ledger, steps.step)
     await accepted(ledger, 1)
-    await rename(store, "requests", "elsewhere")
+    await rename(store, "work_items", "elsewhere")
     with logged() as events:
         async with working(worker):
             await asyncio.sleep(2.5)
-            await rename(store, "elsewhere", "requests")
+            await rename(store, "elsewhere", "work_items")
             await asyncio.sleep(10)
     assert events == ["the ledger cannot be read"] * 3
     assert steps.ended == [(3.0, "ic-1")]
@@ -477,9 +477,9 @@ async def test_what_is_being_stored_when_it_is_cut_is_stored(ledger: Ledger, sto
 
     async def step(claim: Claim) -> None:
         def work(db: sa.Connection) -> None:
-            db.execute(sa.text("update requests set reply_text = 'half'"))
+            db.execute(sa.text("update work_items set reply_text = 'half'"))
             halt.stand(db)
-            db.execute(sa.text("update requests set reply_text = reply_text || ' and half'"))
+            db.execute(sa.text("update work_items set reply_text = reply_text || ' and half'"))
 
         await asyncio.sleep(1)  # the worker has seen that there is nothing else, and sleeps
         await store.transact(work)
@@ -579,11 +579,11 @@ async def test_a_job_waits_for_a_ledger_that_fails(ledger: Ledger, store: Store)
     async def job() -> None:
         times.append(now())
 
-    await rename(store, "turns", "elsewhere")
+    await rename(store, "periodic_jobs", "elsewhere")
     with logged() as events:
         async with repeating(job, ledger=ledger):
             await asyncio.sleep(100)
-            await rename(store, "elsewhere", "turns")
+            await rename(store, "elsewhere", "periodic_jobs")
             await asyncio.sleep(100)
     assert times == [150.0]
     assert events == ["the ledger cannot be used"] * 2

@@ -474,13 +474,13 @@ async def test_a_lost_intent_is_replaced_in_one_go(ledger: Ledger) -> None:
 
 async def test_a_store_that_fails_is_said_as_that(ledger: Ledger, store: Store) -> None:
     await ledger.check()
-    await rename(store, "requests", "elsewhere")
+    await rename(store, "work_items", "elsewhere")
     try:
         for call in (ledger.check, ledger.until_due, lambda: ledger.claim(1)):
             with pytest.raises(LedgerUnavailable):
                 await call()
     finally:
-        await rename(store, "elsewhere", "requests")
+        await rename(store, "elsewhere", "work_items")
     await ledger.check()
 
 
@@ -647,7 +647,7 @@ async def test_a_happening_that_leads_to_nothing(ledger: Ledger, database: Datab
     claim = await claimed(ledger)
     await ledger.add_commands(claim, [])
     assert (await ledger.load(claim.request_id)).commands == ()
-    assert database.rows("select id from requests where deciding") == []
+    assert database.rows("select id from work_items where deciding") == []
 
 
 async def test_a_deed_is_noted_once(ledger: Ledger) -> None:
@@ -876,9 +876,9 @@ async def test_old_rows_are_forgotten_when_all_is_over(ledger: Ledger, database:
     assert run.run.run_id == "r2"
     for kept in ("ic-3", "ic-5"):
         assert len((await ledger.load(RequestId(kept))).commands) == 1
-    assert database.rows("select count(*) from intents") == [(0,)]
-    assert database.rows("select count(*) from deeds") == [(0,)]
-    assert database.rows("select run_id from runs") == [("r2",)]
+    assert database.rows("select count(*) from start_attempts") == [(0,)]
+    assert database.rows("select count(*) from pending_changes") == [(0,)]
+    assert database.rows("select run_id from tracked_runs") == [("r2",)]
     assert database.rows("select guid from deliveries") == [("g-ic-5",)]
     assert await ledger.head_since(HELLO, 1, OLD) is None
 
@@ -948,7 +948,7 @@ async def test_one_budget_for_all_machines(postgresql: Database) -> None:
         ledgers = [Ledger(here), Ledger(there)]
         waits = await asyncio.gather(*(one.take_write("a", keep=HOUR - 5) for one in ledgers * 10))
     assert sum(wait == 0.0 for wait in waits) == 5
-    ((hour,),) = postgresql.rows("select hour from budgets where account = 'a'")
+    ((hour,),) = postgresql.rows("select hour from write_budgets where account = 'a'")
     assert hour == pytest.approx(HOUR - 5, abs=1)
 
 
@@ -981,7 +981,7 @@ async def test_what_another_is_just_claiming_is_left_to_it(postgresql: Database)
         halt = Halt()
 
         def hold(db: sa.Connection) -> None:
-            db.execute(sa.text("select id from requests where id = 'ic-1' for update"))
+            db.execute(sa.text("select id from work_items where id = 'ic-1' for update"))
             halt.stand(db)
 
         holding = asyncio.create_task(there.transact(hold))

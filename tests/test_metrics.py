@@ -111,7 +111,7 @@ async def test_a_ledger_that_is_away(
     pr: Conversation, client: httpx.AsyncClient, tmp_path: Path
 ) -> None:
     with closing(sqlite3.connect(tmp_path / "ledger.db")) as database:
-        database.execute("drop table runs")
+        database.execute("drop table tracked_runs")
         database.commit()
     now = await read(client)
     assert now["depot_bot_ledger_up", ()] == 0

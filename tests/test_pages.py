@@ -402,7 +402,7 @@ async def test_a_ledger_that_cannot_be_read(
     client: httpx.AsyncClient, tmp_path: Path, pr: Conversation
 ) -> None:
     with closing(sqlite3.connect(tmp_path / "ledger.db")) as database:
-        database.execute("drop table runs")
+        database.execute("drop table tracked_runs")
         database.commit()
     for accept in (JSON, {}):
         answer = await client.get("/", headers=accept)

@@ -73,12 +73,12 @@ async def test_the_migrated_tables_are_those_of_the_schema(
     with engine.connect() as connection:
         context = MigrationContext.configure(connection, opts={"compare_type": True})
         assert compare_metadata(context, metadata) == []
-        indexes = sa.inspect(connection).get_indexes("intents")
+        indexes = sa.inspect(connection).get_indexes("start_attempts")
     engine.dispose()
     # What compare_metadata does not see: the condition of an index.
-    (open_intents,) = (index for index in indexes if index["name"] == "intents_open")
-    assert open_intents["unique"]
-    assert "open" in str(open_intents["dialect_options"][f"{driver.partition('+')[0]}_where"])
+    (open_attempts,) = (index for index in indexes if index["name"] == "start_attempts_open")
+    assert open_attempts["unique"]
+    assert "open" in str(open_attempts["dialect_options"][f"{driver.partition('+')[0]}_where"])
 
 
 async def test_opening_again_changes_nothing(database: Database) -> None:
@@ -106,7 +106,10 @@ async def test_a_commit_is_on_disk(sqlite: Database) -> None:
 async def test_what_hangs_on_nothing_is_refused(store: Store) -> None:
     def work(db: sa.Connection) -> None:
         db.execute(
-            sa.text("insert into deeds (command_id, run_id, attempts) values ('x', 'r', '{}')")
+            sa.text(
+                "insert into pending_changes (command_id, run_id, attempts_before)"
+                " values ('x', 'r', '{}')"
+            )
         )
 
     with pytest.raises(LedgerUnavailable, match=r"IntegrityError|ForeignKeyViolation"):
@@ -591,7 +594,7 @@ async def test_a_group_that_cannot_be_committed_is_told_to_all(sqlite: Database)
 
         def dangling(db: sa.Connection) -> None:
             db.execute(sa.text(defer))
-            db.execute(sa.text("insert into deeds values ('nobody', 'run', '{}')"))
+            db.execute(sa.text("insert into pending_changes values ('nobody', 'run', '{}')"))
 
         found = await asyncio.gather(
             store.transact(dangling), add(store, "a"), add(store, "b"), return_exceptions=True

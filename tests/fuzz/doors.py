@@ -112,7 +112,7 @@ class Door:
 
     def stored(self) -> Stored:
         ((deliveries, requests, commands, heads),) = self.database.rows(
-            "select (select count(*) from deliveries), (select count(*) from requests),"
+            "select (select count(*) from deliveries), (select count(*) from work_items),"
             " (select count(*) from commands), (select count(*) from heads)"
         )
         return Stored(deliveries, requests, commands, heads)

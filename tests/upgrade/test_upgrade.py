@@ -9,19 +9,22 @@ from __future__ import annotations
 import itertools
 import sqlite3
 from collections.abc import Callable, Iterator
-from contextlib import closing
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import msgspec
 import pytest
+import sqlalchemy as sa
+from sqlalchemy.engine import make_url
 
 from bot.archive import Archive
 from bot.demo.stage import Stage
+from bot.schema import metadata
 from tests.commands.scenes import facts, said
 from tests.conversation import REPO, Conversation, Hook, ManualClock, bot_on
-from tests.databases import Database
+from tests.databases import Database, new_database
 from tests.upgrade import scene
 
 pytestmark = pytest.mark.anyio
@@ -174,3 +177,73 @@ async def test_the_work_goes_on(old: Database, stage: Stage, hook: Hook) -> None
     assert sorted(run.order.sha for run in new) == sorted(heads)
     assert len(depot.calls_of("Run")) == 3
     assert not depot.calls_of("RetryFailedJobs")
+
+
+# --- its tables ----------------------------------------------------------------------------------
+
+
+async def test_its_tables_become_those_of_a_new_ledger(old: Database, tmp_path: Path) -> None:
+    """And both are those that the schema makes, without any history."""
+    with ExitStack() as databases:
+        if old.is_postgresql:
+            new, made = (databases.enter_context(new_database()) for _ in range(2))
+        else:
+            new, made = (f"sqlite:///{tmp_path / name}" for name in ("new.db", "made.db"))
+        for database in (old, Database(new, ManualClock())):
+            async with database.opened():
+                pass
+        with connected(made) as connection:
+            metadata.create_all(connection)
+            if old.is_postgresql:
+                connection.execute(sa.text(OPEN_ONLY))
+            connection.commit()
+        assert shape(old.url) == shape(new) == shape(made)
+
+
+OPEN_ONLY = """
+DROP INDEX start_attempts_open;
+CREATE UNIQUE INDEX start_attempts_open ON start_attempts (repo, sha, workflow)
+    WHERE outcome = 'open';
+"""
+"""What only the migration says on PostgreSQL (see `bot.schema`)."""
+
+
+def shape(url: str) -> dict[str, Any]:
+    """All that a database says of its tables."""
+    with connected(url) as connection:
+        inspector = sa.inspect(connection)
+        found: dict[str, Any] = {
+            table: {
+                "columns": [{**one, "type": str(one["type"])} for one in columns],
+                "primary key": inspector.get_pk_constraint(table),
+                "foreign keys": inspector.get_foreign_keys(table),
+                "indexes": [_readable(index) for index in inspector.get_indexes(table)],
+                "unique": inspector.get_unique_constraints(table),
+                "checks": inspector.get_check_constraints(table),
+            }
+            for table in inspector.get_table_names()
+            for columns in [inspector.get_columns(table)]
+            if table != "alembic_version"
+        }
+        if connection.dialect.name == "postgresql":
+            found["sequences"] = inspector.get_sequence_names()
+        return found
+
+
+def _readable(index: Any) -> dict[str, Any]:
+    """Conditions are compared by what they say."""
+    options = {key: str(value) for key, value in index.get("dialect_options", {}).items()}
+    return {**index, "dialect_options": options}
+
+
+@contextmanager
+def connected(url: str) -> Iterator[sa.Connection]:
+    parsed = make_url(url)
+    if parsed.get_backend_name() == "postgresql":
+        parsed = parsed.set(drivername="postgresql+psycopg")
+    engine = sa.create_engine(parsed)
+    try:
+        with engine.connect() as connection:
+            yield connection
+    finally:
+        engine.dispose()
