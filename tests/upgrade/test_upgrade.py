@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, LiteralString
 
 import msgspec
 import pytest
@@ -21,7 +21,9 @@ from sqlalchemy.engine import make_url
 
 from bot.archive import Archive
 from bot.demo.stage import Stage
+from bot.records import Start
 from bot.schema import metadata
+from bot.types import Happening, Run
 from tests.commands.scenes import facts, said
 from tests.conversation import REPO, Conversation, Hook, ManualClock, bot_on
 from tests.databases import Database, new_database
@@ -177,6 +179,29 @@ async def test_the_work_goes_on(old: Database, stage: Stage, hook: Hook) -> None
     assert sorted(run.order.sha for run in new) == sorted(heads)
     assert len(depot.calls_of("Run")) == 3
     assert not depot.calls_of("RetryFailedJobs")
+
+
+STORED: dict[LiteralString, Any] = {
+    "SELECT event FROM work_items WHERE event IS NOT NULL": Happening,
+    "SELECT blocks FROM commands": tuple[str, ...],
+    "SELECT request FROM start_attempts": Start,
+    "SELECT run_ids_before FROM start_attempts": tuple[str, ...],
+    "SELECT attempts_before FROM pending_changes": dict[str, int],
+    "SELECT state FROM tracked_runs": Run,
+}
+"""JSON in the ledger, and what it is read as."""
+
+
+async def test_no_part_of_stored_json_is_passed_over(old: Database) -> None:
+    # A key that the type does not know is dropped in silence, and the default taken instead.
+    async with old.opened():
+        pass
+    for query, kind in STORED.items():
+        found = [text for (text,) in old.rows(query)]
+        assert found
+        for text in found:
+            again = msgspec.json.encode(msgspec.json.decode(text, type=kind))
+            assert msgspec.json.decode(again) == msgspec.json.decode(text)
 
 
 # --- its tables ----------------------------------------------------------------------------------
