@@ -141,7 +141,6 @@ MISUSE = {
     "InvalidURL",  # building the request: addresses come from settings, which are checked
     *("RequestNotRead", "ResponseNotRead", "StreamClosed", "StreamConsumed", "StreamError"),
     "HTTPStatusError",  # raise_for_status, which is not used
-    "SSEError",  # server-sent events, which are not used
 }
 SENT_NOTHING = {"ConnectError", "ConnectTimeout", "PoolTimeout"}
 

@@ -237,7 +237,8 @@ def _path(request: httpx.Request) -> str:
 
 
 def _media_type(headers: httpx.Headers) -> str:
-    return headers.get("content-type", "").partition(";")[0].strip()
+    media_type: str = headers.get("content-type", "")
+    return media_type.partition(";")[0].strip()
 
 
 def _typed(text: str, schema: Json) -> Any:
