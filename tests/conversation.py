@@ -25,7 +25,7 @@ from tests.contracts.checks import Checked, way_to
 from tests.contracts.webhooks import webhooks
 
 REPO = "octo/hello"
-HOOK = "http://bot/webhook"
+HOOK = "http://bot.test/webhook"
 START = 1_795_500_000.0
 
 CI = """\

@@ -35,7 +35,7 @@ def test_this_machine_without_a_password(peer: str, host: str) -> None:
         ("127.0.0.1", {"host": ""}),
         ("127.0.0.1", {"host": "bot.example"}),
         ("127.0.0.1", {"host": "localhost.evil.example"}),
-        ("127.0.0.1", {"host": "127.0.0.1.nip.io:8000"}),
+        ("127.0.0.1", {"host": "127.0.0.1.example.org:8000"}),
         ("127.0.0.1", {"host": "evil.example:80@localhost"}),
         ("127.0.0.1", {"host": "localhost:80:80"}),
         ("127.0.0.1", {"host": "0.0.0.0"}),

@@ -125,5 +125,5 @@ async def test_the_page(pr: Conversation, accept: str) -> None:
 async def test_the_page_is_for_the_operator(pr: Conversation) -> None:
     app = create_app(pr.services, run_worker=False)
     transport = httpx.ASGITransport(app=app, client=("203.0.113.9", 1))
-    async with httpx.AsyncClient(transport=transport, base_url="http://bot") as client:
+    async with httpx.AsyncClient(transport=transport, base_url="http://bot.test") as client:
         assert (await client.get("/check")).status_code == 403

@@ -44,7 +44,7 @@ async def test_calls_a_minute(
     begun = [depot.foreign_run(REPO, sha, ".depot/workflows/nightly.yaml") for _ in range(runs)]
     clock.time += 10
     async with httpx.AsyncClient(transport=depot.transport()) as client:
-        client_of_depot = Depot(client, url="http://depot", token=depot.token)
+        client_of_depot = Depot(client, url="http://depot.test", token=depot.token)
         board = Board(client_of_depot, clock, wakes_nobody)
         queue = [
             (clock.time + place / runs, place, followed(run.run_id, sha, clock.time))
@@ -89,7 +89,7 @@ async def test_in_a_throng_a_listing_wakes_whom_it_concerns(
             woken.setdefault(run_id, clock.time)
 
     async with httpx.AsyncClient(transport=depot.transport()) as client:
-        client_of_depot = Depot(client, url="http://depot", token=depot.token)
+        client_of_depot = Depot(client, url="http://depot.test", token=depot.token)
         board = Board(client_of_depot, clock, wake)
         runs = [followed(run.run_id, sha, clock.time) for run in begun]
         for _ in range(2):

@@ -58,7 +58,7 @@ NAMED: list[tuple[str, str]] = [
     ('curl -H "Authorization: Bearer abc" x', f'curl -H "Authorization: Bearer {MASK}" x'),
     ("postgres://user:pa55@db/x", f"postgres://user:{MASK}@db/x"),
     ("redis://:p4ssword@cache:6379", f"redis://:{MASK}@cache:6379"),
-    ("https://oauth2:abc@gitlab.com/o/r", f"https://oauth2:{MASK}@gitlab.com/o/r"),
+    ("https://oauth2:abc@git.example.com/o/r", f"https://oauth2:{MASK}@git.example.com/o/r"),
     ("PASSWORD=hunter2hunter2", f"PASSWORD={MASK}"),
     ("password = hunter2hunter2", f"password = {MASK}"),
     ("passwd: 'hunter2hunter2'", f"passwd: '{MASK}'"),

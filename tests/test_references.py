@@ -112,6 +112,32 @@ def test_the_papers_are_cited() -> None:
         assert len(citing) > 5, paper
 
 
+HOST = re.compile(r"https?://(?:[^\s/@\"'{}]*@)?([\w-]+(?:\.[\w-]+)+)")
+ADDRESS = re.compile(r"[\d.]+")
+EXAMPLES = re.compile(r"(?:.+\.)?(?:example|test|localhost|example\.(?:com|org|net))")
+SUBJECTS = frozenset(
+    {
+        *("github.com", "api.github.com", "docs.github.com", "avatars.githubusercontent.com"),
+        *("octocorp.ghe.com", "api.octocorp.ghe.com"),  # how GitHub names a tenant's hosts
+        *("depot.dev", "api.depot.dev"),
+        *("registry.npmjs.org", "json-schema.org"),
+    }
+)
+"""Hosts that are what a test is about, and those that its own tools ask."""
+
+
+def test_hosts_in_tests_and_the_demo_are_examples() -> None:
+    texts = {
+        path: path.read_text()
+        for path in files()
+        if path.is_relative_to(ROOT / "tests") or path.is_relative_to(ROOT / "bot" / "demo")
+    }
+    hosts = {host for text in texts.values() for host in HOST.findall(text)}
+    assert hosts > {"bot.test", "api.github.com"}
+    named = {host for host in hosts if not ADDRESS.fullmatch(host)}
+    assert sorted(host for host in named - SUBJECTS if not EXAMPLES.fullmatch(host)) == []
+
+
 @pytest.mark.parametrize(
     ("text", "said"),
     [

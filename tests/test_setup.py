@@ -37,7 +37,7 @@ from tests.crash.harness import scene as crash_scene
 
 pytestmark = pytest.mark.anyio
 
-PUBLIC_URL = "http://bot"
+PUBLIC_URL = "http://bot.test"
 """The address under which the simulated GitHub reaches the bot in these tests."""
 
 
@@ -286,7 +286,7 @@ async def test_an_enterprise_server(
 async def test_nothing_from_the_settings_is_html(
     stage: Stage, clock: ManualClock, hook: Hook, tmp_path: Path
 ) -> None:
-    url = 'http://bot/"><script>alert(1)</script>'
+    url = 'http://bot.test/"><script>alert(1)</script>'
     async with setting_up(stage, clock, hook, tmp_path, PUBLIC_URL=url) as operator:
         html = await operator.page()
     assert "<script" not in html

@@ -98,7 +98,11 @@ WHOLE_BODIES = [
     b"Transfer-Encoding: gzip, chunked\r\n\r\n2\r\n{}\r\n0\r\n\r\n",
     b"Content-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
 ]
-LINES = [b"POST /webhook HTTP/1.1", b"POST http://bot/webhook HTTP/1.1", b"POST /webhook HTTP/1.0"]
+LINES = [
+    b"POST /webhook HTTP/1.1",
+    b"POST http://bot.test/webhook HTTP/1.1",
+    b"POST /webhook HTTP/1.0",
+]
 
 
 @cases(0.5)
