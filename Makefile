@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo install test check docs format bench endurance fuzz lock clean
+.PHONY: demo install test check format coverage bench endurance fuzz lock clean
 
 demo: .venv/installed
 	$(BIN)/depot-bot demo
@@ -25,6 +25,12 @@ docs: .venv/installed-dev
 format: .venv/installed-dev
 	$(BIN)/ruff check --fix
 	$(BIN)/ruff format
+
+# Every branch of the pure files (pyproject.toml lists them) must be run by the tests beside them.
+PURE := automations budget cache clock config depot errors grammar jobs markdown masking policy \
+	records rendered replay replies reply_texts webhooks workflows
+coverage: .venv/installed-dev
+	$(BIN)/pytest --cov --cov-report=term $(PURE:%=tests/test_%.py)
 
 .venv/bin/python:
 	$(PYTHON) -m venv .venv

@@ -14,7 +14,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from bot.commands import COMMANDS, INTERNAL
-from bot.config import MAX_LENGTH, PATHS, Automation, BadConfig, Config, parse, schema
+from bot.config import MAX_LENGTH, MAX_LINE, PATHS, Automation, BadConfig, Config, parse, schema
 from bot.types import Permission
 
 ROOT = Path(__file__).parent.parent
@@ -271,6 +271,16 @@ HOSTILE = {
     "carriage returns": "forks: pinned\rbots: [x]\r",
     "comments": "#\n" * 30_000,
 }
+
+
+@pytest.mark.parametrize(("length", "fits"), [(MAX_LINE, True), (MAX_LINE + 1, False)])
+def test_how_long_an_automations_line_may_be(length: int, fits: bool) -> None:
+    text = f"automations: [{{on: opened, do: {'run '.ljust(length, 'x')}}}]"
+    if fits:
+        assert len(read(text).automations[0].do) == length
+    else:
+        told = f"a command line longer than {MAX_LINE} characters - at `$.automations[0].do`"
+        assert wrong(text) == told
 
 
 @pytest.mark.parametrize("text", HOSTILE.values(), ids=HOSTILE)

@@ -435,6 +435,18 @@ def test_any_order_of_words_is_a_command_or_a_misreading(words: list[str]) -> No
     assert isinstance(got, (Misreading, *VERBS.values()))
 
 
+TANGLED = {
+    "quotes that are broken into": "> -\na\n" * 600,
+    "HTML comments that do not end": "a " + "<!-- " * 5_000 + "--->\n",
+}
+
+
+@pytest.mark.parametrize("text", TANGLED.values(), ids=TANGLED.keys())
+def test_a_text_that_would_take_too_long_is_not_read(text: str) -> None:
+    assert lines("/depot list\n\n" + text[: len(text) // 20]) == [CommandLine("list")]
+    assert lines("/depot list\n\n" + text) == []
+
+
 HOSTILE_LINES = {
     "one long word": "a" * 64_000,
     "a long argument": "build " + "a" * 64_000,

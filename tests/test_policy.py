@@ -201,6 +201,12 @@ def test_a_commit_of_zeros_is_none(sha: Sha, expected: str) -> None:
     assert reason(lambda: check_exists(replace(HERE, sha=sha))) == expected
 
 
+def test_the_last_look_at_a_closed_pull_request() -> None:
+    no = refusal(lambda: check_not_moved(SHA, HERE, False, AGAIN))
+    assert no is not None
+    assert (no.reason, no.text) == ("pull-request-closed", replies.pull_request_closed())
+
+
 @pytest.mark.parametrize(("expected", "refused"), [(SHA, ""), (OTHER, "head-moved")])
 def test_the_last_look(expected: Sha, refused: str) -> None:
     no = refusal(lambda: check_not_moved(expected, HERE, True, AGAIN))

@@ -464,6 +464,26 @@ def test_an_approval_can_hold_a_command_too(fresh: SimulatedGitHub) -> None:
     assert (comment.author, comment.reviewed, comment.lines) == (Actor("alice"), head, ())
 
 
+@pytest.mark.parametrize("event", EVENTS)
+def test_another_action_is_ignored(event: str, fresh: SimulatedGitHub) -> None:
+    body = payload(event, fresh, action="edited")
+    assert made_of(event, msgspec.json.encode(body)) == Ignored("action")
+
+
+@pytest.mark.parametrize(
+    ("login", "is_kept"), [("a\\\\u0000b", True), ("a\\u0000b", False), ("a\\\\\\u0000b", False)]
+)
+def test_a_nul_character_cannot_be_stored(login: str, is_kept: bool) -> None:
+    """PostgreSQL takes none. A backslash and `u0000` is another text."""
+    body = msgspec.json.encode(_valid(user={"login": "NAME"}) | {"sender": {"login": "NAME"}})
+    body = body.replace(b"NAME", login.encode())
+    if is_kept:
+        assert only(made_of("issue_comment", body)).author == Actor("a\\u0000b")
+    else:
+        with pytest.raises(Malformed, match="NUL character"):
+            made_of("issue_comment", body)
+
+
 @pytest.mark.parametrize("part", ["action", "pull_request", "repository", "sender"])
 def test_a_pull_request_with_a_part_missing(part: str, fresh: SimulatedGitHub) -> None:
     fresh.push(REPO, 1, {"change.txt": "two\n"})

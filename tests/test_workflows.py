@@ -55,6 +55,12 @@ def test_only_names_of_the_folder_match(typed: str) -> None:
         (".depot/workflows/ci", ["ci.yml", "ci.yaml"]),
         ("./.depot/workflows/ci.yml", ["ci.yml"]),
         ("v1.2", ["v1.2.yml", "v1.2.yaml"]),
+        # nothing in that folder is called so
+        ("../ci.yml", []),
+        (".github/workflows/ci.yml", []),
+        (".depot/workflows/sub/ci.yml", []),
+        (".yml", []),
+        ("..", []),
     ],
 )
 def test_candidates(typed: str, expected: list[str]) -> None:
