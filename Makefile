@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo install test check format coverage bench endurance fuzz lock clean
+.PHONY: demo install test check docs format coverage bench endurance fuzz lock clean
 
 demo: .venv/installed
 	$(BIN)/depot-bot demo

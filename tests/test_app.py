@@ -282,9 +282,7 @@ async def test_two_bots_side_by_side(private_key: str, clock: ManualClock, tmp_p
         results = []
         for services in (first, second, first):
             transport = httpx.ASGITransport(app=create_app(services, run_worker=False))
-            async with httpx.AsyncClient(
-                transport=transport, base_url="http://bot.test"
-            ) as client:
+            async with httpx.AsyncClient(transport=transport, base_url="http://bot.test") as client:
                 answer = await client.post(
                     "/webhook", content=delivery.body, headers=headers(stages[0], delivery)
                 )
