@@ -9,6 +9,7 @@ import pytest
 from bot import errors, replies
 from bot.commands import COMMANDS
 from bot.errors import Misreading
+from bot.reasons import Reason
 from bot.records import Command, FollowedRun, Reply, Request
 from bot.types import (
     CHECK_CONFIG,
@@ -280,7 +281,7 @@ LABELED = Happening("labeled", "a-guid", SHA, "main", "full-ci")
     ],
 )
 def test_what_an_answer_answers(line: str, happening: Happening | None, heading: str) -> None:
-    command = Command(CommandId("ic-1.1"), 1, CommandLine(line), True, "answered", "Done.")
+    command = Command(CommandId("ic-1.1"), 1, CommandLine(line), True, Reason.ANSWERED, "Done.")
     source = Source.EVENT if happening else Source.ISSUE_COMMENT
     comment = Comment(source, REPO, 1, 1, Actor("alice"), 0.0, "", (), happening=happening)
     request = Request(comment, 0.0, True, Reply(), 0, None, (command,), (), (), ())
@@ -289,7 +290,7 @@ def test_what_an_answer_answers(line: str, happening: Happening | None, heading:
 
 def test_a_request_without_an_answer_has_no_reply() -> None:
     """It is passed over: decided, nothing to be said, no run."""
-    command = Command(CommandId("ic-1.1"), 1, CommandLine("run"), True, "head-moved")
+    command = Command(CommandId("ic-1.1"), 1, CommandLine("run"), True, Reason.HEAD_MOVED)
     comment = Comment(Source.ISSUE_COMMENT, REPO, 1, 1, Actor("alice"), 0.0, "", ())
     request = Request(comment, 0.0, True, Reply(), 0, None, (command,), (), (), ())
     assert replies.reply(request) == ""
