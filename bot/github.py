@@ -19,6 +19,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+from functools import lru_cache
 from http import HTTPStatus
 from typing import Any, TypeVar, cast
 
@@ -275,7 +276,9 @@ class GitHub:
         self._credentials = credentials
         self._url = url
         self._clock = clock
-        self._private_key = _loaded(credentials) if isinstance(credentials, AppCredentials) else ""
+        self._private_key = (
+            _loaded(credentials.private_key) if isinstance(credentials, AppCredentials) else ""
+        )
         self._apis: LRUCache[int | None, _Api] = LRUCache(1000)
         self._tokens: Cached[int, _Token] = Cached(TLRUCache(1000, _until, clock.now))
         self._installations: Cached[RepoName, int] = Cached(TTLCache(10_000, 3600, clock.now))
@@ -416,7 +419,8 @@ class GitHub:
             self._tokens.forget(installation)
 
 
-def _loaded(credentials: AppCredentials) -> str:
+@lru_cache(maxsize=1)
+def _loaded(private_key: str) -> str:
     """The App's key, read once: reading and checking it takes 70 ms, which gidgethub would spend,
     and keep everybody waiting, for each token that it signs.
 
@@ -424,9 +428,9 @@ def _loaded(credentials: AppCredentials) -> str:
     (pyjwt.readthedocs.io, `jwt.encode`). One that cannot be read fails there, when it is used.
     """
     try:
-        return cast(str, load_pem_private_key(credentials.private_key.encode(), password=None))
+        return cast(str, load_pem_private_key(private_key.encode(), password=None))
     except (ValueError, TypeError, UnsupportedAlgorithm):
-        return credentials.private_key
+        return private_key
 
 
 def _until(_: int, token: _Token, __: float) -> float:

@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Literal
 
 import jwt
@@ -55,6 +56,15 @@ def generate_private_key() -> str:
     ).decode()
 
 
+@lru_cache(maxsize=8)
+def _public_key_of(private_key_pem: str) -> rsa.RSAPublicKey:
+    """The half of it that signatures are checked with. Reading a private key takes 60 ms."""
+    private = serialization.load_pem_private_key(private_key_pem.encode(), password=None)
+    if not isinstance(private, rsa.RSAPrivateKey):
+        raise TypeError("GitHub Apps have RSA keys")
+    return private.public_key()
+
+
 @dataclass(frozen=True, slots=True)
 class InstallationToken:
     """A token of an installation, perhaps narrowed to some permissions and repositories."""
@@ -97,14 +107,12 @@ class Access:
         self.credentials: AppCredentials | None = None
         self._world = world
         self._jwt_now = jwt_now
-        self._public_key: rsa.RSAPublicKey | None = None
         self._personal: dict[str, User] = {}
         self._installation_tokens: dict[str, InstallationToken] = {}
 
     def use_app(self, credentials: AppCredentials, *, owner: str = "depot-bot-operator") -> None:
         """Make this App the bot's. An earlier one is gone, with its installations."""
         self.credentials = credentials
-        self._public_key = None
         self._installation_tokens.clear()
         self._world.installations.clear()
         self._world.bot_app = self._world.register_app(
@@ -187,14 +195,13 @@ class Access:
         return Principal("installation", name, user=user, token=token)
 
     def _app(self, token: str) -> Principal:
-        key = self._key()
-        if self.credentials is None or key is None:
+        if self.credentials is None:
             raise BadCredentials("A JSON web token could not be decoded")
         # The claims are judged by the simulated clock, so PyJWT checks the signature only.
         try:
             claims = jwt.decode(
                 token,
-                key,
+                _public_key_of(self.credentials.private_key_pem),
                 algorithms=["RS256"],
                 options={"verify_exp": False, "verify_iat": False, "verify_nbf": False},
             )
@@ -220,15 +227,6 @@ class Access:
             )
         if expires - now > JWT_LIFETIME:
             raise BadCredentials("'Expiration time' claim ('exp') is too far in the future")
-
-    def _key(self) -> rsa.RSAPublicKey | None:
-        if self._public_key is None and self.credentials is not None:
-            pem = self.credentials.private_key_pem.encode()
-            private = serialization.load_pem_private_key(pem, password=None)
-            if not isinstance(private, rsa.RSAPrivateKey):
-                raise TypeError("GitHub Apps have RSA keys")
-            self._public_key = private.public_key()
-        return self._public_key
 
     def _new_token(self, prefix: str) -> str:
         number = self._world.next_id()
