@@ -45,11 +45,13 @@ class Services:
 
 @dataclass(frozen=True, slots=True)
 class Surroundings:
-    """What the bot takes from where it runs: its clock, and the ways to GitHub and Depot."""
+    """What the bot takes from where it runs: its clock, the ways to GitHub and Depot, and whether
+    SQLite waits for the disk."""
 
     clock: Clock = field(default_factory=SystemClock)
     github: httpx.AsyncBaseTransport | None = None
     depot: httpx.AsyncBaseTransport | None = None
+    waits_for_disk: bool = True
 
 
 @asynccontextmanager
@@ -102,7 +104,9 @@ async def open_services(
     """Everything the bot is made of, closed again at the end. The worker is not running yet."""
     around = surroundings or Surroundings()
     metrics = Metrics()
-    store = await open_store(settings.database_url, around.clock)
+    store = await open_store(
+        settings.database_url, around.clock, waits_for_disk=around.waits_for_disk
+    )
     try:
         async with open_clients(settings, around, metrics) as (github, depot):
             ledger = Ledger(store)

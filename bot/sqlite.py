@@ -1,7 +1,7 @@
 """The embedded store: one SQLite file, one process.
 
-WAL and `synchronous=FULL` (a commit is on disk when it returns), and a lock file beside the
-database that a second process cannot take.
+WAL and `synchronous=FULL` (a commit is on disk when it returns; tests that cut no power may do
+without), and a lock file beside the database that a second process cannot take.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ class SqliteStore(Store):
     each statement (aiosqlite) took three times the processor time for the same work.
     """
 
-    def __init__(self, url: URL, clock: Clock) -> None:
+    def __init__(self, url: URL, clock: Clock, *, waits_for_disk: bool = True) -> None:
         super().__init__()
         self._clock = clock
         self._lock = _lock(str(url.database))
@@ -57,7 +57,8 @@ class SqliteStore(Store):
             # The thread works with it and is over when `close` closes it.
             connect_args={"check_same_thread": False},
         )
-        event.listen(self._engine, "connect", _set_up_connection)
+        synchronous = "FULL" if waits_for_disk else "OFF"
+        event.listen(self._engine, "connect", partial(_set_up_connection, synchronous))
         self._connection: sa.Connection | None = None
         self._jobs: SimpleQueue[_Job | None] = SimpleQueue()
         self._is_closed = False
@@ -161,10 +162,10 @@ def _lock(database: str) -> IO[str]:
     return lock
 
 
-def _set_up_connection(connection: Any, _: Any) -> None:
+def _set_up_connection(synchronous: str, connection: Any, _: Any) -> None:
     cursor = connection.cursor()
     cursor.execute("PRAGMA journal_mode=WAL")
-    cursor.execute("PRAGMA synchronous=FULL")
+    cursor.execute(f"PRAGMA synchronous={synchronous}")
     cursor.execute("PRAGMA foreign_keys=ON")
     cursor.execute("PRAGMA busy_timeout=5000")
     # In KiB. What is not in it comes from the system's own cache; the default takes 2 MB.

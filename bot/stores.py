@@ -19,10 +19,11 @@ def is_usable(url: str) -> bool:
     return scheme == "sqlite" and rest.startswith("/") and file not in {"", ":memory:"}
 
 
-async def open_store(url: str, clock: Clock) -> Store:
+async def open_store(url: str, clock: Clock, *, waits_for_disk: bool = True) -> Store:
     """Open the ledger that `DATABASE_URL` names, with its tables up to date.
 
-    *clock* is SQLite's; PostgreSQL has its own. Raises ValueError for a URL we cannot use,
+    *clock* is SQLite's, and so is *waits_for_disk*, whether a commit is on disk when it returns;
+    PostgreSQL has its own of both. Raises ValueError for a URL we cannot use,
     `bot.store.AlreadyInUse`, and `bot.store.LedgerUnavailable`.
     """
     if not is_usable(url):
@@ -30,7 +31,7 @@ async def open_store(url: str, clock: Clock) -> Store:
     parsed = make_url(url.replace("postgres://", "postgresql://", 1))
     store: Store
     if parsed.get_backend_name() == "sqlite":
-        store = SqliteStore(parsed, clock)
+        store = SqliteStore(parsed, clock, waits_for_disk=waits_for_disk)
     else:
         # Only here: it and its driver take a tenth of the memory of a bot that needs neither.
         from bot.postgresql import PostgresqlStore

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import AsyncIterator, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import httpx
@@ -15,6 +16,22 @@ from bot.store import Store
 from tests.conversation import FILES, REPO, Conversation, Hook, ManualClock, bot_on
 from tests.databases import Database
 from tests.databases import postgresql_url as postgresql_url  # a fixture
+from tests.ledgers import migrated
+from tests.postgresql import server
+
+RUN = pytest.StashKey[ExitStack]()
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_sessionstart(session: pytest.Session) -> None:
+    """One PostgreSQL server for all processes of the run: they find it in their environment."""
+    if not hasattr(session.config, "workerinput"):
+        session.config.stash[RUN] = stack = ExitStack()
+        stack.enter_context(server(is_quick=True))
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    config.stash.get(RUN, ExitStack()).close()
 
 
 @pytest.fixture
@@ -34,7 +51,7 @@ def clock() -> ManualClock:
 
 @pytest.fixture
 def sqlite(clock: ManualClock, tmp_path: Path) -> Database:
-    return Database(f"sqlite:///{tmp_path / 'ledger.db'}", clock)
+    return Database(migrated(tmp_path / "ledger.db"), clock)
 
 
 @pytest.fixture

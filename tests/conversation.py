@@ -23,6 +23,7 @@ from bot.services import Services, Surroundings, open_services
 from bot.settings import load
 from tests.contracts.checks import Checked, way_to
 from tests.contracts.webhooks import webhooks
+from tests.ledgers import migrated
 
 REPO = "octo/hello"
 HOOK = "http://bot.test/webhook"
@@ -197,9 +198,14 @@ async def bot_on(
 
     At its end all that passed between it and GitHub must have been as GitHub describes it.
     """
-    settings = load({**stage.environment(database_url=f"sqlite:///{database}"), **environment})
+    settings = load({**stage.environment(database_url=migrated(database)), **environment})
     with way_to(stage.github) as github:
-        around = Surroundings(clock=clock, github=github, depot=depot or stage.depot.transport())
+        around = Surroundings(
+            clock=clock,
+            github=github,
+            depot=depot or stage.depot.transport(),
+            waits_for_disk=False,
+        )
         async with open_services(settings, around) as services:
             hook.to = httpx.ASGITransport(app=create_app(services, run_worker=False))
             yield services

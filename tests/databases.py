@@ -23,8 +23,6 @@ from bot.store import Store
 from bot.stores import open_store
 from tests.conversation import ManualClock
 
-DEFAULT_SERVER = "postgresql://postgres@127.0.0.1:5432/postgres"
-
 TIMES = {
     "write_budgets": ("counted_at", "closed_until"),
     "commands": ("decided_at",),
@@ -38,11 +36,8 @@ TIMES = {
 
 @contextmanager
 def new_database() -> Iterator[str]:
-    """The address of an empty PostgreSQL database, dropped at the end.
-
-    Without a server this fails: tests that were left out would say nothing.
-    """
-    server = os.environ.get("TEST_DATABASE_URL", DEFAULT_SERVER)
+    """The address of an empty PostgreSQL database, dropped at the end."""
+    server = os.environ["TEST_DATABASE_URL"]
     name = f"depot_bot_test_{uuid.uuid4().hex}"
     with psycopg.connect(server, autocommit=True, connect_timeout=5) as connection:
         connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
@@ -85,7 +80,7 @@ class Database:
 
     @asynccontextmanager
     async def opened(self) -> AsyncIterator[Store]:
-        store = await open_store(self.url, self.clock)
+        store = await open_store(self.url, self.clock, waits_for_disk=False)
         try:
             yield store
         finally:
@@ -127,8 +122,9 @@ class Database:
     def empty(self) -> None:
         """Delete every row. A store that is still in the middle of something fails this."""
         with psycopg.connect(self.url, options="-c lock_timeout=5s") as connection:
-            tables = sql.SQL(", ").join(sql.Identifier(name) for name in metadata.tables)
-            connection.execute(sql.SQL("TRUNCATE {} RESTART IDENTITY").format(tables))
+            # Quicker than TRUNCATE, which makes new files for every table.
+            for table in reversed(metadata.sorted_tables):
+                connection.execute(sql.SQL("DELETE FROM {}").format(sql.Identifier(table.name)))
 
 
 class Halt:

@@ -21,6 +21,7 @@ from bot.services import Services, Surroundings, open_services
 from bot.settings import load
 from tests.contracts.checks import way_to
 from tests.conversation import FILES, HOOK, REPO, Hook
+from tests.ledgers import migrated
 from tests.loops import LoopClock, skipping_loop
 
 ROUND_TRIP = 1.0
@@ -74,10 +75,10 @@ async def far_away(folder: Path, private_key: str) -> AsyncIterator[Scene]:
         stage.github.repository(REPO, FILES)
         stage.github.role(REPO, "alice", "write")
         stage.github.pull_request(REPO, "alice", files={"change.txt": "1\n"})
-        settings = load(stage.environment(database_url=f"sqlite:///{folder / 'ledger.db'}"))
+        settings = load(stage.environment(database_url=migrated(folder / "ledger.db")))
         with way_to(stage.github) as way:
             github, depot = Far(way), Far(stage.depot.transport())
-            around = Surroundings(clock=clock, github=github, depot=depot)
+            around = Surroundings(clock=clock, github=github, depot=depot, waits_for_disk=False)
             async with open_services(settings, around) as services:
                 skipping_loop().is_busy = lambda: bool(services.store._running)
                 hook.to = httpx.ASGITransport(app=create_app(services, run_worker=False))

@@ -36,6 +36,7 @@ from bot.types import Actor, CommandLine, Comment, RepoName, RequestId, Source
 from bot.webhooks import Delivery
 from tests.conversation import START, ManualClock
 from tests.databases import Halt
+from tests.ledgers import migrated
 from tests.loops import LoopClock, SkippingLoop, skipping_loop
 
 pytestmark = pytest.mark.anyio
@@ -48,7 +49,8 @@ def anyio_backend() -> tuple[str, dict[str, Any]]:
 
 @pytest.fixture
 async def store(tmp_path: Path) -> AsyncIterator[Store]:
-    store = await open_store(f"sqlite:///{tmp_path / 'ledger.db'}", LoopClock())
+    url = migrated(tmp_path / "ledger.db")
+    store = await open_store(url, LoopClock(), waits_for_disk=False)
     loop = skipping_loop()
     loop.is_busy = lambda: bool(store._running)
     yield store

@@ -119,7 +119,12 @@ async def setting_up(
                 load_for_setup(environment),
                 env_file,
                 lambda: load({**environment, **{k: v or "" for k, v in read(env_file).items()}}),
-                Surroundings(clock=clock, github=github, depot=stage.depot.transport()),
+                Surroundings(
+                    clock=clock,
+                    github=github,
+                    depot=stage.depot.transport(),
+                    waits_for_disk=False,
+                ),
                 work,
             )
         )

@@ -99,8 +99,9 @@ async def test_a_commit_is_on_disk(sqlite: Database) -> None:
         names = ("journal_mode", "synchronous", "foreign_keys")
         return [db.scalar(sa.text(f"PRAGMA {name}")) for name in names]
 
-    async with sqlite.opened() as store:
-        assert await store.transact(settings) == ["wal", 2, 1]
+    store = await open_store(sqlite.url, sqlite.clock)  # as the bot opens it
+    assert await store.transact(settings) == ["wal", 2, 1]
+    await store.close()
 
 
 async def test_what_hangs_on_nothing_is_refused(store: Store) -> None:

@@ -1,14 +1,14 @@
-"""Chromium, driven for real. A browser that is missing fails these tests: CI installs it."""
+"""Chromium, driven for real."""
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 
 import pytest
 from playwright.async_api import Browser, Page, async_playwright, expect
 
-CHROMIUM = "/usr/bin/chromium"
-"""Debian's `chromium`."""
+from tests.browser.chromium import executable
 
 FLAGS = [
     "--no-sandbox",
@@ -34,7 +34,9 @@ async def chromium() -> AsyncIterator[Browser]:
     """Without a head, with a profile of its own that is gone afterwards."""
     expect.set_options(timeout=PATIENCE)
     async with async_playwright() as playwright:
-        browser = await playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        chromium = playwright.chromium
+        path = await asyncio.to_thread(executable, chromium.executable_path)
+        browser = await chromium.launch(executable_path=path, args=FLAGS)
         try:
             yield browser
         finally:

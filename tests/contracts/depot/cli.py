@@ -1,7 +1,7 @@
 """Depot's CLI, from npm in the version that package-lock.json holds, and what is embedded in it.
 
-It is fetched when a test first asks for it, and again when the lock file has changed. Without npm
-or without an answer the test fails and says so: an unchecked contract is no kept one.
+It is fetched when a test first asks for it, and again when the lock file has changed. Without an
+answer the test fails and says so: an unchecked contract is no kept one.
 """
 
 from __future__ import annotations
