@@ -236,34 +236,6 @@ def test_nothing_indented_as_code_is_a_command(text: str) -> None:
     assert lines(indented) == []
 
 
-NASTY = {
-    "quotes": "> " * 32_000,
-    "a staircase of quotes": "\n".join("> " * depth + "a" for depth in range(250)),
-    "lists": "- " * 32_000,
-    "a staircase of lists": "\n".join("  " * depth + "- a" for depth in range(350)),
-    "backticks": "`" * 64_000,
-    "growing backticks": " ".join("`" * length for length in range(350)),
-    "brackets": "[" * 64_000,
-    "nested links": "[a](" * 16_000,
-    "images": "![" * 32_000,
-    "stars": "*a_ " * 16_000,
-    "comments": "<!--" * 16_000,
-    "comments on lines": "<!-- \n" * 10_000,
-    "CDATA": "<![CDATA[" * 7_000,
-    "definitions": "[a]: b\n" * 9_000,
-    "fences": "```yaml\na\n```\n" * 4_500,
-    "a wide table": "a|" * 200 + "\n" + "-|" * 200 + "\n" + "|\n" * 30_000,
-    "commands": "/depot run\n\n" * 5_300,
-    "backslashes": "\\" * 64_000,
-    "blanks": " " * 64_000,
-}
-
-
-@pytest.mark.parametrize("text", NASTY.values(), ids=NASTY.keys())
-def test_a_hostile_comment_is_read_to_its_end(text: str) -> None:
-    assert lines(f"/depot first\n\n{text}")[0].text == "first"
-
-
 # --- from a line to a command --------------------------------------------------------------------
 
 

@@ -10,6 +10,7 @@ import subprocess
 import sys
 import tomllib
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -89,6 +90,7 @@ def test_a_file_without_a_place_is_noticed(package: Path) -> None:
 # --- what the syntax tree shows ------------------------------------------------------------------
 
 
+@cache
 def modules() -> list[tuple[str, ast.Module]]:
     """The bot's own files, by their dotted names; the demo and the migrations are looser."""
     found = []
@@ -101,7 +103,11 @@ def modules() -> list[tuple[str, ast.Module]]:
 
 
 def dotted(node: ast.expr) -> str:
-    return ast.unparse(node) if isinstance(node, ast.Attribute | ast.Name) else ""
+    """`a.b.c` as it is written; nothing for what is no chain of names."""
+    if isinstance(node, ast.Attribute):
+        start = dotted(node.value)
+        return f"{start}.{node.attr}" if start else ""
+    return node.id if isinstance(node, ast.Name) else ""
 
 
 def imported(tree: ast.AST) -> Iterator[str]:

@@ -35,6 +35,9 @@ PATIENCE_SECONDS = 80.0
 
 LOOK_SECONDS = 0.05
 
+START = "POST Run"
+"""The request with which a run is started."""
+
 
 @dataclass(frozen=True, slots=True)
 class Point:

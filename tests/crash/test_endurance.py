@@ -16,6 +16,7 @@ pytestmark = pytest.mark.anyio
     [
         pytest.param(trouble, store, short, id=f"{trouble.__name__}-{store}")
         for trouble, store, _, short in TROUBLES
+        if short is not None
     ],
 )
 async def test_nothing_is_lost_or_doubled(

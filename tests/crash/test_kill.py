@@ -1,66 +1,32 @@
-"""The bot is killed at each of its requests, and started again: one run, one reply."""
+"""The bot is killed at requests that matter, and started again: one run, one reply.
+
+`make endurance` kills it at each of them, on both stores.
+"""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from tests.conversation import REPO
-from tests.crash.harness import RUN_SECONDS, Point, Scene, scene
+from tests.crash.endurance import Place, die_at
+from tests.crash.harness import RUN_SECONDS, START, Point, Scene, scene
 
 pytestmark = pytest.mark.anyio
 
-AT_ONCE = 8
-"""Scenes that are played side by side: most of their time is spent waiting."""
-
-START = "POST Run"
 REPLY = f"POST /repos/{REPO}/issues/N/comments"
 
 
-async def undisturbed(folder: Path, private_key: str) -> list[Point]:
-    """All requests that a conversation makes when nobody dies."""
-    async with scene(folder, private_key) as quiet:
-        await quiet.plays()
-        quiet.assert_all_is_well()
-        return list(quiet.executioner.seen)
-
-
-async def test_killed_at_each_request_before_and_after(tmp_path: Path, private_key: str) -> None:
-    requests = await undisturbed(tmp_path / "quiet", private_key)
-    points = [replace(point, after=after) for point in requests for after in (False, True)]
-    assert {"POST Run", "POST ListRuns", "POST GetRunStatus"} <= {p.request for p in points}
-    # The one that has to wait for a doubt to end goes first.
-    points.sort(key=lambda point: point != Point(START, 0, after=False))
-    failures = await die_at(points, tmp_path, private_key)
-    assert not failures, "\n".join(failures)
-
-
-async def die_at(points: Sequence[Point], folder: Path, private_key: str) -> list[str]:
-    """Play a scene for each point; what went wrong, by point."""
-    room = asyncio.Semaphore(AT_ONCE)
-    failures: list[str] = []
-
-    async def play(place: int, point: Point) -> None:
-        async with room, scene(folder / str(place), private_key, point.__eq__) as one:
-            try:
-                await one.plays()
-                one.assert_all_is_well()
-                assert one.executioner.died == [point] or is_optional(point)
-            except AssertionError as wrong:
-                failures.append(f"{point}: {wrong}")
-
-    await asyncio.gather(*(play(place, point) for place, point in enumerate(points)))
-    return failures
-
-
-def is_optional(point: Point) -> bool:
-    """Whether a request is not made in each conversation: how often a run is looked at depends on
-    the time that things take."""
-    return point.request == "POST GetRunStatus" and point.nth > 0
+async def test_killed_where_it_starts_a_run_and_where_it_answers(
+    tmp_path: Path, private_key: str
+) -> None:
+    points = [
+        Point(request, 0, after=after) for request in (START, REPLY) for after in (False, True)
+    ]
+    for row in await die_at(points, Place(tmp_path, private_key)):
+        assert row.is_clean, str(row)
 
 
 async def test_killed_at_everything_it_does_for_the_first_time(

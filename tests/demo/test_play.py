@@ -15,7 +15,7 @@ import pytest
 
 from bot.demo.play import readable
 
-TOO_LONG = 20.0
+TOO_LONG = 60.0
 """Seconds of wall clock that the demo stays below."""
 
 

@@ -249,7 +249,7 @@ class Demo:
 
     def ends(self) -> str:
         """What it said at last; and that nothing is left behind."""
-        output, _ = self.process.communicate(timeout=20)
+        output, _ = self.process.communicate(timeout=60)
         assert list(self.folder.iterdir()) == []
         with pytest.raises(ProcessLookupError):
             os.killpg(self.process.pid, 0)

@@ -61,6 +61,36 @@ def test_a_text_of_thousands_of_html_comments_is_not_read() -> None:
     assert lines("/depot x " + filled("<!-- ", 15_000) + "--->\n") == []
 
 
+SIZE = 64_000 if LONG else 8_000
+
+NASTY = {
+    "quotes": "> " * 32_000,
+    "a staircase of quotes": "\n".join("> " * depth + "a" for depth in range(250)),
+    "lists": "- " * 32_000,
+    "a staircase of lists": "\n".join("  " * depth + "- a" for depth in range(350)),
+    "backticks": "`" * 64_000,
+    "growing backticks": " ".join("`" * length for length in range(350)),
+    "brackets": "[" * 64_000,
+    "nested links": "[a](" * 16_000,
+    "images": "![" * 32_000,
+    "stars": "*a_ " * 16_000,
+    "comments": "<!--" * 16_000,
+    "comments on lines": "<!-- \n" * 10_000,
+    "CDATA": "<![CDATA[" * 7_000,
+    "definitions": "[a]: b\n" * 9_000,
+    "fences": "```yaml\na\n```\n" * 4_500,
+    "a wide table": "a|" * 200 + "\n" + "-|" * 200 + "\n" + "|\n" * 30_000,
+    "commands": "/depot run\n\n" * 5_300,
+    "backslashes": "\\" * 64_000,
+    "blanks": " " * 64_000,
+}
+
+
+@pytest.mark.parametrize("text", NASTY.values(), ids=NASTY.keys())
+def test_a_hostile_comment_is_read_to_its_end(text: str) -> None:
+    assert lines(f"/depot first\n\n{text[:SIZE]}")[0].text == "first"
+
+
 # --- lines ---------------------------------------------------------------------------------------
 
 WORDS = [
