@@ -5,14 +5,12 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from functools import partial
-from typing import Any
 
 import structlog
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
-from starlette.types import Receive, Scope, Send
 
 from bot import metrics
 from bot.archive import Archive
@@ -53,8 +51,7 @@ def create_app(services: Services, *, run_worker: bool = True) -> Starlette:
         archive, services.ledger, services.github.rate_limits, partial(_check, services), password
     )
     figures = Figures(services.metrics, archive)
-    return _App(
-        door,
+    return Starlette(
         routes=[
             Route("/webhook", door, methods=["POST"]),
             Route("/healthz", health.alive),
@@ -64,21 +61,6 @@ def create_app(services: Services, *, run_worker: bool = True) -> Starlette:
         ],
         lifespan=lifespan,
     )
-
-
-class _App(Starlette):
-    """Webhooks go straight to the door: they come in the greatest number, and Starlette's way to a
-    route costs more than all that the door does for one that is none of the bot's business."""
-
-    def __init__(self, door: Door, **options: Any) -> None:
-        super().__init__(**options)
-        self._door = door
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "http" and scope["path"] == "/webhook" and scope["method"] == "POST":
-            await self._door(scope, receive, send)
-        else:
-            await super().__call__(scope, receive, send)
 
 
 async def _check(services: Services) -> list[Finding]:

@@ -35,7 +35,7 @@ async def rows(folder: Path) -> list[Row]:
             request = webhook(stage.github, replace(ignored, event=event))
             ours, plains, limits = await _rates([port, plain, limit], request)
             found += [
-                ratio(f"ignored, {what}: `Event.from_http`", ours, plains, 2.0),
+                ratio(f"ignored, {what}: `Event.from_http`", ours, plains, 1.6),
                 ratio(f"ignored, {what}: 202 unread", ours, limits, 0.5),
             ]
     return found
