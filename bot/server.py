@@ -6,7 +6,6 @@ import asyncio
 import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any, cast
 
 import uvicorn
 from starlette.types import ASGIApp
@@ -63,11 +62,9 @@ class _Server(uvicorn.Server):
 
 
 class Connection(HttpToolsProtocol):
-    """uvicorn's connection, with one write for each answer and an end to waiting for a request.
+    """uvicorn's connection, with an end to waiting for a request.
 
-    uvicorn writes the head of an answer and its body apart, and asyncio sends each at once. The
-    second trip into the kernel was a sixth of all that an ignored webhook cost. And it waits for
-    ever for the rest of a request, with all that has come of it in memory.
+    uvicorn waits for ever for the rest of one, with all that has come of it in memory.
     """
 
     patience = REQUEST_SECONDS
@@ -75,7 +72,7 @@ class Connection(HttpToolsProtocol):
     def connection_made(  # type: ignore[override]  # as uvicorn has it
         self, transport: asyncio.Transport
     ) -> None:
-        super().connection_made(cast(asyncio.Transport, Gathering(transport, self.loop)))
+        super().connection_made(transport)
         self._waits_since: float | None = self.loop.time()
         self._look()
 
@@ -102,31 +99,3 @@ class Connection(HttpToolsProtocol):
             self.transport.abort()
         else:
             self._next_look = self.loop.call_at(since + self.patience, self._look)
-
-
-class Gathering:
-    """A transport that sends what is written in one turn of the event loop in one go."""
-
-    def __init__(self, transport: asyncio.Transport, loop: asyncio.AbstractEventLoop) -> None:
-        self._transport = transport
-        self._loop = loop
-        self._written: list[bytes] = []
-
-    def write(self, data: bytes) -> None:
-        """Send it at the end of this turn."""
-        if not self._written:
-            self._loop.call_soon(self._send)
-        self._written.append(data)
-
-    def close(self) -> None:
-        """Close the connection once all that was written is sent."""
-        self._send()
-        self._transport.close()
-
-    def _send(self) -> None:
-        if self._written:
-            written, self._written = self._written, []
-            self._transport.write(b"".join(written))
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._transport, name)
