@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import sys
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+import math
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 
 from cachetools import TTLCache
@@ -56,7 +56,8 @@ class Board:
         self._listing: Cached[str, dict[RunId, str]] = Cached(
             TTLCache(1, LISTING_SECONDS, clock.now)
         )
-        self._followed = Recent(clock, CROWD_SECONDS)
+        # How the runs stood that somebody has looked at lately.
+        self._followed: TTLCache[RunId, str] = TTLCache(math.inf, CROWD_SECONDS, clock.now)
         self._listed: dict[RunId, str] = {}
 
     @property
@@ -79,9 +80,9 @@ class Board:
     def saw(self, run: Run) -> None:
         """A run that is followed stands like this."""
         if run.is_over:
-            self._followed.forget(run.run_id)
+            self._followed.pop(run.run_id, None)
         else:
-            self._followed.saw(run.run_id, run.status)
+            self._followed[run.run_id] = run.status
 
     async def _list(self) -> dict[RunId, str]:
         states = await self._depot.active_runs()
@@ -95,43 +96,6 @@ class Board:
         if moved:
             await self._wake(moved)
         return states
-
-
-class Recent:
-    """How the runs stood that somebody has looked at lately: within the last *seconds*, or up to
-    twice as long ago. Two dictionaries that take turns need a third of what a time for each run
-    would take."""
-
-    def __init__(self, clock: Clock, seconds: float) -> None:
-        self._clock = clock
-        self._seconds = seconds
-        self._turn = 0
-        self._now: dict[RunId, str] = {}
-        self._before: dict[RunId, str] = {}
-
-    def __len__(self) -> int:
-        self._take_turns()
-        return len(self._now) + len(self._before)
-
-    def items(self) -> Iterator[tuple[RunId, str]]:
-        self._take_turns()
-        yield from self._now.items()
-        yield from self._before.items()
-
-    def saw(self, run_id: RunId, status: str) -> None:
-        self._take_turns()
-        self._before.pop(run_id, None)
-        self._now[run_id] = sys.intern(status)
-
-    def forget(self, run_id: RunId) -> None:
-        self._before.pop(run_id, None)
-        self._now.pop(run_id, None)
-
-    def _take_turns(self) -> None:
-        turn = int(self._clock.now() // self._seconds)
-        if turn != self._turn:
-            self._before = self._now if turn == self._turn + 1 else {}
-            self._turn, self._now = turn, {}
 
 
 async def look(depot: Depot, board: Board, clock: Clock, followed: FollowedRun) -> FollowedRun:
