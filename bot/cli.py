@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import gc
 import json
 import os
 import sys
@@ -25,6 +24,7 @@ from bot.replay import Unreadable, replay, stored
 from bot.server import listen
 from bot.services import open_clients, open_services
 from bot.settings import Settings, SettingsError, lacks_credentials, load, load_for_setup
+from bot.setup import open_setup
 from bot.store import AlreadyInUse, LedgerUnavailable
 
 ENV_FILE = Path(".env")
@@ -161,18 +161,11 @@ def _environment() -> dict[str, str]:
 async def serve(settings: Settings) -> int:
     """Serve until told to stop (SIGINT, SIGTERM)."""
     async with open_services(settings) as services:
-        app = create_app(services)
-        # What was made so far stays until the end: looking through it again and again for garbage
-        # would hold up everything for a tenth of a second each time.
-        gc.collect()
-        gc.freeze()
-        return await listen(app, settings.host, settings.port)
+        return await listen(create_app(services), settings.host, settings.port)
 
 
 async def serve_setup(settings: Settings) -> int:
     """Serve the set-up, and the bot once that is done, until told to stop."""
-    from bot.setup import open_setup  # done once: the running bot has no need of it
-
     env_file = Path.cwd() / ENV_FILE
     async with open_setup(settings, env_file, lambda: load(_environment())) as app:
         here = f"http://localhost:{settings.port}"

@@ -11,7 +11,6 @@ depends on what it does, and the caller knows that (`bot.start`, `bot.follow`).
 
 from __future__ import annotations
 
-import sys
 from collections import deque
 from collections.abc import AsyncIterator, Mapping, Sequence
 from enum import IntEnum
@@ -215,8 +214,7 @@ class Depot:
         states: dict[RunId, str] = {}
         request: Json = {"status": ["queued", "running"], "pageSize": 100}
         async for page in self._pages("ListRuns", request, RunList, MAX_ACTIVE_PAGES):
-            # There are few states and may be many runs: one text for each state is enough.
-            states.update((RunId(row.run_id), sys.intern(row.status)) for row in page.runs)
+            states.update((RunId(row.run_id), row.status) for row in page.runs)
         return states
 
     async def check(self) -> None:

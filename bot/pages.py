@@ -12,9 +12,10 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from functools import cache
 from importlib.resources import files
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from urllib.parse import quote, urlencode
 
+import jinja2
 import structlog
 from gidgethub.sansio import RateLimit
 from markupsafe import Markup
@@ -31,9 +32,6 @@ from bot.ledger import Ledger
 from bot.rendered import first_words, to_html
 from bot.store import LedgerUnavailable
 from bot.types import CommandId, Json, RequestId
-
-if TYPE_CHECKING:
-    from jinja2 import Environment
 
 PAGE_LENGTH = 50
 """Commands on one page."""
@@ -103,11 +101,8 @@ def guarded(endpoint: Endpoint, password: str, headers: Mapping[str, str] = HEAD
 
 
 @cache
-def templates() -> Environment:
+def templates() -> jinja2.Environment:
     """The pages' templates: they escape all they show, and miss no value silently."""
-    # Only operators look at pages: what renders them takes 2 MB and is loaded when they do.
-    import jinja2
-
     return jinja2.Environment(
         loader=jinja2.PackageLoader("bot"),
         autoescape=True,

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import msgspec
+from sqlalchemy import Row
 
 from bot.reasons import Reason
 from bot.records import Command, Deed, FollowedRun, Intent, Reply, Request, Start
@@ -23,9 +24,6 @@ from bot.types import (
     Source,
 )
 from bot.webhooks import Delivery, HeadSet
-
-if TYPE_CHECKING:
-    from sqlalchemy import Row
 
 Values = dict[str, Any]
 """A row to be written: values by column."""

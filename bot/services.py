@@ -63,21 +63,16 @@ async def open_clients(
     """The clients of GitHub and Depot, closed again at the end. *metrics* count what they ask."""
     around = surroundings or Surroundings()
     count = metrics or Metrics()
-    # The authorities take memory and time to read: once for both, and not where there are ways.
-    has_ways = around.github is not None and around.depot is not None
-    trusted = True if has_ways else httpx.create_ssl_context()
     async with (
         TellingClient(
             _counting(count, "github", by_verb),
             timeout=GITHUB_TIMEOUT,
             transport=around.github,
-            verify=trusted,
         ) as to_github,
         TellingClient(
             _counting(count, "depot", by_last_part),
             timeout=DEPOT_TIMEOUT,
             transport=around.depot,
-            verify=trusted,
         ) as to_depot,
     ):
         github = GitHub(to_github, settings.github, url=settings.github_url, clock=around.clock)

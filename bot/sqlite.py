@@ -168,6 +168,4 @@ def _set_up_connection(synchronous: str, connection: Any, _: Any) -> None:
     cursor.execute(f"PRAGMA synchronous={synchronous}")
     cursor.execute("PRAGMA foreign_keys=ON")
     cursor.execute("PRAGMA busy_timeout=5000")
-    # In KiB. What is not in it comes from the system's own cache; the default takes 2 MB.
-    cursor.execute("PRAGMA cache_size=-256")
     cursor.close()

@@ -7,15 +7,15 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeVar
 
+import alembic.command
+import alembic.config
 import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from bot.schema import VERSION
-
-if TYPE_CHECKING:
-    from sqlalchemy.dialects import postgresql, sqlite
 
 RETRIES = 3
 """How often a transaction is done again that PostgreSQL ended for the sake of another."""
@@ -88,10 +88,6 @@ class Store:
         self.lock_for_migration(connection)
         if _version(connection) == VERSION:
             return
-        # Only now: it would lie in memory for as long as the bot runs.
-        import alembic.command
-        import alembic.config
-
         config = alembic.config.Config()
         config.set_main_option("script_location", "bot:migrations")
         config.attributes["connection"] = connection

@@ -33,7 +33,7 @@ async def open_store(url: str, clock: Clock, *, waits_for_disk: bool = True) -> 
     if parsed.get_backend_name() == "sqlite":
         store = SqliteStore(parsed, clock, waits_for_disk=waits_for_disk)
     else:
-        # Only here: it and its driver take a tenth of the memory of a bot that needs neither.
+        # Only here: who keeps the ledger in SQLite needs no driver for PostgreSQL.
         from bot.postgresql import PostgresqlStore
 
         store = PostgresqlStore(parsed)

@@ -54,7 +54,7 @@ async def rows(folder: Path) -> list[Row]:
             await asyncio.sleep(LOOK_SECONDS)
             sizes.append(resident(pid))
     assert len(stage.depot.calls) > 0, "it looked at nothing"
-    return [below(f"{RUNS:,} runs waiting: resident memory", max(sizes), 80.0, "MB")]
+    return [below(f"{RUNS:,} runs waiting: resident memory", max(sizes), 128.0, "MB")]
 
 
 async def _follow(database_url: str, depot: SimulatedDepot, sha: str) -> None:
