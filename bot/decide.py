@@ -13,6 +13,7 @@ from typing import Any
 import structlog
 
 from bot import automations, policy, replies
+from bot.backoff import UPSTREAM_TROUBLE
 from bot.clock import Clock
 from bot.commands.base import Answer, Command, Follow, Said, Wait
 from bot.config import Config
@@ -185,9 +186,9 @@ class Decider:
         now = self.clock.now()
         since = row.troubled_since or now
         if now - since < TROUBLE_SECONDS:
-            pause = min(max((now - since) / 2, 2.0), 60.0)  # grows with the trouble
-            asked = getattr(trouble, "retry_after", None) or 0.0
-            return Wait(max(pause, asked), replies.trying(who), since)
+            asked = getattr(trouble, "retry_after", None)
+            pause = UPSTREAM_TROUBLE.pause_after(now - since, asked)
+            return Wait(pause, replies.trying(who), since)
         if await self._has_open_intent(row, request):
             return Said(replies.start_unknown(), reason=Reason.START_UNKNOWN)
         minutes = int(TROUBLE_SECONDS // 60)

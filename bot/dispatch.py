@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 import structlog
 
 from bot import automations, follow, policy, replies, start
+from bot.backoff import FAILED_STEP
 from bot.clock import Clock
 from bot.config import Config
 from bot.decide import Decider
@@ -72,7 +73,8 @@ class Dispatcher:
             log.warning("upstream trouble", error=str(trouble))
             if isinstance(trouble, GitHubUnavailable) and trouble.retry_after:
                 await self.ledger.close_writes(_account(request), trouble.retry_after)
-            return await self.ledger.fail(claim, _backoff(request.failures, trouble.retry_after))
+            pause = FAILED_STEP.pause(request.failures, trouble.retry_after)
+            return await self.ledger.fail(claim, pause)
         await self.ledger.rest(claim, wait, looked)
 
     def _is_hopeless(self, request: Request) -> bool:
@@ -292,7 +294,3 @@ def _account(request: Request) -> str:
 def _sooner(one: float | None, other: float | None) -> float | None:
     waits = [wait for wait in (one, other) if wait is not None]
     return min(waits, default=None)
-
-
-def _backoff(failures: int, retry_after: float | None) -> float:
-    return max(min(2.0**failures, 60.0), retry_after or 0.0)

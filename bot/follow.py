@@ -10,16 +10,12 @@ from dataclasses import replace
 from cachetools import TTLCache
 
 from bot import replies
+from bot.backoff import POLLING
 from bot.cache import Cached
 from bot.clock import Clock
 from bot.depot import Depot, DepotError, DepotRefused, DepotUnavailable, Target
 from bot.records import FollowedRun
 from bot.types import Diagnosis, Job, Run, RunId
-
-FIRST_PAUSE = 2.0
-LONGEST_PAUSE = 30.0
-GROWTH = 1.3
-"""Pauses between two looks at a run grow from the first to the longest, in seconds."""
 
 LISTING_SECONDS = 5.0
 """How long one listing of the active runs serves everybody."""
@@ -63,7 +59,7 @@ class Board:
     @property
     def shortest_pause(self) -> float:
         """Seconds to leave between two looks at a run, however new it is."""
-        return LONGEST_PAUSE if len(self._followed) > THRONG else 0.0
+        return POLLING.longest if len(self._followed) > THRONG else 0.0
 
     async def has_moved(self, followed: FollowedRun) -> bool:
         """Whether a run has to be asked for: its state changed, or the board does not say."""
@@ -111,23 +107,18 @@ async def look(depot: Depot, board: Board, clock: Clock, followed: FollowedRun) 
         note = replies.run_disappeared() if gone else replies.following_refused(no.code)
         return replace(followed, note=note, next_look_at=None)
     except DepotUnavailable as trouble:
-        return _later(followed, clock, at_least=trouble.retry_after or 0.0)
+        return _later(followed, clock, trouble.retry_after)
     if not run.is_over:
         return _later(replace(followed, run=run, failure=""), clock, board.shortest_pause)
     run, failure = await asyncio.gather(_with_times(depot, run), _failure(depot, run))
     return replace(followed, run=run, failure=failure, next_look_at=None)
 
 
-def pause(looks: int) -> float:
-    """Seconds to the next look, after so many."""
-    return min(FIRST_PAUSE * GROWTH ** min(looks, 30), LONGEST_PAUSE)
-
-
-def _later(followed: FollowedRun, clock: Clock, at_least: float = 0.0) -> FollowedRun:
+def _later(followed: FollowedRun, clock: Clock, at_least: float | None = None) -> FollowedRun:
     now = clock.now()
     if now - followed.followed_since >= GIVE_UP_SECONDS:
         return replace(followed, note=replies.following_given_up(), next_look_at=None)
-    wait = max(pause(followed.looks), at_least)
+    wait = POLLING.pause(followed.looks, at_least)
     return replace(followed, looks=followed.looks + 1, next_look_at=now + wait)
 
 

@@ -12,10 +12,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from bot import replies
+from bot.backoff import POLLING, START_SEARCH
 from bot.clock import Clock
 from bot.commands.base import Answer, Follow, Said, Wait
 from bot.depot import Depot, DepotError, DepotNotReached, DepotRefused, DepotUnavailable
-from bot.follow import FIRST_PAUSE
 from bot.ledger import IntentBusy, Ledger
 from bot.reasons import Reason
 from bot.records import Claim, FollowedRun, Intent, Request, Start
@@ -123,7 +123,7 @@ class Starter:
             return await self._started(intent, fitting[0], replies.adopted())
         if not is_last_look:
             await self.ledger.update_intent(self.claim, replace(intent, looks=intent.looks + 1))
-            return Wait(_pause(intent.looks), replies.looking_for_run())
+            return Wait(START_SEARCH.pause(intent.looks), replies.looking_for_run())
         lost = replace(intent, outcome="lost")
         if is_second:
             return Said(replies.start_unknown(), reason=Reason.START_UNKNOWN, closes=lost)
@@ -178,7 +178,7 @@ class Starter:
             is_inline=bool(start.content),
             in_fork=start.in_fork,
             note="\n\n".join(text for text in (note, start.note) if text),
-            next_look_at=now + FIRST_PAUSE,
+            next_look_at=now + POLLING.first,
         )
 
 
@@ -191,10 +191,6 @@ def _watched(request: Request, now: float) -> list[Intent]:
     """The lost calls whose runs are still looked for."""
     watch = WINDOW_SECONDS + LATE_SECONDS
     return [i for i in request.intents if i.outcome == "lost" and now < i.noted_at + watch]
-
-
-def _pause(looks: int) -> float:
-    return float(min(2**looks, 8))
 
 
 def _fits(start: Start, run: Run) -> bool:

@@ -10,11 +10,12 @@ from starlette.responses import Response
 from structlog.testing import capture_logs
 
 from bot import replies
+from bot.backoff import POLLING
 from bot.demo.depot import SimulatedDepot
 from bot.demo.depot.faults import Work
 from bot.demo.github import SimulatedGitHub
 from bot.dispatch import EDIT_SECONDS
-from bot.follow import FIRST_PAUSE, GIVE_UP_SECONDS, LONGEST_PAUSE, pause
+from bot.follow import GIVE_UP_SECONDS
 from tests.commands.scenes import CI, SLOW, attempts, facts, pushes, ran, runs_on, said, stands
 from tests.conversation import REPO, Conversation
 from tests.sentences import name_of, queued
@@ -68,17 +69,11 @@ async def test_pauses_grow_from_two_seconds_to_thirty(
     await pr.passes(600)
     stands(pr)
     seen = pauses(depot)
-    assert looks(depot)[0] - started == FIRST_PAUSE
+    assert looks(depot)[0] - started == POLLING.first
     assert seen == sorted(seen)
-    assert FIRST_PAUSE <= seen[0] < 4
-    assert seen[-1] == LONGEST_PAUSE
+    assert POLLING.first <= seen[0] < 4
+    assert seen[-1] == POLLING.longest
     assert all(after <= before * 1.5 for before, after in pairwise(seen))
-
-
-def test_the_pause_never_leaves_its_bounds() -> None:
-    grown = [pause(looks) for looks in range(10_000)]
-    assert (grown[0], grown[-1]) == (FIRST_PAUSE, LONGEST_PAUSE)
-    assert grown == sorted(grown)
 
 
 async def test_a_run_that_is_over_is_looked_at_no_more(

@@ -15,10 +15,11 @@ from dataclasses import replace
 import httpx
 import pytest
 
+from bot.backoff import POLLING
 from bot.demo.depot import SimulatedDepot
 from bot.demo.github import SimulatedGitHub
 from bot.depot import Depot
-from bot.follow import LISTING_SECONDS, LONGEST_PAUSE, Board, look
+from bot.follow import LISTING_SECONDS, Board, look
 from bot.records import FollowedRun
 from bot.types import CommandId, RepoName, Run, RunId, Sha
 from tests.conversation import REPO, ManualClock
@@ -93,9 +94,9 @@ async def test_in_a_throng_a_listing_wakes_whom_it_concerns(
         board = Board(client_of_depot, clock, wake)
         runs = [followed(run.run_id, sha, clock.time) for run in begun]
         for _ in range(2):
-            clock.time += LONGEST_PAUSE
+            clock.time += POLLING.longest
             runs = [await look(client_of_depot, board, clock, run) for run in runs]
-        assert {run.next_look_at for run in runs} == {clock.time + LONGEST_PAUSE}
+        assert {run.next_look_at for run in runs} == {clock.time + POLLING.longest}
         woken.clear()
         depot.finish(begun[7].run_id)
         ended = clock.time

@@ -6,10 +6,10 @@ import asyncio
 from pathlib import Path
 
 from bot import replies
+from bot.backoff import POLLING
 from bot.clock import SystemClock
 from bot.demo.depot import SimulatedDepot
 from bot.demo.servers import serving
-from bot.follow import LONGEST_PAUSE
 from bot.ledger import Ledger
 from bot.reasons import Reason
 from bot.records import Claim, FollowedRun
@@ -92,7 +92,7 @@ async def _start(ledger: Ledger, run_id: str, sha: str, place: int, now: float) 
         job="",
         followed_since=now,
         looks=20,
-        next_look_at=now + place % LONGEST_PAUSE,
+        next_look_at=now + place % POLLING.longest,
     )
     claim = Claim(comment.request_id, 0)
     await ledger.accept(Delivery("1", f"guid-{place}", "issue_comment"), (comment,))
@@ -100,4 +100,4 @@ async def _start(ledger: Ledger, run_id: str, sha: str, place: int, now: float) 
     await ledger.decided(claim, followed.command_id, Reason.STARTED, "", (followed,))
     said = replies.reply(await ledger.load(comment.request_id))
     await ledger.replied(claim, place + 1, said)
-    await ledger.rest(claim, place % LONGEST_PAUSE)
+    await ledger.rest(claim, place % POLLING.longest)
