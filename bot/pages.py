@@ -11,7 +11,6 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from functools import cache
-from importlib.resources import files
 from typing import Any
 from urllib.parse import quote, urlencode
 
@@ -19,9 +18,12 @@ import jinja2
 import structlog
 from gidgethub.sansio import RateLimit
 from markupsafe import Markup
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
-from starlette.routing import Route
+from starlette.routing import BaseRoute, Mount, Route
+from starlette.staticfiles import StaticFiles
+from starlette.types import Scope
 
 from bot import __version__, reasons, records, replies
 from bot.access import CHALLENGE, denied
@@ -57,8 +59,6 @@ HEADERS = {
 _ID = re.compile(r"([a-z]{2}-[0-9A-Za-z-]{1,80})(?:\.([0-9]{1,3}))?")
 _REPO = re.compile(r"[\w.-]{1,100}/[\w.-]{1,100}", re.ASCII)
 _REASON = re.compile(r"[a-z0-9_-]{1,60}")
-
-_TYPES = {"css": "text/css", "svg": "image/svg+xml"}
 
 Endpoint = Callable[[Request], Awaitable[Response]]
 RateLimits = Callable[[], Mapping[int | None, RateLimit]]
@@ -98,6 +98,23 @@ def guarded(endpoint: Endpoint, password: str, headers: Mapping[str, str] = HEAD
         return response
 
     return answer
+
+
+class _Files(StaticFiles):
+    """Files that are nobody's secret; their answers carry what those of pages do."""
+
+    async def get_response(self, path: str, scope: Scope) -> Response:
+        try:
+            response = await super().get_response(path, scope)
+        except HTTPException as no:
+            response = PlainTextResponse(f"{no.detail}\n", no.status_code, no.headers)
+        response.headers.update(HEADERS)
+        return response
+
+
+def static() -> Mount:
+    """The style sheet and the icon."""
+    return Mount("/static", _Files(packages=[("bot", "static")]))
 
 
 @cache
@@ -156,12 +173,12 @@ class Pages:
         self._check = check
         self._password = password
 
-    def routes(self) -> list[Route]:
+    def routes(self) -> list[BaseRoute]:
         return [
             Route("/", self._guarded(self._overview)),
             Route("/commands/{id}", self._guarded(self._one)),
             Route("/check", self._guarded(self._is_all_well)),
-            Route("/static/{name}", static),
+            static(),
         ]
 
     def _guarded(self, endpoint: Endpoint) -> Endpoint:
@@ -252,17 +269,6 @@ class Pages:
             details=_details(found, queue.now),
             commands=[_section(command, found, queue.now) for command in only],
         )
-
-
-async def static(request: Request) -> Response:
-    """The style sheet and the icon; nothing in them is anybody's secret."""
-    name = request.path_params.get("name", "")
-    folder = files("bot").joinpath("static")
-    known = {file.name: file for file in folder.iterdir()}
-    if name not in known:
-        return PlainTextResponse("There is no such file.\n", 404, HEADERS)
-    kind = _TYPES.get(name.rpartition(".")[2], "application/octet-stream")
-    return Response(known[name].read_bytes(), 200, HEADERS, media_type=kind)
 
 
 def _asked(request: Request) -> tuple[Filter, CommandId | None]:

@@ -187,7 +187,7 @@ class Setup:
                 Route("/webhook", _not_yet, methods=["POST"]),
                 Route("/healthz", _alive),
                 Route("/readyz", _not_yet),
-                Route("/static/{name}", static),
+                static(),
             ]
         )
 

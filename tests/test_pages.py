@@ -358,7 +358,17 @@ async def test_the_style_sheet(client: httpx.AsyncClient) -> None:
     assert "style=" not in html
 
 
-@pytest.mark.parametrize("path", ["/static/..%2fpages.py", "/static/../pages.py", "/static/"])
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/static/..%2fpages.py",
+        "/static/../pages.py",
+        "/static/",
+        "/static//etc/passwd",
+        "/static/%2fetc%2fpasswd",
+        "/static/%00",
+    ],
+)
 async def test_no_other_files(client: httpx.AsyncClient, path: str) -> None:
     assert (await client.get(path)).status_code == 404
 
