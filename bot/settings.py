@@ -6,6 +6,7 @@ Everything that is missing or contradictory is named in one SettingsError.
 
 from __future__ import annotations
 
+import re
 import tomllib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -161,7 +162,8 @@ class _Loader:
             except (OSError, UnicodeDecodeError) as error:
                 self.problems.append(f"GITHUB_PRIVATE_KEY_PATH: {error}")
                 return ""
-        key = key.replace("\\n", "\n").strip()
+        # Some that read `.env` take a backslash in quotes for itself, so that two come of it.
+        key = re.sub(r"\\+n", "\n", key).strip()
         if key and not key.startswith("-----BEGIN "):
             self.problems.append("GITHUB_PRIVATE_KEY is not a PEM key (-----BEGIN …)")
         return key

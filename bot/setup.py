@@ -14,7 +14,6 @@ import secrets
 import tempfile
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
-from io import StringIO
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -22,7 +21,7 @@ from urllib.parse import urlsplit
 import httpx
 import msgspec
 import structlog
-from dotenv.parser import parse_stream
+from dotenv import set_key
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
@@ -345,32 +344,18 @@ def obstacle(path: Path) -> str | None:
 
 def write_env(path: Path, values: Mapping[str, str]) -> None:
     """Put values into a `.env` file, all or none, for its owner's eyes only; its other lines are
-    kept as they are."""
+    kept."""
     path = path.resolve()
-    old = ""
-    if path.exists():
-        with path.open(encoding="utf-8", newline="") as file:
-            old = file.read()
-    kept = "".join(b.original.string for b in parse_stream(StringIO(old)) if b.key not in values)
-    if kept and not kept.endswith(("\n", "\r")):
-        kept += "\n"
-    new = "".join(f"{name}={_quoted(value)}\n" for name, value in values.items())
-    # Made with mode 0600.
-    descriptor, draft = tempfile.mkstemp(dir=path.parent, prefix=f"{path.name}.")
-    try:
-        with os.fdopen(descriptor, "w", encoding="utf-8", newline="") as file:
-            file.write(kept + new)
-            file.flush()
+    with tempfile.TemporaryDirectory(dir=path.parent, prefix=f"{path.name}.") as folder:
+        draft = Path(folder) / path.name
+        draft.touch(0o600)
+        if path.exists():
+            draft.write_bytes(path.read_bytes())
+        for name, value in values.items():
+            set_key(draft, name, value)  # which keeps the mode
+        with draft.open("rb") as file:
             os.fsync(file.fileno())
-        Path(draft).replace(path)
-    except BaseException:
-        Path(draft).unlink()
-        raise
-
-
-def _quoted(value: str) -> str:
-    """In single quotes, where a backslash stands for itself unless it would escape something."""
-    return "'" + re.sub(r"\\(?=[\\']|\Z)|'", r"\\\g<0>", value) + "'"
+        draft.replace(path)
 
 
 def _why(error: OSError | UnicodeError) -> str:

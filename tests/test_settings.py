@@ -135,8 +135,9 @@ def test_two_secrets_while_one_is_replaced() -> None:
     assert got.webhook_secrets == ("new", "old")
 
 
-def test_a_key_with_its_newlines_escaped() -> None:
-    escaped = KEY.replace("\n", "\\n")
+@pytest.mark.parametrize("newline", [r"\n", r"\\n"])
+def test_a_key_with_its_newlines_escaped(newline: str) -> None:
+    escaped = KEY.replace("\n", newline)
     assert load({**APP, "GITHUB_PRIVATE_KEY": escaped}).github == AppCredentials("41", KEY)
 
 

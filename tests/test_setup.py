@@ -503,11 +503,11 @@ def test_with_an_address_only_the_rest_is_named() -> None:
         (None, "A='1'\n"),
         ("", "A='1'\n"),
         ("B=2", "B=2\nA='1'\n"),
-        ("# A=0\nB='2 3' # c\r\n", "# A=0\nB='2 3' # c\r\nA='1'\n"),
-        ("A=0\nB=2\n", "B=2\nA='1'\n"),
-        ("export A = 0\nB=2\n", "B=2\nA='1'\n"),
-        ("A\nAB=0\n", "AB=0\nA='1'\n"),
-        ('A="0\n1"\nB="x\nA=5"\n', "B=\"x\nA=5\"\nA='1'\n"),
+        ("# A=0\nB='2 3' # c\r\n", "# A=0\nB='2 3' # c\nA='1'\n"),
+        ("A=0\nB=2\n", "A='1'\nB=2\n"),
+        ("export A = 0\nB=2\n", "A='1'\nB=2\n"),
+        ("A\nAB=0\n", "A='1'\nAB=0\n"),
+        ('A="0\n1"\nB="x\nA=5"\n', "A='1'\nB=\"x\nA=5\"\n"),
     ],
 )
 def test_other_lines_are_kept(tmp_path: Path, before: str | None, after: str) -> None:
