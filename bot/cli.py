@@ -13,19 +13,19 @@ import structlog
 from dotenv import dotenv_values
 
 from bot import __version__
-from bot.app import create_app
-from bot.clock import SystemClock
 from bot.commands import COMMANDS
-from bot.config import PATHS, BadConfig, parse, schema
-from bot.doctor import Finding, database_finding, outside_findings, settings_findings
-from bot.logs import set_up_logging
-from bot.markdown import clean
-from bot.replay import Unreadable, replay, stored
-from bot.server import listen
+from bot.core.clock import SystemClock
+from bot.messages.markdown import clean
+from bot.ops.diagnostics import Finding, database_finding, outside_findings, settings_findings
+from bot.ops.explain import Unreadable, replay, stored
+from bot.ops.logging_setup import set_up_logging
+from bot.ops.settings import Settings, SettingsError, lacks_credentials, load, load_for_setup
+from bot.rules.repository_config import PATHS, BadConfig, parse, schema
 from bot.services import open_clients, open_services
-from bot.settings import Settings, SettingsError, lacks_credentials, load, load_for_setup
-from bot.setup import open_setup
-from bot.store import AlreadyInUse, LedgerUnavailable
+from bot.storage.database import AlreadyInUse, LedgerUnavailable
+from bot.web.app import create_app
+from bot.web.server import listen
+from bot.web.setup import open_setup
 
 ENV_FILE = Path(".env")
 """Where settings are read from, below the environment; the set-up stores credentials there."""

@@ -9,21 +9,21 @@ from dataclasses import dataclass, field
 
 import httpx
 
-from bot.clock import AdjustedClock, Clock, SystemClock
 from bot.commands import COMMANDS, INTERNAL
-from bot.decide import Decider
-from bot.depot import Depot
-from bot.dispatch import Dispatcher
-from bot.durable import Worker, keep_time, repeat
-from bot.follow import Board
-from bot.github import GitHub
-from bot.ledger import Ledger
-from bot.metrics import Metrics
-from bot.settings import Settings
-from bot.store import Store
-from bot.stores import open_store
-from bot.sweep import DELIVERIES_EVERY, OLD_ROWS_EVERY, Sweeper
-from bot.upstream import TellingClient, Told, by_last_part, by_verb
+from bot.core.clock import AdjustedClock, Clock, SystemClock
+from bot.depot.client import Depot
+from bot.engine.decide import Decider
+from bot.engine.dispatch import Dispatcher
+from bot.engine.maintenance import DELIVERIES_EVERY, OLD_ROWS_EVERY, Sweeper
+from bot.engine.run_poller import Board
+from bot.engine.worker import Worker, keep_time, repeat
+from bot.github.api import GitHub
+from bot.ops.metrics import Metrics
+from bot.ops.settings import Settings
+from bot.ops.upstream import TellingClient, Told, by_last_part, by_verb
+from bot.storage.connect import open_store
+from bot.storage.database import Store
+from bot.storage.ledger import Ledger
 
 GITHUB_TIMEOUT = httpx.Timeout(15.0)
 DEPOT_TIMEOUT = httpx.Timeout(30.0, connect=10.0)

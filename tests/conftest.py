@@ -8,16 +8,16 @@ from pathlib import Path
 import httpx
 import pytest
 
-from bot.demo.depot import SimulatedDepot
-from bot.demo.github import SimulatedGitHub, generate_private_key
+from bot.demo.simulators.depot import SimulatedDepot
+from bot.demo.simulators.github import SimulatedGitHub, generate_private_key
 from bot.demo.stage import Stage
-from bot.ledger import Ledger
-from bot.store import Store
-from tests.conversation import FILES, REPO, Conversation, Hook, ManualClock, bot_on
-from tests.databases import Database
-from tests.databases import postgresql_url as postgresql_url  # a fixture
-from tests.ledgers import migrated
-from tests.postgresql import server
+from bot.storage.database import Store
+from bot.storage.ledger import Ledger
+from tests.support.conversation import FILES, REPO, Conversation, Hook, ManualClock, bot_on
+from tests.support.databases import Database
+from tests.support.databases import postgresql_url as postgresql_url  # a fixture
+from tests.support.ledgers import migrated
+from tests.support.postgresql import server
 
 RUN = pytest.StashKey[ExitStack]()
 

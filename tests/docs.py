@@ -11,8 +11,8 @@ from pathlib import Path
 
 from bot.commands import COMMANDS
 from bot.commands.help import table
-from bot.reasons import Reason
-from bot.variables import TABLE
+from bot.core.reasons import Reason
+from bot.ops.variables import TABLE
 
 ROOT = Path(__file__).parent.parent
 README = ROOT / "README.md"
@@ -23,7 +23,7 @@ ENV_HEAD = (
     "Variables of the environment go before those of .env.",
     "Without the credentials of GitHub below, `depot-bot serve` serves /setup, which makes an App "
     "and writes them here; it needs PUBLIC_URL.",
-    "Written by `make docs` from bot/variables.py.",
+    "Written by `make docs` from bot/ops/variables.py.",
 )
 
 

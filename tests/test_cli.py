@@ -15,7 +15,7 @@ import pytest
 
 from bot import __version__
 from bot.cli import main
-from bot.config import MAX_LENGTH, PATHS, schema
+from bot.rules.repository_config import MAX_LENGTH, PATHS, schema
 
 ROOT = Path(__file__).parent.parent
 

@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 
 from bot.commands import COMMANDS
-from bot.depot import REFUSALS
-from bot.grammar import read
-from bot.reasons import Reason
-from bot.variables import VARIABLES
+from bot.core.reasons import Reason
+from bot.depot.client import REFUSALS
+from bot.ops.variables import VARIABLES
+from bot.parsing.arguments import read
 from tests import docs
 
 ROOT = Path(__file__).parent.parent

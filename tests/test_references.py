@@ -14,8 +14,8 @@ import pytest
 ROOT = Path(__file__).parent.parent
 
 DRAFTS = {
-    "bot/depot/README.md": "bot/depot-README.md",
-    "bot/github/README.md": "bot/github-README.md",
+    "bot/depot/README.md": "bot/depot/README.md",
+    "bot/github/README.md": "bot/github/README.md",
 }
 """Papers that are cited by the place they are about to have. Goes with the move."""
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from types import MappingProxyType
 
-from bot import types
 from bot.commands.artifacts import ARTIFACTS
 from bot.commands.base import Command
 from bot.commands.can_i import CAN_I
@@ -20,6 +19,7 @@ from bot.commands.retry import RETRY
 from bot.commands.run import RUN
 from bot.commands.status import STATUS
 from bot.commands.why import WHY
+from bot.core import types
 
 COMMANDS: Mapping[str, Command] = MappingProxyType(
     {

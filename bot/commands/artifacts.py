@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from bot import replies
 from bot.commands.base import Answer, Command, Here, Said
-from bot.grammar import run_id, word
-from bot.types import Permission
+from bot.core.types import Permission
+from bot.messages import answers
+from bot.parsing.arguments import run_id, word
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,7 +18,7 @@ class Artifacts:
 async def artifacts(command: Artifacts, here: Here) -> Answer:
     run = await here.run(command.run)
     # The link goes to Depot's page: a signed address would let everybody who reads it download.
-    return Said(replies.artifact_list(run, await here.depot.artifacts(run.run.run_id)))
+    return Said(answers.artifact_list(run, await here.depot.artifacts(run.run.run_id)))
 
 
 ARTIFACTS = Command(

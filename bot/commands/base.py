@@ -9,13 +9,15 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from bot.config import Config
-from bot.depot import Depot
-from bot.grammar import usage
-from bot.reasons import Reason
-from bot.records import Deed, FollowedRun, Intent
-from bot.types import CommandLine, Head, Job, ListedRun, Permission, Sha, Workflow
-from bot.workflows import Outline
+from bot.core.events import CommandLine
+from bot.core.models import Deed, FollowedRun, Intent
+from bot.core.reasons import Reason
+from bot.core.runs import Job, ListedRun, Workflow
+from bot.core.types import Head, Permission, Sha
+from bot.depot.client import Depot
+from bot.parsing.arguments import usage
+from bot.parsing.workflow_file import Outline
+from bot.rules.repository_config import Config
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from bot import policy, replies
 from bot.commands.base import Answer, Command, Here, Said
-from bot.errors import Refused
-from bot.types import Permission
+from bot.core.errors import Refused
+from bot.core.types import Permission
+from bot.messages import answers
+from bot.rules import policy
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,7 +20,7 @@ async def can_i(command: CanI, here: Here) -> Answer:
     rows = [(verb, _why_not(verb, known, here)) for verb, known in here.commands.items()]
     may_run = not _why_not("run", here.commands["run"], here)
     head_problem = await _head_problem(here) if may_run else ""
-    return Said(replies.can_do(here.asker, here.has, rows, head_problem))
+    return Said(answers.can_do(here.asker, here.has, rows, head_problem))
 
 
 def _why_not(verb: str, command: Command, here: Here) -> str:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from bot import replies
 from bot.commands.base import Answer, Command, Here, Said
-from bot.depot import DepotRefused
-from bot.grammar import run_id, word
-from bot.reasons import Reason
-from bot.records import FollowedRun
-from bot.types import Permission, is_over
+from bot.core.models import FollowedRun
+from bot.core.reasons import Reason
+from bot.core.runs import is_over
+from bot.core.types import Permission
+from bot.depot.client import DepotRefused
+from bot.messages import runs
+from bot.parsing.arguments import run_id, word
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +28,7 @@ async def cancel(command: Cancel, here: Here) -> Answer:
         if here.deed is not None and run.run.status == "cancelled":
             # An earlier try did it.
             return await here.follow_again(run, "cancelled", Reason.CANCELLED)
-        return Said(replies.already_over(run), reason=Reason.ALREADY_OVER)
+        return Said(runs.already_over(run), reason=Reason.ALREADY_OVER)
     await here.note_deed(run)
     try:
         await here.depot.cancel_run(run.run.run_id)
@@ -35,7 +36,7 @@ async def cancel(command: Cancel, here: Here) -> Answer:
         if no.code != "failed_precondition":
             raise
         now = await here.run(run.run.run_id)
-        return Said(replies.already_over(now), reason=Reason.ALREADY_OVER)
+        return Said(runs.already_over(now), reason=Reason.ALREADY_OVER)
     return await here.follow_again(run, "cancelled", Reason.CANCELLED)
 
 
@@ -44,7 +45,7 @@ async def _cancel_job(run: FollowedRun, typed: str, here: Here) -> Answer:
     if is_over(job.status):
         if here.deed is not None and job.status == "cancelled":
             return await here.follow_again(run, run.run.status, Reason.CANCELLED)
-        return Said(replies.job_already_over(job, run), reason=Reason.ALREADY_OVER)
+        return Said(runs.job_already_over(job, run), reason=Reason.ALREADY_OVER)
     await here.note_deed(run)
     try:
         await here.depot.cancel_job(workflow.workflow_id, job.job_id)
@@ -53,7 +54,7 @@ async def _cancel_job(run: FollowedRun, typed: str, here: Here) -> Answer:
             raise
         now = await here.run(run.run.run_id)
         _, job = await here.job(now, typed)
-        return Said(replies.job_already_over(job, now), reason=Reason.ALREADY_OVER)
+        return Said(runs.job_already_over(job, now), reason=Reason.ALREADY_OVER)
     return await here.follow_again(run, run.run.status, Reason.CANCELLED)
 
 

@@ -1,17 +1,17 @@
 """Whether a pull request that changes the repository's config would leave it valid.
 
-Nobody types this: it follows when a pull request changes the file (`bot.automations`).
+Nobody types this: it follows when a pull request changes the file (`bot.rules.automations`).
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-from bot import replies
 from bot.commands.base import Answer, Command, Here, Said
-from bot.config import BadConfig, parse
-from bot.reasons import Reason
-from bot.types import Permission
+from bot.core.reasons import Reason
+from bot.core.types import Permission
+from bot.messages import answers
+from bot.rules.repository_config import BadConfig, parse
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,9 +29,9 @@ async def check_config(command: CheckConfig, here: Here) -> Answer:
                 raise BadConfig("there is a `.yml` and a `.yaml` of it")
             parse(text, verbs)
         except BadConfig as wrong:
-            said.append(replies.config_invalid(path, str(wrong)))
+            said.append(answers.config_invalid(path, str(wrong)))
         else:
-            said.append(replies.config_valid(path))
+            said.append(answers.config_valid(path))
     # A file that is taken away, and an answer that was given before, need no words.
     return Said(await here.unless_said_before("\n\n".join(said)), reason=Reason.CONFIG_CHECKED)
 

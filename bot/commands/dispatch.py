@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from bot.commands.base import Answer, Command, Here
-from bot.grammar import rest, word
-from bot.types import Permission
+from bot.core.types import Permission
+from bot.parsing.arguments import rest, word
 
 
 @dataclass(frozen=True, slots=True)

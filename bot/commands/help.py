@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from bot import replies
 from bot.commands.base import Answer, Command, Here, Said
-from bot.errors import Refused, UnknownCommand
-from bot.grammar import nearest, word, words
-from bot.reasons import Reason
-from bot.types import Permission
+from bot.core.errors import Refused, UnknownCommand
+from bot.core.reasons import Reason
+from bot.core.types import Permission
+from bot.messages import answers, refusals
+from bot.parsing.arguments import nearest, word, words
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,16 +27,16 @@ async def show_help(command: Help, here: Here) -> Answer:
         meant = nearest(verb, here.commands)
         unknown = UnknownCommand("", verb, f"help {meant}" if meant else None)
         verbs = {name: c.words for name, c in here.commands.items()}
-        raise Refused(Reason.UNKNOWN_COMMAND, replies.misreading(unknown, verbs))
+        raise Refused(Reason.UNKNOWN_COMMAND, refusals.misreading(unknown, verbs))
     arguments = [(name, w.help) for name, (_, w) in words(known.words).items()]
     return Said(
-        replies.help_page(known.usage(verb), known.needs, known.summary, arguments, known.examples)
+        answers.help_page(known.usage(verb), known.needs, known.summary, arguments, known.examples)
     )
 
 
 def table(commands: Mapping[str, Command]) -> str:
     """All commands, one row each; README holds the same table."""
-    return replies.help_table(
+    return answers.help_table(
         [
             (command.usage(verb), command.needs, command.summary)
             for verb, command in commands.items()

@@ -6,10 +6,10 @@ import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from bot import replies
 from bot.commands.base import Answer, Command, Here, Said
-from bot.errors import Refused
-from bot.types import Permission, Sha
+from bot.core.errors import Refused
+from bot.core.types import Permission, Sha
+from bot.messages import answers
 
 MAX_FILES = 20
 """Workflow files that are opened for one answer."""
@@ -26,7 +26,7 @@ async def list_workflows(command: List, here: Here) -> Answer:
     shown = names[:MAX_FILES]
     jobs = await asyncio.gather(*(_jobs(here, sha, name) for name in shown))
     rows = list(zip(shown, jobs, strict=True))
-    return Said(replies.workflow_list(sha, rows, hidden=len(names) - len(shown)))
+    return Said(answers.workflow_list(sha, rows, hidden=len(names) - len(shown)))
 
 
 async def _jobs(here: Here, sha: Sha, name: str) -> Sequence[str] | None:

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from bot import jobs, replies
 from bot.commands.base import Answer, Command, Here, Said
-from bot.errors import Refused
-from bot.grammar import number, run_id, word
-from bot.reasons import Reason
-from bot.records import FollowedRun
-from bot.types import Job, Permission
+from bot.core import jobs
+from bot.core.errors import Refused
+from bot.core.models import FollowedRun
+from bot.core.reasons import Reason
+from bot.core.runs import Job
+from bot.core.types import Permission
+from bot.messages import answers, refusals
+from bot.parsing.arguments import number, run_id, word
 
 DEFAULT_LINES = 50
 MAX_LINES = 500
@@ -34,11 +36,11 @@ async def logs(command: Logs, here: Here) -> Answer:
     job = (await here.job(run, command.job))[1] if command.job else _obvious(run)
     attempt = job.newest_attempt
     if attempt is None:
-        return Said(replies.no_log_yet(job, run), reason=Reason.NO_LOG)
+        return Said(answers.no_log_yet(job, run), reason=Reason.NO_LOG)
     lines = await here.depot.log_tail(attempt.attempt_id, command.lines)
     if not lines:
-        return Said(replies.no_log_yet(job, run), reason=Reason.NO_LOG)
-    return Said(replies.log_tail(job, run, lines))
+        return Said(answers.no_log_yet(job, run), reason=Reason.NO_LOG)
+    return Said(answers.log_tail(job, run, lines))
 
 
 def _obvious(run: FollowedRun) -> Job:
@@ -47,7 +49,7 @@ def _obvious(run: FollowedRun) -> Job:
     meant = jobs.failed(started) or started
     if len(meant) != 1:
         raise Refused(
-            Reason.WHICH_JOB, replies.which_job(run, [job.key for job in meant or run.run.jobs])
+            Reason.WHICH_JOB, refusals.which_job(run, [job.key for job in meant or run.run.jobs])
         )
     return meant[0]
 

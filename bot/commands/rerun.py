@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from bot import replies
 from bot.commands.base import Answer, Command, Here, Said
-from bot.grammar import run_id, word
-from bot.reasons import Reason
-from bot.types import Permission
+from bot.core.reasons import Reason
+from bot.core.types import Permission
+from bot.messages import runs
+from bot.parsing.arguments import run_id, word
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,9 +20,9 @@ async def rerun(command: Rerun, here: Here) -> Answer:
     run = await here.run(command.run)
     await here.check_again(run)
     if here.deed is None and not run.run.is_over:
-        return Said(replies.still_running(run, "rerun"), reason=Reason.STILL_RUNNING)
+        return Said(runs.still_running(run, "rerun"), reason=Reason.STILL_RUNNING)
     if not run.run.workflows:
-        return Said(replies.nothing_to_rerun(run), reason=Reason.NOTHING_TO_RERUN)
+        return Said(runs.nothing_to_rerun(run), reason=Reason.NOTHING_TO_RERUN)
     await here.set_going(run, run.run.workflows, here.depot.rerun_workflow)
     return await here.follow_again(run, "queued", Reason.RERUN)
 

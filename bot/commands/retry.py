@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from bot import jobs, replies
 from bot.commands.base import Answer, Command, Here, Said
-from bot.depot import DepotRefused
-from bot.errors import Refused
-from bot.grammar import run_id, word
-from bot.reasons import Reason
-from bot.records import FollowedRun
-from bot.types import Permission, is_over
+from bot.core import jobs
+from bot.core.errors import Refused
+from bot.core.models import FollowedRun
+from bot.core.reasons import Reason
+from bot.core.runs import is_over
+from bot.core.types import Permission
+from bot.depot.client import DepotRefused
+from bot.messages import refusals, runs
+from bot.parsing.arguments import run_id, word
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,9 +29,9 @@ async def retry(command: Retry, here: Here) -> Answer:
         return await _retry_job(run, command.job, here)
     failed = [w for w in run.run.workflows if jobs.failed(w.jobs)]
     if here.deed is None and not failed:
-        return Said(replies.nothing_to_retry(run), reason=Reason.NOTHING_TO_RETRY)
+        return Said(runs.nothing_to_retry(run), reason=Reason.NOTHING_TO_RETRY)
     if here.deed is None and any(not is_over(w.status) for w in failed):
-        return Said(replies.still_running(run, "retry"), reason=Reason.STILL_RUNNING)
+        return Said(runs.still_running(run, "retry"), reason=Reason.STILL_RUNNING)
     await here.set_going(run, failed, here.depot.retry_failed_jobs)
     return await here.follow_again(run, "queued", Reason.RETRIED)
 
@@ -41,14 +43,14 @@ async def _retry_job(run: FollowedRun, typed: str, here: Here) -> Answer:
     if deed is not None and newest and newest.number > deed.attempts.get(job.job_id, 0):
         return await here.follow_again(run, "queued", Reason.RETRIED)  # an earlier try did it
     if job.status not in jobs.FAILED:
-        return Said(replies.job_not_failed(job, run), reason=Reason.NOTHING_TO_RETRY)
+        return Said(runs.job_not_failed(job, run), reason=Reason.NOTHING_TO_RETRY)
     await here.note_deed(run)
     try:
         await here.depot.retry_job(workflow.workflow_id, job.job_id)
     except DepotRefused as no:
         if no.code != "failed_precondition":
             raise
-        raise Refused(Reason.CANNOT_RETRY_ALONE, replies.cannot_retry_alone(job, run)) from no
+        raise Refused(Reason.CANNOT_RETRY_ALONE, refusals.cannot_retry_alone(job, run)) from no
     return await here.follow_again(run, "queued", Reason.RETRIED)
 
 

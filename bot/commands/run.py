@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from bot.commands.base import Answer, Command, Here
-from bot.grammar import flag, full_sha, word
-from bot.types import CommandLine, Permission, Sha
+from bot.core.events import CommandLine
+from bot.core.types import Permission, Sha
+from bot.parsing.arguments import flag, full_sha, word
 
 
 @dataclass(frozen=True, slots=True)

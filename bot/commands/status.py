@@ -5,10 +5,11 @@ from __future__ import annotations
 import asyncio
 from dataclasses import dataclass
 
-from bot import replies
 from bot.commands.base import Answer, Command, Here, Said
-from bot.grammar import run_id, word
-from bot.types import Permission
+from bot.core.types import Permission
+from bot.messages import answers
+from bot.messages import runs as run_messages
+from bot.parsing.arguments import run_id, word
 
 MAX_RUNS = 10
 """Runs that are looked into for one answer."""
@@ -21,13 +22,13 @@ class Status:
 
 async def status(command: Status, here: Here) -> Answer:
     if command.run is not None:
-        return Said(replies.run_state(await here.run(command.run)))
+        return Said(run_messages.run_state(await here.run(command.run)))
     head = await here.shown_head()
     listed = await here.runs()
     shown = listed[:MAX_RUNS]
     runs = await asyncio.gather(*(here.depot.run_status(run.run_id) for run in shown))
     rows = list(zip(shown, runs, strict=True))
-    return Said(replies.runs_at(head.sha, rows, hidden=len(listed) - len(shown)))
+    return Said(answers.runs_at(head.sha, rows, hidden=len(listed) - len(shown)))
 
 
 STATUS = Command(

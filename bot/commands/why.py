@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from bot import replies
 from bot.commands.base import Answer, Command, Here, Said
-from bot.depot import Target
-from bot.grammar import run_id, word
-from bot.types import Permission
+from bot.core.types import Permission
+from bot.depot.client import Target
+from bot.messages import diagnosis as diagnosis_messages
+from bot.parsing.arguments import run_id, word
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +24,7 @@ async def why(command: Why, here: Here) -> Answer:
     else:
         _, job = await here.job(run, command.job)
         diagnosis = await here.depot.diagnosis(Target.JOB, job.job_id)
-    return Said(replies.diagnosis_of(run, diagnosis))
+    return Said(diagnosis_messages.diagnosis_of(run, diagnosis))
 
 
 WHY = Command(

@@ -26,13 +26,13 @@ from typing import Any
 
 import httpx
 
-from bot import replies
-from bot.demo.depot import Call
-from bot.demo.github import Comment, Delivery, DeliveryOutcome, PullRequest
-from bot.demo.github.events import Commented, Event, PullRequestChanged
 from bot.demo.servers import BotFailed, BotProcess, bot_serving, meanwhile, serving
+from bot.demo.simulators.depot import Call
+from bot.demo.simulators.github import Comment, Delivery, DeliveryOutcome, PullRequest
+from bot.demo.simulators.github.events import Commented, Event, PullRequestChanged
 from bot.demo.stage import Stage
-from bot.markdown import find_hidden
+from bot.messages import reply as reply_message
+from bot.messages.markdown import find_hidden
 
 REPO = "octo/hello"
 PULL = 1
@@ -349,7 +349,7 @@ class Play:
 
     def states(self, comment: Comment) -> list[str]:
         """The states of the runs in a reply, from its hidden part, as a program reads them."""
-        facts = find_hidden(replies.MARK, self.reply(comment)) or {"commands": []}
+        facts = find_hidden(reply_message.MARK, self.reply(comment)) or {"commands": []}
         return [run["state"] for command in facts["commands"] for run in command["runs"]]
 
     def started(self, comment: Comment) -> int:
@@ -358,7 +358,7 @@ class Play:
 
 
 def _answers(reply: Comment, comment: Comment) -> bool:
-    return (replies.answers(reply.body) or "").endswith(f"-{comment.id}")
+    return (reply_message.answers(reply.body) or "").endswith(f"-{comment.id}")
 
 
 # --- what is to be seen --------------------------------------------------------------------------

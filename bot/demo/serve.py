@@ -24,16 +24,16 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
-from bot.access import denied
-from bot.demo import depot as simulated_depot
-from bot.demo.depot import Call
-from bot.demo.depot.http2 import serving_http2
-from bot.demo.github import Comment
-from bot.demo.github.events import Commented, Event, PullRequestChanged, Reviewed
 from bot.demo.play import PULL, REPO, Playground, playground, stop_on_signals
 from bot.demo.servers import BotFailed, serving
+from bot.demo.simulators import depot as simulated_depot
+from bot.demo.simulators.depot import Call
+from bot.demo.simulators.depot.http2 import serving_http2
+from bot.demo.simulators.github import Comment
+from bot.demo.simulators.github.events import Commented, Event, PullRequestChanged, Reviewed
 from bot.demo.stage import Stage
-from bot.rendered import to_html
+from bot.messages.html import to_html
+from bot.web.auth import denied
 
 PEOPLE = {
     "ada": "admin",

@@ -19,8 +19,8 @@ import httpx
 import uvicorn
 from starlette.types import ASGIApp
 
-from bot.markdown import clean
-from bot.variables import VARIABLES
+from bot.messages.markdown import clean
+from bot.ops.variables import VARIABLES
 
 HOST = "127.0.0.1"
 

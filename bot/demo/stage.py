@@ -6,8 +6,8 @@ from collections.abc import Callable
 
 import httpx
 
-from bot.demo.depot import SimulatedDepot
-from bot.demo.github import AppCredentials, SimulatedGitHub, generate_private_key
+from bot.demo.simulators.depot import SimulatedDepot
+from bot.demo.simulators.github import AppCredentials, SimulatedGitHub, generate_private_key
 
 GITHUB_URL = "https://api.github.com"
 DEPOT_URL = "https://api.depot.dev"

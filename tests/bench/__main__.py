@@ -17,7 +17,7 @@ import tempfile
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
-from bot.logs import set_up_logging
+from bot.ops.logging_setup import set_up_logging
 from tests.bench import accepted, ignored, trips, under_way, waiting
 from tests.bench.table import Row, markdown
 

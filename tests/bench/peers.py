@@ -17,10 +17,10 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from bot.app import create_app
-from bot.server import listen
+from bot.ops.settings import load
 from bot.services import open_services
-from bot.settings import load
+from bot.web.app import create_app
+from bot.web.server import listen
 
 
 async def plain(request: Request) -> Response:

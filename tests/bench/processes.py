@@ -12,7 +12,7 @@ from pathlib import Path
 
 from bot.demo.servers import bot_serving
 from bot.demo.stage import Stage
-from bot.variables import VARIABLES
+from bot.ops.variables import VARIABLES
 
 PATIENCE = 20.0
 """Seconds a server may take until it listens."""

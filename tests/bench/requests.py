@@ -10,10 +10,10 @@ from uuid import uuid4
 
 import msgspec
 
-from bot.demo.github import Delivery, SimulatedGitHub, generate_private_key
+from bot.demo.simulators.github import Delivery, SimulatedGitHub, generate_private_key
 from bot.demo.stage import Stage
 from tests.contracts.webhooks import examples
-from tests.conversation import FILES, REPO
+from tests.support.conversation import FILES, REPO
 
 AGO = 120.0
 """Seconds by which heads are older than comments."""

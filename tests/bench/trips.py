@@ -5,16 +5,16 @@ from __future__ import annotations
 import asyncio
 from pathlib import Path
 
-from bot.demo.github import generate_private_key
+from bot.demo.simulators.github import generate_private_key
 from tests.bench.table import Row, at_most
-from tests.far import far_away
-from tests.loops import SkippingLoop
+from tests.support.latency import far_away
+from tests.support.loops import SkippingLoop
 
 COMMAND = "/depot run ci.yml job=test"
 
 
 async def rows(folder: Path) -> list[Row]:
-    """Counted, not timed: see `tests.far`, which needs a loop of its own."""
+    """Counted, not timed: see `tests.support.latency`, which needs a loop of its own."""
     found = await asyncio.to_thread(_measure, folder)
     return [
         at_most("round trips to `Run`, the token not known yet", found[0], 3),

@@ -5,21 +5,23 @@ from __future__ import annotations
 import asyncio
 from pathlib import Path
 
-from bot import replies
-from bot.backoff import POLLING
-from bot.clock import SystemClock
-from bot.demo.depot import SimulatedDepot
+from bot.core.backoff import POLLING
+from bot.core.clock import SystemClock
+from bot.core.deliveries import Delivery
+from bot.core.events import Actor, CommandLine, Comment, Source
+from bot.core.models import Claim, FollowedRun
+from bot.core.reasons import Reason
+from bot.core.runs import Run
+from bot.core.types import CommandId, RepoName, RunId, Sha
 from bot.demo.servers import serving
-from bot.ledger import Ledger
-from bot.reasons import Reason
-from bot.records import Claim, FollowedRun
-from bot.stores import open_store
-from bot.types import Actor, CommandId, CommandLine, Comment, RepoName, Run, RunId, Sha, Source
-from bot.webhooks import Delivery
+from bot.demo.simulators.depot import SimulatedDepot
+from bot.messages import reply
+from bot.storage.connect import open_store
+from bot.storage.ledger import Ledger
 from tests.bench.processes import bot, environment, resident
 from tests.bench.requests import stage_for_load
 from tests.bench.table import Row, below
-from tests.conversation import REPO
+from tests.support.conversation import REPO
 
 RUNS = 5000
 SECONDS = 60.0
@@ -98,6 +100,6 @@ async def _start(ledger: Ledger, run_id: str, sha: str, place: int, now: float) 
     await ledger.accept(Delivery("1", f"guid-{place}", "issue_comment"), (comment,))
     await ledger.acknowledged(claim)
     await ledger.decided(claim, followed.command_id, Reason.STARTED, "", (followed,))
-    said = replies.reply(await ledger.load(comment.request_id))
+    said = reply.render(await ledger.load(comment.request_id))
     await ledger.replied(claim, place + 1, said)
     await ledger.rest(claim, place % POLLING.longest)

@@ -9,7 +9,7 @@ import sys
 from functools import cache
 from pathlib import Path
 
-from tests.alone import alone_in
+from tests.support.locking import alone_in
 
 NAMES = ("chromium", "chromium-browser", "google-chrome")
 

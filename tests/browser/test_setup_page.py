@@ -17,13 +17,13 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from bot.demo.servers import serving
 from bot.demo.stage import Stage
+from bot.ops.settings import load, load_for_setup
+from bot.ops.variables import CREDENTIALS
 from bot.services import Surroundings
-from bot.settings import load, load_for_setup
-from bot.setup import open_setup
-from bot.variables import CREDENTIALS
+from bot.web.setup import open_setup
 from tests.browser.conftest import PHONE, Open, is_within_its_width
-from tests.conversation import ManualClock
-from tests.test_setup import read
+from tests.support.conversation import ManualClock
+from tests.web.test_setup import read
 
 pytestmark = pytest.mark.anyio
 

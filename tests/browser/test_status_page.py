@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 from playwright.async_api import Page, expect
 
-from bot.app import create_app
 from bot.demo.servers import serving
 from bot.demo.stage import Stage
+from bot.web.app import create_app
 from tests.browser.conftest import DESK, PHONE, Open, background, is_within_its_width
-from tests.conversation import REPO, Conversation, Hook, ManualClock, bot_on
+from tests.support.conversation import REPO, Conversation, Hook, ManualClock, bot_on
 
 pytestmark = pytest.mark.anyio
 

@@ -6,17 +6,11 @@ import re
 
 import pytest
 
-from bot import replies
-from bot.demo.depot import SimulatedDepot
-from tests.commands.scenes import (
-    not_permitted,
-    ran,
-    reason,
-    refuses_others_runs,
-    stands,
-)
-from tests.conversation import Conversation
-from tests.sentences import name_of
+from bot.demo.simulators.depot import SimulatedDepot
+from bot.messages import refusals
+from tests.support.commands import not_permitted, ran, reason, refuses_others_runs, stands
+from tests.support.conversation import Conversation
+from tests.support.sentences import name_of
 
 pytestmark = pytest.mark.anyio
 
@@ -108,6 +102,6 @@ async def test_depot_is_away_for_a_moment(pr: Conversation, depot: SimulatedDepo
     await ran(pr, depot)
     depot.faults.refuse("ListArtifacts")
     await pr.says("trudy", "/depot artifacts")
-    assert pr.reply() == replies.trying("Depot")
+    assert pr.reply() == refusals.trying("Depot")
     await pr.passes(30)
     assert stands(pr)[-1].endswith("has no artifacts.")

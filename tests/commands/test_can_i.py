@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import pytest
 
-from bot import replies
 from bot.commands import COMMANDS
-from bot.demo.github import SimulatedGitHub
-from bot.types import Permission
-from tests.commands.scenes import reason
-from tests.conversation import REPO, Conversation
-from tests.rules import opens_fork, rules, sha
+from bot.core.types import Permission
+from bot.demo.simulators.github import SimulatedGitHub
+from bot.messages import refusals
+from tests.support.commands import reason
+from tests.support.conversation import REPO, Conversation
+from tests.support.pull_requests import opens_fork, rules, sha
 
 pytestmark = pytest.mark.anyio
 
@@ -42,7 +42,7 @@ async def test_it_is_told_for_each_role(pr: Conversation, login: str, role: str)
     told = answers(said)
     assert list(told) == list(COMMANDS)
     for verb, command in COMMANDS.items():
-        why = "" if has >= command.needs else replies.not_permitted(verb, command.needs, has, ())
+        why = "" if has >= command.needs else refusals.not_permitted(verb, command.needs, has, ())
         assert told[verb] == why
     assert "On the head as it is now" not in said
     assert reason(pr) == "answered"
@@ -65,8 +65,10 @@ async def test_the_repositorys_rules_are_in_it(pr: Conversation) -> None:
     await rules(pr, "permissions: {rerun: nobody, cancel: admin, logs: read}\n")
     await pr.says("alice", "/depot can-i")
     told = answers(pr.reply())
-    assert told["rerun"] == replies.command_not_allowed("rerun")
-    assert told["cancel"] == replies.not_permitted("cancel", Permission.ADMIN, Permission.WRITE, ())
+    assert told["rerun"] == refusals.command_not_allowed("rerun")
+    assert told["cancel"] == refusals.not_permitted(
+        "cancel", Permission.ADMIN, Permission.WRITE, ()
+    )
     assert told["logs"] == ""
     await pr.says("rita", "/depot can-i")
     assert answers(pr.reply())["logs"] == ""
@@ -84,7 +86,7 @@ async def test_what_it_promises_is_so(pr: Conversation) -> None:
 async def test_can_i_itself_may_be_forbidden(pr: Conversation) -> None:
     await rules(pr, "permissions: {can-i: nobody}\n")
     await pr.says("ada", "/depot can-i")
-    assert pr.reply() == replies.command_not_allowed("can-i")
+    assert pr.reply() == refusals.command_not_allowed("can-i")
 
 
 async def test_a_head_that_is_too_new_is_told(pr: Conversation, github: SimulatedGitHub) -> None:
@@ -98,7 +100,7 @@ async def test_a_head_that_is_too_new_is_told(pr: Conversation, github: Simulate
 async def test_a_closed_pull_request_is_told(pr: Conversation, github: SimulatedGitHub) -> None:
     github.close(REPO, 1)
     await pr.says("alice", "/depot can-i")
-    assert pr.reply().endswith(f"On the head as it is now: {replies.pull_request_closed()}")
+    assert pr.reply().endswith(f"On the head as it is now: {refusals.pull_request_closed()}")
     await pr.says("rita", "/depot can-i")  # she may not run in any case
     assert "On the head as it is now" not in pr.reply()
 
@@ -108,7 +110,7 @@ async def test_a_fork_is_told(pr: Conversation) -> None:
     await pr.passes(60)
     theirs = Conversation(pr.clock, pr.stage, pr.services, REPO, pull.number)
     await theirs.says("alice", "/depot can-i")
-    assert theirs.reply().endswith(f"On the head as it is now: {replies.fork_refused()}")
+    assert theirs.reply().endswith(f"On the head as it is now: {refusals.fork_refused()}")
 
 
 async def test_a_fork_that_may_run_gives_the_line_to_copy(pr: Conversation) -> None:

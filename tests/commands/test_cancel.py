@@ -8,10 +8,11 @@ from typing import Literal
 import pytest
 from starlette.responses import Response
 
-from bot import replies
-from bot.demo.depot import SimulatedDepot
-from bot.demo.depot.faults import Work
-from tests.commands.scenes import (
+from bot.demo.simulators.depot import SimulatedDepot
+from bot.demo.simulators.depot.faults import Work
+from bot.messages import refusals
+from tests.commands.test_retry import DOUBTS
+from tests.support.commands import (
     CI,
     MATRIX,
     NEEDS,
@@ -27,9 +28,8 @@ from tests.commands.scenes import (
     stands,
     workflow_id,
 )
-from tests.commands.test_retry import DOUBTS
-from tests.conversation import REPO, Conversation
-from tests.sentences import name_of
+from tests.support.conversation import REPO, Conversation
+from tests.support.sentences import name_of
 
 pytestmark = pytest.mark.anyio
 
@@ -274,7 +274,7 @@ async def test_an_unknown_outcome(
     run = await runs_on(pr, depot)
     DOUBTS[doubt](depot, method)
     await pr.says("alice", f"/depot {command}")
-    assert pr.reply() == replies.trying("Depot")
+    assert pr.reply() == refusals.trying("Depot")
     await pr.passes(60)
     first, second = stands(pr)
     assert first == second
@@ -292,7 +292,7 @@ async def test_a_run_that_ended_by_itself_is_not_called_cancelled(
     run = await runs_on(pr, depot)
     depot.faults.refuse("CancelRun")
     await pr.says("alice", "/depot cancel")
-    assert pr.reply() == replies.trying("Depot")
+    assert pr.reply() == refusals.trying("Depot")
     depot.finish(run.run_id)
     await pr.passes(60)
     stands(pr)

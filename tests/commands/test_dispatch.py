@@ -8,21 +8,14 @@ from dataclasses import dataclass
 import pytest
 from starlette.responses import Response
 
-from bot import replies
-from bot.demo.depot import SimulatedDepot
-from bot.demo.depot.faults import LostResponse, Work
-from bot.demo.github import SimulatedGitHub
-from bot.start import WINDOW_SECONDS
-from tests.commands.scenes import (
-    changes,
-    facts,
-    not_permitted,
-    pushes,
-    reason,
-    said,
-)
-from tests.conversation import REPO, Conversation
-from tests.sentences import name_of, queued
+from bot.demo.simulators.depot import SimulatedDepot
+from bot.demo.simulators.depot.faults import LostResponse, Work
+from bot.demo.simulators.github import SimulatedGitHub
+from bot.engine.start import WINDOW_SECONDS
+from bot.messages import runs
+from tests.support.commands import changes, facts, not_permitted, pushes, reason, said
+from tests.support.conversation import REPO, Conversation
+from tests.support.sentences import name_of, queued
 
 pytestmark = pytest.mark.anyio
 
@@ -266,12 +259,12 @@ async def test_the_commit_that_ran_is_shown_when_the_branch_moved(
 async def test_a_lost_answer_is_adopted(pr: Conversation, depot: SimulatedDepot) -> None:
     depot.faults.drop("DispatchWorkflow")
     await pr.says("alice", "/depot dispatch nightly")
-    assert pr.reply() == replies.looking_for_run()
+    assert pr.reply() == runs.looking_for_run()
     await pr.passes(60)
     (run,) = depot.runs
     done = pr.last_edit()
     assert done.startswith(f"{name_of(run, '`nightly.yaml`')}: **finished**")
-    assert replies.adopted() in done
+    assert runs.adopted() in done
     assert len(depot.calls_of("DispatchWorkflow")) == 1
 
 
@@ -282,7 +275,7 @@ async def test_a_lost_answer_after_the_branch_moved(
         Before(lambda: github.push(REPO, 1, {"a": "b"}), loses=True), "DispatchWorkflow"
     )
     await pr.says("alice", "/depot dispatch nightly")
-    assert pr.reply() == replies.looking_for_run()
+    assert pr.reply() == runs.looking_for_run()
     await pr.passes(60)
     (run,) = depot.runs
     assert run.sha == pr.head
@@ -292,11 +285,11 @@ async def test_a_lost_answer_after_the_branch_moved(
 async def test_refused_before_it_was_accepted(pr: Conversation, depot: SimulatedDepot) -> None:
     depot.faults.refuse("DispatchWorkflow")
     await pr.says("alice", "/depot dispatch nightly")
-    assert pr.reply() == replies.looking_for_run()
+    assert pr.reply() == runs.looking_for_run()
     await pr.passes(WINDOW_SECONDS + 60)
     (run,) = depot.runs
     done = pr.last_edit()
-    assert replies.started_again() in done
+    assert runs.started_again() in done
     assert done.startswith(f"{name_of(run, '`nightly.yaml`')}: **finished**")
     assert len(depot.calls_of("DispatchWorkflow")) == 2
 
@@ -306,9 +299,9 @@ async def test_two_that_could_be_it(pr: Conversation, depot: SimulatedDepot) -> 
     path = ".depot/workflows/nightly.yaml"
     await pr.says("alice", "/depot dispatch nightly")
     depot.foreign_run(REPO, pr.head, path, trigger="workflow_dispatch")
-    assert pr.reply() == replies.looking_for_run()
+    assert pr.reply() == runs.looking_for_run()
     await pr.passes(60)
     new, old = (run.run_id for run in reversed(depot.runs))
-    assert pr.last_edit() == replies.ambiguous_start([new, old])
+    assert pr.last_edit() == runs.ambiguous_start([new, old])
     assert reason(pr) == "start-ambiguous"
     assert len(depot.calls_of("DispatchWorkflow")) == 1

@@ -6,12 +6,13 @@ import pytest
 
 from bot.commands import COMMANDS
 from bot.commands.help import table
-from bot.demo.depot import SimulatedDepot
-from bot.demo.github import SimulatedGitHub
-from bot.grammar import lines, read
-from bot.types import Permission
-from tests.commands.scenes import reason
-from tests.conversation import Conversation
+from bot.core.types import Permission
+from bot.demo.simulators.depot import SimulatedDepot
+from bot.demo.simulators.github import SimulatedGitHub
+from bot.parsing.arguments import read
+from bot.parsing.comments import lines
+from tests.support.commands import reason
+from tests.support.conversation import Conversation
 
 pytestmark = pytest.mark.anyio
 

@@ -7,9 +7,9 @@ from typing import Literal
 
 import pytest
 
-from bot import replies
-from bot.demo.depot import SimulatedDepot
-from tests.commands.scenes import (
+from bot.demo.simulators.depot import SimulatedDepot
+from bot.messages import refusals
+from tests.support.commands import (
     CI,
     MATRIX,
     SLOW,
@@ -21,8 +21,8 @@ from tests.commands.scenes import (
     runs_on,
     stands,
 )
-from tests.conversation import Conversation
-from tests.sentences import name_of
+from tests.support.conversation import Conversation
+from tests.support.sentences import name_of
 
 pytestmark = pytest.mark.anyio
 
@@ -274,7 +274,7 @@ async def test_single_errors_are_gone_through(pr: Conversation, depot: Simulated
     await ran(pr, depot, outcome="failed")
     depot.faults.refuse("GetJobAttemptLogs", "internal", every=2)
     await pr.says("trudy", "/depot logs")
-    assert pr.reply() == replies.trying("Depot")
+    assert pr.reply() == refusals.trying("Depot")
     await pr.passes(60)
     assert stands(pr)[-1].startswith("The end of `ci.yml:test`")
 

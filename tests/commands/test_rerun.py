@@ -7,9 +7,10 @@ from typing import Literal
 
 import pytest
 
-from bot import replies
-from bot.demo.depot import SimulatedDepot
-from tests.commands.scenes import (
+from bot.demo.simulators.depot import SimulatedDepot
+from bot.messages import refusals
+from tests.commands.test_retry import DOUBTS
+from tests.support.commands import (
     CI,
     SLOW,
     attempts,
@@ -23,9 +24,8 @@ from tests.commands.scenes import (
     stands,
     workflow_id,
 )
-from tests.commands.test_retry import DOUBTS
-from tests.conversation import REPO, Conversation
-from tests.sentences import name_of
+from tests.support.conversation import REPO, Conversation
+from tests.support.sentences import name_of
 
 pytestmark = pytest.mark.anyio
 
@@ -210,7 +210,7 @@ async def test_an_unknown_outcome_leads_to_one_rerun(
     run = await ran(pr, depot)
     DOUBTS[doubt](depot, "RerunWorkflow")
     await pr.says("alice", "/depot rerun")
-    assert pr.reply() == replies.trying("Depot")
+    assert pr.reply() == refusals.trying("Depot")
     await pr.passes(60)
     first, second = stands(pr)
     assert first == second
@@ -225,7 +225,7 @@ async def test_a_lost_answer_to_a_rerun_that_was_over_at_once(
     depot.plan(attempt=2, queued=0.1, seconds=0.1)
     depot.faults.drop("RerunWorkflow")
     await pr.says("alice", "/depot rerun")
-    assert pr.reply() == replies.trying("Depot")
+    assert pr.reply() == refusals.trying("Depot")
     await pr.passes(60)
     stands(pr)
     assert attempts(run) == {"build": 2, "lint": 2, "test": 2}
@@ -237,7 +237,7 @@ async def test_a_lost_answer_for_the_first_of_two_workflows(
     run = await ran(pr, depot, "run")
     depot.faults.drop("RerunWorkflow")
     await pr.says("alice", "/depot rerun")
-    assert pr.reply() == replies.trying("Depot")
+    assert pr.reply() == refusals.trying("Depot")
     await pr.passes(60)
     stands(pr)
     assert attempts(run) == {"build": 2, "lint": 2, "test": 2, "soak": 2}

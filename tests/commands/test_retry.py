@@ -8,10 +8,10 @@ from typing import Literal
 
 import pytest
 
-from bot import replies
-from bot.demo.depot import SimulatedDepot
-from bot.demo.github import SimulatedGitHub
-from tests.commands.scenes import (
+from bot.demo.simulators.depot import SimulatedDepot
+from bot.demo.simulators.github import SimulatedGitHub
+from bot.messages import refusals
+from tests.support.commands import (
     CI,
     MATRIX,
     NEEDS,
@@ -30,8 +30,8 @@ from tests.commands.scenes import (
     stands,
     workflow_id,
 )
-from tests.conversation import REPO, Conversation
-from tests.sentences import name_of
+from tests.support.conversation import REPO, Conversation
+from tests.support.sentences import name_of
 
 pytestmark = pytest.mark.anyio
 
@@ -474,7 +474,7 @@ async def test_an_unknown_outcome_leads_to_one_retry(
     run = await ran(pr, depot, outcome="failed")
     DOUBTS[doubt](depot, method)
     await pr.says("alice", f"/depot {command}")
-    assert pr.reply() == replies.trying("Depot")
+    assert pr.reply() == refusals.trying("Depot")
     await pr.passes(60)
     first, second = stands(pr)
     assert first == second
@@ -493,7 +493,7 @@ async def test_a_lost_answer_to_a_retry_that_failed_at_once_again(
     depot.plan(job="test", attempt=2, queued=0.1, seconds=0.1, outcome="failed")
     depot.faults.drop(method)
     await pr.says("alice", f"/depot {command}")
-    assert pr.reply() == replies.trying("Depot")
+    assert pr.reply() == refusals.trying("Depot")
     await pr.passes(60)
     assert all(text.startswith(f"{name_of(run)}: **failed**.") for text in stands(pr))
     assert attempts(run)["test"] == 2
@@ -506,7 +506,7 @@ async def test_a_lost_answer_for_the_first_of_two_workflows(
     run = await ran(pr, depot, "run", outcome="failed")
     depot.faults.drop("RetryFailedJobs")
     await pr.says("alice", "/depot retry")
-    assert pr.reply() == replies.trying("Depot")
+    assert pr.reply() == refusals.trying("Depot")
     await pr.passes(60)
     stands(pr)
     assert attempts(run) == {"build": 1, "lint": 1, "test": 2, "soak": 2}
@@ -519,7 +519,7 @@ async def test_in_doubt_the_run_of_the_first_try_is_meant(
     run = await ran(pr, depot, outcome="failed")
     depot.faults.drop("RetryFailedJobs")
     await pr.says("alice", "/depot retry")
-    assert pr.reply() == replies.trying("Depot")
+    assert pr.reply() == refusals.trying("Depot")
     newer = depot.foreign_run(REPO, pr.head, CI)
     depot.finish(newer.run_id, "failed")
     await pr.passes(60)
@@ -534,7 +534,7 @@ async def test_giving_up_in_doubt_does_not_say_that_nothing_was_done(
     run = await ran(pr, depot, outcome="failed")
     depot.faults.drop("RetryFailedJobs")
     await pr.says("alice", "/depot retry")
-    assert pr.reply() == replies.trying("Depot")
+    assert pr.reply() == refusals.trying("Depot")
     depot.faults.refuse("GetRunStatus", times=None)
     await pr.passes(20 * 60)
     assert attempts(run)["test"] == 2
@@ -563,7 +563,7 @@ async def test_depot_is_down_before_anything_is_known(
     run = await ran(pr, depot, outcome="failed")
     trouble = depot.faults.refuse(None, times=None)
     await pr.says("alice", "/depot retry")
-    assert pr.reply() == replies.trying("Depot")
+    assert pr.reply() == refusals.trying("Depot")
     await pr.passes(30)
     trouble.lift()
     await pr.passes(120)
@@ -575,7 +575,7 @@ async def test_depot_is_down_for_good(pr: Conversation, depot: SimulatedDepot) -
     run = await ran(pr, depot, outcome="failed")
     depot.faults.refuse(None, times=None)
     await pr.says("alice", "/depot retry")
-    assert pr.reply() == replies.trying("Depot")
+    assert pr.reply() == refusals.trying("Depot")
     await pr.passes(3600)
     assert pr.last_edit().startswith(
         "Depot did not answer for 15 minutes, so this was given up and nothing was run."

@@ -8,18 +8,18 @@ from dataclasses import replace
 import msgspec
 import pytest
 
-from bot import replies
-from bot.demo.depot import SimulatedDepot
-from bot.demo.depot.odd import ALL, MENTIONS
-from bot.demo.github import SimulatedGitHub
-from bot.github import CONFIG_SECONDS
-from bot.markdown import code
-from bot.types import CommandId, Permission, Sha
-from bot.visit import LOOK_SECONDS
-from tests.commands.scenes import CI, SLOW, pushes, reason, reasons, said, stands
-from tests.conversation import CI as CI_TEXT
-from tests.conversation import FILES, REPO, Conversation, ManualClock, untouched, visible
-from tests.sentences import name_of, queued
+from bot.core.types import CommandId, Permission, Sha
+from bot.demo.simulators.depot import SimulatedDepot
+from bot.demo.simulators.depot.hostile_texts import ALL, MENTIONS
+from bot.demo.simulators.github import SimulatedGitHub
+from bot.engine.visit import LOOK_SECONDS
+from bot.github.api import CONFIG_SECONDS
+from bot.messages import refusals, runs
+from bot.messages.markdown import code
+from tests.support.commands import CI, SLOW, pushes, reason, reasons, said, stands
+from tests.support.conversation import CI as CI_TEXT
+from tests.support.conversation import FILES, REPO, Conversation, ManualClock, untouched, visible
+from tests.support.sentences import name_of, queued
 
 pytestmark = pytest.mark.anyio
 
@@ -36,7 +36,7 @@ def sent(depot: SimulatedDepot) -> list[bytes]:
 
 def not_permitted(needs: Permission, has: Permission) -> str:
     """How the refusal begins; which commands may be used instead comes after it."""
-    return replies.not_permitted("run", needs, has, ())
+    return refusals.not_permitted("run", needs, has, ())
 
 
 def json(**fields: object) -> bytes:
@@ -137,7 +137,7 @@ async def test_a_job_among_several_workflows_needs_its_own_named(
     pr: Conversation, depot: SimulatedDepot
 ) -> None:
     await pr.says("alice", "/depot run job=test")
-    assert pr.reply() == replies.job_needs_workflow(NAMES)
+    assert pr.reply() == refusals.job_needs_workflow(NAMES)
     assert depot.calls_of("Run") == []
 
 
@@ -149,7 +149,7 @@ async def test_a_job_with_needs_runs_alone_and_the_reply_says_so(
     await pr.says("alice", "/depot run ci.yml job=test")
     said_ = pr.reply()
     assert said_.startswith(queued(depot.runs[0], "`ci.yml` (`test`)"))
-    assert replies.skips_needs("test", ["build", "lint"]) in said_
+    assert runs.skips_needs("test", ["build", "lint"]) in said_
     await is_followed_to_the_end(pr, depot)
 
 
@@ -164,7 +164,7 @@ async def test_an_unknown_workflow_gets_the_nearest(
     pr: Conversation, depot: SimulatedDepot, typed: str, nearest: str
 ) -> None:
     await pr.says("alice", f"/depot run {typed}")
-    assert pr.reply() == replies.unknown_workflow(typed, Sha(pr.head), NAMES, nearest)
+    assert pr.reply() == refusals.unknown_workflow(typed, Sha(pr.head), NAMES, nearest)
     assert reason(pr) == "unknown-workflow"
     assert depot.calls_of("Run") == []
 
@@ -217,7 +217,7 @@ async def test_one_name_for_two_files_is_asked_back(
 async def test_no_workflows_at_all(pr: Conversation, depot: SimulatedDepot, typed: str) -> None:
     await pushes(pr, dict.fromkeys((CI, NIGHTLY)))  # type: ignore[arg-type]
     await pr.says("alice", f"/depot {typed}")
-    assert pr.reply() == replies.no_workflows(Sha(pr.head))
+    assert pr.reply() == refusals.no_workflows(Sha(pr.head))
     assert depot.calls_of("Run") == []
 
 
@@ -237,7 +237,7 @@ async def test_a_job_of_a_file_that_cannot_be_read(
 ) -> None:
     await pushes(pr, {CI: text})
     await pr.says("alice", "/depot run ci.yml job=test")
-    assert pr.reply() == replies.unreadable_workflow("ci.yml", Sha(pr.head), why)
+    assert pr.reply() == refusals.unreadable_workflow("ci.yml", Sha(pr.head), why)
     assert reason(pr) == "bad-workflow"
     assert depot.calls_of("Run") == []
 
@@ -288,7 +288,7 @@ async def test_ten_commands_are_done(pr: Conversation) -> None:
 
 async def test_more_than_ten_commands_are_none(pr: Conversation, depot: SimulatedDepot) -> None:
     await pr.says("alice", "\n".join(["/depot run ci.yml"] * 30))
-    assert replies.too_many_commands() in pr.reply()
+    assert refusals.too_many_commands() in pr.reply()
     assert depot.calls == []
 
 
@@ -522,7 +522,7 @@ async def test_a_commit_that_is_no_longer_the_head_is_refused(
     await pushes(pr, {"change.txt": "two\n"})
     await pr.says("alice", f"/depot run ci.yml job=test sha={old}")
     again = f"/depot run ci.yml job=test sha={pr.head}"
-    assert pr.reply() == replies.pin_is_stale(Sha(old), Sha(pr.head), again)
+    assert pr.reply() == refusals.pin_is_stale(Sha(old), Sha(pr.head), again)
     assert reason(pr) == "stale-sha"
     assert depot.calls_of("Run") == []
     await pr.says("alice", again)
@@ -555,7 +555,7 @@ async def test_a_push_while_the_bot_reads_stops_it(
     github.faults.meanwhile("GET", r"/contents/\.depot/workflows$", passes)
     await pr.says("alice", "/depot run ci.yml")
     again = f"/depot run ci.yml sha={pr.head}"
-    assert pr.reply() == replies.head_moved(Sha(old), Sha(pr.head), again)
+    assert pr.reply() == refusals.head_moved(Sha(old), Sha(pr.head), again)
     assert reason(pr) == "head-moved"
     assert depot.calls_of("Run") == []
 
@@ -569,7 +569,7 @@ async def test_a_push_after_the_comment_stops_it(
     github.push(REPO, 1, {"change.txt": "evil\n"})
     await pr.settles()
     again = f"/depot run ci.yml sha={pr.head}"
-    assert pr.reply() == replies.head_newer(Sha(pr.head), again)
+    assert pr.reply() == refusals.head_newer(Sha(pr.head), again)
     assert reason(pr) == "head-newer"
     assert depot.calls_of("Run") == []
     await pr.says("alice", again)
@@ -597,7 +597,7 @@ async def test_a_head_that_github_does_not_know_yet(
     headers = {"content-type": "application/json; charset=utf-8"}
     github.faults.answer("GET", "/pulls/1$", 200, body, headers, times=None)
     await pr.says("alice", f"/depot run ci.yml{pin}")
-    assert pr.reply() == replies.head_unknown()
+    assert pr.reply() == refusals.head_unknown()
     assert untouched(depot)
 
 
@@ -607,7 +607,7 @@ async def test_a_closed_pull_request_runs_nothing(
 ) -> None:
     getattr(github, end)(REPO, 1)
     await pr.says("alice", "/depot run ci.yml")
-    assert pr.reply() == replies.pull_request_closed()
+    assert pr.reply() == refusals.pull_request_closed()
     assert depot.calls_of("Run") == []
 
 
@@ -628,7 +628,7 @@ def fork(pr: Conversation, github: SimulatedGitHub, clock: ManualClock) -> Conve
 async def test_a_forks_head_is_not_run_unread(fork: Conversation, depot: SimulatedDepot) -> None:
     await fork.says("alice", "/depot run ci.yml job=test")
     again = f"/depot run ci.yml job=test sha={fork.head}"
-    assert fork.reply() == replies.fork_needs_sha(again)
+    assert fork.reply() == refusals.fork_needs_sha(again)
     assert reason(fork) == "fork-needs-sha"
     assert depot.calls_of("Run") == []
     await fork.says("alice", again)
@@ -644,7 +644,7 @@ async def test_forks_are_refused_by_default(
     github.commit(REPO, "main", {".github/depot-bot.yml": None})
     clock.time += CONFIG_SECONDS
     await fork.says("alice", f"/depot run ci.yml sha={fork.head}")
-    assert fork.reply() == replies.fork_refused()
+    assert fork.reply() == refusals.fork_refused()
     assert reason(fork) == "fork-refused"
     assert depot.calls_of("Run") == []
 
@@ -659,7 +659,7 @@ async def test_the_forks_own_config_counts_for_nothing(
     assert "Until it is merged the old rules hold." in fork.reply()
     clock.time += CONFIG_SECONDS
     await fork.says("alice", f"/depot run ci.yml sha={fork.head}")
-    assert fork.reply() == replies.fork_refused()
+    assert fork.reply() == refusals.fork_refused()
 
 
 async def test_the_stranger_may_not_pin_it(fork: Conversation, depot: SimulatedDepot) -> None:
@@ -675,14 +675,14 @@ async def test_a_pin_does_not_outlive_a_push_to_the_fork(
     github.push(REPO, fork.number, {"change.txt": "evil\n"})
     await fork.says("alice", f"/depot run ci.yml sha={read}")
     again = f"/depot run ci.yml sha={fork.head}"
-    assert fork.reply() == replies.pin_is_stale(Sha(read), Sha(fork.head), again)
+    assert fork.reply() == refusals.pin_is_stale(Sha(read), Sha(fork.head), again)
     assert depot.calls_of("Run") == []
 
 
 async def test_depot_may_refuse_a_forks_head(fork: Conversation, depot: SimulatedDepot) -> None:
     depot.switches = replace(depot.switches, fork_head="refuse")
     await fork.says("alice", f"/depot run ci.yml sha={fork.head}")
-    assert fork.reply() == replies.depot_refused(
+    assert fork.reply() == refusals.depot_refused(
         "permission_denied", "commits of forks cannot be run"
     )
 
@@ -737,7 +737,7 @@ async def test_yaml_below_a_named_workflow_is_only_talk(
 
 async def test_yaml_is_not_run_on_a_fork(fork: Conversation, depot: SimulatedDepot) -> None:
     await fork.says("maya", with_yaml(f"/depot run sha={fork.head}", YAML))
-    assert fork.reply() == replies.fork_inline()
+    assert fork.reply() == refusals.fork_inline()
     assert depot.calls_of("Run") == []
 
 
@@ -768,7 +768,7 @@ async def test_what_is_under_way_is_pointed_to(pr: Conversation, depot: Simulate
     await pr.says("maya", "/depot run ci job=test")
     said_ = pr.reply()
     assert said_.startswith(name_of(depot.runs[0], "`ci.yml` (`test`)"))
-    assert replies.already_running() in said_
+    assert runs.already_running() in said_
     assert reason(pr) == "already-running"
     await pr.passes(120)
     assert all("**finished**" in reply for reply in stands(pr))
@@ -814,7 +814,7 @@ async def test_a_command_that_comes_too_late_is_not_run(
     clock.time += 16 * 60
     await pr.redelivers(failed.delivery)
     said_ = pr.reply()
-    assert replies.too_late(16) in said_
+    assert refusals.too_late(16) in said_
     assert "`/depot run [WORKFLOW]" in said_
     assert untouched(depot)
 
@@ -841,7 +841,7 @@ async def test_an_outage_while_asking_who_may_is_said_and_nothing_is_run(
 ) -> None:
     getattr(github.faults, trouble)("GET", ROLE, times=2)
     await pr.says("alice", "/depot run ci.yml")
-    assert pr.reply() == replies.trying("GitHub")
+    assert pr.reply() == refusals.trying("GitHub")
     assert untouched(depot)
     await pr.passes(180)
     assert pr.last_edit().startswith(f"{name_of(depot.runs[0])}: **finished**")
@@ -853,11 +853,11 @@ async def test_an_outage_without_end_is_given_up(
 ) -> None:
     outage = github.faults.bad_gateway("GET", ROLE, times=None)
     comment = await pr.says("alice", "/depot run ci.yml")
-    assert pr.reply() == replies.trying("GitHub")
+    assert pr.reply() == refusals.trying("GitHub")
     await pr.passes(14 * 60)
     pr.assert_said_nothing_else()
     await pr.passes(3 * 60)
-    assert pr.last_edit() == replies.gave_up("GitHub", 15, CommandId(f"ic-{comment.id}.1"))
+    assert pr.last_edit() == refusals.gave_up("GitHub", 15, CommandId(f"ic-{comment.id}.1"))
     assert reason(pr) == "could-not-ask"
     assert untouched(depot)
     outage.lift()
@@ -870,7 +870,7 @@ async def test_what_may_be_run_is_not_decided_by_an_outage(
 ) -> None:
     github.faults.bad_gateway("GET", "/contents/", times=2)
     await pr.says("alice", "/depot run ci.yml")
-    assert pr.reply() == replies.trying("GitHub")
+    assert pr.reply() == refusals.trying("GitHub")
     await pr.passes(60)
     assert pr.last_edit().startswith(f"{name_of(depot.runs[0])}: **finished**")
 
@@ -903,7 +903,7 @@ async def test_what_github_forbids_is_said(
 ) -> None:
     github.faults.answer("GET", "/pulls/1$", 403, '{"message":"Resource not accessible"}')
     comment = await pr.says("alice", "/depot run ci.yml")
-    assert pr.reply() == replies.github_refused(f"ic-{comment.id}.1")
+    assert pr.reply() == refusals.github_refused(f"ic-{comment.id}.1")
     assert untouched(depot)
 
 
@@ -961,7 +961,7 @@ async def test_a_refusal_is_said_in_words(
     depot.faults.refuse("Run", code_, message="no, because")
     await pr.says("alice", "/depot run ci.yml")
     said_ = pr.reply()
-    assert said_ == replies.depot_refused(code_, "no, because")
+    assert said_ == refusals.depot_refused(code_, "no, because")
     assert said_.startswith(lead)
     assert reason(pr) == f"depot-{code_}"
     await pr.passes(300)
@@ -973,7 +973,7 @@ async def test_a_repository_that_depot_does_not_reach(
 ) -> None:
     github.repository_named(REPO).connected = False
     await pr.says("alice", "/depot run ci.yml")
-    assert pr.reply() == replies.depot_refused("not_found", f"repository {REPO} not found")
+    assert pr.reply() == refusals.depot_refused("not_found", f"repository {REPO} not found")
 
 
 async def test_a_wrong_address_of_depot_is_said_as_such(
@@ -981,7 +981,7 @@ async def test_a_wrong_address_of_depot_is_said_as_such(
 ) -> None:
     depot.faults.no_such_path(None, times=None)
     await pr.says("alice", "/depot run ci.yml")
-    assert pr.reply() == replies.depot_refused("unimplemented", "")
+    assert pr.reply() == refusals.depot_refused("unimplemented", "")
 
 
 async def test_a_refused_command_may_be_given_again(
@@ -989,7 +989,7 @@ async def test_a_refused_command_may_be_given_again(
 ) -> None:
     depot.faults.refuse("Run", "permission_denied", message="no")
     await pr.says("alice", "/depot run ci.yml")
-    assert pr.reply() == replies.depot_refused("permission_denied", "no")
+    assert pr.reply() == refusals.depot_refused("permission_denied", "no")
     await pr.says("alice", "/depot run ci.yml")
     assert pr.reply() == queued(depot.runs[0])
     await is_followed_to_the_end(pr, depot)
@@ -1044,7 +1044,7 @@ async def test_a_run_that_disappears(pr: Conversation, depot: SimulatedDepot) ->
     assert pr.reply() == queued(run)
     depot.forget(run.run_id)
     await pr.passes(60)
-    assert replies.run_disappeared() in pr.last_edit()
+    assert runs.run_disappeared() in pr.last_edit()
     await is_at_rest(pr)
 
 
@@ -1086,7 +1086,7 @@ async def test_a_run_that_never_starts_is_not_followed_for_ever(
     await pr.settles()
     pr.assert_said_nothing_else()
     await pr.passes(120)
-    assert replies.following_given_up() in pr.last_edit()
+    assert runs.following_given_up() in pr.last_edit()
     await is_at_rest(pr)
 
 
@@ -1115,7 +1115,7 @@ async def test_a_token_that_ends_while_a_run_is_followed_is_said_once(
     pr.last_edit()
     depot.faults.revoke_token()
     await pr.passes(600)
-    assert replies.following_refused("unauthenticated") in pr.last_edit()
+    assert runs.following_refused("unauthenticated") in pr.last_edit()
     await is_at_rest(pr)
 
 
@@ -1247,5 +1247,5 @@ async def test_the_hidden_part_holds_whatever_comes(
 async def test_files_elsewhere_are_no_workflows(pr: Conversation) -> None:
     await pushes(pr, {".depot/workflows/notes.md": "x", ".depot/workflows/sub/deep.yml": CI_TEXT})
     await pr.says("alice", "/depot run deep.yml")
-    assert pr.reply() == replies.unknown_workflow("deep.yml", Sha(pr.head), NAMES, None)
+    assert pr.reply() == refusals.unknown_workflow("deep.yml", Sha(pr.head), NAMES, None)
     assert FILES[CI] == CI_TEXT

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from bot import replies
-from bot.demo.depot import SimulatedDepot
-from tests.commands.scenes import (
+from bot.demo.simulators.depot import SimulatedDepot
+from bot.messages import runs
+from tests.support.commands import (
     CI,
     SLOW,
     changes,
@@ -18,8 +18,8 @@ from tests.commands.scenes import (
     said,
     stands,
 )
-from tests.conversation import REPO, Conversation
-from tests.sentences import name_of
+from tests.support.conversation import REPO, Conversation
+from tests.support.sentences import name_of
 
 pytestmark = pytest.mark.anyio
 
@@ -28,7 +28,7 @@ async def test_the_run_under_way_is_pointed_to(pr: Conversation, depot: Simulate
     run = await runs_on(pr, depot)
     await pr.says("maya", "/depot run ci.yml")
     text = pr.reply()
-    assert text.startswith(f"{name_of(run)}: running.\n\n{replies.already_running()}")
+    assert text.startswith(f"{name_of(run)}: running.\n\n{runs.already_running()}")
     assert reason(pr) == "already-running"
     assert facts(said(pr)[-1])["commands"][0]["runs"][0]["id"] == run.run_id
     await pr.passes(SLOW)
@@ -46,7 +46,7 @@ async def test_the_same_however_it_is_typed(
     await pr.says("alice", "/depot run ci.yml job=test")
     pr.reply()
     await pr.says("alice", f"/depot run {typed.format(pr.head)} job=test")
-    assert replies.already_running() in pr.reply()
+    assert runs.already_running() in pr.reply()
     await pr.passes(30)
     stands(pr)
     assert len(depot.runs) == 1
@@ -147,7 +147,7 @@ async def test_a_retried_run_is_under_way_again(pr: Conversation, depot: Simulat
     await pr.says("alice", "/depot retry")
     pr.reply()
     await pr.says("alice", "/depot run ci.yml")
-    assert replies.already_running() in pr.reply()
+    assert runs.already_running() in pr.reply()
     await pr.passes(30)
     stands(pr)
     assert depot.runs == [run]
@@ -158,7 +158,7 @@ async def test_twice_in_one_comment(pr: Conversation, depot: SimulatedDepot) -> 
     await pr.says("alice", "/depot run ci.yml\n/depot run ci.yml")
     text = pr.reply()
     assert text.count(depot.runs[0].run_id) == 4
-    assert text.count(replies.already_running()) == 1
+    assert text.count(runs.already_running()) == 1
     await pr.passes(30)
     stands(pr)
     assert len(depot.runs) == 1

@@ -9,10 +9,10 @@ from typing import Literal
 import pytest
 from starlette.responses import Response
 
-from bot import replies
-from bot.demo.depot import Run, SimulatedDepot
-from bot.demo.depot.faults import Work
-from tests.commands.scenes import (
+from bot.demo.simulators.depot import Run, SimulatedDepot
+from bot.demo.simulators.depot.faults import Work
+from bot.messages import refusals
+from tests.support.commands import (
     CI,
     SLOW,
     changes,
@@ -24,8 +24,8 @@ from tests.commands.scenes import (
     runs_on,
     stands,
 )
-from tests.conversation import REPO, Conversation
-from tests.sentences import name_of
+from tests.support.conversation import REPO, Conversation
+from tests.support.sentences import name_of
 
 pytestmark = pytest.mark.anyio
 
@@ -169,7 +169,7 @@ async def test_depot_is_away_for_a_moment(pr: Conversation, depot: SimulatedDepo
     run = await ran(pr, depot)
     depot.faults.refuse("GetRunStatus", "internal")
     await pr.says("rita", "/depot status")
-    assert pr.reply() == replies.trying("Depot")
+    assert pr.reply() == refusals.trying("Depot")
     await pr.passes(30)
     assert run.run_id in stands(pr)[-1]
 

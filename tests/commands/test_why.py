@@ -6,9 +6,9 @@ from dataclasses import replace
 
 import pytest
 
-from bot import replies
-from bot.demo.depot import SimulatedDepot
-from tests.commands.scenes import (
+from bot.demo.simulators.depot import SimulatedDepot
+from bot.messages import refusals
+from tests.support.commands import (
     CI,
     MATRIX,
     job_id,
@@ -20,8 +20,8 @@ from tests.commands.scenes import (
     runs_on,
     stands,
 )
-from tests.conversation import REPO, Conversation
-from tests.sentences import name_of
+from tests.support.conversation import REPO, Conversation
+from tests.support.sentences import name_of
 
 pytestmark = pytest.mark.anyio
 
@@ -219,7 +219,7 @@ async def test_depot_is_away_for_a_moment(pr: Conversation, depot: SimulatedDepo
     run = await ran(pr, depot, outcome="failed")
     depot.faults.refuse("GetFailureDiagnosis", "unavailable", retry_after=20)
     await pr.says("trudy", "/depot why")
-    assert pr.reply() == replies.trying("Depot")
+    assert pr.reply() == refusals.trying("Depot")
     await pr.passes(19)
     pr.assert_said_nothing_else()
     await pr.passes(10)

@@ -11,8 +11,8 @@ from contextlib import contextmanager
 
 import httpx
 
-from bot.demo.depot import InProcess
-from bot.demo.github import SimulatedGitHub
+from bot.demo.simulators.depot import InProcess
+from bot.demo.simulators.github import SimulatedGitHub
 from tests.contracts.github import api
 
 

@@ -17,7 +17,7 @@ from typing import Any
 
 import msgspec
 
-from tests.alone import alone_in
+from tests.support.locking import alone_in
 
 HERE = Path(__file__).parent
 NODE = (20, 10)

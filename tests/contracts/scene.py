@@ -8,11 +8,11 @@ from dataclasses import dataclass
 import httpx
 from gidgethub import apps
 
-from bot.demo.github import AppCredentials, Comment, PullRequest, SimulatedGitHub
-from bot.demo.github.access import PERMISSIONS
-from bot.demo.github.events import Event
-from bot.demo.github.http import Door, Endpoint
-from tests.conversation import FILES, HOOK, START, Hook
+from bot.demo.simulators.github import AppCredentials, Comment, PullRequest, SimulatedGitHub
+from bot.demo.simulators.github.access import PERMISSIONS
+from bot.demo.simulators.github.events import Event
+from bot.demo.simulators.github.http import Door, Endpoint
+from tests.support.conversation import FILES, HOOK, START, Hook
 
 REPO = "octo/hello"
 APP_ID = 4711

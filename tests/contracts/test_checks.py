@@ -7,12 +7,12 @@ from typing import Any
 import httpx
 import pytest
 
-from bot.demo.github import SimulatedGitHub
+from bot.demo.simulators.github import SimulatedGitHub
 from tests.contracts.checks import ToGitHub
 from tests.contracts.github import api
 from tests.contracts.schemas import Schemas
 from tests.contracts.webhooks import webhooks
-from tests.conversation import HOOK, Hook
+from tests.support.conversation import HOOK, Hook
 
 API = "https://api.github.com"
 COMMENTS = f"{API}/repos/octo/hello/issues/1/comments"

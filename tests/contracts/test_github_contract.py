@@ -12,17 +12,21 @@ import httpx
 import msgspec
 import pytest
 
-from bot import webhooks as door
-from bot.demo.github.events import Event
-from bot.demo.github.http import Endpoint
-from bot.demo.github.rest import ENDPOINTS
-from bot.github import RAW, AppCredentials, Credentials, GitHub, TokenCredentials
-from bot.types import RepoName, Sha, Source
+from bot.core import deliveries
+from bot.core.credentials import AppCredentials, Credentials, TokenCredentials
+from bot.core.events import Source
+from bot.core.types import RepoName, Sha
+from bot.demo.simulators.github.events import Event
+from bot.demo.simulators.github.http import Endpoint
+from bot.demo.simulators.github.rest import ENDPOINTS
+from bot.github import webhooks as door
+from bot.github.api import GitHub
+from bot.github.session import RAW
 from tests.contracts.checks import way_to
 from tests.contracts.github import api
 from tests.contracts.scene import APP_ID, REPO, Scene, everything_happens, set_up
 from tests.contracts.webhooks import examples, webhooks
-from tests.conversation import Hook, ManualClock
+from tests.support.conversation import Hook, ManualClock
 
 pytestmark = pytest.mark.anyio
 
@@ -166,8 +170,8 @@ async def test_each_request_of_the_bot_is_githubs(scene: Scene, credentials: Cre
 # --- what the bot's door makes of real payloads --------------------------------------------------
 
 
-def read(event: str, payload: dict[str, Any]) -> door.Event:
-    return door.read(door.Delivery("1", "1", event), msgspec.json.encode(payload))
+def read(event: str, payload: dict[str, Any]) -> deliveries.Event:
+    return door.read(deliveries.Delivery("1", "1", event), msgspec.json.encode(payload))
 
 
 def test_the_door_reads_real_payloads() -> None:
@@ -180,7 +184,7 @@ def test_the_door_reads_real_payloads() -> None:
             assert webhooks().payload(event, payload, closed=False), event
             continue
         understood[event] += 1
-        assert (found == door.Ignored("event")) is (event not in door.EVENTS)
+        assert (found == deliveries.Ignored("event")) is (event not in door.EVENTS)
     assert understood.keys() > door.EVENTS
 
 
@@ -200,7 +204,7 @@ def test_the_door_finds_a_command_in_a_real_payload(event: str, text: str) -> No
             thread = payload.get("pull_request") or payload["issue"]
             thread["pull_request"] = {}  # in the examples people write under issues only
             result = read(event, payload)
-            assert isinstance(result, door.CommentWritten)
+            assert isinstance(result, deliveries.CommentWritten)
             (comment,) = result.comments
             assert comment.repo == payload["repository"]["full_name"]
             assert comment.number == thread["number"]

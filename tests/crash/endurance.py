@@ -24,16 +24,16 @@ from psycopg import sql
 from sqlalchemy.engine import make_url
 from starlette.responses import Response
 
-from bot.clock import SystemClock
-from bot.demo.depot.faults import Reply
-from bot.demo.github import generate_private_key
-from bot.logs import set_up_logging
+from bot.core.clock import SystemClock
+from bot.demo.simulators.depot.faults import Reply
+from bot.demo.simulators.github import generate_private_key
+from bot.ops.logging_setup import set_up_logging
+from bot.ops.settings import load
 from bot.services import Surroundings, open_services, working
-from bot.settings import load
-from tests.conversation import REPO
 from tests.crash.harness import LOOK_SECONDS, PATIENCE_SECONDS, START, Bot, Point, Scene, scene
-from tests.databases import new_database
-from tests.postgresql import server
+from tests.support.conversation import REPO
+from tests.support.databases import new_database
+from tests.support.postgresql import server
 
 AT_ONCE = 8
 """Scenes that are played side by side: most of their time is spent waiting."""

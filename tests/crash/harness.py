@@ -20,12 +20,12 @@ from pathlib import Path
 import httpx
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from bot.demo.depot import SimulatedDepot
-from bot.demo.github import Comment, Delivery, SimulatedGitHub
 from bot.demo.servers import serving
+from bot.demo.simulators.depot import SimulatedDepot
+from bot.demo.simulators.github import Comment, Delivery, SimulatedGitHub
 from bot.demo.stage import Stage
-from bot.variables import VARIABLES
-from tests.conversation import FILES, REPO
+from bot.ops.variables import VARIABLES
+from tests.support.conversation import FILES, REPO
 
 RUN_SECONDS = 1.0
 """How long a job takes here: time is real."""

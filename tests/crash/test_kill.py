@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.conversation import REPO
 from tests.crash.endurance import Place, die_at
 from tests.crash.harness import RUN_SECONDS, START, Point, Scene, scene
+from tests.support.conversation import REPO
 
 pytestmark = pytest.mark.anyio
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from bot import replies
+from bot.messages import runs
 from tests.crash.harness import Bot, Scene, scene
 
 pytestmark = pytest.mark.anyio
@@ -61,7 +61,7 @@ async def test_while_depot_takes_its_time_to_start_a_run(tmp_path: Path, private
             await stops(bot, signal.SIGTERM, within=2.0 + SOON)
         await goes_on(one)
         (reply,) = one.replies()
-        assert replies.adopted() not in reply.body
+        assert runs.adopted() not in reply.body
 
 
 async def goes_on(one: Scene) -> None:

@@ -16,8 +16,15 @@ import httpx
 import pytest
 import uvicorn
 
-from bot.demo.depot import SERVICE, InProcess, Line, SimulatedDepot, Switches, odd
-from bot.demo.depot.methods import METHODS
+from bot.demo.simulators.depot import (
+    SERVICE,
+    InProcess,
+    Line,
+    SimulatedDepot,
+    Switches,
+    hostile_texts,
+)
+from bot.demo.simulators.depot.methods import METHODS
 from tests.contracts.depot.scene import (
     ALL_STATES,
     CI,
@@ -1222,7 +1229,7 @@ async def test_no_failure(api: Api, clock: Clock) -> None:
 
 
 async def test_several_failures(api: Api, depot: SimulatedDepot, clock: Clock) -> None:
-    depot.plan(job="test", outcome="failed", error_message=odd.LONG_NAME)
+    depot.plan(job="test", outcome="failed", error_message=hostile_texts.LONG_NAME)
     run_id = await api.run(workflow=".depot/workflows/wide.yml")
     clock.tick(60)
     answer = await api.get("GetFailureDiagnosis", targetId=run_id, targetType=1)
@@ -1230,19 +1237,24 @@ async def test_several_failures(api: Api, depot: SimulatedDepot, clock: Clock) -
     [group] = answer["failureGroups"]
     assert (group["count"], len(group["representatives"])) == (3, 3)
     assert group["errorMessageTruncated"] is True
-    assert group["errorMessageOriginalLength"] == len(odd.LONG_NAME)
+    assert group["errorMessageOriginalLength"] == len(hostile_texts.LONG_NAME)
     assert answer["bounds"]["skippedDependentCount"] == 1
 
 
 async def test_long_labels_are_cut_in_the_context(api: Api, clock: Clock) -> None:
-    yaml = json.dumps({"name": odd.LONG_NAME, "jobs": {"a": {"name": odd.LONG_NAME, "steps": []}}})
+    yaml = json.dumps(
+        {
+            "name": hostile_texts.LONG_NAME,
+            "jobs": {"a": {"name": hostile_texts.LONG_NAME, "steps": []}},
+        }
+    )
     run_id = await api.run(workflow=None, workflowContent=[yaml])
     clock.tick(60)
     job = (await api.workflow(run_id))["byKey"]["a"]["jobId"]
     answer = await api.get("GetFailureDiagnosis", targetId=job, targetType=3)
     limit = answer["bounds"]["contextLabelCharLimit"]
     context = answer["context"]
-    assert context["workflowName"] == context["jobDisplayName"] == odd.LONG_NAME[:limit]
+    assert context["workflowName"] == context["jobDisplayName"] == hostile_texts.LONG_NAME[:limit]
     assert context["truncatedContextFields"] == ["workflowName", "jobDisplayName"]
 
 
@@ -1544,34 +1556,36 @@ async def test_the_order_of_keys_means_nothing(
 
 
 async def test_odd_texts_arrive_as_they_are(api: Api, depot: SimulatedDepot, clock: Clock) -> None:
-    yaml = json.dumps({"name": odd.LONG_NAME, "jobs": {"a": {"name": odd.HTML, "steps": []}}})
+    yaml = json.dumps(
+        {"name": hostile_texts.LONG_NAME, "jobs": {"a": {"name": hostile_texts.HTML, "steps": []}}}
+    )
     depot.plan(
-        log=odd.ALL,
-        error_message=odd.CONTROL,
-        diagnosis=odd.MENTIONS,
-        possible_fix=odd.MARKDOWN,
-        summary=odd.FENCES,
-        artifacts={odd.MENTIONS: b""},
+        log=hostile_texts.ALL,
+        error_message=hostile_texts.CONTROL,
+        diagnosis=hostile_texts.MENTIONS,
+        possible_fix=hostile_texts.MARKDOWN,
+        summary=hostile_texts.FENCES,
+        artifacts={hostile_texts.MENTIONS: b""},
         outcome="failed",
     )
     run_id = await api.run(workflow=None, workflowContent=[yaml])
     clock.tick(60)
     workflow = await api.workflow(run_id)
-    assert workflow["name"] == odd.LONG_NAME
+    assert workflow["name"] == hostile_texts.LONG_NAME
     job = workflow["byKey"]["a"]
-    assert job["jobDisplayName"] == odd.HTML
+    assert job["jobDisplayName"] == hostile_texts.HTML
     log = await api.get("GetJobAttemptLogs", jobId=job["jobId"])
-    assert [line["body"] for line in log["lines"]] == list(odd.ALL)
+    assert [line["body"] for line in log["lines"]] == list(hostile_texts.ALL)
     answer = await api.get("GetFailureDiagnosis", targetId=run_id, targetType=1)
     [failed] = answer["representativeAttempts"]
     assert [failed[name] for name in ("errorMessage", "diagnosis", "possibleFix")] == [
-        odd.CONTROL,
-        odd.MENTIONS,
-        odd.MARKDOWN,
+        hostile_texts.CONTROL,
+        hostile_texts.MENTIONS,
+        hostile_texts.MARKDOWN,
     ]
-    assert (await api.get("GetJobSummary", jobId=job["jobId"]))["markdown"] == odd.FENCES
+    assert (await api.get("GetJobSummary", jobId=job["jobId"]))["markdown"] == hostile_texts.FENCES
     [artifact] = (await api.get("ListArtifacts", runId=run_id))["artifacts"]
-    assert artifact["name"] == odd.MENTIONS
+    assert artifact["name"] == hostile_texts.MENTIONS
 
 
 async def test_every_method_refuses_an_empty_request_cleanly(api: Api) -> None:

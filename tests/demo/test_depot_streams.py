@@ -14,9 +14,9 @@ from typing import Any
 import httpx
 import pytest
 
-from bot.demo.depot import SERVICE, Line, SimulatedDepot, Switches
-from bot.demo.depot.http2 import serving_http2
 from bot.demo.servers import serving
+from bot.demo.simulators.depot import SERVICE, Line, SimulatedDepot, Switches
+from bot.demo.simulators.depot.http2 import serving_http2
 from tests.contracts.depot.scene import CI, REPO, SHA, Clock, forge
 
 pytestmark = pytest.mark.anyio

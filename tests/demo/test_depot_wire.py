@@ -10,10 +10,10 @@ from typing import Any
 import httpx
 import pytest
 
-from bot.demo.depot import SERVICE, SimulatedDepot, Switches
-from bot.demo.depot.codecs import Binary
-from bot.demo.depot.descriptor import describe
-from bot.demo.depot.methods import METHODS
+from bot.demo.simulators.depot import SERVICE, SimulatedDepot, Switches
+from bot.demo.simulators.depot.codecs import Binary
+from bot.demo.simulators.depot.descriptor import describe
+from bot.demo.simulators.depot.methods import METHODS
 from tests.contracts.depot.scene import CI, REPO, SHA, Api, Clock, forge
 
 pytestmark = pytest.mark.anyio

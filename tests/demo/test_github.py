@@ -22,7 +22,7 @@ import jwt
 import pytest
 import uvicorn
 
-from bot.demo.github import AppCredentials, SimulatedGitHub, generate_private_key
+from bot.demo.simulators.github import AppCredentials, SimulatedGitHub, generate_private_key
 from tests.contracts.checks import way_to
 from tests.contracts.webhooks import webhooks
 

@@ -16,11 +16,11 @@ from typing import Any
 import httpx
 import pytest
 
-from bot.demo.depot import SERVICE
 from bot.demo.play import PULL, REPO
 from bot.demo.serve import DEEDS, HEADERS, LABEL, PEOPLE, Scene, WebPage
+from bot.demo.simulators.depot import SERVICE
 from bot.demo.stage import Stage
-from bot.markdown import hidden
+from bot.messages.markdown import hidden
 
 pytestmark = pytest.mark.anyio
 

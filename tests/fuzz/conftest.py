@@ -4,8 +4,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.databases import new_database
-from tests.fuzz.doors import Door, door_on
+from tests.fuzz.endpoints import Door, door_on
+from tests.support.databases import new_database
 
 
 @pytest.fixture(scope="package")

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from hypothesis import strategies as st
 
-from bot.types import CommandLine
+from bot.core.events import CommandLine
 
 SPACES = [" ", "  ", "\t", "\u00a0", " \u2003", " \u200b", " \u2028"]
 

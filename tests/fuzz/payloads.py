@@ -9,10 +9,10 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from bot.demo.github import SimulatedGitHub
+from bot.demo.simulators.github import SimulatedGitHub
 from bot.demo.stage import Stage
-from tests.conversation import FILES, REPO, ManualClock
 from tests.fuzz.json_texts import Raw, dumps, hostile, texts
+from tests.support.conversation import FILES, REPO, ManualClock
 
 Path = tuple[str | int, ...]
 """Where something stands in a payload: names and places from the top down."""

@@ -12,13 +12,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.grammar import lines, read
-from bot.webhooks import MAX_BODY, Delivery, Rejected
-from bot.webhooks import read as read_payload
+from bot.core.deliveries import Delivery
+from bot.github.webhooks import MAX_BODY, Rejected
+from bot.github.webhooks import read as read_payload
+from bot.parsing.arguments import read
+from bot.parsing.comments import lines
+from tests.fuzz.command_lines import VERBS
 from tests.fuzz.counting import calls, filled, growth
 from tests.fuzz.markdown_texts import pieces
 from tests.fuzz.profiles import LONG, cases
-from tests.fuzz.words import VERBS
 
 LINEAR = 2.5
 """How many times the work twice the text may be: a square would make it 4."""

@@ -7,7 +7,7 @@ import re
 import pytest
 from hypothesis import example, given
 
-from bot.grammar import lines
+from bot.parsing.comments import lines
 from tests.fuzz.markdown_texts import Block, documents, prose, wild_texts
 from tests.fuzz.profiles import cases
 

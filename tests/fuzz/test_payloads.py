@@ -10,16 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.webhooks import (
-    CheckMoved,
-    CommentWritten,
-    Delivery,
-    Event,
-    HeadSet,
-    Ignored,
-    Rejected,
-    read,
-)
+from bot.core.deliveries import CheckMoved, CommentWritten, Delivery, Event, HeadSet, Ignored
+from bot.github.webhooks import Rejected, read
 from tests.fuzz.json_texts import as_bytes, dumps, texts, values
 from tests.fuzz.payloads import (
     HAPPENINGS,

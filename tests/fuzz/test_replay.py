@@ -10,8 +10,8 @@ from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
 from bot.commands import COMMANDS
-from bot.replay import Unreadable, replay, stored
-from bot.webhooks import EVENTS
+from bot.github.webhooks import EVENTS
+from bot.ops.explain import Unreadable, replay, stored
 from tests.fuzz.json_texts import Raw, as_bytes, dumps, hostile, nested, texts
 from tests.fuzz.markdown_texts import wild_texts
 from tests.fuzz.payloads import HAPPENINGS, mutated, part, put, true_payload

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.fuzz.doors import Answer, Door, must_be_an_answer
+from tests.fuzz.endpoints import Answer, Door, must_be_an_answer
 from tests.fuzz.json_texts import as_bytes, dumps
 from tests.fuzz.payloads import Path, put, true_payload
 from tests.fuzz.profiles import cases

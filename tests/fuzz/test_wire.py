@@ -15,8 +15,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.demo.servers import Server
-from bot.server import configuration
-from tests.fuzz.doors import Door
+from bot.web.server import configuration
+from tests.fuzz.endpoints import Door
 from tests.fuzz.profiles import cases
 
 

@@ -8,13 +8,14 @@ from typing import Any
 import pytest
 from hypothesis import example, given
 
-from bot import safe_yaml
-from bot.config import BadConfig, Config, parse
-from bot.types import Happening, Permission, Sha
-from bot.workflows import BadWorkflow, Outline, outline
+from bot.core.events import Happening
+from bot.core.types import Permission, Sha
+from bot.parsing import safe_yaml
+from bot.parsing.workflow_file import BadWorkflow, Outline, outline
+from bot.rules.repository_config import BadConfig, Config, parse
+from tests.fuzz.command_lines import VERBS
 from tests.fuzz.counting import calls, filled, growth
 from tests.fuzz.profiles import LONG, cases
-from tests.fuzz.words import VERBS
 from tests.fuzz.yaml_texts import texts
 
 LINEAR = 2.5

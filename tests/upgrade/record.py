@@ -16,10 +16,10 @@ import tempfile
 from contextlib import closing
 from pathlib import Path
 
-from bot.demo.github import generate_private_key
+from bot.demo.simulators.github import generate_private_key
 from bot.demo.stage import Stage
 from bot.services import Services
-from tests.conversation import HOOK, REPO, START, Conversation, Hook, ManualClock, bot_on
+from tests.support.conversation import HOOK, REPO, START, Conversation, Hook, ManualClock, bot_on
 from tests.upgrade import scene
 
 

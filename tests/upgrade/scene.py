@@ -16,8 +16,8 @@ import httpx
 import psycopg
 
 from bot.demo.stage import Stage
-from tests.conversation import FILES, REPO, START, Hook, ManualClock
-from tests.databases import new_database
+from tests.support.conversation import FILES, REPO, START, Hook, ManualClock
+from tests.support.databases import new_database
 
 RUNNING, FINISHED, RETRYING, STARTING, TROUBLED, UNANSWERED, CLAIMED, OPENED = range(1, 9)
 """The pull requests, by what the ledger holds of them:

@@ -19,14 +19,15 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy.engine import make_url
 
-from bot.archive import Archive
+from bot.core.events import Happening
+from bot.core.models import Start
+from bot.core.runs import Run
 from bot.demo.stage import Stage
-from bot.records import Start
-from bot.schema import metadata
-from bot.types import Happening, Run
-from tests.commands.scenes import facts, said
-from tests.conversation import REPO, Conversation, Hook, ManualClock, bot_on
-from tests.databases import Database, new_database
+from bot.storage.status_queries import Archive
+from bot.storage.tables import metadata
+from tests.support.commands import facts, said
+from tests.support.conversation import REPO, Conversation, Hook, ManualClock, bot_on
+from tests.support.databases import Database, new_database
 from tests.upgrade import scene
 
 pytestmark = pytest.mark.anyio
@@ -230,7 +231,7 @@ DROP INDEX start_attempts_open;
 CREATE UNIQUE INDEX start_attempts_open ON start_attempts (repo, sha, workflow)
     WHERE outcome = 'open';
 """
-"""What only the migration says on PostgreSQL (see `bot.schema`)."""
+"""What only the migration says on PostgreSQL (see `bot.storage.tables`)."""
 
 
 def shape(url: str) -> dict[str, Any]:

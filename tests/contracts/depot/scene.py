@@ -8,7 +8,7 @@ from typing import Any
 
 import httpx
 
-from bot.demo.depot import SERVICE
+from bot.demo.simulators.depot import SERVICE
 
 REPO = "octo/hello"
 SHA = "3f2c1d09b8a7e6f5d4c3b2a1908f7e6d5c4b3a29"

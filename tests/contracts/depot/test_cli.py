@@ -14,8 +14,8 @@ from typing import Any
 
 import pytest
 
-from bot.demo.depot import Run, SimulatedDepot, Switches
-from bot.demo.depot.http2 import serving_http2
+from bot.demo.simulators.depot import Run, SimulatedDepot, Switches
+from bot.demo.simulators.depot.http2 import serving_http2
 from tests.contracts.depot.cli import RUNS_HERE, program
 from tests.contracts.depot.scene import CI, CI_YAML, FILES, REPO, SHA, Clock, MemoryForge
 from tests.contracts.depot.scene import forge as new_forge

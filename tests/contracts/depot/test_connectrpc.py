@@ -20,9 +20,9 @@ from google.protobuf.unknown_fields import UnknownFieldSet
 from pyqwest import Client as HTTPClient
 from pyqwest import HTTPTransport, HTTPVersion
 
-from bot.demo.depot import SimulatedDepot
-from bot.demo.depot.descriptor import EXTRA_NUMBER
-from bot.demo.depot.http2 import serving_http2
+from bot.demo.simulators.depot import SimulatedDepot
+from bot.demo.simulators.depot.descriptor import EXTRA_NUMBER
+from bot.demo.simulators.depot.http2 import serving_http2
 from tests.contracts.depot.cli import descriptor
 from tests.contracts.depot.scene import CI, OTHER, REPO, SHA, Clock, forge
 

@@ -13,8 +13,8 @@ from google.protobuf.descriptor_pb2 import (
     ServiceDescriptorProto,
 )
 
-from bot.demo.depot.descriptor import EXTRA_FIELD, SERVICE, describe, fields_of
-from bot.demo.depot.methods import METHODS
+from bot.demo.simulators.depot.descriptor import EXTRA_FIELD, SERVICE, describe, fields_of
+from bot.demo.simulators.depot.methods import METHODS
 from tests.contracts.depot.cli import descriptor
 
 NUMBERED = {name: method for name, method in METHODS.items() if method.numbered}

@@ -1,0 +1,79 @@
+"""What happens on GitHub, as values: a comment with commands, an event of a pull request, and the
+delivery that told of it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+
+from bot.core.types import RepoName, RequestId, Sha
+
+
+class Source(Enum):
+    """Where on a pull request a comment was written; the value is the prefix of its id."""
+
+    ISSUE_COMMENT = "ic"
+    REVIEW_COMMENT = "rc"
+    REVIEW = "rv"
+    EVENT = "ev"
+    """Not a comment: something happened to the pull request, and automations may follow."""
+
+
+@dataclass(frozen=True, slots=True)
+class Actor:
+    """Who wrote or did something on GitHub."""
+
+    login: str
+    is_bot: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class CommandLine:
+    """One line addressed to the bot, and the YAML blocks that directly follow it."""
+
+    text: str
+    """What stands behind `/depot`, as typed."""
+    blocks: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Happening:
+    """Something that happened to a pull request, for automations to follow."""
+
+    kind: str
+    """`opened`, `synchronize`, `reopened`, `ready_for_review`, `labeled` or `review_approved`."""
+    guid: str
+    """The delivery that told of it."""
+    sha: Sha
+    """The head at that moment; of an approval the commit that was approved."""
+    base_branch: str
+    label: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Comment:
+    """A comment on a pull request that holds at least one command line.
+
+    Or something else that happened to it: then `happening` says what, `author` is who did it, and
+    the lines come from the repository's automations.
+    """
+
+    source: Source
+    repo: RepoName
+    number: int
+    comment_id: int
+    author: Actor
+    written_at: float
+    url: str
+    lines: tuple[CommandLine, ...]
+    installation: int | None = None
+    """The App installation that may act on this repository, when an App received the event."""
+    reviewed: Sha | None = None
+    """The commit that a review, or a comment in one, was written on."""
+    happening: Happening | None = None
+
+    @property
+    def request_id(self) -> RequestId:
+        key = self.happening.guid if self.happening else self.comment_id
+        return RequestId(f"{self.source.value}-{key}")

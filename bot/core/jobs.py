@@ -1,0 +1,64 @@
+"""Jobs of a run: finding the one that was meant, and what to call each.
+
+Pure. Keys come in several shapes, `ci.yml:test`, `ci.yml:test:matrix-0`, `_inline_0.yaml:test`
+(bot/depot/README.md, "Job keys").
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from bot.core.runs import Job, Run, Workflow, is_over
+
+FAILED = frozenset({"failed", "cancelled"})
+"""States of a job that a retry takes up again."""
+
+
+def match(typed: str, jobs: Sequence[Job]) -> list[Job]:
+    """The jobs that *typed* may mean: equal keys; else keys that end in it; else keys that hold
+    it, always as whole segments; else labels. More than one is ambiguous."""
+    wanted = typed.split(":")
+    by_level = (
+        [job for job in jobs if job.key == typed],
+        [job for job in jobs if job.key.split(":")[-len(wanted) :] == wanted],
+        [job for job in jobs if _holds(job.key.split(":"), wanted)],
+        [job for job in jobs if job.name == typed],
+    )
+    return next((found for found in by_level if found), [])
+
+
+def _holds(segments: Sequence[str], wanted: Sequence[str]) -> bool:
+    places = range(len(segments) - len(wanted) + 1)
+    return any(list(segments[place : place + len(wanted)]) == list(wanted) for place in places)
+
+
+def names(jobs: Sequence[Job]) -> dict[str, str]:
+    """What to call each job, by id: Depot's label, else its key without the file in front of it,
+    unless two would then look the same."""
+    short = {job.job_id: job.name or job.key.partition(":")[2] or job.key for job in jobs}
+    seen = list(short.values())
+    return {
+        job.job_id: short[job.job_id] if seen.count(short[job.job_id]) == 1 else job.key
+        for job in jobs
+    }
+
+
+def failed(jobs: Sequence[Job]) -> list[Job]:
+    """The failed and cancelled ones."""
+    return [job for job in jobs if job.status in FAILED]
+
+
+def attempts(run: Run) -> dict[str, int]:
+    """The number of each job's newest attempt, by job id."""
+    return {
+        job.job_id: newest.number for job in run.jobs if (newest := job.newest_attempt) is not None
+    }
+
+
+def has_moved(workflow: Workflow, before: Mapping[str, int]) -> bool:
+    """Whether a workflow that was over has been taken up again since *before*."""
+    return not is_over(workflow.status) or any(
+        newest.number > before.get(job.job_id, 0)
+        for job in workflow.jobs
+        if (newest := job.newest_attempt) is not None
+    )

@@ -1,0 +1,150 @@
+"""What the ledger keeps, as values."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from bot.core.events import CommandLine, Comment
+from bot.core.reasons import Reason
+from bot.core.runs import Run
+from bot.core.types import CommandId, RepoName, RequestId, RunId, Sha
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """The right to work on a request, until the lease ends or is taken over."""
+
+    request_id: RequestId
+    fence: int
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """One command of a request, and what became of it."""
+
+    command_id: CommandId
+    place: int
+    line: CommandLine
+    decided: bool = False
+    reason: Reason | None = None
+    """What became of it; none until decided."""
+    answer: str = ""
+    """What the reply says of it, in Markdown. Empty while its runs speak for it."""
+    troubled_since: float | None = None
+    """Since when GitHub or Depot keeps it from being decided."""
+
+
+@dataclass(frozen=True, slots=True)
+class Start:
+    """What Depot is asked to start: by `Run`, or by `DispatchWorkflow` when there is a branch."""
+
+    repo: RepoName
+    sha: Sha
+    workflow: str = ""
+    """The workflow's file name; empty for all, or when there is `content`."""
+    job: str = ""
+    content: tuple[str, ...] = ()
+    """Whole workflow files, instead of the repository's."""
+    in_fork: bool = False
+    """The commit is a stranger's."""
+    branch: str = ""
+    """Dispatch on this branch's head."""
+    inputs: dict[str, str] = field(default_factory=dict)
+    """Inputs of a dispatch."""
+    note: str = ""
+    """What the reply says beside the run, in Markdown."""
+
+
+@dataclass(frozen=True, slots=True)
+class Intent:
+    """That a run is about to be started, noted before Depot is asked."""
+
+    intent_id: int
+    command_id: CommandId
+    start: Start
+    before: tuple[RunId, ...]
+    """Runs that ListRuns showed for this commit before the call."""
+    noted_at: float
+    looks: int
+    """How often ListRuns was searched for its run since its outcome became unknown."""
+    outcome: str
+    """`open` until known; then `started`, `refused`, `unsent`, or `lost` when none was found."""
+
+
+@dataclass(frozen=True, slots=True)
+class Deed:
+    """That a run is about to be retried, rerun or cancelled, noted before Depot is asked."""
+
+    command_id: CommandId
+    run_id: RunId
+    attempts: dict[str, int]
+    """The number of each job's newest attempt before, by job id."""
+
+
+@dataclass(frozen=True, slots=True)
+class FollowedRun:
+    """A run that a command started or points to."""
+
+    command_id: CommandId
+    run: Run
+    repo: RepoName
+    sha: Sha
+    workflow: str
+    """The workflow's file name; empty for all, or for YAML sent along."""
+    job: str
+    """The only job asked for; empty for all."""
+    followed_since: float
+    is_inline: bool = False
+    """It runs YAML that was sent along."""
+    in_fork: bool = False
+    """Its commit is a stranger's."""
+    note: str = ""
+    """What the reply adds, in Markdown."""
+    failure: str = ""
+    """Why it failed, in Markdown; the reply shows it folded."""
+    looks: int = 0
+    next_look_at: float | None = None
+    """When it is looked at next; none when it is no longer followed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """The one comment that answers a request."""
+
+    comment_id: int | None = None
+    tried: bool = False
+    text: str = ""
+    written_at: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """A comment, its commands and everything that hangs on them, as loaded."""
+
+    comment: Comment
+    received_at: float
+    acknowledged: bool
+    reply: Reply
+    failures: int
+    failing_since: float | None
+    commands: tuple[Command, ...]
+    intents: tuple[Intent, ...]
+    deeds: tuple[Deed, ...]
+    runs: tuple[FollowedRun, ...]
+
+    @property
+    def request_id(self) -> RequestId:
+        return self.comment.request_id
+
+    def open_intent(self, command_id: CommandId) -> Intent | None:
+        """The intent of a command whose outcome is not known."""
+        mine = (i for i in self.intents if i.command_id == command_id and i.outcome == "open")
+        return next(mine, None)
+
+    def deed(self, command_id: CommandId) -> Deed | None:
+        """What a command was about to do to a run, if it came so far."""
+        return next((deed for deed in self.deeds if deed.command_id == command_id), None)
+
+    def has_lost_start(self, command_id: CommandId) -> bool:
+        """Whether a first call for this command left no trace."""
+        return any(i.command_id == command_id and i.outcome == "lost" for i in self.intents)

@@ -1,0 +1,133 @@
+"""Runs of Depot CI as values: workflows, jobs, attempts, and what Depot says of them.
+
+States are Depot's own words.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from bot.core.types import RepoName, RunId, Sha
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """One try at a job."""
+
+    attempt_id: str
+    number: int
+    status: str
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """A job of a run, with Depot's own words for its state."""
+
+    job_id: str
+    key: str
+    status: str
+    name: str = ""
+    attempts: tuple[Attempt, ...] = ()
+    seconds: float | None = None
+    """How long its newest attempt ran, once Depot says so."""
+
+    @property
+    def newest_attempt(self) -> Attempt | None:
+        return max(self.attempts, key=lambda attempt: attempt.number, default=None)
+
+
+@dataclass(frozen=True, slots=True)
+class Workflow:
+    """A workflow of a run."""
+
+    workflow_id: str
+    path: str
+    status: str
+    name: str = ""
+    error: str = ""
+    jobs: tuple[Job, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """A run of Depot CI as it stood when we last looked."""
+
+    run_id: RunId
+    org_id: str
+    status: str
+    workflows: tuple[Workflow, ...] = ()
+    seconds: float | None = None
+    """From start to finish, once over."""
+
+    @property
+    def is_over(self) -> bool:
+        return is_over(self.status)
+
+    @property
+    def jobs(self) -> tuple[Job, ...]:
+        return tuple(job for workflow in self.workflows for job in workflow.jobs)
+
+
+@dataclass(frozen=True, slots=True)
+class ListedRun:
+    """A run as Depot lists it: without its workflows."""
+
+    run_id: RunId
+    repo: RepoName
+    sha: Sha
+    """The head commit it ran for."""
+    trigger: str
+    status: str
+    created: float | None
+    """When it was made; none when Depot's text is not a time."""
+
+
+@dataclass(frozen=True, slots=True)
+class Times:
+    """How long a run and its jobs took, as far as Depot says."""
+
+    run: float | None
+    jobs: dict[str, float]
+    """By job id."""
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """One way in which jobs failed. All text comes from CI output or from a model: untrusted."""
+
+    jobs: tuple[str, ...]
+    count: int
+    error: str
+    diagnosis: str
+    """Written by a model, as is the fix."""
+    possible_fix: str
+    lines: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Diagnosis:
+    """Depot's diagnosis of what failed; empty when nothing did."""
+
+    failures: tuple[Failure, ...] = ()
+    is_cut: bool = False
+    """There is more than Depot puts into its answers."""
+
+
+@dataclass(frozen=True, slots=True)
+class Artifact:
+    """A file that a job kept."""
+
+    name: str
+    job_key: str
+    size: int
+    """Bytes."""
+
+
+OVER = frozenset({"finished", "failed", "cancelled", "skipped"})
+"""States after which nothing moves by itself (bot/depot/README.md, "States"). Any other word
+counts as not over."""
+
+
+def is_over(status: str) -> bool:
+    """Whether a run, workflow or job in this state is done."""
+    return status in OVER

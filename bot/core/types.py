@@ -1,0 +1,74 @@
+"""The words the whole bot shares: plain values, no behaviour beyond what they say of themselves.
+
+Times are seconds since the epoch (UTC) as `float`; durations are seconds.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import IntEnum
+from typing import Any, NewType
+
+RepoName = NewType("RepoName", str)
+"""`owner/name`, as GitHub spells it."""
+
+Sha = NewType("Sha", str)
+"""A commit: all 40 hexadecimal digits, lower case."""
+
+RunId = NewType("RunId", str)
+"""Depot's id of a run: opaque."""
+
+RequestId = NewType("RequestId", str)
+"""Our name of one comment that holds commands, e.g. `ic-2400012`."""
+
+CommandId = NewType("CommandId", str)
+"""Our name of one command: its comment and its place in it, e.g. `ic-2400012.1`."""
+
+CHECK_CONFIG = "check-config"
+"""The internal command for a changed config; nobody can type it or give an alias that name."""
+
+WORKFLOW_FOLDER = ".depot/workflows"
+"""Where Depot reads workflow files (bot/depot/README.md, "Workflow files")."""
+
+
+class Permission(IntEnum):
+    """A person's role in a repository, least first (GitHub's `role_name`)."""
+
+    NONE = 0
+    READ = 1
+    TRIAGE = 2
+    WRITE = 3
+    MAINTAIN = 4
+    ADMIN = 5
+    NOBODY = 6
+    """What no role reaches: a repository forbids something with it."""
+
+    @property
+    def word(self) -> str:
+        """The role as GitHub writes it; for a command that needs none, "anyone"."""
+        return "anyone" if self is Permission.NONE else self.name.lower()
+
+    @classmethod
+    def from_role(cls, role_name: str) -> Permission:
+        """GitHub's `role_name`; a role we do not know (a custom one) counts as none."""
+        known = (cls.READ, cls.TRIAGE, cls.WRITE, cls.MAINTAIN, cls.ADMIN)
+        return next((role for role in known if role.word == role_name.lower()), cls.NONE)
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """What a pull request would run: its newest commit, and where that comes from."""
+
+    sha: Sha
+    branch: str
+    repo: RepoName | None
+    """The repository the head branch is in; none when a fork has been deleted."""
+    base: RepoName
+
+    @property
+    def in_fork(self) -> bool:
+        return self.repo is None or self.repo.lower() != self.base.lower()
+
+
+Json = dict[str, Any]
+"""A JSON object on its way in or out; only the doors to GitHub, Depot and the ledger hold one."""

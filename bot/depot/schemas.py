@@ -1,0 +1,268 @@
+"""The messages of `depot.ci.v1.CIService` that the bot reads, and what they become.
+
+Fields with default values are absent from Depot's answers, so each has one here; fields that are
+unknown to us are ignored (bot/depot/README.md, "JSON"). Only `bot.depot.client` uses this file.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+import msgspec
+
+from bot.core.runs import (
+    Artifact,
+    Attempt,
+    Diagnosis,
+    Failure,
+    Job,
+    ListedRun,
+    Run,
+    Times,
+    Workflow,
+)
+from bot.core.types import RepoName, RunId, Sha
+
+
+class Message(msgspec.Struct, rename="camel"):
+    """What Depot answers."""
+
+
+class Empty(Message):
+    """An answer of which only its arrival counts."""
+
+
+class Started(Message):
+    """The answer of Run and of DispatchWorkflow."""
+
+    org_id: str = ""
+    run_id: str = ""
+
+
+class _Attempt(Message):
+    attempt_id: str = ""
+    attempt: int = 0
+    status: str = ""
+
+
+class _Job(Message):
+    job_id: str = ""
+    job_key: str = ""
+    job_display_name: str = ""
+    status: str = ""
+    attempts: list[_Attempt] = []
+
+    def job(self) -> Job:
+        return Job(
+            job_id=self.job_id,
+            key=self.job_key,
+            status=self.status or "unknown",
+            name=self.job_display_name,
+            attempts=tuple(Attempt(a.attempt_id, a.attempt, a.status) for a in self.attempts),
+        )
+
+
+class _Workflow(Message):
+    workflow_id: str = ""
+    workflow_path: str = ""
+    name: str = ""
+    status: str = ""
+    error_message: str = ""
+    jobs: list[_Job] = []
+
+    def workflow(self) -> Workflow:
+        return Workflow(
+            workflow_id=self.workflow_id,
+            path=self.workflow_path,
+            status=self.status or "unknown",
+            name=self.name,
+            error=self.error_message,
+            jobs=tuple(job.job() for job in self.jobs),
+        )
+
+
+class RunStatus(Message):
+    """The answer of GetRunStatus."""
+
+    org_id: str = ""
+    status: str = ""
+    workflows: list[_Workflow] = []
+
+    def run(self, run_id: RunId) -> Run:
+        return Run(
+            run_id=run_id,
+            org_id=self.org_id,
+            status=self.status or "unknown",
+            workflows=tuple(workflow.workflow() for workflow in self.workflows),
+        )
+
+
+class RunRow(Message):
+    """The answer of GetRun, and a row of ListRuns."""
+
+    run_id: str = ""
+    org_id: str = ""
+    repo: str = ""
+    sha: str = ""
+    head_sha: str = ""
+    trigger: str = ""
+    status: str = ""
+    created_at: str = ""
+
+    def listed(self) -> ListedRun:
+        return ListedRun(
+            run_id=RunId(self.run_id),
+            repo=RepoName(self.repo),
+            sha=Sha(self.head_sha or self.sha),
+            trigger=self.trigger,
+            status=self.status or "unknown",
+            created=seconds(self.created_at),
+        )
+
+
+class RunList(Message):
+    """A page of ListRuns."""
+
+    runs: list[RunRow] = []
+    next_page_token: str = ""
+
+
+class _Span(Message):
+    """What every object of GetRunMetrics has: its id among others, and its times."""
+
+    job_id: str = ""
+    attempt: int = 0
+    started_at: str = ""
+    finished_at: str = ""
+
+    @property
+    def seconds(self) -> float | None:
+        start, end = seconds(self.started_at), seconds(self.finished_at)
+        return max(0.0, end - start) if start is not None and end is not None else None
+
+
+class _MetricsAttempt(Message):
+    attempt: _Span = msgspec.field(default_factory=_Span)
+
+
+class _MetricsJob(Message):
+    job: _Span = msgspec.field(default_factory=_Span)
+    attempts: list[_MetricsAttempt] = []
+
+    @property
+    def seconds(self) -> float | None:
+        spans = [tried.attempt for tried in self.attempts]
+        return max(spans, key=lambda span: span.attempt, default=self.job).seconds
+
+
+class _MetricsWorkflow(Message):
+    jobs: list[_MetricsJob] = []
+
+
+class Metrics(Message):
+    """The answer of GetRunMetrics."""
+
+    run: _Span = msgspec.field(default_factory=_Span)
+    workflows: list[_MetricsWorkflow] = []
+
+    def times(self) -> Times:
+        jobs = {
+            job.job.job_id: job.seconds
+            for workflow in self.workflows
+            for job in workflow.jobs
+            if job.seconds is not None
+        }
+        return Times(self.run.seconds, jobs)
+
+
+class _Line(Message):
+    content: str = ""
+
+
+class _Failed(Message):
+    """A failure group or a representative attempt: what they share."""
+
+    job_key: str = ""
+    job_display_name: str = ""
+    count: int = 1
+    error_message: str = ""
+    diagnosis: str = ""
+    possible_fix: str = ""
+    relevant_lines: list[_Line] = []
+    representatives: list[_Failed] = []
+
+    def failure(self) -> Failure:
+        shown = [self, *self.representatives]
+        return Failure(
+            jobs=tuple(name for one in shown if (name := one.job_display_name or one.job_key)),
+            count=self.count,
+            error=self.error_message,
+            diagnosis=self.diagnosis,
+            possible_fix=self.possible_fix,
+            lines=tuple(line.content for one in shown for line in one.relevant_lines),
+        )
+
+
+class _Part(Message):
+    target_type: str = ""
+    target_id: str = ""
+
+
+class DiagnosisAnswer(Message):
+    """The answer of GetFailureDiagnosis."""
+
+    state: str = ""
+    failure_groups: list[_Failed] = []
+    representative_attempts: list[_Failed] = []
+    over_limit_breakdown: list[_Part] = []
+
+    @property
+    def is_over_limit(self) -> bool:
+        return self.state.endswith("_OVER_LIMIT")
+
+    def diagnosis(self) -> Diagnosis:
+        failed = self.failure_groups or self.representative_attempts
+        return Diagnosis(tuple(one.failure() for one in failed))
+
+
+class _LogLine(Message):
+    body: str = ""
+
+
+class LogPage(Message):
+    """A page of GetJobAttemptLogs."""
+
+    lines: list[_LogLine] = []
+    next_page_token: str = ""
+
+
+class _ArtifactRow(Message):
+    name: str = ""
+    job_key: str = ""
+    size_bytes: int = 0
+
+
+class ArtifactList(Message):
+    """A page of ListArtifacts."""
+
+    artifacts: list[_ArtifactRow] = []
+    next_page_token: str = ""
+
+    def rows(self) -> list[Artifact]:
+        return [Artifact(row.name, row.job_key, row.size_bytes) for row in self.artifacts]
+
+
+class ErrorBody(msgspec.Struct):
+    """A failed call (bot/depot/README.md, "Errors")."""
+
+    code: str = ""
+    message: str = ""
+
+
+def seconds(text: str) -> float | None:
+    """RFC 3339 to seconds since the epoch; none for anything else."""
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        return None
+    return moment.timestamp() if moment.tzinfo else None

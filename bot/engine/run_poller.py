@@ -1,0 +1,166 @@
+"""Following a run from queued to over: look, and say when to look again."""
+
+from __future__ import annotations
+
+import asyncio
+import math
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import replace
+
+from cachetools import TTLCache
+
+from bot.core.backoff import POLLING
+from bot.core.clock import Clock
+from bot.core.models import FollowedRun
+from bot.core.runs import Diagnosis, Job, Run
+from bot.core.single_flight import Cached
+from bot.core.types import RunId
+from bot.depot.client import Depot, DepotError, DepotRefused, DepotUnavailable, Target
+from bot.messages import diagnosis as diagnosis_messages
+from bot.messages import runs
+
+LISTING_SECONDS = 5.0
+"""How long one listing of the active runs serves everybody."""
+
+CROWD = 3
+CROWD_SECONDS = 60.0
+"""More runs than this, looked at within so many seconds, are followed by listings."""
+
+THRONG = 100
+"""Of so many, somebody looks all the time, and a listing wakes whoever follows a run that moved:
+nobody has to look often."""
+
+LOG_LINES = 30
+"""Log lines that are shown with a failed run."""
+
+GIVE_UP_SECONDS = 24 * 3600.0
+"""A run can stay queued for ever (bot/depot/README.md, "States"). After this we say that we
+stop."""
+
+
+class Board:
+    """The organisation's active runs, listed once for everybody who follows one of them.
+
+    A listing tells only how a run as a whole stands. It is worth its pages when many runs are
+    followed; for a few, asking for each is as cheap and shows their jobs move. Each listing wakes
+    whoever follows a run that has moved.
+    """
+
+    def __init__(
+        self, depot: Depot, clock: Clock, wake: Callable[[Sequence[RunId]], Awaitable[object]]
+    ) -> None:
+        self._depot = depot
+        self._wake = wake
+        self._listing: Cached[str, dict[RunId, str]] = Cached(
+            TTLCache(1, LISTING_SECONDS, clock.now)
+        )
+        # How the runs stood that somebody has looked at lately.
+        self._followed: TTLCache[RunId, str] = TTLCache(math.inf, CROWD_SECONDS, clock.now)
+        self._listed: dict[RunId, str] = {}
+
+    @property
+    def shortest_pause(self) -> float:
+        """Seconds to leave between two looks at a run, however new it is."""
+        return POLLING.longest if len(self._followed) > THRONG else 0.0
+
+    async def has_moved(self, followed: FollowedRun) -> bool:
+        """Whether a run has to be asked for: its state changed, or the board does not say."""
+        self.saw(followed.run)
+        was_woken = followed.looks == 0
+        if was_woken or len(self._followed) <= CROWD:
+            return True
+        try:
+            states = await self._listing.get("active", self._list)
+        except DepotRefused:
+            return True  # what that means for this run, Depot says when asked for it
+        return states.get(followed.run.run_id) != followed.run.status
+
+    def saw(self, run: Run) -> None:
+        """A run that is followed stands like this."""
+        if run.is_over:
+            self._followed.pop(run.run_id, None)
+        else:
+            self._followed[run.run_id] = run.status
+
+    async def _list(self) -> dict[RunId, str]:
+        states = await self._depot.active_runs()
+        before, self._listed = self._listed, states
+        # Against the listing before as well: a run that is in none would be woken by each.
+        moved = [
+            run_id
+            for run_id, status in self._followed.items()
+            if states.get(run_id) not in {status, before.get(run_id)}
+        ]
+        if moved:
+            await self._wake(moved)
+        return states
+
+
+async def look(depot: Depot, board: Board, clock: Clock, followed: FollowedRun) -> FollowedRun:
+    """The run as it stands now, and when it is looked at next. Never raises for Depot's troubles:
+    a read that fails is simply tried at the next look."""
+    try:
+        if not await board.has_moved(followed):
+            return _later(followed, clock, board.shortest_pause)
+        run = await depot.run_status(followed.run.run_id)
+        board.saw(run)
+    except DepotRefused as no:
+        gone = no.code == "not_found"
+        note = runs.run_disappeared() if gone else runs.following_refused(no.code)
+        return replace(followed, note=note, next_look_at=None)
+    except DepotUnavailable as trouble:
+        return _later(followed, clock, trouble.retry_after)
+    if not run.is_over:
+        return _later(replace(followed, run=run, failure=""), clock, board.shortest_pause)
+    run, failure = await asyncio.gather(_with_times(depot, run), _failure(depot, run))
+    return replace(followed, run=run, failure=failure, next_look_at=None)
+
+
+def _later(followed: FollowedRun, clock: Clock, at_least: float | None = None) -> FollowedRun:
+    now = clock.now()
+    if now - followed.followed_since >= GIVE_UP_SECONDS:
+        return replace(followed, note=runs.following_given_up(), next_look_at=None)
+    wait = POLLING.pause(followed.looks, at_least)
+    return replace(followed, looks=followed.looks + 1, next_look_at=now + wait)
+
+
+async def _with_times(depot: Depot, run: Run) -> Run:
+    """The run with how long things took; without, when Depot does not say."""
+    try:
+        times = await depot.times(run.run_id)
+    except DepotError:
+        return run
+    workflows = tuple(
+        replace(
+            workflow,
+            jobs=tuple(replace(job, seconds=times.jobs.get(job.job_id)) for job in workflow.jobs),
+        )
+        for workflow in run.workflows
+    )
+    return replace(run, workflows=workflows, seconds=times.run)
+
+
+async def _failure(depot: Depot, run: Run) -> str:
+    """Why a run failed, for the reply; as much of it as Depot gives."""
+    if run.status != "failed":
+        return ""
+    job = next((job for job in run.jobs if job.status == "failed" and job.attempts), None)
+    diagnosis, lines = await asyncio.gather(_diagnosis(depot, run), _log(depot, job))
+    return diagnosis_messages.failure(diagnosis, job, lines)
+
+
+async def _diagnosis(depot: Depot, run: Run) -> Diagnosis | None:
+    try:
+        return await depot.diagnosis(Target.RUN, run.run_id)
+    except DepotError:
+        return None
+
+
+async def _log(depot: Depot, job: Job | None) -> list[str]:
+    attempt = job.newest_attempt if job is not None else None
+    if attempt is None:
+        return []
+    try:
+        return await depot.log_tail(attempt.attempt_id, LOG_LINES)
+    except DepotError:
+        return []

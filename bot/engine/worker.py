@@ -1,0 +1,170 @@
+"""How work survives: claims due requests, runs their steps, lets go; a crash loses nothing.
+
+The only file that sleeps. Steps repeat after a crash, so each looks first whether it has already
+happened; what a step has done is a row before the next effect.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+import structlog
+
+from bot.core.clock import AdjustedClock
+from bot.core.models import Claim
+from bot.storage.database import LedgerUnavailable
+from bot.storage.ledger import LeaseLost, Ledger
+from bot.storage.statements import LEASE_SECONDS
+
+CONCURRENCY = 16
+"""Requests worked on at the same time: more would keep webhooks waiting when many are due."""
+
+POLL_SECONDS = 5.0
+"""The longest sleep between two looks for due work."""
+
+RETRY_SECONDS = 60.0
+"""Pause before a step is done again that failed for a reason nobody foresaw."""
+
+KEEP_TIME_EVERY = 60.0
+"""Seconds between two looks at the ledger's clock."""
+
+STOP_SECONDS = 10.0
+"""How long steps under way may take to end when the bot is stopped."""
+
+log = structlog.get_logger()
+
+Step = Callable[[Claim], Awaitable[None]]
+
+
+class Worker:
+    """Runs *step* for every request that is due, until stopped."""
+
+    def __init__(self, ledger: Ledger, step: Step) -> None:
+        self._ledger = ledger
+        self._step = step
+        self._wake = asyncio.Event()
+        # A flag as well as cancellation: on Python 3.11 `wait_for` can swallow a cancellation.
+        self._stopping = False
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    def wake(self) -> None:
+        """Look for due work now."""
+        self._wake.set()
+
+    def stop(self) -> None:
+        """Start nothing more; `run` returns once the steps under way have ended."""
+        self._stopping = True
+        self._wake.set()
+
+    async def run(self) -> None:
+        """Work until `stop` is called."""
+        while not self._stopping:
+            self._wake.clear()
+            try:
+                started = await self._start_due()
+                pause = 0.0 if started else await self._pause()
+            except LedgerUnavailable as error:
+                log.error("the ledger cannot be read", error=str(error))
+                pause = 1.0
+            if pause:
+                await self._sleep(pause)
+        if self._tasks:
+            await asyncio.wait(self._tasks, timeout=STOP_SECONDS)
+        for task in self._tasks:
+            # Cut in an upstream call: after the next start it counts as one whose outcome is
+            # unknown. What is being stored is stored (`bot.storage.database`).
+            task.cancel()
+        if self._tasks:
+            await asyncio.wait(self._tasks)
+
+    async def drain(self) -> None:
+        """Do everything that is due now, and return."""
+        while self._tasks or await self._start_due():
+            if self._tasks:
+                await asyncio.wait(self._tasks, return_when=asyncio.FIRST_COMPLETED)
+
+    async def _start_due(self) -> int:
+        """Claim what is due, as far as there is room, and start its steps."""
+        room = CONCURRENCY - len(self._tasks)
+        claims = await self._ledger.claim(room) if room > 0 else []
+        for claim in claims:
+            task = asyncio.create_task(self._hold(claim))
+            self._tasks.add(task)
+            task.add_done_callback(self._ended)
+        return len(claims)
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        self._wake.set()
+
+    async def _hold(self, claim: Claim) -> None:
+        """One step, with its lease renewed while it lasts."""
+        renewing = asyncio.create_task(self._renew(claim))
+        try:
+            with structlog.contextvars.bound_contextvars(request=claim.request_id):
+                await self._step(claim)
+        except LeaseLost:
+            log.warning("taken over by another worker", request=claim.request_id)
+        except LedgerUnavailable as error:
+            # Nothing more can be stored; the lease ends by itself and the step is done again.
+            log.error("the ledger cannot be written", request=claim.request_id, error=str(error))
+        except Exception:
+            log.exception("step failed", request=claim.request_id)
+            await self._put_off(claim)
+        finally:
+            renewing.cancel()
+
+    async def _put_off(self, claim: Claim) -> None:
+        try:
+            await self._ledger.fail(claim, RETRY_SECONDS)
+        except (LeaseLost, LedgerUnavailable) as error:
+            # Its lease ends by itself, and then it is done again.
+            log.warning("not put off", request=claim.request_id, error=type(error).__name__)
+
+    async def _renew(self, claim: Claim) -> None:
+        while True:
+            await asyncio.sleep(LEASE_SECONDS / 3)
+            try:
+                await self._ledger.renew(claim)
+            except (LeaseLost, LedgerUnavailable):
+                return  # the step finds out at its next write
+
+    async def _pause(self) -> float:
+        """Seconds until something is due."""
+        if len(self._tasks) >= CONCURRENCY:
+            return POLL_SECONDS  # the end of any step wakes us
+        wait = await self._ledger.until_due()
+        return POLL_SECONDS if wait is None else min(max(wait, 0.01), POLL_SECONDS)
+
+    async def _sleep(self, seconds: float) -> None:
+        """Sleep until woken, at most so long."""
+        waiter = asyncio.create_task(self._wake.wait())
+        await asyncio.wait({waiter}, timeout=seconds)
+        waiter.cancel()
+
+
+async def repeat(
+    ledger: Ledger, name: str, every: float, job: Callable[[], Awaitable[None]]
+) -> None:
+    """Do *job* every so many seconds, in one process of all that share the ledger, until
+    cancelled. A failure is logged, and the job done again at its next turn."""
+    while True:
+        try:
+            if await ledger.take_turn(name, every):
+                await job()
+        except LedgerUnavailable as error:
+            log.error("the ledger cannot be used", job=name, error=str(error))
+        except Exception:
+            log.exception("job failed", job=name)
+        await asyncio.sleep(every / 4)
+
+
+async def keep_time(ledger: Ledger, clock: AdjustedClock) -> None:
+    """Keep this machine's clock in line with the ledger's, until cancelled."""
+    while True:
+        await asyncio.sleep(KEEP_TIME_EVERY)
+        try:
+            clock.adjust(await ledger.now())
+        except LedgerUnavailable as error:
+            log.error("the ledger cannot be used", job="keep time", error=str(error))

@@ -1,0 +1,122 @@
+"""Failures of requests to GitHub, as one family. gidgethub's and the HTTP client's errors are
+translated here.
+
+    GitHubError               every failure
+    ├── NotFound              404 or 410: it is not there, or not for us
+    ├── Forbidden             403 that is no rate limit
+    ├── Rejected              422: GitHub does not take what was sent
+    ├── BadCredentials        401
+    └── GitHubUnavailable     no answer, a server error, or a rate limit; ask again later
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from http import HTTPStatus
+
+import gidgethub
+import gidgethub.httpx
+import httpx
+import jwt
+
+SECONDARY_PAUSE = 60.0
+"""Seconds to wait when GitHub refuses for a limit and does not say how long (bot/github/README.md,
+"Rate limits")."""
+
+
+class GitHubError(Exception):
+    """A request to GitHub failed. The text is for the log, never for a reply."""
+
+
+class NotFound(GitHubError):
+    pass
+
+
+class Forbidden(GitHubError):
+    pass
+
+
+class Rejected(GitHubError):
+    pass
+
+
+class BadCredentials(GitHubError):
+    pass
+
+
+class GitHubUnavailable(GitHubError):
+    """No useful answer now. `retry_after` is in seconds, when GitHub said so."""
+
+    def __init__(self, text: str, retry_after: float | None = None) -> None:
+        super().__init__(text, retry_after)
+        self.text = text
+        self.retry_after = retry_after
+
+    def __str__(self) -> str:
+        return self.text
+
+
+@contextmanager
+def translated_errors() -> Iterator[None]:
+    """The border: what gidgethub and httpx raise becomes our family."""
+    try:
+        yield
+    except GitHubError:
+        raise
+    except jwt.PyJWTError as error:
+        raise BadCredentials("the App's private key cannot be used") from error
+    except gidgethub.RateLimitExceeded as error:
+        raise GitHubUnavailable("rate limit", _retry_after(error)) from error
+    except gidgethub.HTTPException as error:
+        raise _http_error(error) from error
+    except gidgethub.GitHubException as error:
+        raise GitHubUnavailable(f"not understood: {type(error).__name__}") from error
+    except httpx.HTTPError as error:
+        raise GitHubUnavailable(type(error).__name__) from error
+    except (ValueError, LookupError, TypeError, RecursionError) as error:
+        # gidgethub decodes bodies and status codes without a net: a proxy's page, a cut answer.
+        raise GitHubUnavailable(f"not understood: {type(error).__name__}") from error
+
+
+def _http_error(error: gidgethub.HTTPException) -> GitHubError:
+    text = f"{error.status_code.value}: {error}"
+    match error.status_code:
+        case HTTPStatus.UNAUTHORIZED:
+            return BadCredentials(text)
+        case HTTPStatus.TOO_MANY_REQUESTS:
+            return GitHubUnavailable(text, _retry_after(error))
+        case HTTPStatus.FORBIDDEN:
+            if "retry-after" in error.headers or re.search("rate limit|abuse", text, re.I):
+                return GitHubUnavailable(text, _retry_after(error))
+            return Forbidden(text)
+        case HTTPStatus.NOT_FOUND | HTTPStatus.GONE:
+            return NotFound(text)
+        case HTTPStatus.UNPROCESSABLE_ENTITY:
+            return Rejected(text)
+    return GitHubUnavailable(text, _retry_after(error))
+
+
+def _retry_after(error: gidgethub.HTTPException) -> float | None:
+    """How long GitHub wants us to wait, in seconds (bot/github/README.md, "Rate limits")."""
+    headers = error.headers
+    value = headers.get("retry-after", "")
+    if value.isdecimal():
+        return float(value)
+    if error.status_code not in {HTTPStatus.FORBIDDEN, HTTPStatus.TOO_MANY_REQUESTS}:
+        return None
+    reset = headers.get("x-ratelimit-reset", "")
+    if headers.get("x-ratelimit-remaining") == "0" and reset.isdecimal():
+        return max(1.0, float(reset) - _server_time(headers))
+    return SECONDARY_PAUSE
+
+
+def _server_time(headers: Mapping[str, str]) -> float:
+    """GitHub's own time, by which its reset times go."""
+    try:
+        return parsedate_to_datetime(headers.get("date", "")).timestamp()
+    except ValueError:
+        return datetime.now(UTC).timestamp()

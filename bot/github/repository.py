@@ -1,0 +1,310 @@
+"""What the bot reads and writes in one repository."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+from gidgethub.sansio import accept_format
+
+from bot.core.events import Source
+from bot.core.types import WORKFLOW_FOLDER, Head, Permission, RepoName, Sha
+from bot.github.errors import BadCredentials, NotFound, translated_errors
+from bot.github.session import RAW, Id, Login, Session, decode
+from bot.rules import repository_config
+
+if TYPE_CHECKING:
+    from bot.github.api import GitHub
+
+MAX_FILE = 512 * 1024
+"""Bytes of a workflow file that we read; GitHub would give more (bot/github/README.md, "Reading
+files")."""
+
+MAX_COMMENTS = 3000
+"""Comments that are looked through for a reply of ours."""
+
+
+@dataclass(frozen=True, slots=True)
+class PullRequest:
+    """A pull request as GitHub shows it now."""
+
+    number: int
+    head: Head
+    is_open: bool
+
+
+@dataclass(frozen=True, slots=True)
+class PostedComment:
+    comment_id: int
+    body: str
+
+
+class _Repo(msgspec.Struct):
+    full_name: str
+
+
+class _Ref(msgspec.Struct):
+    sha: str
+    ref: str
+    repo: _Repo | None = None
+
+
+class _Pull(msgspec.Struct):
+    number: int
+    state: str
+    head: _Ref
+    base: _Ref
+
+
+class _Role(msgspec.Struct):
+    role_name: str = ""
+
+
+class _Entry(msgspec.Struct):
+    name: str
+    type: str
+
+
+class _File(msgspec.Struct):
+    filename: str
+    previous_filename: str = ""
+
+    @property
+    def names(self) -> list[str]:
+        return [name for name in (self.filename, self.previous_filename) if name]
+
+
+class _Suite(msgspec.Struct):
+    created_at: datetime | None = None
+
+
+class _Suites(msgspec.Struct):
+    check_suites: list[_Suite] = []
+
+
+class _Comment(msgspec.Struct):
+    id: int
+    body: str | None = None
+    user: Login | None = None
+
+
+class Repository:
+    """What the bot reads and writes in one repository."""
+
+    def __init__(self, github: GitHub, repo: RepoName, installation: int | None) -> None:
+        self._github = github
+        self._repo = repo
+        self._installation = installation
+        self._vars = dict(zip(("owner", "repo"), repo.split("/", 1), strict=True))
+
+    async def pull_request(self, number: int) -> PullRequest:
+        """The pull request now (docs.github.com/rest/pulls, "Get a pull request")."""
+        pull = decode(
+            await self._get("/repos/{owner}/{repo}/pulls/{number}", number=str(number)), _Pull
+        )
+        return PullRequest(
+            number=pull.number,
+            head=Head(
+                sha=Sha(pull.head.sha),
+                branch=pull.head.ref,
+                repo=RepoName(pull.head.repo.full_name) if pull.head.repo else None,
+                base=RepoName(pull.base.repo.full_name) if pull.base.repo else self._repo,
+            ),
+            is_open=pull.state == "open",
+        )
+
+    async def permission(self, login: str) -> Permission:
+        """A person's role here; somebody GitHub does not know has none."""
+        return await self._github._roles.get(
+            (self._repo, login.lower()), lambda: self._ask_permission(login)
+        )
+
+    async def _ask_permission(self, login: str) -> Permission:
+        try:
+            answer = await self._get(
+                "/repos/{owner}/{repo}/collaborators/{login}/permission", login=login
+            )
+        except NotFound:
+            return Permission.NONE
+        return Permission.from_role(decode(answer, _Role).role_name)
+
+    async def workflow_names(self, sha: Sha) -> tuple[str, ...]:
+        """The file names in `.depot/workflows` at a commit, sorted; empty without that folder."""
+        return await self._github._folders.get(
+            (self._repo, sha), lambda: self._ask_workflow_names(sha)
+        )
+
+    async def _ask_workflow_names(self, sha: Sha) -> tuple[str, ...]:
+        try:
+            answer = await self._get(
+                "/repos/{owner}/{repo}/contents{/path*}{?ref}",
+                path=WORKFLOW_FOLDER.split("/"),
+                ref=sha,
+            )
+        except NotFound:
+            return ()
+        entries = decode(answer if isinstance(answer, list) else [], list[_Entry])
+        return tuple(
+            sorted(
+                entry.name
+                for entry in entries
+                if entry.type == "file" and entry.name.endswith((".yml", ".yaml"))
+            )
+        )
+
+    def has_read(self, sha: Sha, names: Sequence[str]) -> bool:
+        """Whether the workflow folder at a commit is known, and all of these files if any are."""
+        files, folder = self._github._files, self._github._folders
+        return folder.has((self._repo, sha)) and all(
+            files.has((self._repo, sha, name)) for name in names
+        )
+
+    async def workflow_text(self, sha: Sha, name: str) -> str | None:
+        """A workflow file's text at a commit; none when it is not there or too large to read."""
+        if "/" in name:
+            return None  # a path could lead anywhere in GitHub's API
+        text = await self._github._files.get(
+            (self._repo, sha, name), lambda: self._ask_text(sha, f"{WORKFLOW_FOLDER}/{name}")
+        )
+        return text if text is not None and len(text) <= MAX_FILE else None
+
+    async def _ask_text(self, sha: Sha | None, path: str) -> str | None:
+        try:
+            answer = await self._get(
+                "/repos/{owner}/{repo}/contents{/path*}{?ref}",
+                accept=RAW,
+                path=path.split("/"),
+                ref=sha,
+            )
+        except NotFound:
+            return None
+        if isinstance(answer, str):
+            return answer
+        # gidgethub has no body for an empty file, and a listing where the path is a folder.
+        return "" if answer is None else repr(answer)
+
+    async def config_texts(self) -> tuple[tuple[str, str], ...]:
+        """The repository's config on its default branch: path and text of each file there is."""
+        return await self._github._configs.get(self._repo, self._ask_config_texts)
+
+    async def _ask_config_texts(self) -> tuple[tuple[str, str], ...]:
+        return await self.texts(repository_config.PATHS)
+
+    async def texts(
+        self, paths: Sequence[str], sha: Sha | None = None
+    ) -> tuple[tuple[str, str], ...]:
+        """Those of some files that are there, at a commit or on the default branch."""
+        texts = await asyncio.gather(*(self._ask_text(sha, path) for path in paths))
+        return tuple(
+            (path, text) for path, text in zip(paths, texts, strict=True) if text is not None
+        )
+
+    async def changed_paths(self, number: int) -> list[str]:
+        """The files that a pull request changes, at most the first 300."""
+        files: list[str] = []
+        for page in range(1, 4):
+            answer = await self._get(
+                "/repos/{owner}/{repo}/pulls/{number}/files{?per_page,page}",
+                number=str(number),
+                per_page="100",
+                page=str(page),
+            )
+            found = decode(answer, list[_File])
+            files += [name for file in found for name in file.names]
+            if len(found) < 100:
+                break
+        return files
+
+    async def oldest_check_suite(self, sha: Sha) -> float | None:
+        """When GitHub first opened a check suite for a commit; none when it has none."""
+        answer = await self._get(
+            "/repos/{owner}/{repo}/commits/{sha}/check-suites{?per_page}",
+            sha=sha,
+            per_page="100",
+        )
+        times = [s.created_at for s in decode(answer, _Suites).check_suites if s.created_at]
+        return min(times).timestamp() if times else None
+
+    async def react(self, source: Source, comment_id: int) -> None:
+        """Put 👀 on a comment. A review's own text takes no reaction."""
+        kind = {Source.ISSUE_COMMENT: "issues", Source.REVIEW_COMMENT: "pulls"}.get(source)
+        if kind is not None:
+            await self._send(
+                "post",
+                f"/repos/{{owner}}/{{repo}}/{kind}/comments/{{id}}/reactions",
+                {"content": "eyes"},
+                id=str(comment_id),
+            )
+
+    async def comment(self, number: int, body: str) -> int:
+        """Write a comment under a pull request; its id."""
+        answer = await self._send(
+            "post",
+            "/repos/{owner}/{repo}/issues/{number}/comments",
+            {"body": body},
+            number=str(number),
+        )
+        return decode(answer, Id).id
+
+    async def edit_comment(self, comment_id: int, body: str) -> None:
+        """Replace a comment's text."""
+        await self._send(
+            "patch",
+            "/repos/{owner}/{repo}/issues/comments/{id}",
+            {"body": body},
+            id=str(comment_id),
+        )
+
+    async def own_comments(self, number: int, since: float) -> AsyncIterator[PostedComment]:
+        """The bot's own comments under a pull request, written or changed since *since*."""
+        login = await self._github.login()
+        moment = datetime.fromtimestamp(since, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+        api, token = await self._access()
+        seen = 0
+        with self._errors():
+            async for item in api.getiter(
+                "/repos/{owner}/{repo}/issues/{number}/comments{?since,per_page}",
+                {**self._vars, "number": str(number), "since": moment, "per_page": "100"},
+                oauth_token=token,
+            ):
+                seen += 1
+                if seen > MAX_COMMENTS:
+                    break
+                comment = decode(item, _Comment)
+                if comment.user is not None and comment.user.login == login:
+                    yield PostedComment(comment.id, comment.body or "")
+
+    async def _access(self) -> tuple[Session, str | None]:
+        if self._installation is None:
+            self._installation = await self._github.installation(self._repo)
+        return await self._github.access(self._installation)
+
+    async def _get(self, url: str, *, accept: str = accept_format(), **variables: Any) -> Any:
+        if any(value in (".", "..") for value in variables.values()):
+            raise NotFound(url)  # such a step in a path leads somewhere else
+        api, token = await self._access()
+        with self._errors():
+            return await api.getitem(
+                url, {**self._vars, **variables}, oauth_token=token, accept=accept
+            )
+
+    async def _send(self, method: str, url: str, data: Any, **variables: str) -> Any:
+        api, token = await self._access()
+        with self._errors():
+            return await getattr(api, method)(
+                url, {**self._vars, **variables}, data=data, oauth_token=token
+            )
+
+    @contextmanager
+    def _errors(self) -> Iterator[None]:
+        try:
+            with translated_errors():
+                yield
+        except BadCredentials:
+            self._github.forget_token(self._installation)
+            raise

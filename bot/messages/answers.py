@@ -1,0 +1,134 @@
+"""Answers of the commands that only read."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from bot.core.models import FollowedRun
+from bot.core.runs import Artifact, Job, ListedRun, Run
+from bot.core.types import Permission, Sha
+from bot.messages.diagnosis import MAX_LOG, log_block
+from bot.messages.markdown import cell, code, link
+from bot.messages.phrases import (
+    DEPOT_PAGES,
+    MAX_ROWS,
+    cell_list,
+    commit,
+    run_name,
+    size,
+    state_cell,
+    state_word,
+)
+
+
+def config_valid(path: str) -> str:
+    return f"{code(path)} in this pull request is valid. Until it is merged the old rules hold."
+
+
+def config_invalid(path: str, why: str) -> str:
+    return (
+        f"{code(path)} in this pull request is broken: {code(why, limit=300)}. "
+        "Until it is merged the old rules hold; after that, commands would be refused."
+    )
+
+
+def runs_at(sha: Sha, rows: Sequence[tuple[ListedRun, Run]], hidden: int) -> str:
+    """The runs on a commit, one row each; *hidden* are not shown."""
+    if not rows:
+        return f"There is no run on {commit(sha)}. {code('/depot run')} starts one."
+    lines = [
+        f"| {_run_cell(run)} | {_workflow_cell(run)} | {cell(listed.trigger)} "
+        f"| {state_cell(run.status)} | {_job_counts(run)} |"
+        for listed, run in rows
+    ]
+    table = "\n".join(
+        ["| run | workflow | trigger | state | jobs |", "|---|---|---|---|---|", *lines]
+    )
+    more = f"\n\nAnd {hidden} older." if hidden else ""
+    return f"On {commit(sha)}:\n\n{table}{more}"
+
+
+def _run_cell(run: Run) -> str:
+    shown = cell(run.run_id)
+    return link(shown, run.org_id, "workflows", run.run_id, base=DEPOT_PAGES)
+
+
+def _workflow_cell(run: Run) -> str:
+    names = [w.path.rpartition("/")[2] or w.name or "YAML" for w in run.workflows]
+    return cell_list(names)
+
+
+def _job_counts(run: Run) -> str:
+    states = [job.status for job in run.jobs]
+    return ", ".join(
+        f"{states.count(state)} {state_cell(state)}" for state in dict.fromkeys(states)
+    )
+
+
+def log_tail(job: Job, run: FollowedRun, lines: Sequence[str]) -> str:
+    """The end of a log, everything in it neutralised and masked."""
+    return (
+        f"The end of {code(job.key)} in run {run_name(run)} ({state_word(job.status)}):\n\n"
+        f"{log_block(lines, MAX_LOG)}"
+    )
+
+
+def no_log_yet(job: Job, run: FollowedRun) -> str:
+    return f"{code(job.key)} of run {run_name(run)} ({state_word(job.status)}) has no log."
+
+
+def artifact_list(run: FollowedRun, artifacts: Sequence[Artifact]) -> str:
+    if not artifacts:
+        return f"Run {run_name(run)} has no artifacts."
+    rows = [
+        f"| {cell(a.name)} | {cell(a.job_key.partition(':')[2] or a.job_key)} | {size(a.size)} |"
+        for a in artifacts[:MAX_ROWS]
+    ]
+    table = "\n".join(["| artifact | job | size |", "|---|---|---|", *rows])
+    hidden = len(artifacts) - len(rows)
+    more = f"\n\nAnd {hidden} more." if hidden else ""
+    return f"Artifacts of run {run_name(run)}, to be had on its page at Depot:\n\n{table}{more}"
+
+
+def can_do(login: str, has: Permission, rows: Sequence[tuple[str, str]], head_problem: str) -> str:
+    """What somebody may do here: commands with what stands against each, empty for nothing."""
+    role = "no role" if has is Permission.NONE else f"the {code(has.word)} role"
+    lines = [f"| {cell(verb)} | {'no' if why else 'yes'} | {why} |" for verb, why in rows]
+    table = "\n".join(["| command | may | why not |", "|---|---|---|", *lines])
+    about_head = f"\n\nOn the head as it is now: {head_problem}" if head_problem else ""
+    return f"{code(login)} has {role} in this repository.\n\n{table}{about_head}"
+
+
+def workflow_list(
+    sha: Sha, workflows: Sequence[tuple[str, Sequence[str] | None]], hidden: int = 0
+) -> str:
+    """Workflows and their jobs; none for a file that cannot be read. *hidden* are left out."""
+    rows = [
+        f"| {cell(name)} | {cell_list(jobs) if jobs is not None else 'cannot be read'} |"
+        for name, jobs in workflows
+    ]
+    table = "\n".join(["| workflow | jobs |", "|---|---|", *rows])
+    more = f"\n\nAnd {hidden} more." if hidden else ""
+    return f"At {commit(sha)}:\n\n{table}{more}"
+
+
+def help_table(rows: Sequence[tuple[str, Permission, str]]) -> str:
+    """Usage, who may, and what it does, for every command."""
+    lines = [f"| {cell('/depot ' + usage)} | {who.word} | {what} |" for usage, who, what in rows]
+    return "\n".join(["| command | who | what |", "|---|---|---|", *lines])
+
+
+def help_page(
+    usage: str,
+    who: Permission,
+    what: str,
+    arguments: Sequence[tuple[str, str]],
+    examples: Sequence[str],
+) -> str:
+    """One command in full. *arguments* are names with their meanings."""
+    may = "Anyone may." if who is Permission.NONE else f"Needs the {code(who.word)} role."
+    lines = [f"{code('/depot ' + usage)}", f"{what} {may}"]
+    if arguments:
+        lines.append("\n".join(f"- {code(name)}: {meaning}" for name, meaning in arguments))
+    lines.append("For example: " + ", ".join(code("/depot " + example) for example in examples))
+    return "\n\n".join(lines)

@@ -1,0 +1,77 @@
+"""Phrases that several messages share."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from bot.core.models import FollowedRun
+from bot.core.types import Sha
+from bot.messages.markdown import cell, code, link
+
+DEPOT_PAGES = "https://depot.dev/orgs"
+"""Where people look at runs (bot/depot/README.md, "Ids and pages"). It asks for a Depot login."""
+
+MAX_ROWS = 40
+"""Rows of a table; the rest is counted."""
+
+
+def typed(line: str) -> str:
+    """A command line as it was typed."""
+    return code(f"/depot {line}".strip())
+
+
+def run_name(followed: FollowedRun) -> str:
+    """Id, link, workflow, job and commit of a run."""
+    run = followed.run
+    shown = code(run.run_id)
+    if run.org_id:
+        shown = link(shown, run.org_id, "workflows", run.run_id, base=DEPOT_PAGES)
+    what = code(followed.workflow) if followed.workflow else "all workflows"
+    if followed.is_inline:
+        what = "the YAML"
+    job = f" ({code(followed.job)})" if followed.job else ""
+    return f"{shown} of {what}{job} on {commit(followed.sha)}"
+
+
+def commit(sha: Sha) -> str:
+    """A commit, short."""
+    return code(sha[:7])
+
+
+def duration(seconds: float) -> str:
+    """How long something took, for people."""
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    if whole < 3600:
+        return f"{whole // 60} min {whole % 60:02} s"
+    return f"{whole // 3600} h {whole % 3600 // 60:02} min"
+
+
+def state_word(status: str) -> str:
+    # Depot's own words; one that is not a plain word is shown as what it is, a stranger's text.
+    return status if status.isascii() and status.isalpha() else code(status)
+
+
+def state_cell(status: str) -> str:
+    return state_word(status).replace("|", "\\|")
+
+
+def size(number: int) -> str:
+    """Bytes, for people."""
+    value = float(number)
+    for unit in ("B", "kB", "MB", "GB"):  # pragma: no branch - the last unit ends it
+        if value < 1000 or unit == "GB":
+            break
+        value /= 1000
+    return f"{value:.0f} {unit}" if unit == "B" or value >= 10 else f"{value:.1f} {unit}"
+
+
+def name_list(names: Sequence[str]) -> str:
+    shown = ", ".join(code(name) for name in names[:30])
+    return shown + (f" and {len(names) - 30} more" if len(names) > 30 else "")
+
+
+def cell_list(names: Sequence[str]) -> str:
+    shown = ", ".join(cell(name) for name in names[:30])
+    return shown + (f" and {len(names) - 30} more" if len(names) > 30 else "")

@@ -1,0 +1,291 @@
+"""Every sentence the bot says, as pure functions that return Markdown.
+
+What comes from outside is shown through `bot.messages.markdown` only. A refusal says what is missing and
+what to type instead.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from bot.core import errors
+from bot.core.errors import Misreading
+from bot.core.models import FollowedRun
+from bot.core.runs import Job
+from bot.core.types import WORKFLOW_FOLDER, Permission, Sha
+from bot.messages.markdown import code, fence
+from bot.messages.phrases import commit, name_list, run_name, typed
+from bot.messages.redaction import mask
+from bot.messages.reply import CONFIG_PATH
+from bot.parsing.arguments import usage
+from bot.parsing.comments import MAX_COMMANDS
+
+
+def misreading(wrong: Misreading, verbs: Mapping[str, type]) -> str:
+    """What is wrong with a line, and the nearest right thing."""
+    match wrong:
+        case errors.UnknownCommand(_, verb, nearest):
+            if nearest:
+                return f"There is no command {code(verb)}. Did you mean {typed(nearest)}?"
+            return f"There is no command {code(verb)}. There are: {name_list(list(verbs))}."
+        case errors.UnknownArgument(_, verb, name, nearest):
+            hint = f" Did you mean {code(nearest)}?" if nearest else ""
+            what = f"{code(verb)} knows no {code(name)}.{hint}"
+        case errors.UnexpectedArgument(_, verb, value, instead):
+            hint = f" Did you mean {code(instead)}?" if instead else ""
+            what = f"{code(verb)} has no place for {code(value)}.{hint}"
+        case errors.RepeatedArgument(_, verb, name):
+            what = f"{code(name)} is given twice."
+        case errors.MissingArgument(_, verb, name):
+            what = f"{code(verb)} needs {code(name)}."
+        case errors.BadValue(_, verb, name, problem):
+            what = f"{code(name)}: {problem}."
+        case errors.UnclosedQuote():
+            return "A quote is opened and not closed."
+        case _:
+            return "That line cannot be read."
+    return f"{what} Usage: {code('/depot ' + usage(verb, verbs[verb]))}"
+
+
+def too_many_commands() -> str:
+    return f"A comment may hold {MAX_COMMANDS} commands. Nothing of this one was done."
+
+
+def repository_not_allowed() -> str:
+    return "The operator of this bot has not allowed this repository."
+
+
+def too_late(minutes: int) -> str:
+    return (
+        f"This reached the bot {minutes} minutes after it was written, so nothing was run. "
+        "Write it again if it is still wanted."
+    )
+
+
+def not_permitted(verb: str, needs: Permission, has: Permission, may: Sequence[str]) -> str:
+    """*may* are the commands that the asker may use."""
+    have = "you have none" if has is Permission.NONE else f"you have {code(has.word)}"
+    instead = f" You may use {name_list(may)}." if may else ""
+    return f"{code(verb)} needs the {code(needs.word)} role in this repository; {have}.{instead}"
+
+
+def rate_limited(who: str, limit: int) -> str:
+    return (
+        f"{who.capitalize()} had {limit} commands in the last hour, which is what this bot's "
+        "operator allows. Try again later."
+    )
+
+
+def command_not_allowed(verb: str) -> str:
+    return f"This repository does not allow {code(verb)} (see {code(CONFIG_PATH)})."
+
+
+def workflow_not_allowed(name: str) -> str:
+    return f"This repository does not let {code(name)} be run here (see {code(CONFIG_PATH)})."
+
+
+def workflow_not_permitted(name: str, needs: Permission, has: Permission) -> str:
+    have = "you have none" if has is Permission.NONE else f"you have {code(has.word)}"
+    return f"{code(name)} needs the {code(needs.word)} role here (see {code(CONFIG_PATH)}); {have}."
+
+
+def bad_config(path: str, why: str) -> str:
+    return (
+        f"{code(path)} on the default branch is broken, and without its rules nothing is done: "
+        f"{code(why, limit=300)}."
+    )
+
+
+def pull_request_closed() -> str:
+    return "This pull request is closed. Reopen it to run anything on its head."
+
+
+def head_unknown() -> str:
+    return "GitHub names no commit as this pull request's head yet. Try again in a moment."
+
+
+def pin_is_stale(pinned: Sha, head: Sha, again: str) -> str:
+    return (
+        f"{commit(pinned)} is not the head of this pull request: that is {commit(head)} now. "
+        f"If you have read it: {code(again, limit=300)}"
+    )
+
+
+def head_moved(was: Sha, head: Sha, again: str) -> str:
+    return (
+        f"The head moved from {commit(was)} to {commit(head)} meanwhile, so nothing was run. "
+        f"If you have read it: {code(again, limit=300)}"
+    )
+
+
+def head_newer(head: Sha, again: str) -> str:
+    return (
+        f"The head is {commit(head)}, pushed after or just before the command was written, "
+        f"so nothing was run. If you have read it: {code(again, limit=300)}"
+    )
+
+
+def head_undated(head: Sha, again: str) -> str:
+    return (
+        f"It cannot be told since when {commit(head)} is the head, so nothing was run. "
+        f"If you have read it: {code(again, limit=300)}"
+    )
+
+
+def fork_refused() -> str:
+    return (
+        "The head is in a fork, and this repository runs no commit of a fork. "
+        f"{code('forks: pinned')} in {code(CONFIG_PATH)} on the default branch would allow it "
+        "for commits that a writer names."
+    )
+
+
+def fork_needs_sha(again: str) -> str:
+    return (
+        "The head is in a fork: its code and its workflow files are somebody else's. "
+        f"Read them, then name the commit: {code(again, limit=300)}"
+    )
+
+
+def fork_needs_writer() -> str:
+    return f"A fork's commit runs only when somebody with the {code('write')} role names it."
+
+
+def no_workflows(sha: Sha) -> str:
+    return f"There are no workflow files in {code(WORKFLOW_FOLDER)} at {commit(sha)}."
+
+
+def unknown_workflow(typed: str, sha: Sha, names: Sequence[str], nearest: str | None) -> str:
+    hint = f" Did you mean {code(nearest)}?" if nearest else ""
+    elsewhere = (
+        f" Depot reads {code(WORKFLOW_FOLDER)} only." if typed.startswith(".github/") else ""
+    )
+    return (
+        f"There is no workflow {code(typed)} at {commit(sha)}.{hint}{elsewhere} "
+        f"There are: {name_list(names)}."
+    )
+
+
+def ambiguous_workflow(typed: str, names: Sequence[str]) -> str:
+    return f"{code(typed)} may mean {name_list(names)}. Name one of them."
+
+
+def job_needs_workflow(names: Sequence[str]) -> str:
+    return f"A job belongs to one workflow. Name it too: {name_list(names)}."
+
+
+def unknown_job(job: str, workflow: str, keys: Sequence[str], nearest: str | None) -> str:
+    hint = f"; did you mean {code(nearest)}?" if nearest else "."
+    return f"{code(workflow)} has no job {code(job)}{hint} It has: {name_list(keys)}."
+
+
+def unreadable_workflow(workflow: str, sha: Sha, why: str) -> str:
+    return f"{code(workflow)} at {commit(sha)} cannot be read as a workflow: {code(why)}."
+
+
+def depot_refused(code_: str, message: str) -> str:
+    """Depot's own refusal. Its text is shown, and never branched on."""
+    said = f":\n\n{fence(mask(message[:2000]))}" if message else "."
+    hints = {
+        "unauthenticated": "Depot does not know this bot's token; its operator has to look at it.",
+        "permission_denied": "Depot does not let this bot's token do that.",
+        "not_found": "Depot does not find the repository or the commit. "
+        "Is the repository connected to Depot?",
+        "unimplemented": "Depot's API was not found where this bot looks for it.",
+    }
+    lead = hints.get(code_, "Depot refused to start it.")
+    return f"{lead} Depot answered {code(code_)}{said}"
+
+
+def github_refused(reference: str) -> str:
+    return (
+        "GitHub does not let this bot see or do what that needs. "
+        f"Its operator finds more in the log under {code(reference)}."
+    )
+
+
+def fork_inline() -> str:
+    return "YAML from a comment is not run on a fork's commit."
+
+
+def fork_dispatch() -> str:
+    return (
+        "The head branch is in a fork, and a dispatch takes a branch of this repository. "
+        f"{code('/depot run')} can run a fork's commit."
+    )
+
+
+def unreadable_block(place: int, why: str) -> str:
+    return f"YAML block {place} cannot be read as a workflow: {code(why)}."
+
+
+def job_needs_one_block() -> str:
+    return "A job belongs to one workflow, and there are several YAML blocks."
+
+
+def not_dispatchable(workflow: str) -> str:
+    return (
+        f"{code(workflow)} has no {code('workflow_dispatch')} trigger at the head. "
+        f"{code('/depot run ' + workflow)} needs none."
+    )
+
+
+def unknown_input(name: str, workflow: str, names: Sequence[str], nearest: str | None) -> str:
+    hint = f"; did you mean {code(nearest)}?" if nearest else "."
+    has = f" It has: {name_list(names)}." if names else " It has none."
+    return f"{code(workflow)} has no input {code(name)}{hint}{has}"
+
+
+def no_run() -> str:
+    return f"There is no run on this pull request's head. {code('/depot run')} starts one."
+
+
+def unknown_run(run_id: str) -> str:
+    return f"There is no run {code(run_id)} in this repository."
+
+
+def unknown_job_of_run(job: str, run: FollowedRun, keys: Sequence[str], nearest: str | None) -> str:
+    hint = f"; did you mean {code(nearest)}?" if nearest else "."
+    has = f" It has: {name_list(keys)}." if keys else " It has no jobs yet."
+    return f"Run {run_name(run)} has no job {code(job)}{hint}{has}"
+
+
+def ambiguous_job(job: str, keys: Sequence[str]) -> str:
+    return f"{code(job)} may mean {name_list(keys)}. Name one of them."
+
+
+def which_job(run: FollowedRun, keys: Sequence[str]) -> str:
+    has = f"It has: {name_list(keys)}." if keys else "It has no jobs yet."
+    return f"Name a job of run {run_name(run)}, as in {code('job=KEY')}. {has}"
+
+
+def cannot_retry_alone(job: Job, run: FollowedRun) -> str:
+    return (
+        f"{code(job.key)} cannot be retried alone now: perhaps jobs behind it have started. "
+        f"{code('/depot retry ' + run.run.run_id)} retries all that failed."
+    )
+
+
+def trying(who: str) -> str:
+    return f"{who} does not answer right now; still trying."
+
+
+def gave_up(who: str, minutes: int, reference: str) -> str:
+    return (
+        f"{who} did not answer for {minutes} minutes, so this was given up and nothing was run. "
+        f"Write the command again later. (Reference: {code(reference)})"
+    )
+
+
+def gave_up_in_doubt(who: str, minutes: int, reference: str) -> str:
+    return (
+        f"{who} did not answer for {minutes} minutes, so this was given up. It may or may not have "
+        f"been done; {code('/depot status')} tells. (Reference: {code(reference)})"
+    )
+
+
+def internal_error(reference: str) -> str:
+    return (
+        "Something went wrong inside the bot, and this was not done. "
+        f"Its operator finds it in the log under {code(reference)}."
+    )

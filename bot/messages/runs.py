@@ -1,0 +1,166 @@
+"""What is said of runs: how one stands, how its start went, and why it is not moved."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from bot.core import jobs as jobs_
+from bot.core.models import FollowedRun
+from bot.core.runs import Job, Workflow
+from bot.messages.markdown import cell, code, fence, link
+from bot.messages.phrases import (
+    DEPOT_PAGES,
+    MAX_ROWS,
+    duration,
+    name_list,
+    run_name,
+    state_cell,
+    state_word,
+)
+from bot.messages.redaction import mask
+
+
+def run_state(followed: FollowedRun) -> str:
+    """A run in words: what it runs, how it stands, its jobs."""
+    return "\n\n".join(run_parts(followed))
+
+
+def run_parts(followed: FollowedRun) -> list[str]:
+    run = followed.run
+    took = f" in {duration(run.seconds)}" if run.is_over and run.seconds is not None else ""
+    if any(job.newest_attempt and job.newest_attempt.number > 1 for job in run.jobs):
+        took = ""  # a retried run still counts from its first start
+    state = f"**{state_word(run.status)}**" if run.is_over else state_word(run.status)
+    parts = [f"Run {run_name(followed)}: {state}{took}."]
+    if followed.note:
+        parts.append(followed.note)
+    parts += [_compile_error(w) for w in run.workflows if w.error]
+    if table := _job_table(run.jobs, only_one_was_asked_for=bool(followed.job)):
+        parts.append(table)
+    if followed.failure:
+        parts.append(
+            f"<details><summary>Why it failed</summary>\n\n{followed.failure}\n\n</details>"
+        )
+    return parts
+
+
+def _compile_error(workflow: Workflow) -> str:
+    name = workflow.path or workflow.name
+    what = code(name) if name else "The YAML"
+    return f"{what} does not compile:\n\n{fence(mask(workflow.error[:4000]))}"
+
+
+def _job_table(jobs: Sequence[Job], *, only_one_was_asked_for: bool) -> str:
+    shown = [job for job in jobs if job.status != "skipped"] or list(jobs)
+    if not shown:
+        return ""
+    names = jobs_.names(jobs)
+    rows = [
+        f"| {cell(names[job.job_id])} | {state_cell(job.status)} | {_took(job)} |"
+        for job in shown[:MAX_ROWS]
+    ]
+    table = "\n".join(["| job | state | took |", "|---|---|---|", *rows])
+    notes = []
+    if len(shown) > MAX_ROWS:
+        notes.append(f"{len(shown) - MAX_ROWS} more jobs")
+    skipped = len(jobs) - len(shown)
+    if skipped and not only_one_was_asked_for:
+        notes.append(f"{skipped} skipped")
+    return table + (f"\n\nNot shown: {', '.join(notes)}." if notes else "")
+
+
+def _took(job: Job) -> str:
+    return duration(job.seconds) if job.seconds is not None else ""
+
+
+def looking_for_run() -> str:
+    return (
+        "Depot's answer to the start was lost. Looking whether the run has begun, "
+        "so that it is not started twice."
+    )
+
+
+def adopted() -> str:
+    return "Depot's answer to the start was lost; this is the run it made."
+
+
+def started_again() -> str:
+    return (
+        "Depot's answer to a first start was lost and no run was to be seen, so it was sent again."
+    )
+
+
+def late_twin() -> str:
+    return "This run of the same came to light late: the first start had worked after all."
+
+
+def ambiguous_start(runs: Sequence[str]) -> str:
+    return (
+        "Depot's answer to the start was lost, and more than one run could be the one: "
+        f"{name_list(runs)}. Nothing more was started."
+    )
+
+
+def start_unknown() -> str:
+    page = link("Depot's dashboard", "_", "workflows", base=DEPOT_PAGES)
+    return (
+        "Depot's answer to the start was lost, and no new run is to be seen. "
+        f"It may or may not have started; look at {page}."
+    )
+
+
+def waiting_for_other_start() -> str:
+    return "The same workflow on the same commit is just being started; this waits for it."
+
+
+def following_given_up() -> str:
+    return "It has not ended in a day; this comment is no longer kept up to date."
+
+
+def run_disappeared() -> str:
+    return "Depot no longer knows this run; this comment is no longer kept up to date."
+
+
+def following_refused(code_: str) -> str:
+    return (
+        f"Depot answered {code(code_)} when asked for it; "
+        "this comment is no longer kept up to date."
+    )
+
+
+def already_running() -> str:
+    return f"It was under way already, so nothing was started. {code('force')} starts another."
+
+
+def skips_needs(job: str, needs: Sequence[str]) -> str:
+    return f"{code(job)} needs {name_list(needs)}: Depot runs {code(job)} only and skips every other job."
+
+
+def already_over(run: FollowedRun) -> str:
+    return f"Nothing to cancel. {run_state(run)}"
+
+
+def job_already_over(job: Job, run: FollowedRun) -> str:
+    return f"Nothing to cancel: {code(job.key)} of run {run_name(run)} is {state_word(job.status)}."
+
+
+def nothing_to_retry(run: FollowedRun) -> str:
+    return f"Nothing failed that could be retried. {run_state(run)}"
+
+
+def job_not_failed(job: Job, run: FollowedRun) -> str:
+    return (
+        f"{code(job.key)} of run {run_name(run)} is {state_word(job.status)}; "
+        "only a failed or cancelled job is retried."
+    )
+
+
+def nothing_to_rerun(run: FollowedRun) -> str:
+    return f"Run {run_name(run)} has no workflow that could run again."
+
+
+def still_running(run: FollowedRun, verb: str) -> str:
+    return (
+        f"Run {run_name(run)} is {state_word(run.run.status)}; {code(verb)} works once it is over. "
+        f"{code('/depot cancel ' + run.run.run_id)} ends it."
+    )

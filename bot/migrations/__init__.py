@@ -1,1 +1,0 @@
-"""Alembic's migrations; `bot.store` runs them when the ledger is opened."""

@@ -1,0 +1,164 @@
+"""`depot-bot check`: is all well? Each setting, then everything outside that the bot needs.
+
+Each finding is one line; secrets are masked. The database is opened as the bot opens it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from bot.core.clock import SystemClock
+from bot.depot.client import Depot, DepotError
+from bot.github import webhooks
+from bot.github.api import GitHub
+from bot.github.errors import GitHubError
+from bot.ops.settings import Settings
+from bot.ops.variables import TABLE
+from bot.storage.connect import open_store
+from bot.storage.database import AlreadyInUse, LedgerUnavailable
+from bot.storage.ledger import Ledger
+
+PERMISSIONS: Mapping[str, str] = {
+    "issues": "write",
+    "pull_requests": "write",
+    "contents": "read",
+    "checks": "read",
+    "metadata": "read",
+}
+"""What the App has to be allowed, and no more."""
+
+DAY = 24 * 3600.0
+"""Seconds of deliveries that are looked at."""
+
+_LEVELS = ("read", "write", "admin")
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that was looked at."""
+
+    name: str
+    is_well: bool
+    detail: str
+
+    def __str__(self) -> str:
+        return f"{'ok  ' if self.is_well else 'FAIL'}  {self.name}: {self.detail}"
+
+
+def settings_findings(environment: Mapping[str, str]) -> list[Finding]:
+    """Each variable that is set, secrets masked."""
+    return [
+        Finding(one.name, True, "***" if one.secret else environment[one.name])
+        for one in TABLE
+        if environment.get(one.name, "").strip()
+    ]
+
+
+async def outside_findings(
+    settings: Settings, github: GitHub, depot: Depot, now: float
+) -> list[Finding]:
+    """GitHub, the webhook and Depot."""
+    findings = [await _identity(github)]
+    if github.is_app and findings[0].is_well:
+        findings += [
+            *await _app(github),
+            await _hook(settings, github),
+            await _deliveries(github, now),
+        ]
+    return [*findings, await _depot(depot)]
+
+
+async def database_finding(settings: Settings) -> Finding:
+    """The database, opened as the bot opens it."""
+    try:
+        store = await open_store(settings.database_url, SystemClock())
+    except AlreadyInUse:
+        return Finding("database", True, "in use by a running bot")
+    except (LedgerUnavailable, ValueError) as error:
+        return Finding("database", False, str(error))
+    await store.close()
+    return Finding("database", True, "it opens, and its tables are up to date")
+
+
+async def ledger_finding(ledger: Ledger) -> Finding:
+    """The database, as the running bot has it open."""
+    try:
+        await ledger.check()
+    except LedgerUnavailable as error:
+        return Finding("database", False, str(error))
+    return Finding("database", True, "it answers")
+
+
+async def _identity(github: GitHub) -> Finding:
+    try:
+        return Finding("GitHub credentials", True, f"the bot is {await github.login()}")
+    except GitHubError as error:
+        return Finding("GitHub credentials", False, str(error))
+
+
+async def _app(github: GitHub) -> list[Finding]:
+    try:
+        facts = await github.app_facts()
+    except GitHubError as error:
+        return [Finding("GitHub App", False, str(error))]
+    lacking = [
+        f"{name}: {level}"
+        for name, level in PERMISSIONS.items()
+        if not _reaches(facts.permissions.get(name), level)
+    ]
+    missing = sorted(webhooks.EVENTS - set(facts.events))
+    return [
+        Finding(
+            "GitHub App permissions",
+            not lacking,
+            f"lacking {', '.join(lacking)}" if lacking else "all that is needed",
+        ),
+        Finding(
+            "GitHub App events",
+            not missing,
+            f"not subscribed to {', '.join(missing)}" if missing else "all that are needed",
+        ),
+    ]
+
+
+async def _deliveries(github: GitHub, now: float) -> Finding:
+    try:
+        failed = await github.failed_deliveries(now - DAY)
+    except GitHubError as error:
+        return Finding("webhook deliveries", False, str(error))
+    concern = [delivery for delivery in failed if delivery.event in webhooks.EVENTS]
+    detail = f"{len(concern)} of the last day did not arrive" if concern else "all arrived"
+    return Finding("webhook deliveries", not concern, detail)
+
+
+def _reaches(granted: str | None, level: str) -> bool:
+    return granted in _LEVELS and _LEVELS.index(granted) >= _LEVELS.index(level)
+
+
+async def _hook(settings: Settings, github: GitHub) -> Finding:
+    try:
+        hook = await github.hook_config()
+    except GitHubError as error:
+        return Finding("webhook", False, str(error))
+    expected = f"{settings.public_url}/webhook" if settings.public_url else None
+    problems = [
+        problem
+        for is_wrong, problem in (
+            (not hook.url, "it has no address"),
+            (expected is not None and hook.url != expected, f"it goes to {hook.url}"),
+            (hook.content_type != "json", "its content type is not application/json"),
+            (not hook.secret, "it has no secret"),
+            (str(hook.insecure_ssl) != "0", "it does not verify TLS certificates"),
+        )
+        if is_wrong
+    ]
+    return Finding("webhook", not problems, "; ".join(problems) or hook.url)
+
+
+async def _depot(depot: Depot) -> Finding:
+    try:
+        await depot.check()
+    except DepotError as error:
+        return Finding("Depot token", False, error.code)
+    return Finding("Depot token", True, "Depot knows it")

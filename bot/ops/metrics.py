@@ -1,0 +1,75 @@
+"""Figures for Prometheus: what this process has counted, and how much there is to do.
+
+Each app has its own registry. Several machines that share a ledger each count what they did
+themselves; what is in the ledger all of them report alike.
+"""
+
+from __future__ import annotations
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, ProcessCollector, generate_latest
+from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
+
+from bot import __version__
+from bot.core.reasons import Reason
+from bot.storage.status_queries import Queue
+
+CONTENT_TYPE = CONTENT_TYPE_PLAIN_0_0_4
+
+RESULTS = ("queued", "ignored", "duplicate", "rejected", "failed")
+"""What can become of a delivery; the last two: turned away, and not stored."""
+
+
+class Metrics:
+    """Counts, and writes them down when asked."""
+
+    def __init__(self) -> None:
+        self._registry = CollectorRegistry()
+        ProcessCollector(registry=self._registry)
+        deliveries = self._counter("deliveries", "Webhook deliveries received", "result")
+        self._decisions = self._counter("decisions", "Commands decided", "reason")
+        self._requests = self._counter(
+            "upstream_requests",
+            "Requests to GitHub and Depot; the status is `none` when no answer came",
+            *("service", "method", "status"),
+        )
+        self._undecided = self._gauge("commands_undecided", "Commands that are not decided")
+        self._due = self._gauge("requests_due", "Comments and events whose next step is due")
+        self._oldest = self._gauge(
+            "oldest_waiting_seconds", "How long the oldest undecided comment has waited"
+        )
+        self._followed = self._gauge("runs_followed", "Runs that are being followed")
+        self._ledger = self._gauge("ledger_up", "Whether the ledger could be read")
+        build = Gauge(
+            "depot_bot_build_info", "The version that runs", ["version"], registry=self._registry
+        )
+        build.labels(__version__).set(1)
+        # All are there from the start, as 0.
+        self._delivered = {result: deliveries.labels(result) for result in RESULTS}
+
+    def _counter(self, name: str, what: str, *labels: str) -> Counter:
+        return Counter(f"depot_bot_{name}", what, labels, registry=self._registry)
+
+    def _gauge(self, name: str, what: str) -> Gauge:
+        return Gauge(f"depot_bot_{name}", what, registry=self._registry)
+
+    def delivered(self, result: str) -> None:
+        """A delivery came in."""
+        self._delivered[result].inc()
+
+    def decided(self, reason: Reason) -> None:
+        """A command was decided."""
+        self._decisions.labels(reason.value).inc()
+
+    def asked(self, service: str, method: str, status: str) -> None:
+        """A request was sent to GitHub or Depot, and answered or not."""
+        self._requests.labels(service, method, status).inc()
+
+    def text(self, queue: Queue | None) -> bytes:
+        """Everything as Prometheus reads it; without a queue the ledger cannot be read."""
+        unknown = float("nan")
+        self._ledger.set(0 if queue is None else 1)
+        self._undecided.set(unknown if queue is None else queue.undecided)
+        self._due.set(unknown if queue is None else queue.due)
+        self._oldest.set(unknown if queue is None else queue.oldest_waiting)
+        self._followed.set(unknown if queue is None else queue.followed_runs)
+        return generate_latest(self._registry)

@@ -1,0 +1,260 @@
+"""From a command line to typed arguments, or a misreading.
+
+The arguments a command takes are the fields of a dataclass, so parser, usage line and help cannot
+disagree.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+import shlex
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import MISSING, Field, dataclass, field
+from difflib import get_close_matches
+from typing import Any
+
+from bot.core.errors import (
+    BadValue,
+    Misreading,
+    MissingArgument,
+    RepeatedArgument,
+    UnclosedQuote,
+    UnexpectedArgument,
+    UnknownArgument,
+    UnknownCommand,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Word:
+    """What a dataclass field means on the command line."""
+
+    help: str
+    show: str = ""
+    """How usage shows its value, e.g. `SHA`; without it the field's name in capitals."""
+    keyword: bool = False
+    """Only as `name=value`, `--name value`; otherwise by its place."""
+    convert: Callable[[str], Any] = str
+    """Raises ValueError with a sentence for the user."""
+    rest: bool = False
+    """Takes every `NAME=VALUE` that no other field takes."""
+
+
+def word(
+    help: str,
+    *,
+    default: Any = MISSING,
+    show: str = "",
+    keyword: bool = False,
+    convert: Callable[[str], Any] = str,
+) -> Any:
+    """A field of a command's dataclass: one word. Without a default it is required."""
+    return field(default=default, metadata={"word": Word(help, show, keyword, convert)})
+
+
+def flag(help: str) -> Any:
+    """A field that is true when its name is there: `force` or `--force`."""
+    return field(default=False, metadata={"word": Word(help, keyword=True, convert=yes_or_no)})
+
+
+def rest(help: str) -> Any:
+    """A field that takes all further `NAME=VALUE`."""
+    return field(default_factory=dict, metadata={"word": Word(help, rest=True)})
+
+
+def words(command: type) -> dict[str, tuple[Field[Any], Word]]:
+    """A command's words by name, in the order of their places."""
+    return {f.name: (f, f.metadata["word"]) for f in dataclasses.fields(command)}
+
+
+def usage(verb: str, command: type) -> str:
+    """How to type a command, e.g. `run [WORKFLOW] [job=JOB]`."""
+    return " ".join([verb, *(_usage_of(f, w) for f, w in words(command).values())])
+
+
+def _usage_of(f: Field[Any], w: Word) -> str:
+    shown = w.show or f.name.upper()
+    if w.rest:
+        return "[NAME=VALUE …]"
+    if f.default is False:
+        return f"[{f.name}]"
+    text = f"{f.name}={shown}" if w.keyword else shown
+    return text if _is_required(f) else f"[{text}]"
+
+
+def _is_required(f: Field[Any]) -> bool:
+    return f.default is MISSING and f.default_factory is MISSING
+
+
+def spell(verb: str, command: Any, **changes: Any) -> str:
+    """How to type *command*, with some of its words changed."""
+    parts = [verb]
+    for name, (f, w) in words(type(command)).items():
+        value = changes.get(name, getattr(command, name))
+        if w.rest:
+            parts += [f"{key}={_quoted(text)}" for key, text in value.items()]
+        elif f.default is False:
+            parts += [name] if value else []
+        elif value is not None:
+            quoted = _quoted(str(value))
+            by_name = w.keyword or _looks_like_an_option(str(value), type(command))
+            parts.append(f"{name}={quoted}" if by_name else quoted)
+    return " ".join(parts)
+
+
+def _quoted(value: str) -> str:
+    """As one word; a long dash after a space does not stand for `--` when a quote is between."""
+    return re.sub(r"(?<=\s)(?=[—–]\w)", "''", shlex.quote(value))
+
+
+def _looks_like_an_option(value: str, command: type) -> bool:
+    return "=" in value or value.startswith(("-", "—", "–")) or value.lower() in words(command)
+
+
+def read(line: str, verbs: Mapping[str, type]) -> Any | Misreading:
+    """The command on a line: an instance of its verb's dataclass, or what is wrong with it.
+
+    An empty line asks for help, so `verbs` should have a `help` whose fields all have defaults.
+    """
+    try:
+        typed = shlex.split(_forgive(line), comments=False)
+    except ValueError:
+        return UnclosedQuote(line)
+    verb, *arguments = typed or ["help"]
+    verb = verb.lower()
+    if verb not in verbs:
+        return UnknownCommand(line, verb, _nearest_line(typed, verbs))
+    return _Reader(line, verb, verbs[verb]).read(arguments)
+
+
+def _forgive(line: str) -> str:
+    """Undo what phones and Markdown do to a line: curly quotes, long dashes, backticks."""
+    line = line.replace("\u00a0", " ")
+    line = re.sub("[“”„]", '"', line)
+    line = re.sub(r"(?<=\s)[—–](?=\w)", "--", line)
+    return line.replace("`", '"')
+
+
+def _nearest_line(typed: Sequence[str], verbs: Mapping[str, type]) -> str | None:
+    """The whole line as it was probably meant."""
+    verb, *arguments = typed
+    if verb.lower().endswith((".yml", ".yaml")) and "run" in verbs:
+        return shlex.join(["run", *typed])
+    meant = nearest(verb, verbs)
+    return shlex.join([meant, *arguments]) if meant else None
+
+
+def nearest(typed: str, known: Sequence[str] | Mapping[str, Any]) -> str | None:
+    """The known word most like what was typed, or none that is like it."""
+    return next(iter(get_close_matches(typed.lower(), list(known), n=1, cutoff=0.6)), None)
+
+
+class _Reader:
+    """Reads the arguments of one command into its dataclass."""
+
+    def __init__(self, line: str, verb: str, command: type) -> None:
+        self.line = line
+        self.verb = verb
+        self.command = command
+        self.words = words(command)
+        self.values: dict[str, Any] = {}
+        self.places = [n for n, (_, w) in self.words.items() if not w.keyword and not w.rest]
+        self.rest = next((n for n, (_, w) in self.words.items() if w.rest), None)
+
+    def read(self, arguments: Sequence[str]) -> Any | Misreading:
+        remaining = list(arguments)
+        while remaining:
+            if wrong := self._take(remaining.pop(0), remaining):
+                return wrong
+        for name, (f, w) in self.words.items():
+            if _is_required(f) and name not in self.values:
+                return MissingArgument(self.line, self.verb, w.show or name.upper())
+        return self.command(**self.values)
+
+    def _take(self, argument: str, remaining: list[str]) -> Misreading | None:
+        """Take one argument, and its value from *remaining* when that stands apart."""
+        name, equals, value = argument.removeprefix("--").partition("=")
+        is_option = argument.startswith("--") and len(argument) > 2
+        if self._is_flag(name.lower()) and not equals:
+            return self._set(name.lower(), "yes")
+        if not re.fullmatch(r"[A-Za-z_][\w.-]*", name):
+            return self._set_by_place(argument)
+        if equals:
+            return self._set_named(name, value)
+        if is_option:
+            if not remaining:
+                return BadValue(self.line, self.verb, name, "it needs a value")
+            return self._set_named(name, remaining.pop(0))
+        return self._set_by_place(argument)
+
+    def _is_flag(self, name: str) -> bool:
+        return name in self.words and self.words[name][0].default is False
+
+    def _set_by_place(self, value: str) -> Misreading | None:
+        for name in self.places:
+            if name not in self.values:
+                return self._set(name, value)
+        key, colon, after = value.partition(":")
+        hint = f"{key.lower()}={after}" if colon and after and key.lower() in self.words else None
+        return UnexpectedArgument(self.line, self.verb, value, hint)
+
+    def _set_named(self, typed: str, value: str) -> Misreading | None:
+        name = typed.lower().replace("-", "_")
+        is_taken = self.rest is not None and name in self.places and name in self.values
+        if name in self.words and name != self.rest and not is_taken:
+            return self._set(name, value)
+        if self.rest is None:
+            return UnknownArgument(self.line, self.verb, typed, nearest(name, self.words))
+        taken = self.values.setdefault(self.rest, {})
+        if typed in taken:
+            return RepeatedArgument(self.line, self.verb, typed)
+        taken[typed] = value
+        return None
+
+    def _set(self, name: str, value: str) -> Misreading | None:
+        if name in self.values:
+            return RepeatedArgument(self.line, self.verb, name)
+        _, w = self.words[name]
+        if value == "":
+            return BadValue(self.line, self.verb, name, "it needs a value")
+        try:
+            self.values[name] = w.convert(value)
+        except ValueError as wrong:
+            return BadValue(self.line, self.verb, name, str(wrong))
+        return None
+
+
+def yes_or_no(value: str) -> bool:
+    """A flag that was given a value after all."""
+    if value.lower() not in {"yes", "true", "1", "no", "false", "0"}:
+        raise ValueError("`yes` or `no` goes here")
+    return value.lower() in {"yes", "true", "1"}
+
+
+def full_sha(value: str) -> str:
+    """A commit with all its digits.
+
+    A shorter one is refused: whoever pushes can make another commit with the same first digits.
+    """
+    if not re.fullmatch(r"[0-9a-fA-F]{40}", value):
+        raise ValueError("a commit needs all 40 digits here, since a shorter one can be imitated")
+    return value.lower()
+
+
+def run_id(value: str) -> str:
+    """A run's id: letters, digits, `_` and `-` (bot/depot/README.md, "Ids and pages")."""
+    if not re.fullmatch(r"[A-Za-z0-9_-]{1,64}", value):
+        raise ValueError("a run's id has letters and digits only")
+    return value
+
+
+def number(low: int, high: int) -> Callable[[str], int]:
+    """A whole number from *low* to *high*."""
+
+    def convert(value: str) -> int:
+        if not re.fullmatch(r"\d{1,9}", value) or not low <= int(value) <= high:
+            raise ValueError(f"a whole number from {low} to {high} goes here")
+        return int(value)
+
+    return convert

@@ -1,0 +1,46 @@
+"""From something that happened to a pull request to the command lines that follow.
+
+Pure, given what was read: the rules are the repository's (`bot.rules.repository_config`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from bot.core.events import CommandLine, Happening
+from bot.core.reasons import Reason
+from bot.core.types import CHECK_CONFIG
+from bot.parsing.comments import MAX_COMMANDS
+from bot.rules.repository_config import PATHS, Config
+
+QUIET = frozenset(
+    {
+        Reason.STALE_SHA,
+        Reason.HEAD_MOVED,
+        Reason.HEAD_UNKNOWN,
+        Reason.PULL_REQUEST_CLOSED,
+        Reason.FORK_REFUSED,
+        Reason.FORK_NEEDS_SHA,
+        Reason.FORK_NEEDS_WRITER,
+        Reason.FORK_DISPATCH,
+    }
+)
+"""Reasons for which an automation is passed over without a word: nobody asked for it."""
+
+
+def needs_paths(config: Config, happening: Happening) -> bool:
+    """Whether the changed files have to be read to know what follows."""
+    changes_files = happening.kind in {"opened", "synchronize"}
+    return changes_files or any(a.paths for a in config.automations if a.follows(happening))
+
+
+def lines(config: Config, happening: Happening, changed: Sequence[str]) -> list[CommandLine]:
+    """What follows on a happening, given the files that the pull request changes."""
+    following = [
+        CommandLine(automation.do)
+        for automation in config.automations
+        if automation.follows(happening) and automation.concerns(list(changed))
+    ]
+    if happening.kind in {"opened", "synchronize"} and set(changed) & set(PATHS):
+        following.append(CommandLine(CHECK_CONFIG))
+    return following[:MAX_COMMANDS]

@@ -1,0 +1,45 @@
+"""Opening the store that `DATABASE_URL` names."""
+
+from __future__ import annotations
+
+from sqlalchemy.engine import make_url
+
+from bot.core.clock import Clock
+from bot.storage.database import Store
+from bot.storage.sqlite import SqliteStore
+
+
+def is_usable(url: str) -> bool:
+    """Whether `DATABASE_URL` names a store that we can keep a ledger in."""
+    scheme, _, rest = url.partition("://")
+    if scheme in {"postgres", "postgresql"}:
+        return bool(rest)
+    # A ledger in memory would lose what it is there to keep.
+    file = rest.removeprefix("/").partition("?")[0]
+    return scheme == "sqlite" and rest.startswith("/") and file not in {"", ":memory:"}
+
+
+async def open_store(url: str, clock: Clock, *, waits_for_disk: bool = True) -> Store:
+    """Open the ledger that `DATABASE_URL` names, with its tables up to date.
+
+    *clock* is SQLite's, and so is *waits_for_disk*, whether a commit is on disk when it returns;
+    PostgreSQL has its own of both. Raises ValueError for a URL we cannot use,
+    `bot.storage.database.AlreadyInUse`, and `bot.storage.database.LedgerUnavailable`.
+    """
+    if not is_usable(url):
+        raise ValueError("DATABASE_URL must name a SQLite file or a PostgreSQL database")
+    parsed = make_url(url.replace("postgres://", "postgresql://", 1))
+    store: Store
+    if parsed.get_backend_name() == "sqlite":
+        store = SqliteStore(parsed, clock, waits_for_disk=waits_for_disk)
+    else:
+        # Only here: who keeps the ledger in SQLite needs no driver for PostgreSQL.
+        from bot.storage.postgresql import PostgresqlStore
+
+        store = PostgresqlStore(parsed)
+    try:
+        await store.migrate()
+    except BaseException:
+        await store.close()
+        raise
+    return store

@@ -1,0 +1,121 @@
+"""The database under the ledger: transactions, and what every kind of it has to know.
+
+`bot.storage.sqlite` and `bot.storage.postgresql` are the two kinds; `bot.storage.connect` opens the one that is set.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import alembic.command
+import alembic.config
+import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
+
+from bot.storage.tables import VERSION
+
+RETRIES = 3
+"""How often a transaction is done again that PostgreSQL ended for the sake of another."""
+
+T = TypeVar("T")
+
+Work = Callable[[sa.Connection], T]
+"""What is done in one transaction. It may be done again from its beginning."""
+
+
+class LedgerUnavailable(Exception):
+    """The store cannot be read or written now."""
+
+
+class AlreadyInUse(Exception):
+    """Another process has this SQLite ledger open."""
+
+
+class Store:
+    """Transactions on either database, and what the two do differently."""
+
+    def __init__(self) -> None:
+        self._running: set[asyncio.Future[Any]] = set()
+        """Transactions under way."""
+
+    def now(self) -> sa.ColumnElement[float]:
+        """The time by which leases and due steps go, in seconds since the epoch, as SQL."""
+        raise NotImplementedError
+
+    def insert(self, table: sa.Table) -> sqlite.Insert | postgresql.Insert:
+        """An INSERT that knows ON CONFLICT."""
+        raise NotImplementedError
+
+    @property
+    def is_shared(self) -> bool:
+        """Whether other processes may use it at the same time."""
+        raise NotImplementedError
+
+    def tell(self, connection: sa.Connection) -> None:
+        """Wake the workers of all processes, once the transaction is committed."""
+
+    async def listen(self, wake: Callable[[], None]) -> None:
+        """Call *wake* whenever another process stored something to do. Never returns."""
+        await asyncio.Event().wait()
+
+    async def transact(self, work: Work[T]) -> T:
+        """Run *work* in a transaction; raises LedgerUnavailable when the store fails."""
+        for tries_left in reversed(range(RETRIES)):
+            try:
+                running = self._begin(work)
+                self._running.add(running)
+                running.add_done_callback(self._running.discard)
+                # A caller that is cancelled does not stop it: a transaction cut in the middle
+                # would leave its connection in the middle of it.
+                return await asyncio.shield(running)
+            except (SQLAlchemyError, OSError) as error:
+                if not (tries_left and _lost_to_another(error)):
+                    raise LedgerUnavailable(reason(error)) from error
+        raise AssertionError("unreachable")
+
+    def _begin(self, work: Work[T]) -> asyncio.Future[T]:
+        """Have *work* done between BEGIN and COMMIT, in a thread."""
+        raise NotImplementedError
+
+    async def migrate(self) -> None:
+        """Bring the tables up to date."""
+        await self.transact(self._upgrade)
+
+    def _upgrade(self, connection: sa.Connection) -> None:
+        self.lock_for_migration(connection)
+        if _version(connection) == VERSION:
+            return
+        config = alembic.config.Config()
+        config.set_main_option("script_location", "bot.storage:migrations")
+        config.attributes["connection"] = connection
+        alembic.command.upgrade(config, "head")
+
+    def lock_for_migration(self, connection: sa.Connection) -> None:
+        """Keep other processes from migrating until this transaction is over."""
+
+    async def close(self) -> None:
+        """Let running transactions end, then close."""
+        raise NotImplementedError
+
+
+def _version(connection: sa.Connection) -> str | None:
+    """The migration that the tables are at; none when there are none yet."""
+    if not sa.inspect(connection).has_table("alembic_version"):
+        return None
+    version: str | None = connection.scalar(sa.text("SELECT version_num FROM alembic_version"))
+    return version
+
+
+def _lost_to_another(error: Exception) -> bool:
+    """A deadlock or a serialization failure: doing it again is the remedy."""
+    state = getattr(error.orig, "sqlstate", None) if isinstance(error, DBAPIError) else None
+    return state in {"40001", "40P01"}
+
+
+def reason(error: Exception) -> str:
+    """What went wrong, without addresses or values in it."""
+    cause = error.orig if isinstance(error, DBAPIError) else error
+    return type(cause).__name__

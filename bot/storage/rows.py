@@ -1,0 +1,194 @@
+"""What the ledger keeps, as rows and back."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import msgspec
+from sqlalchemy import Row
+
+from bot.core.deliveries import Delivery, HeadSet
+from bot.core.events import Actor, CommandLine, Comment, Happening, Source
+from bot.core.models import Command, Deed, FollowedRun, Intent, Reply, Request, Start
+from bot.core.reasons import Reason
+from bot.core.runs import Run
+from bot.core.types import CommandId, RepoName, RequestId, RunId, Sha
+
+Values = dict[str, Any]
+"""A row to be written: values by column."""
+
+
+def _json(value: Any) -> str:
+    return msgspec.json.encode(value).decode()
+
+
+def delivery_row(delivery: Delivery) -> Values:
+    return {"hook": delivery.hook, "guid": delivery.guid, "event": delivery.event}
+
+
+def head_row(head: HeadSet) -> Values:
+    return {
+        "repo": head.repo,
+        "number": head.number,
+        "sha": head.sha,
+        "since": head.since,
+        "in_fork": head.in_fork,
+    }
+
+
+def work_item_row(comment: Comment) -> Values:
+    return {
+        "id": comment.request_id,
+        "source": comment.source.value,
+        "repo": comment.repo,
+        "number": comment.number,
+        "comment_id": comment.comment_id,
+        "author": comment.author.login,
+        "author_is_bot": comment.author.is_bot,
+        "written_at": comment.written_at,
+        "url": comment.url,
+        "installation_id": comment.installation,
+        "reviewed_sha": comment.reviewed,
+        "event": _json(comment.happening) if comment.happening else None,
+    }
+
+
+def command_rows(request_id: RequestId, lines: Sequence[CommandLine]) -> list[Values]:
+    return [
+        {
+            "id": f"{request_id}.{place}",
+            "work_item_id": request_id,
+            "position": place,
+            "line": line.text,
+            "blocks": _json(line.blocks),
+        }
+        for place, line in enumerate(lines, start=1)
+    ]
+
+
+def pending_change_row(deed: Deed) -> Values:
+    return {
+        "command_id": deed.command_id,
+        "run_id": deed.run_id,
+        "attempts_before": _json(deed.attempts),
+    }
+
+
+def start_attempt_row(intent: Intent) -> Values:
+    return {
+        "command_id": intent.command_id,
+        "repo": intent.start.repo,
+        "sha": intent.start.sha,
+        "workflow": intent.start.workflow,
+        "request": _json(intent.start),
+        "run_ids_before": _json(intent.before),
+        "created_at": intent.noted_at,
+        "polls": intent.looks,
+        "outcome": intent.outcome,
+    }
+
+
+def tracked_run_row(followed: FollowedRun) -> Values:
+    return {
+        "command_id": followed.command_id,
+        "run_id": followed.run.run_id,
+        "repo": followed.repo,
+        "sha": followed.sha,
+        "workflow": followed.workflow,
+        "job": followed.job,
+        "is_inline": followed.is_inline,
+        "in_fork": followed.in_fork,
+        "note": followed.note,
+        "failure": followed.failure,
+        "state": _json(followed.run),
+        "tracked_since": followed.followed_since,
+        "polls": followed.looks,
+        "next_poll_at": followed.next_look_at,
+    }
+
+
+def work_item(
+    row: Row[Any],
+    commands: Iterable[Row[Any]],
+    start_attempts: Iterable[Row[Any]],
+    pending_changes: Iterable[Row[Any]],
+    tracked_runs: Iterable[Row[Any]],
+) -> Request:
+    """A work item with all that hangs on it."""
+    its_commands = tuple(_command(one) for one in commands)
+    comment = Comment(
+        source=Source(row.source),
+        repo=RepoName(row.repo),
+        number=row.number,
+        comment_id=row.comment_id,
+        author=Actor(row.author, row.author_is_bot),
+        written_at=row.written_at,
+        url=row.url,
+        lines=tuple(command.line for command in its_commands),
+        installation=row.installation_id,
+        reviewed=Sha(row.reviewed_sha) if row.reviewed_sha else None,
+        happening=(msgspec.json.decode(row.event, type=Happening) if row.event else None),
+    )
+    return Request(
+        comment=comment,
+        received_at=row.received_at,
+        acknowledged=row.acknowledged,
+        reply=Reply(row.reply_id, row.reply_attempted, row.reply_text, row.replied_at),
+        failures=row.failures,
+        failing_since=row.failing_since,
+        commands=its_commands,
+        intents=tuple(_start_attempt(one) for one in start_attempts),
+        deeds=tuple(_pending_change(one) for one in pending_changes),
+        runs=tuple(tracked_run(one) for one in tracked_runs),
+    )
+
+
+def _command(row: Row[Any]) -> Command:
+    return Command(
+        command_id=CommandId(row.id),
+        place=row.position,
+        line=CommandLine(row.line, msgspec.json.decode(row.blocks, type=tuple[str, ...])),
+        decided=row.decided,
+        reason=Reason.from_code(row.reason) if row.decided else None,
+        answer=row.answer,
+        troubled_since=row.blocked_since,
+    )
+
+
+def _start_attempt(row: Row[Any]) -> Intent:
+    return Intent(
+        intent_id=row.id,
+        command_id=CommandId(row.command_id),
+        start=msgspec.json.decode(row.request, type=Start),
+        before=msgspec.json.decode(row.run_ids_before, type=tuple[RunId, ...]),
+        noted_at=row.created_at,
+        looks=row.polls,
+        outcome=row.outcome,
+    )
+
+
+def _pending_change(row: Row[Any]) -> Deed:
+    return Deed(
+        command_id=CommandId(row.command_id),
+        run_id=RunId(row.run_id),
+        attempts=msgspec.json.decode(row.attempts_before, type=dict[str, int]),
+    )
+
+
+def tracked_run(row: Row[Any]) -> FollowedRun:
+    return FollowedRun(
+        command_id=CommandId(row.command_id),
+        run=msgspec.json.decode(row.state, type=Run),
+        repo=RepoName(row.repo),
+        sha=Sha(row.sha),
+        workflow=row.workflow,
+        job=row.job,
+        followed_since=row.tracked_since,
+        is_inline=row.is_inline,
+        in_fork=row.in_fork,
+        note=row.note,
+        failure=row.failure,
+        looks=row.polls,
+        next_look_at=row.next_poll_at,
+    )

@@ -1,0 +1,251 @@
+"""What the status pages and the metrics read of the ledger: queries only, nothing is changed.
+
+Each method is one transaction; all raise `bot.storage.database.LedgerUnavailable` when the store fails.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from enum import Enum
+from typing import Any
+
+import msgspec
+import sqlalchemy as sa
+
+from bot.core.reasons import Reason
+from bot.core.runs import Run
+from bot.core.types import CommandId, RepoName, RequestId, Sha
+from bot.storage.database import Store
+from bot.storage.tables import commands, tracked_runs, work_items
+
+
+class State(Enum):
+    """How far a command has come."""
+
+    UNDECIDED = "undecided"
+    FOLLOWING = "following"
+    """Decided, and a run of it is still followed."""
+    DONE = "done"
+
+
+@dataclass(frozen=True, slots=True)
+class Filter:
+    """Which commands are listed; empty fields let everything through."""
+
+    repo: str = ""
+    reason: str = ""
+    """A reason code as it is stored, which may be another version's."""
+    state: State | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ListedRun:
+    """A run of a command, as it stood when the bot last looked."""
+
+    run: Run
+    sha: Sha
+    workflow: str
+    """The workflow's file name; empty for all, or for YAML sent along."""
+    job: str
+    is_inline: bool
+    is_followed: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ListedCommand:
+    """A command, where it came from and what became of it."""
+
+    command_id: CommandId
+    request_id: RequestId
+    repo: RepoName
+    number: int
+    author: str
+    line: str
+    received_at: float
+    url: str
+    reason: Reason | None
+    """None until decided."""
+    answer: str
+    decided_at: float | None
+    runs: tuple[ListedRun, ...] = ()
+
+    @property
+    def state(self) -> State:
+        if self.decided_at is None:
+            return State.UNDECIDED
+        return State.FOLLOWING if any(run.is_followed for run in self.runs) else State.DONE
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Some commands, newest first."""
+
+    commands: tuple[ListedCommand, ...]
+    next: CommandId | None
+    """The key of the next, older page: the last command on this one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Queue:
+    """What there is to do."""
+
+    now: float
+    """By the store's clock."""
+    undecided: int
+    """Commands that are not decided."""
+    due: int
+    """Requests whose next step is due."""
+    followed_runs: int
+    oldest: float | None
+    """When the oldest comment came in that is not decided."""
+
+    @property
+    def oldest_waiting(self) -> float:
+        """Seconds that the oldest undecided comment has waited; 0 when none waits."""
+        return max(0.0, self.now - self.oldest) if self.oldest is not None else 0.0
+
+
+class Archive:
+    """Reads the ledger for people who look after the bot."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    async def queue(self) -> Queue:
+        """How much there is to do."""
+        now = self._store.now()
+        # What is not at rest has a time for its next step: an index finds that, small as it is.
+        moving = work_items.c.due_at.is_not(None)
+        count = sa.func.count()
+        undecided = (
+            sa.select(count)
+            .select_from(commands.join(work_items))
+            .where(moving, ~commands.c.decided)
+        )
+        due = sa.select(count).select_from(work_items).where(work_items.c.due_at <= now)
+        followed = (
+            sa.select(count)
+            .select_from(tracked_runs.join(commands).join(work_items))
+            .where(moving, tracked_runs.c.next_poll_at.is_not(None))
+        )
+        oldest = sa.select(sa.func.min(work_items.c.received_at)).where(
+            moving, work_items.c.deciding
+        )
+        figures = sa.select(
+            now.label("now"),
+            undecided.scalar_subquery().label("undecided"),
+            due.scalar_subquery().label("due"),
+            followed.scalar_subquery().label("followed"),
+            oldest.scalar_subquery().label("oldest"),
+        )
+
+        def work(db: sa.Connection) -> Queue:
+            row = db.execute(figures).one()
+            return Queue(float(row.now), row.undecided, row.due, row.followed, row.oldest)
+
+        return await self._store.transact(work)
+
+    async def page(self, which: Filter, limit: int, before: CommandId | None = None) -> Page:
+        """The newest commands, or those that came before *before*. KeyError for an unknown one."""
+        key = (work_items.c.received_at, commands.c.work_item_id, commands.c.position)
+        listed: sa.Select[Any] = (
+            sa.select(
+                commands.c.id,
+                commands.c.work_item_id,
+                commands.c.line,
+                commands.c.reason,
+                commands.c.answer,
+                commands.c.decided,
+                commands.c.decided_at,
+                work_items.c.repo,
+                work_items.c.number,
+                work_items.c.author,
+                work_items.c.received_at,
+                work_items.c.url,
+            )
+            .select_from(commands.join(work_items))
+            .where(*_conditions(which))
+            .order_by(*(column.desc() for column in key))
+            .limit(limit + 1)
+        )
+
+        def work(db: sa.Connection) -> Page:
+            found = listed
+            if before is not None:
+                place = sa.select(*key).select_from(commands.join(work_items))
+                last = db.execute(place.where(commands.c.id == before)).one_or_none()
+                if last is None:
+                    raise KeyError(before)
+                found = listed.where(sa.tuple_(*key) < sa.tuple_(*last))
+            rows = db.execute(found).all()
+            shown = [_command(row) for row in rows[:limit]]
+            by_command = _runs_of(db, [command.command_id for command in shown])
+            return Page(
+                tuple(replace(c, runs=tuple(by_command[c.command_id])) for c in shown),
+                next=shown[-1].command_id if len(rows) > limit else None,
+            )
+
+        return await self._store.transact(work)
+
+
+def _conditions(which: Filter) -> list[sa.ColumnElement[bool]]:
+    conditions: list[sa.ColumnElement[bool]] = []
+    if which.repo:
+        # GitHub does not tell names apart by case.
+        conditions.append(sa.func.lower(work_items.c.repo) == which.repo.lower())
+    if which.reason:
+        conditions.append(commands.c.reason == which.reason)
+    followed = sa.exists().where(
+        tracked_runs.c.command_id == commands.c.id, tracked_runs.c.next_poll_at.is_not(None)
+    )
+    match which.state:
+        case State.UNDECIDED:
+            conditions.append(~commands.c.decided)
+        case State.FOLLOWING:
+            conditions += [commands.c.decided, followed]
+        case State.DONE:
+            conditions += [commands.c.decided, ~followed]
+        case None:
+            pass
+    return conditions
+
+
+def _runs_of(
+    db: sa.Connection, command_ids: Sequence[CommandId]
+) -> dict[CommandId, list[ListedRun]]:
+    found: dict[CommandId, list[ListedRun]] = defaultdict(list)
+    rows = db.execute(
+        sa.select(tracked_runs)
+        .where(tracked_runs.c.command_id.in_(command_ids))
+        .order_by(tracked_runs.c.tracked_since, tracked_runs.c.run_id)
+    )
+    for row in rows:
+        found[CommandId(row.command_id)].append(
+            ListedRun(
+                run=msgspec.json.decode(row.state, type=Run),
+                sha=Sha(row.sha),
+                workflow=row.workflow,
+                job=row.job,
+                is_inline=row.is_inline,
+                is_followed=row.next_poll_at is not None,
+            )
+        )
+    return found
+
+
+def _command(row: sa.Row[Any]) -> ListedCommand:
+    return ListedCommand(
+        command_id=CommandId(row.id),
+        request_id=RequestId(row.work_item_id),
+        repo=RepoName(row.repo),
+        number=row.number,
+        author=row.author,
+        line=row.line,
+        received_at=row.received_at,
+        url=row.url,
+        reason=Reason.from_code(row.reason) if row.decided else None,
+        answer=row.answer,
+        decided_at=row.decided_at if row.decided else None,
+    )

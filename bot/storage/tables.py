@@ -1,0 +1,162 @@
+"""The ledger's tables. `bot/migrations` brings a database to this shape.
+
+Times are seconds since the epoch (UTC). Columns that hold JSON say so; they are read and written
+whole, never searched.
+"""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+
+VERSION = "0002"
+"""The newest migration, after which a database has this shape."""
+
+metadata = sa.MetaData()
+
+deliveries = sa.Table(
+    "deliveries",
+    metadata,
+    sa.Column("hook", sa.Text, primary_key=True),
+    sa.Column("guid", sa.Text, primary_key=True),
+    sa.Column("event", sa.Text, nullable=False),
+    sa.Column("received_at", sa.Float, nullable=False),
+)
+
+heads = sa.Table(
+    "heads",
+    metadata,
+    sa.Column("repo", sa.Text, primary_key=True),
+    sa.Column("number", sa.Integer, primary_key=True),
+    sa.Column("sha", sa.Text, primary_key=True),
+    # When it became the head, by GitHub's clock; the newest time, when it did so more than once.
+    sa.Column("since", sa.Float, nullable=False),
+    sa.Column("in_fork", sa.Boolean, nullable=False),
+    sa.Column("received_at", sa.Float, nullable=False),
+    sa.Index("heads_commit", "repo", "sha"),
+)
+
+work_items = sa.Table(
+    "work_items",
+    metadata,
+    sa.Column("id", sa.Text, primary_key=True),
+    sa.Column("source", sa.Text, nullable=False),
+    sa.Column("repo", sa.Text, nullable=False),
+    sa.Column("number", sa.Integer, nullable=False),
+    sa.Column("comment_id", sa.BigInteger, nullable=False),
+    sa.Column("author", sa.Text, nullable=False),
+    sa.Column("author_is_bot", sa.Boolean, nullable=False),
+    sa.Column("written_at", sa.Float, nullable=False),
+    sa.Column("received_at", sa.Float, nullable=False),
+    sa.Column("url", sa.Text, nullable=False),
+    sa.Column("installation_id", sa.BigInteger),
+    sa.Column("reviewed_sha", sa.Text),
+    sa.Column("event", sa.Text),  # JSON: bot.core.events.Happening; none for a comment
+    # Some of its commands are not decided yet: later comments of the pull request wait for it.
+    sa.Column("deciding", sa.Boolean, nullable=False),
+    sa.Column("acknowledged", sa.Boolean, nullable=False),
+    sa.Column("reply_id", sa.BigInteger),
+    # A reply may have been posted: look for it before posting another.
+    sa.Column("reply_attempted", sa.Boolean, nullable=False),
+    sa.Column("reply_text", sa.Text, nullable=False),
+    sa.Column("replied_at", sa.Float),
+    # Steps that failed one after the other, and since when.
+    sa.Column("failures", sa.Integer, nullable=False),
+    sa.Column("failing_since", sa.Float),
+    # When its next step is due; none when nothing is left to do.
+    sa.Column("due_at", sa.Float),
+    sa.Column("lease_until", sa.Float, nullable=False),
+    sa.Column("fencing_token", sa.Integer, nullable=False),
+    sa.Index("work_items_due", "due_at"),
+    sa.Index("work_items_pull_request", "repo", "number", "deciding"),
+    sa.Index("work_items_received", "received_at"),
+)
+
+commands = sa.Table(
+    "commands",
+    metadata,
+    sa.Column("id", sa.Text, primary_key=True),
+    sa.Column("work_item_id", sa.Text, sa.ForeignKey("work_items.id"), nullable=False),
+    sa.Column("position", sa.Integer, nullable=False),
+    sa.Column("line", sa.Text, nullable=False),
+    sa.Column("blocks", sa.Text, nullable=False),  # JSON: a list of texts
+    sa.Column("decided", sa.Boolean, nullable=False),
+    sa.Column("reason", sa.Text, nullable=False),
+    sa.Column("answer", sa.Text, nullable=False),
+    # Since when GitHub or Depot keeps it from being decided.
+    sa.Column("blocked_since", sa.Float),
+    sa.Column("decided_at", sa.Float),
+    sa.Index("commands_work_item", "work_item_id"),
+)
+
+start_attempts = sa.Table(
+    "start_attempts",
+    metadata,
+    sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("command_id", sa.Text, sa.ForeignKey("commands.id"), nullable=False),
+    sa.Column("repo", sa.Text, nullable=False),
+    sa.Column("sha", sa.Text, nullable=False),
+    sa.Column("workflow", sa.Text, nullable=False),  # empty: all, or YAML sent along
+    sa.Column("request", sa.Text, nullable=False),  # JSON: bot.core.models.Start
+    sa.Column("run_ids_before", sa.Text, nullable=False),  # JSON: run ids that were there already
+    sa.Column("created_at", sa.Float, nullable=False),
+    sa.Column("polls", sa.Integer, nullable=False),
+    sa.Column("outcome", sa.Text, nullable=False),
+    sa.Index("start_attempts_command", "command_id"),
+    # Two open attempts for the same thing could not be told apart in ListRuns.
+    sa.Index(
+        "start_attempts_open",
+        "repo",
+        "sha",
+        "workflow",
+        unique=True,
+        sqlite_where=sa.text("outcome = 'open'"),
+        postgresql_where=sa.text("outcome = 'open'"),
+    ),
+)
+
+pending_changes = sa.Table(
+    "pending_changes",
+    metadata,
+    sa.Column("command_id", sa.Text, sa.ForeignKey("commands.id"), primary_key=True),
+    sa.Column("run_id", sa.Text, nullable=False),
+    sa.Column("attempts_before", sa.Text, nullable=False),  # JSON: attempt numbers by job id
+)
+
+tracked_runs = sa.Table(
+    "tracked_runs",
+    metadata,
+    sa.Column("command_id", sa.Text, sa.ForeignKey("commands.id"), primary_key=True),
+    sa.Column("run_id", sa.Text, primary_key=True),
+    sa.Column("repo", sa.Text, nullable=False),
+    sa.Column("sha", sa.Text, nullable=False),
+    sa.Column("workflow", sa.Text, nullable=False),
+    sa.Column("job", sa.Text, nullable=False),
+    sa.Column("is_inline", sa.Boolean, nullable=False),
+    sa.Column("in_fork", sa.Boolean, nullable=False),
+    sa.Column("note", sa.Text, nullable=False),
+    sa.Column("failure", sa.Text, nullable=False),
+    sa.Column("state", sa.Text, nullable=False),  # JSON: bot.core.runs.Run
+    sa.Column("tracked_since", sa.Float, nullable=False),
+    sa.Column("polls", sa.Integer, nullable=False),
+    # When Depot is asked next how it stands; none when it is no longer tracked.
+    sa.Column("next_poll_at", sa.Float),
+    sa.Index("tracked_runs_run", "run_id"),
+    sa.Index("tracked_runs_commit", "repo", "sha"),
+)
+
+periodic_jobs = sa.Table(
+    "periodic_jobs",
+    metadata,
+    sa.Column("name", sa.Text, primary_key=True),
+    sa.Column("next_due_at", sa.Float, nullable=False),
+)
+
+write_budgets = sa.Table(
+    "write_budgets",
+    metadata,
+    sa.Column("account", sa.Text, primary_key=True),
+    sa.Column("minute", sa.Float, nullable=False),
+    sa.Column("hour", sa.Float, nullable=False),
+    sa.Column("counted_at", sa.Float, nullable=False),
+    sa.Column("closed_until", sa.Float, nullable=False),
+)

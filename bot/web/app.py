@@ -1,0 +1,103 @@
+"""The web application: an app factory, routes as one list, no state at import."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from functools import partial
+
+import structlog
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from bot.ops import metrics as metrics_
+from bot.ops.diagnostics import Finding, ledger_finding, outside_findings
+from bot.services import Services, working
+from bot.storage.database import LedgerUnavailable
+from bot.storage.ledger import Ledger
+from bot.storage.status_queries import Archive
+from bot.web.pages import guarded
+from bot.web.status_pages import Pages
+from bot.web.webhook_endpoint import Door
+
+log = structlog.get_logger()
+
+
+def create_app(services: Services, *, run_worker: bool = True) -> Starlette:
+    """The bot's web application over its services.
+
+    Without *run_worker* due work waits until somebody calls `services.worker.drain`.
+    """
+
+    @asynccontextmanager
+    async def lifespan(_: Starlette) -> AsyncIterator[None]:
+        if not run_worker:
+            yield
+            return
+        async with working(services):
+            yield
+
+    door = Door(
+        services.ledger,
+        services.settings.webhook_secrets,
+        services.metrics,
+        services.worker.wake,
+    )
+    health = Health(services.ledger)
+    archive = Archive(services.store)
+    password = services.settings.admin_password
+    pages = Pages(
+        archive, services.ledger, services.github.rate_limits, partial(_check, services), password
+    )
+    figures = Figures(services.metrics, archive)
+    return Starlette(
+        routes=[
+            Route("/webhook", door, methods=["POST"]),
+            Route("/healthz", health.alive),
+            Route("/readyz", health.ready),
+            Route("/metrics", guarded(figures.metrics, password)),
+            *pages.routes(),
+        ],
+        lifespan=lifespan,
+    )
+
+
+async def _check(services: Services) -> list[Finding]:
+    settings, github, depot = services.settings, services.github, services.depot
+    outside = await outside_findings(settings, github, depot, services.clock.now())
+    return [*outside, await ledger_finding(services.ledger)]
+
+
+class Health:
+    """Whether the bot is alive, and able to work."""
+
+    def __init__(self, ledger: Ledger) -> None:
+        self._ledger = ledger
+
+    async def alive(self, _: Request) -> Response:
+        return JSONResponse({"status": "ok"})
+
+    async def ready(self, _: Request) -> Response:
+        try:
+            await self._ledger.check()
+        except LedgerUnavailable as error:
+            return JSONResponse({"status": "unavailable", "database": str(error)}, 503)
+        return JSONResponse({"status": "ok"})
+
+
+class Figures:
+    """What Prometheus comes for."""
+
+    def __init__(self, counted: metrics_.Metrics, archive: Archive) -> None:
+        self._counted = counted
+        self._archive = archive
+
+    async def metrics(self, _: Request) -> Response:
+        try:
+            queue = await self._archive.queue()
+        except LedgerUnavailable as error:
+            log.error("the ledger cannot be read", error=str(error))
+            queue = None
+        return Response(self._counted.text(queue), media_type=metrics_.CONTENT_TYPE)

@@ -1,0 +1,112 @@
+"""What all web pages share: headers, templates, static files, and who may see them."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from functools import cache
+
+import jinja2
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import JSONResponse, PlainTextResponse, Response
+from starlette.routing import Mount
+from starlette.staticfiles import StaticFiles
+from starlette.types import Scope
+
+from bot.web.auth import CHALLENGE, denied
+
+POLICY = (
+    "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; "
+    "base-uri 'none'; frame-ancestors 'none'"
+)
+"""What a page may load, and where its forms may go."""
+
+HEADERS = {
+    "content-security-policy": POLICY,
+    "x-content-type-options": "nosniff",
+    "x-frame-options": "DENY",
+    "referrer-policy": "no-referrer",
+    "cache-control": "no-store",
+}
+
+Endpoint = Callable[[Request], Awaitable[Response]]
+
+
+class NotAnswerable(Exception):
+    """A request that gets no page, and why."""
+
+    def __init__(self, status: int, text: str) -> None:
+        super().__init__(status, text)
+        self.status = status
+        self.text = text
+
+
+def guarded(endpoint: Endpoint, password: str, headers: Mapping[str, str] = HEADERS) -> Endpoint:
+    """The endpoint, for those who may, with the headers that keep its answer where it belongs."""
+
+    async def answer(request: Request) -> Response:
+        peer = request.client.host if request.client is not None else ""
+        no = denied(request.headers, peer, password)
+        if no is None:
+            response = await endpoint(request)
+        else:
+            response = problem(request, no.status, no.text)
+            if no.status == 401:
+                response.headers["www-authenticate"] = CHALLENGE
+        response.headers.update(headers)
+        return response
+
+    return answer
+
+
+class _Files(StaticFiles):
+    """Files that are nobody's secret; their answers carry what those of pages do."""
+
+    async def get_response(self, path: str, scope: Scope) -> Response:
+        try:
+            response = await super().get_response(path, scope)
+        except HTTPException as no:
+            response = PlainTextResponse(f"{no.detail}\n", no.status_code, no.headers)
+        response.headers.update(HEADERS)
+        return response
+
+
+def static() -> Mount:
+    """The style sheet and the icon."""
+    return Mount("/static", _Files(packages=[("bot.web", "static")]))
+
+
+@cache
+def templates() -> jinja2.Environment:
+    """The pages' templates: they escape all they show, and miss no value silently."""
+    return jinja2.Environment(
+        loader=jinja2.PackageLoader("bot.web"),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+
+
+def problem(request: Request, status: int, text: str) -> Response:
+    if wants_json(request):
+        return JSONResponse({"error": text}, status)
+    return PlainTextResponse(f"{text}\n", status)
+
+
+def wants_json(request: Request) -> bool:
+    """Whether JSON is asked for before HTML."""
+    weights = {"application/json": 0.0, "text/html": 0.0}
+    for part in request.headers.get("accept", "").split(","):
+        kind, *parameters = (word.strip().lower() for word in part.split(";"))
+        if kind in weights:
+            weights[kind] = next((_weight(p) for p in parameters if p.startswith("q=")), 1.0)
+    json, html = weights.values()
+    return json > html
+
+
+def _weight(parameter: str) -> float:
+    try:
+        return float(parameter.removeprefix("q="))
+    except ValueError:
+        return 0.0

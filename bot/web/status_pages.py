@@ -1,0 +1,193 @@
+"""Status pages: what came in, what was decided and why, how it stands; as HTML and as JSON.
+
+They only look. All values are made ready here; the templates have no logic, and escape all they
+show. No script is needed, and none would run.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import asdict
+from typing import Any
+from urllib.parse import urlencode
+
+import structlog
+from gidgethub.sansio import RateLimit
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import BaseRoute, Route
+
+from bot import __version__
+from bot.core.types import CommandId, RequestId
+from bot.ops.diagnostics import Finding
+from bot.storage.database import LedgerUnavailable
+from bot.storage.ledger import Ledger
+from bot.storage.status_queries import Archive, Filter, State
+from bot.web.pages import Endpoint, NotAnswerable, guarded, static, templates, wants_json
+from bot.web.views import (
+    command_row,
+    details,
+    facts_of,
+    figures,
+    overview_facts,
+    rate_limit,
+    section,
+)
+
+PAGE_LENGTH = 50
+"""Commands on one page."""
+
+REFRESH_SECONDS = 10
+"""How often a page loads itself anew, when asked to."""
+
+# The shapes of what can be asked for; anything else is not looked up.
+_ID = re.compile(r"([a-z]{2}-[0-9A-Za-z-]{1,80})(?:\.([0-9]{1,3}))?")
+_REPO = re.compile(r"[\w.-]{1,100}/[\w.-]{1,100}", re.ASCII)
+_REASON = re.compile(r"[a-z0-9_-]{1,60}")
+RateLimits = Callable[[], Mapping[int | None, RateLimit]]
+"""What is left of GitHub's hourly requests, by installation."""
+
+Check = Callable[[], Awaitable[Sequence[Finding]]]
+"""Looks at everything that the bot needs."""
+
+log = structlog.get_logger()
+
+
+class Pages:
+    """The pages over what they show."""
+
+    def __init__(
+        self,
+        archive: Archive,
+        ledger: Ledger,
+        rate_limits: RateLimits,
+        check: Check,
+        password: str,
+    ) -> None:
+        self._archive = archive
+        self._ledger = ledger
+        self._rate_limits = rate_limits
+        self._check = check
+        self._password = password
+
+    def routes(self) -> list[BaseRoute]:
+        return [
+            Route("/", self._guarded(self._overview)),
+            Route("/commands/{id}", self._guarded(self._one)),
+            Route("/check", self._guarded(self._is_all_well)),
+            static(),
+        ]
+
+    def _guarded(self, endpoint: Endpoint) -> Endpoint:
+        async def answer(request: Request) -> Response:
+            try:
+                response = await endpoint(request)
+            except NotAnswerable as no:
+                return self._message(request, no.status, no.text)
+            except LedgerUnavailable as error:
+                log.error("a page cannot be shown", error=str(error))
+                return self._message(request, 503, "The ledger cannot be read now.")
+            response.headers["vary"] = "accept"
+            return response
+
+        return guarded(answer, self._password)
+
+    def _message(self, request: Request, status: int, text: str) -> Response:
+        if wants_json(request):
+            return JSONResponse({"error": text}, status)
+        return self._html("message.html", request, status, title=text)
+
+    def _html(self, name: str, request: Request, status: int = 200, **values: Any) -> Response:
+        does_refresh = "refresh" in request.query_params
+        template = templates().get_template(name)
+        html = template.render(
+            version=__version__,
+            refresh=REFRESH_SECONDS if does_refresh else None,
+            here=_url(request, refresh=None),
+            refreshing=_url(request, refresh=str(REFRESH_SECONDS)),
+            **values,
+        )
+        return Response(html, status, media_type="text/html")
+
+    async def _is_all_well(self, request: Request) -> Response:
+        findings = await self._check()
+        if wants_json(request):
+            return JSONResponse({"findings": [asdict(finding) for finding in findings]})
+        return self._html("check.html", request, title="Is all well?", findings=findings)
+
+    async def _overview(self, request: Request) -> Response:
+        which, before = _asked(request)
+        try:
+            page = await self._archive.page(which, PAGE_LENGTH, before)
+        except KeyError:
+            raise NotAnswerable(404, "There is no such command to go on from.") from None
+        queue = await self._archive.queue()
+        limits = self._rate_limits()
+        if wants_json(request):
+            return JSONResponse(overview_facts(page, queue, limits))
+        return self._html(
+            "overview.html",
+            request,
+            title="depot-bot",
+            figures=figures(queue),
+            limits=[rate_limit(installation, limit) for installation, limit in limits.items()],
+            commands=[command_row(command, queue.now) for command in page.commands],
+            which=which,
+            states=[(state.value, state is which.state) for state in State],
+            is_filtered=which != Filter(),
+            newest=_url(request, before=None) if before else None,
+            older=_url(request, before=page.next) if page.next else None,
+        )
+
+    async def _one(self, request: Request) -> Response:
+        match = _ID.fullmatch(request.path_params.get("id", ""))
+        nothing = NotAnswerable(404, "There is no such command.")
+        if match is None:
+            raise nothing
+        request_id, place = RequestId(match[1]), int(match[2]) if match[2] else None
+        try:
+            found = await self._ledger.load(request_id)
+        except KeyError:
+            raise nothing from None
+        if place is not None:
+            only = tuple(command for command in found.commands if command.place == place)
+            if not only:
+                raise nothing
+        else:
+            only = found.commands
+        if wants_json(request):
+            return JSONResponse(facts_of(found, only))
+        queue = await self._archive.queue()
+        return self._html(
+            "command.html",
+            request,
+            title=match[0],
+            whole=f"/commands/{request_id}" if len(only) < len(found.commands) else None,
+            details=details(found, queue.now),
+            commands=[section(command, found, queue.now) for command in only],
+        )
+
+
+def _asked(request: Request) -> tuple[Filter, CommandId | None]:
+    """The filter and the key in the query; NotAnswerable when they make no sense."""
+    asked = {name: request.query_params.get(name, "").strip() for name in request.query_params}
+    repo, reason, state = (asked.get(name, "") for name in ("repo", "reason", "state"))
+    before = asked.get("before", "")
+    if repo and not _REPO.fullmatch(repo):
+        raise NotAnswerable(400, "A repository is written as owner/name.")
+    if reason and not _REASON.fullmatch(reason):
+        raise NotAnswerable(400, "A reason is a code such as not-a-writer.")
+    states = {one.value: one for one in State}
+    if state and state not in states:
+        raise NotAnswerable(400, f"A state is one of: {', '.join(states)}.")
+    if before and not _ID.fullmatch(before):
+        raise NotAnswerable(400, "That is no id of a command.")
+    return Filter(repo, reason, states.get(state)), CommandId(before) if before else None
+
+
+def _url(request: Request, **changes: str | None) -> str:
+    """This page with other values in its query; empty ones are left out."""
+    query = {**request.query_params, **changes}
+    kept = {name: value for name, value in query.items() if value}
+    return request.url.path + (f"?{urlencode(kept)}" if kept else "")

@@ -1,0 +1,126 @@
+"""`POST /webhook`: verify, read, store, answer; nobody upstream is called.
+
+Most deliveries are none of the bot's business, and they come in the greatest number. So this is a
+plain ASGI application (asgi.readthedocs.io, "HTTP Connection Scope") and not a handler of requests:
+what a delivery is gets decided from its headers and the bytes of its body alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+
+import structlog
+from starlette.responses import JSONResponse
+from starlette.types import Receive, Scope, Send
+
+from bot.core import deliveries
+from bot.github import webhooks
+from bot.ops.metrics import Metrics
+from bot.storage.database import LedgerUnavailable
+from bot.storage.ledger import Ledger
+
+READ = {name.encode(): name for name in ("content-length", *webhooks.HEADERS)}
+"""Headers that are looked at, as a server names them."""
+
+TOO_LARGE = f"the body is larger than {webhooks.MAX_BODY} bytes"
+
+log = structlog.get_logger()
+
+
+class Disconnected(Exception):
+    """The sender hung up before its request was complete: there is nobody to answer."""
+
+
+class Door:
+    """Where webhooks come in. *wake* is called when there is something to do."""
+
+    def __init__(
+        self, ledger: Ledger, secrets: Sequence[str], metrics: Metrics, wake: Callable[[], None]
+    ) -> None:
+        self._ledger = ledger
+        self._secrets = secrets
+        self._metrics = metrics
+        self._wake = wake
+        self._accepted = {
+            result: JSONResponse({"result": result}, 202)
+            for result in ("queued", "ignored", "duplicate")
+        }
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        try:
+            answer = await self._answer(_headers(scope), receive)
+        except Disconnected:
+            log.warning("a delivery ended before it was complete")
+            self._metrics.delivered("rejected")
+            return
+        await answer(scope, receive, send)
+
+    async def _answer(self, headers: Mapping[str, str], receive: Receive) -> JSONResponse:
+        try:
+            body = await _body(headers, receive)
+            webhooks.verify(headers, body, self._secrets)
+            delivery = webhooks.delivery(headers)
+            event = webhooks.read(delivery, body)
+        except webhooks.Rejected as no:
+            log.warning("delivery turned away", status=no.status, why=str(no))
+            self._metrics.delivered("rejected")
+            return _problem(no.status, str(no))
+        try:
+            result = await self._store(delivery, event)
+        except LedgerUnavailable as error:
+            log.error("a delivery could not be stored", error=str(error), delivery=delivery.guid)
+            self._metrics.delivered("failed")
+            return _problem(503, "the ledger cannot store it")
+        self._metrics.delivered(result)
+        if result == "queued":
+            self._wake()
+        return self._accepted[result]
+
+    async def _store(self, delivery: deliveries.Delivery, event: deliveries.Event) -> str:
+        """Put what happened on disk; what the sender is told."""
+        match event:
+            case deliveries.Ignored():
+                return "ignored"
+            case deliveries.CommentWritten(comments):
+                is_new = await self._ledger.accept(delivery, comments)
+                return "queued" if is_new else "duplicate"
+            case deliveries.HeadSet():
+                is_new = await self._ledger.accept_head(delivery, event)
+                return "queued" if is_new else "duplicate"
+            case deliveries.CheckMoved(repo, sha):
+                return "queued" if await self._ledger.wake(repo, sha) else "ignored"
+
+
+def _headers(scope: Scope) -> dict[str, str]:
+    """The headers that are looked at; a server gives their names in lower case. Of repeated ones
+    the last counts."""
+    return {READ[name]: value.decode("latin-1") for name, value in scope["headers"] if name in READ}
+
+
+async def _body(headers: Mapping[str, str], receive: Receive) -> bytes:
+    """The body; raises TooLarge, which is found out without reading it all, and Disconnected."""
+    try:
+        said = int(headers.get("content-length", ""))
+    except ValueError:  # no number, or one of thousands of digits: the body will show
+        said = 0
+    if said > webhooks.MAX_BODY:
+        raise webhooks.TooLarge(TOO_LARGE)
+    chunks: list[bytes] = []
+    size = 0
+    is_complete = False
+    while not is_complete:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            raise Disconnected
+        chunk: bytes = message.get("body", b"")
+        chunks.append(chunk)
+        size += len(chunk)
+        if size > webhooks.MAX_BODY:
+            raise webhooks.TooLarge(TOO_LARGE)
+        is_complete = not message.get("more_body", False)
+    return b"".join(chunks)
+
+
+def _problem(status: int, detail: str) -> JSONResponse:
+    """One shape for every error."""
+    return JSONResponse({"error": detail}, status)

@@ -1,0 +1,51 @@
+"""What a loaded request says of its commands."""
+
+from __future__ import annotations
+
+import pytest
+
+from bot.core.events import Actor, Comment, Source
+from bot.core.models import Deed, Intent, Reply, Request, Start
+from bot.core.types import CommandId, RepoName, RunId, Sha
+
+REPO = RepoName("octo/hello")
+SHA = Sha("3f2c1d09b8a7e6f5d4c3b2a1908f7e6d5c4b3a29")
+FIRST, SECOND = CommandId("ic-1.1"), CommandId("ic-1.2")
+
+
+def intent(number: int, command_id: CommandId, outcome: str) -> Intent:
+    return Intent(number, command_id, Start(REPO, SHA), (), 0.0, 0, outcome)
+
+
+def request(*intents: Intent, deeds: tuple[Deed, ...] = ()) -> Request:
+    comment = Comment(Source.ISSUE_COMMENT, REPO, 1, 1, Actor("alice"), 0.0, "", ())
+    return Request(comment, 0.0, True, Reply(), 0, None, (), intents, deeds, ())
+
+
+@pytest.mark.parametrize(
+    ("outcomes", "is_open", "is_lost"),
+    [
+        ([], None, False),
+        (["open"], 1, False),
+        (["started"], None, False),
+        (["lost"], None, True),
+        (["lost", "open"], 2, True),
+        (["lost", "started"], None, True),
+        (["unsent", "open"], 2, False),
+    ],
+)
+def test_the_starts_of_a_command(outcomes: list[str], is_open: int | None, is_lost: bool) -> None:
+    others = [intent(number, SECOND, outcome) for number, outcome in ((8, "open"), (9, "lost"))]
+    mine = [intent(number, FIRST, outcome) for number, outcome in enumerate(outcomes, start=1)]
+    loaded = request(*others, *mine)
+    found = loaded.open_intent(FIRST)
+    assert (found.intent_id if found else None) == is_open
+    assert loaded.has_lost_start(FIRST) is is_lost
+
+
+def test_what_a_command_was_about_to_do() -> None:
+    deed = Deed(FIRST, RunId("07qwbk1s76"), {"j1": 1})
+    loaded = request(deeds=(deed,))
+    assert loaded.deed(FIRST) == deed
+    assert loaded.deed(SECOND) is None
+    assert loaded.request_id == "ic-1"

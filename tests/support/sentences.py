@@ -1,0 +1,16 @@
+"""What the tests expect to read of a run, made from the simulated Depot's own record of it."""
+
+from __future__ import annotations
+
+from bot.demo.simulators.depot import Run
+
+
+def name_of(run: Run, what: str = "`ci.yml`") -> str:
+    """Id, link, workflow, job and commit; *what* is how the reply names workflow and job."""
+    page = f"https://depot.dev/orgs/{run.org_id}/workflows/{run.run_id}"
+    return f"Run [`{run.run_id}`]({page}) of {what} on `{run.sha[:7]}`"
+
+
+def queued(run: Run, what: str = "`ci.yml`") -> str:
+    """The first that is said of a run."""
+    return f"{name_of(run, what)}: queued."
