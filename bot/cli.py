@@ -102,7 +102,7 @@ def _print_schema() -> int:
 
 
 def _check_config(path: Path) -> int:
-    verbs = {verb: command.words for verb, command in COMMANDS.items()}
+    verbs = {verb: command.arguments for verb, command in COMMANDS.items()}
     try:
         parse(path.read_text(), verbs)
     except (OSError, UnicodeDecodeError) as error:

@@ -15,12 +15,12 @@ from bot.depot.client import Depot
 from bot.engine.decide import Decider
 from bot.engine.dispatch import Dispatcher
 from bot.engine.maintenance import DELIVERIES_EVERY, OLD_ROWS_EVERY, Sweeper
-from bot.engine.run_poller import Board
+from bot.engine.run_poller import ActiveRuns
 from bot.engine.worker import Worker, keep_time, repeat
 from bot.github.api import GitHub
 from bot.ops.metrics import Metrics
 from bot.ops.settings import Settings
-from bot.ops.upstream import TellingClient, Told, by_last_part, by_verb
+from bot.ops.upstream import ObservedClient, Observer, by_last_part, by_verb
 from bot.storage.connect import open_store
 from bot.storage.database import Store
 from bot.storage.ledger import Ledger
@@ -64,12 +64,12 @@ async def open_clients(
     around = surroundings or Surroundings()
     count = metrics or Metrics()
     async with (
-        TellingClient(
+        ObservedClient(
             _counting(count, "github", by_verb),
             timeout=GITHUB_TIMEOUT,
             transport=around.github,
         ) as to_github,
-        TellingClient(
+        ObservedClient(
             _counting(count, "depot", by_last_part),
             timeout=DEPOT_TIMEOUT,
             transport=around.depot,
@@ -85,9 +85,9 @@ async def open_clients(
         yield github, depot
 
 
-def _counting(metrics: Metrics, service: str, method: Callable[[httpx.Request], str]) -> Told:
+def _counting(metrics: Metrics, service: str, method: Callable[[httpx.Request], str]) -> Observer:
     def told(request: httpx.Request, status: int | None) -> None:
-        metrics.asked(service, method(request), "none" if status is None else str(status))
+        metrics.count_request(service, method(request), "none" if status is None else str(status))
 
     return told
 
@@ -116,10 +116,16 @@ async def open_services(
                 ledger=ledger,
                 github=github,
                 depot=depot,
-                board=Board(depot, clock, ledger.wake_runs),
+                active_runs=ActiveRuns(depot, clock, ledger.wake_runs),
                 clock=clock,
                 decider=Decider(
-                    ledger, depot, clock, COMMANDS, INTERNAL, settings.operator, metrics.decided
+                    ledger,
+                    depot,
+                    clock,
+                    COMMANDS,
+                    INTERNAL,
+                    settings.operator,
+                    metrics.count_decision,
                 ),
             )
             worker = Worker(ledger, dispatcher.step)

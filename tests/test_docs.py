@@ -12,7 +12,7 @@ from bot.commands import COMMANDS
 from bot.core.reasons import Reason
 from bot.depot.client import REFUSALS
 from bot.ops.variables import VARIABLES
-from bot.parsing.arguments import read
+from bot.parsing.arguments import parse_command
 from tests import docs
 
 ROOT = Path(__file__).parent.parent
@@ -75,11 +75,11 @@ def test_every_dependency_for_development_has_a_line() -> None:
 
 
 def test_every_command_in_an_example_can_be_read() -> None:
-    verbs = {verb: command.words for verb, command in COMMANDS.items()}
+    verbs = {verb: command.arguments for verb, command in COMMANDS.items()}
     examples = re.findall(r"^/depot +(.+)$", README, re.MULTILINE)
     assert examples
     for line in examples:
-        assert type(read(line, verbs)) in verbs.values(), line
+        assert type(parse_command(line, verbs)) in verbs.values(), line
 
 
 def test_every_link_within_leads_somewhere() -> None:

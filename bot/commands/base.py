@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from bot.core.events import CommandLine
-from bot.core.models import Deed, FollowedRun, Intent
+from bot.core.models import PendingChange, StartAttempt, TrackedRun
 from bot.core.reasons import Reason
 from bot.core.runs import Job, ListedRun, Workflow
 from bot.core.types import Head, Permission, Sha
@@ -21,26 +21,26 @@ from bot.rules.repository_config import Config
 
 
 @dataclass(frozen=True, slots=True)
-class Said:
+class Answer:
     """The command is done, and this is the answer (Markdown)."""
 
     text: str
     reason: Reason = Reason.ANSWERED
-    closes: Intent | None = None
+    settles: StartAttempt | None = None
     """The intent that this settles, with its outcome; stored together with the answer."""
 
 
 @dataclass(frozen=True, slots=True)
-class Follow:
+class TrackRuns:
     """The command is done once these runs are over; the reply shows how they stand."""
 
-    runs: tuple[FollowedRun, ...]
+    runs: tuple[TrackedRun, ...]
     reason: Reason = Reason.STARTED
-    closes: Intent | None = None
+    settles: StartAttempt | None = None
 
 
 @dataclass(frozen=True, slots=True)
-class Wait:
+class RetryLater:
     """Not decided yet: ask again in *seconds*; the reply says *text* meanwhile."""
 
     seconds: float
@@ -49,14 +49,14 @@ class Wait:
     """Since when GitHub or Depot does not answer, when that is why."""
 
 
-Answer = Said | Follow | Wait
+Outcome = Answer | TrackRuns | RetryLater
 
 
 class Here(Protocol):
     """The pull request that a command was written under. What is missing raises `Refused`."""
 
     @property
-    def commands(self) -> Mapping[str, Command]:
+    def commands(self) -> Mapping[str, CommandSpec]:
         """The command table."""
         ...
 
@@ -111,18 +111,18 @@ class Here(Protocol):
 
     async def start(
         self, head: Head, workflow: str | None, job: str | None, *, force: bool
-    ) -> Answer:
+    ) -> Outcome:
         """Start a run, once, of a workflow as it was typed; of all workflows when none is named.
 
         Points to a run of the same that is under way, unless *force*.
         """
         ...
 
-    async def start_inline(self, head: Head, job: str | None) -> Answer:
+    async def start_inline(self, head: Head, job: str | None) -> Outcome:
         """Start a run, once, of the YAML blocks below the command."""
         ...
 
-    async def dispatch(self, workflow: str, inputs: Mapping[str, str]) -> Answer:
+    async def dispatch(self, workflow: str, inputs: Mapping[str, str]) -> Outcome:
         """Start a workflow, once, by its `workflow_dispatch` on the head branch."""
         ...
 
@@ -130,40 +130,40 @@ class Here(Protocol):
         """The runs on the head commit, newest first."""
         ...
 
-    async def run(self, typed: str | None) -> FollowedRun:
+    async def run(self, typed: str | None) -> TrackedRun:
         """A run of this repository: the one that was typed, or the newest of this pull request.
 
         Once a deed is noted for this command, the run that it is about.
         """
         ...
 
-    async def job(self, run: FollowedRun, typed: str) -> tuple[Workflow, Job]:
+    async def job(self, run: TrackedRun, typed: str) -> tuple[Workflow, Job]:
         """The one job of a run that was meant."""
         ...
 
     @property
-    def deed(self) -> Deed | None:
+    def pending_change(self) -> PendingChange | None:
         """What this command was about to do in an earlier try, if it came so far."""
         ...
 
-    async def note_deed(self, run: FollowedRun) -> Deed:
+    async def save_pending_change(self, run: TrackedRun) -> PendingChange:
         """Note, before Depot is asked, how the run stands; in a later try, how it stood."""
         ...
 
-    async def check_again(self, run: FollowedRun) -> None:
+    async def check_again(self, run: TrackedRun) -> None:
         """Refuses to have a run go again that must not be started at all."""
         ...
 
     async def set_going(
         self,
-        run: FollowedRun,
+        run: TrackedRun,
         workflows: Sequence[Workflow],
         call: Callable[[str], Awaitable[None]],
     ) -> None:
         """Have workflows of a run that were over moved again, each once, by a call with its id."""
         ...
 
-    async def follow_again(self, run: FollowedRun, status: str, reason: Reason) -> Follow:
+    async def resume_tracking(self, run: TrackedRun, status: str, reason: Reason) -> TrackRuns:
         """Follow a run that was moved, here and wherever it was followed before.
 
         *status* is how it should stand now; what it says until the first look.
@@ -172,22 +172,22 @@ class Here(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Command:
+class CommandSpec:
     """One row of the command table."""
 
-    words: type
+    arguments: type
     """The dataclass whose fields are the command's arguments."""
-    act: Callable[[Any, Here], Awaitable[Answer]]
-    needs: Permission
+    handler: Callable[[Any, Here], Awaitable[Outcome]]
+    required_permission: Permission
     summary: str
     examples: tuple[str, ...]
-    needs_for: Callable[[Any, CommandLine], Permission] | None = None
+    required_permission_for: Callable[[Any, CommandLine], Permission] | None = None
     """What one particular line needs at least, whatever the repository's config says."""
-    starts: bool = False
+    starts_run: bool = False
     """It starts a run on the head: what that needs is asked for ahead of the decision. Its words
     are then `workflow`, `job` and `sha`."""
-    reads_nothing: bool = False
+    is_always_answered: bool = False
     """It answers whatever the repository's config says, and whoever asks."""
 
     def usage(self, verb: str) -> str:
-        return usage(verb, self.words)
+        return usage(verb, self.arguments)

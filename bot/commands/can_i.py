@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from bot.commands.base import Answer, Command, Here, Said
+from bot.commands.base import Answer, CommandSpec, Here, Outcome
 from bot.core.errors import Refused
 from bot.core.types import Permission
 from bot.messages import answers
@@ -12,21 +12,23 @@ from bot.rules import policy
 
 
 @dataclass(frozen=True, slots=True)
-class CanI:
+class CanIArguments:
     pass
 
 
-async def can_i(command: CanI, here: Here) -> Answer:
+async def can_i(command: CanIArguments, here: Here) -> Outcome:
     rows = [(verb, _why_not(verb, known, here)) for verb, known in here.commands.items()]
     may_run = not _why_not("run", here.commands["run"], here)
     head_problem = await _head_problem(here) if may_run else ""
-    return Said(answers.can_do(here.asker, here.has, rows, head_problem))
+    return Answer(answers.can_do(here.asker, here.has, rows, head_problem))
 
 
-def _why_not(verb: str, command: Command, here: Here) -> str:
+def _why_not(verb: str, command: CommandSpec, here: Here) -> str:
     """What stands against a command, empty for nothing."""
     try:
-        policy.check_permission(verb, here.config.needs(verb, command.needs), here.has)
+        policy.check_permission(
+            verb, here.config.needs(verb, command.required_permission), here.has
+        )
     except Refused as no:
         return no.text
     return ""
@@ -40,10 +42,10 @@ async def _head_problem(here: Here) -> str:
     return ""
 
 
-CAN_I = Command(
-    CanI,
+CAN_I = CommandSpec(
+    CanIArguments,
     can_i,
-    needs=Permission.NONE,
+    required_permission=Permission.NONE,
     summary="Show what you may do here, and why not.",
     examples=("can-i",),
 )

@@ -4,49 +4,49 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from bot.commands.base import Answer, Command, Here, Said
-from bot.core.models import FollowedRun
+from bot.commands.base import Answer, CommandSpec, Here, Outcome
+from bot.core.models import TrackedRun
 from bot.core.reasons import Reason
 from bot.core.runs import is_over
 from bot.core.types import Permission
 from bot.depot.client import DepotRefused
 from bot.messages import runs
-from bot.parsing.arguments import run_id, word
+from bot.parsing.arguments import argument, run_id
 
 
 @dataclass(frozen=True, slots=True)
-class Cancel:
-    run: str | None = word("a run's id; the newest without it", default=None, convert=run_id)
-    job: str | None = word("only this job", default=None, keyword=True)
+class CancelArguments:
+    run: str | None = argument("a run's id; the newest without it", default=None, convert=run_id)
+    job: str | None = argument("only this job", default=None, keyword=True)
 
 
-async def cancel(command: Cancel, here: Here) -> Answer:
+async def cancel(command: CancelArguments, here: Here) -> Outcome:
     run = await here.run(command.run)
     if command.job is not None:
         return await _cancel_job(run, command.job, here)
     if is_over(run.run.status):
-        if here.deed is not None and run.run.status == "cancelled":
+        if here.pending_change is not None and run.run.status == "cancelled":
             # An earlier try did it.
-            return await here.follow_again(run, "cancelled", Reason.CANCELLED)
-        return Said(runs.already_over(run), reason=Reason.ALREADY_OVER)
-    await here.note_deed(run)
+            return await here.resume_tracking(run, "cancelled", Reason.CANCELLED)
+        return Answer(runs.already_over(run), reason=Reason.ALREADY_OVER)
+    await here.save_pending_change(run)
     try:
         await here.depot.cancel_run(run.run.run_id)
     except DepotRefused as no:
         if no.code != "failed_precondition":
             raise
         now = await here.run(run.run.run_id)
-        return Said(runs.already_over(now), reason=Reason.ALREADY_OVER)
-    return await here.follow_again(run, "cancelled", Reason.CANCELLED)
+        return Answer(runs.already_over(now), reason=Reason.ALREADY_OVER)
+    return await here.resume_tracking(run, "cancelled", Reason.CANCELLED)
 
 
-async def _cancel_job(run: FollowedRun, typed: str, here: Here) -> Answer:
+async def _cancel_job(run: TrackedRun, typed: str, here: Here) -> Outcome:
     workflow, job = await here.job(run, typed)
     if is_over(job.status):
-        if here.deed is not None and job.status == "cancelled":
-            return await here.follow_again(run, run.run.status, Reason.CANCELLED)
-        return Said(runs.job_already_over(job, run), reason=Reason.ALREADY_OVER)
-    await here.note_deed(run)
+        if here.pending_change is not None and job.status == "cancelled":
+            return await here.resume_tracking(run, run.run.status, Reason.CANCELLED)
+        return Answer(runs.job_already_over(job, run), reason=Reason.ALREADY_OVER)
+    await here.save_pending_change(run)
     try:
         await here.depot.cancel_job(workflow.workflow_id, job.job_id)
     except DepotRefused as no:
@@ -54,14 +54,14 @@ async def _cancel_job(run: FollowedRun, typed: str, here: Here) -> Answer:
             raise
         now = await here.run(run.run.run_id)
         _, job = await here.job(now, typed)
-        return Said(runs.job_already_over(job, now), reason=Reason.ALREADY_OVER)
-    return await here.follow_again(run, run.run.status, Reason.CANCELLED)
+        return Answer(runs.job_already_over(job, now), reason=Reason.ALREADY_OVER)
+    return await here.resume_tracking(run, run.run.status, Reason.CANCELLED)
 
 
-CANCEL = Command(
-    Cancel,
+CANCEL = CommandSpec(
+    CancelArguments,
     cancel,
-    needs=Permission.WRITE,
+    required_permission=Permission.WRITE,
     summary="Cancel a queued or running run, or one job of it.",
     examples=("cancel", "cancel job=test"),
 )

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from bot.commands.base import Answer, Command, Here, Said
+from bot.commands.base import Answer, CommandSpec, Here, Outcome
 from bot.core.reasons import Reason
 from bot.core.types import Permission
 from bot.messages import answers
@@ -15,12 +15,12 @@ from bot.rules.repository_config import BadConfig, parse
 
 
 @dataclass(frozen=True, slots=True)
-class CheckConfig:
+class CheckConfigArguments:
     pass
 
 
-async def check_config(command: CheckConfig, here: Here) -> Answer:
-    verbs = {verb: known.words for verb, known in here.commands.items()}
+async def check_config(command: CheckConfigArguments, here: Here) -> Outcome:
+    verbs = {verb: known.arguments for verb, known in here.commands.items()}
     said = []
     proposed = await here.proposed_configs()
     for path, text in proposed:
@@ -33,14 +33,14 @@ async def check_config(command: CheckConfig, here: Here) -> Answer:
         else:
             said.append(answers.config_valid(path))
     # A file that is taken away, and an answer that was given before, need no words.
-    return Said(await here.unless_said_before("\n\n".join(said)), reason=Reason.CONFIG_CHECKED)
+    return Answer(await here.unless_said_before("\n\n".join(said)), reason=Reason.CONFIG_CHECKED)
 
 
-CHECK_CONFIG = Command(
-    CheckConfig,
+CHECK_CONFIG = CommandSpec(
+    CheckConfigArguments,
     check_config,
-    needs=Permission.NONE,
+    required_permission=Permission.NONE,
     summary="Check a changed config.",
     examples=(),
-    reads_nothing=True,
+    is_always_answered=True,
 )

@@ -5,50 +5,52 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from bot.commands.base import Answer, Command, Here, Said
+from bot.commands.base import Answer, CommandSpec, Here, Outcome
 from bot.core.errors import Refused, UnknownCommand
 from bot.core.reasons import Reason
 from bot.core.types import Permission
 from bot.messages import answers, refusals
-from bot.parsing.arguments import nearest, word, words
+from bot.parsing.arguments import argument, arguments_of, closest_match
 
 
 @dataclass(frozen=True, slots=True)
-class Help:
-    command: str | None = word("the command to explain", default=None)
+class HelpArguments:
+    command: str | None = argument("the command to explain", default=None)
 
 
-async def show_help(command: Help, here: Here) -> Answer:
+async def show_help(command: HelpArguments, here: Here) -> Outcome:
     if command.command is None:
-        return Said(table(here.commands))
+        return Answer(table(here.commands))
     verb = command.command.lower()
     known = here.commands.get(verb)
     if known is None:
-        meant = nearest(verb, here.commands)
+        meant = closest_match(verb, here.commands)
         unknown = UnknownCommand("", verb, f"help {meant}" if meant else None)
-        verbs = {name: c.words for name, c in here.commands.items()}
+        verbs = {name: c.arguments for name, c in here.commands.items()}
         raise Refused(Reason.UNKNOWN_COMMAND, refusals.misreading(unknown, verbs))
-    arguments = [(name, w.help) for name, (_, w) in words(known.words).items()]
-    return Said(
-        answers.help_page(known.usage(verb), known.needs, known.summary, arguments, known.examples)
+    arguments = [(name, w.help) for name, (_, w) in arguments_of(known.arguments).items()]
+    return Answer(
+        answers.help_page(
+            known.usage(verb), known.required_permission, known.summary, arguments, known.examples
+        )
     )
 
 
-def table(commands: Mapping[str, Command]) -> str:
+def table(commands: Mapping[str, CommandSpec]) -> str:
     """All commands, one row each; README holds the same table."""
     return answers.help_table(
         [
-            (command.usage(verb), command.needs, command.summary)
+            (command.usage(verb), command.required_permission, command.summary)
             for verb, command in commands.items()
         ]
     )
 
 
-HELP = Command(
-    Help,
+HELP = CommandSpec(
+    HelpArguments,
     show_help,
-    needs=Permission.NONE,
+    required_permission=Permission.NONE,
     summary="Show what can be typed, or explain one command.",
     examples=("help", "help run"),
-    reads_nothing=True,
+    is_always_answered=True,
 )

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from bot.commands.base import Answer, Command, Here, Said
+from bot.commands.base import Answer, CommandSpec, Here, Outcome
 from bot.core.errors import Refused
 from bot.core.types import Permission, Sha
 from bot.messages import answers
@@ -16,17 +16,17 @@ MAX_FILES = 20
 
 
 @dataclass(frozen=True, slots=True)
-class List:
+class ListArguments:
     pass
 
 
-async def list_workflows(command: List, here: Here) -> Answer:
+async def list_workflows(command: ListArguments, here: Here) -> Outcome:
     sha = (await here.shown_head()).sha
     names = await here.workflow_names(sha)
     shown = names[:MAX_FILES]
     jobs = await asyncio.gather(*(_jobs(here, sha, name) for name in shown))
     rows = list(zip(shown, jobs, strict=True))
-    return Said(answers.workflow_list(sha, rows, hidden=len(names) - len(shown)))
+    return Answer(answers.workflow_list(sha, rows, hidden=len(names) - len(shown)))
 
 
 async def _jobs(here: Here, sha: Sha, name: str) -> Sequence[str] | None:
@@ -36,10 +36,10 @@ async def _jobs(here: Here, sha: Sha, name: str) -> Sequence[str] | None:
         return None  # the list says of this file that it cannot be read
 
 
-LIST = Command(
-    List,
+LIST = CommandSpec(
+    ListArguments,
     list_workflows,
-    needs=Permission.NONE,
+    required_permission=Permission.NONE,
     summary="Show the workflows and jobs at the head commit.",
     examples=("list",),
 )

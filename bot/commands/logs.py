@@ -4,25 +4,27 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from bot.commands.base import Answer, Command, Here, Said
+from bot.commands.base import Answer, CommandSpec, Here, Outcome
 from bot.core import jobs
 from bot.core.errors import Refused
-from bot.core.models import FollowedRun
+from bot.core.models import TrackedRun
 from bot.core.reasons import Reason
 from bot.core.runs import Job
 from bot.core.types import Permission
 from bot.messages import answers, refusals
-from bot.parsing.arguments import number, run_id, word
+from bot.parsing.arguments import argument, number, run_id
 
 DEFAULT_LINES = 50
 MAX_LINES = 500
 
 
 @dataclass(frozen=True, slots=True)
-class Logs:
-    run: str | None = word("a run's id; the newest without it", default=None, convert=run_id)
-    job: str | None = word("of this job; of the failed one without it", default=None, keyword=True)
-    lines: int = word(
+class LogsArguments:
+    run: str | None = argument("a run's id; the newest without it", default=None, convert=run_id)
+    job: str | None = argument(
+        "of this job; of the failed one without it", default=None, keyword=True
+    )
+    lines: int = argument(
         f"how many lines, {DEFAULT_LINES} if not given",
         default=DEFAULT_LINES,
         show="N",
@@ -31,19 +33,19 @@ class Logs:
     )
 
 
-async def logs(command: Logs, here: Here) -> Answer:
+async def logs(command: LogsArguments, here: Here) -> Outcome:
     run = await here.run(command.run)
     job = (await here.job(run, command.job))[1] if command.job else _obvious(run)
     attempt = job.newest_attempt
     if attempt is None:
-        return Said(answers.no_log_yet(job, run), reason=Reason.NO_LOG)
+        return Answer(answers.no_log_yet(job, run), reason=Reason.NO_LOG)
     lines = await here.depot.log_tail(attempt.attempt_id, command.lines)
     if not lines:
-        return Said(answers.no_log_yet(job, run), reason=Reason.NO_LOG)
-    return Said(answers.log_tail(job, run, lines))
+        return Answer(answers.no_log_yet(job, run), reason=Reason.NO_LOG)
+    return Answer(answers.log_tail(job, run, lines))
 
 
-def _obvious(run: FollowedRun) -> Job:
+def _obvious(run: TrackedRun) -> Job:
     """The job that is meant when none is named: the only one that failed, or ran at all."""
     started = [job for job in run.run.jobs if job.attempts]
     meant = jobs.failed(started) or started
@@ -54,10 +56,10 @@ def _obvious(run: FollowedRun) -> Job:
     return meant[0]
 
 
-LOGS = Command(
-    Logs,
+LOGS = CommandSpec(
+    LogsArguments,
     logs,
-    needs=Permission.TRIAGE,
+    required_permission=Permission.TRIAGE,
     summary="Show the end of a job's log.",
     examples=("logs", "logs job=test lines=100"),
 )

@@ -5,36 +5,38 @@ from __future__ import annotations
 import asyncio
 from dataclasses import dataclass
 
-from bot.commands.base import Answer, Command, Here, Said
+from bot.commands.base import Answer, CommandSpec, Here, Outcome
 from bot.core.types import Permission
 from bot.messages import answers
 from bot.messages import runs as run_messages
-from bot.parsing.arguments import run_id, word
+from bot.parsing.arguments import argument, run_id
 
 MAX_RUNS = 10
 """Runs that are looked into for one answer."""
 
 
 @dataclass(frozen=True, slots=True)
-class Status:
-    run: str | None = word("a run's id; all at the head without it", default=None, convert=run_id)
+class StatusArguments:
+    run: str | None = argument(
+        "a run's id; all at the head without it", default=None, convert=run_id
+    )
 
 
-async def status(command: Status, here: Here) -> Answer:
+async def status(command: StatusArguments, here: Here) -> Outcome:
     if command.run is not None:
-        return Said(run_messages.run_state(await here.run(command.run)))
+        return Answer(run_messages.run_state(await here.run(command.run)))
     head = await here.shown_head()
     listed = await here.runs()
     shown = listed[:MAX_RUNS]
     runs = await asyncio.gather(*(here.depot.run_status(run.run_id) for run in shown))
     rows = list(zip(shown, runs, strict=True))
-    return Said(answers.runs_at(head.sha, rows, hidden=len(listed) - len(shown)))
+    return Answer(answers.runs_at(head.sha, rows, hidden=len(listed) - len(shown)))
 
 
-STATUS = Command(
-    Status,
+STATUS = CommandSpec(
+    StatusArguments,
     status,
-    needs=Permission.NONE,
+    required_permission=Permission.NONE,
     summary="Show the runs at the head commit, or one run.",
     examples=("status",),
 )

@@ -4,33 +4,33 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from bot.commands.base import Answer, Command, Here, Said
+from bot.commands.base import Answer, CommandSpec, Here, Outcome
 from bot.core.types import Permission
 from bot.depot.client import Target
 from bot.messages import diagnosis as diagnosis_messages
-from bot.parsing.arguments import run_id, word
+from bot.parsing.arguments import argument, run_id
 
 
 @dataclass(frozen=True, slots=True)
-class Why:
-    run: str | None = word("a run's id; the newest without it", default=None, convert=run_id)
-    job: str | None = word("only this job", default=None, keyword=True)
+class WhyArguments:
+    run: str | None = argument("a run's id; the newest without it", default=None, convert=run_id)
+    job: str | None = argument("only this job", default=None, keyword=True)
 
 
-async def why(command: Why, here: Here) -> Answer:
+async def why(command: WhyArguments, here: Here) -> Outcome:
     run = await here.run(command.run)
     if command.job is None:
         diagnosis = await here.depot.diagnosis(Target.RUN, run.run.run_id)
     else:
         _, job = await here.job(run, command.job)
         diagnosis = await here.depot.diagnosis(Target.JOB, job.job_id)
-    return Said(diagnosis_messages.diagnosis_of(run, diagnosis))
+    return Answer(diagnosis_messages.diagnosis_of(run, diagnosis))
 
 
-WHY = Command(
-    Why,
+WHY = CommandSpec(
+    WhyArguments,
     why,
-    needs=Permission.TRIAGE,
+    required_permission=Permission.TRIAGE,
     summary="Show Depot's diagnosis of what failed.",
     examples=("why", "why job=test"),
 )

@@ -26,7 +26,7 @@ class CommentWritten:
 
 
 @dataclass(frozen=True, slots=True)
-class HeadSet:
+class HeadChanged:
     """A pull request's head is this commit since then, by GitHub's clock."""
 
     repo: RepoName
@@ -34,12 +34,12 @@ class HeadSet:
     sha: Sha
     since: float
     in_fork: bool
-    comment: Comment
+    event: Comment
     """The same as something that automations may follow."""
 
 
 @dataclass(frozen=True, slots=True)
-class CheckMoved:
+class CheckRunChanged:
     """Depot's check of a job moved: runs on that commit are worth a look at once."""
 
     repo: RepoName
@@ -53,4 +53,4 @@ class Ignored:
     why: str
 
 
-Event = CommentWritten | HeadSet | CheckMoved | Ignored
+Event = CommentWritten | HeadChanged | CheckRunChanged | Ignored

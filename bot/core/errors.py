@@ -33,7 +33,7 @@ class Misreading:
 @dataclass(frozen=True, slots=True)
 class UnknownCommand(Misreading):
     verb: str
-    nearest: str | None = None
+    closest_match: str | None = None
     """The whole line as it was probably meant."""
 
 
@@ -41,7 +41,7 @@ class UnknownCommand(Misreading):
 class UnknownArgument(Misreading):
     verb: str
     name: str
-    nearest: str | None = None
+    closest_match: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import Enum
 
-from bot.core.types import RepoName, RequestId, Sha
+from bot.core.types import RepoName, Sha, WorkItemId
 
 
 class Source(Enum):
@@ -38,7 +38,7 @@ class CommandLine:
 
 
 @dataclass(frozen=True, slots=True)
-class Happening:
+class PullRequestEvent:
     """Something that happened to a pull request, for automations to follow."""
 
     kind: str
@@ -71,9 +71,9 @@ class Comment:
     """The App installation that may act on this repository, when an App received the event."""
     reviewed: Sha | None = None
     """The commit that a review, or a comment in one, was written on."""
-    happening: Happening | None = None
+    event: PullRequestEvent | None = None
 
     @property
-    def request_id(self) -> RequestId:
-        key = self.happening.guid if self.happening else self.comment_id
-        return RequestId(f"{self.source.value}-{key}")
+    def work_item_id(self) -> WorkItemId:
+        key = self.event.guid if self.event else self.comment_id
+        return WorkItemId(f"{self.source.value}-{key}")

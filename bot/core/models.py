@@ -7,15 +7,15 @@ from dataclasses import dataclass, field
 from bot.core.events import CommandLine, Comment
 from bot.core.reasons import Reason
 from bot.core.runs import Run
-from bot.core.types import CommandId, RepoName, RequestId, RunId, Sha
+from bot.core.types import CommandId, RepoName, RunId, Sha, WorkItemId
 
 
 @dataclass(frozen=True, slots=True)
 class Claim:
     """The right to work on a request, until the lease ends or is taken over."""
 
-    request_id: RequestId
-    fence: int
+    work_item_id: WorkItemId
+    fencing_token: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +35,7 @@ class Command:
 
 
 @dataclass(frozen=True, slots=True)
-class Start:
+class StartRequest:
     """What Depot is asked to start: by `Run`, or by `DispatchWorkflow` when there is a branch."""
 
     repo: RepoName
@@ -56,23 +56,23 @@ class Start:
 
 
 @dataclass(frozen=True, slots=True)
-class Intent:
+class StartAttempt:
     """That a run is about to be started, noted before Depot is asked."""
 
-    intent_id: int
+    attempt_id: int
     command_id: CommandId
-    start: Start
-    before: tuple[RunId, ...]
+    start: StartRequest
+    runs_before: tuple[RunId, ...]
     """Runs that ListRuns showed for this commit before the call."""
-    noted_at: float
-    looks: int
+    created_at: float
+    searches: int
     """How often ListRuns was searched for its run since its outcome became unknown."""
     outcome: str
     """`open` until known; then `started`, `refused`, `unsent`, or `lost` when none was found."""
 
 
 @dataclass(frozen=True, slots=True)
-class Deed:
+class PendingChange:
     """That a run is about to be retried, rerun or cancelled, noted before Depot is asked."""
 
     command_id: CommandId
@@ -82,7 +82,7 @@ class Deed:
 
 
 @dataclass(frozen=True, slots=True)
-class FollowedRun:
+class TrackedRun:
     """A run that a command started or points to."""
 
     command_id: CommandId
@@ -93,7 +93,7 @@ class FollowedRun:
     """The workflow's file name; empty for all, or for YAML sent along."""
     job: str
     """The only job asked for; empty for all."""
-    followed_since: float
+    tracked_since: float
     is_inline: bool = False
     """It runs YAML that was sent along."""
     in_fork: bool = False
@@ -102,8 +102,8 @@ class FollowedRun:
     """What the reply adds, in Markdown."""
     failure: str = ""
     """Why it failed, in Markdown; the reply shows it folded."""
-    looks: int = 0
-    next_look_at: float | None = None
+    polls: int = 0
+    next_poll_at: float | None = None
     """When it is looked at next; none when it is no longer followed."""
 
 
@@ -112,13 +112,13 @@ class Reply:
     """The one comment that answers a request."""
 
     comment_id: int | None = None
-    tried: bool = False
+    attempted: bool = False
     text: str = ""
     written_at: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
-class Request:
+class WorkItem:
     """A comment, its commands and everything that hangs on them, as loaded."""
 
     comment: Comment
@@ -128,23 +128,25 @@ class Request:
     failures: int
     failing_since: float | None
     commands: tuple[Command, ...]
-    intents: tuple[Intent, ...]
-    deeds: tuple[Deed, ...]
-    runs: tuple[FollowedRun, ...]
+    start_attempts: tuple[StartAttempt, ...]
+    pending_changes: tuple[PendingChange, ...]
+    runs: tuple[TrackedRun, ...]
 
     @property
-    def request_id(self) -> RequestId:
-        return self.comment.request_id
+    def work_item_id(self) -> WorkItemId:
+        return self.comment.work_item_id
 
-    def open_intent(self, command_id: CommandId) -> Intent | None:
+    def open_start_attempt(self, command_id: CommandId) -> StartAttempt | None:
         """The intent of a command whose outcome is not known."""
-        mine = (i for i in self.intents if i.command_id == command_id and i.outcome == "open")
+        mine = (
+            i for i in self.start_attempts if i.command_id == command_id and i.outcome == "open"
+        )
         return next(mine, None)
 
-    def deed(self, command_id: CommandId) -> Deed | None:
+    def pending_change(self, command_id: CommandId) -> PendingChange | None:
         """What a command was about to do to a run, if it came so far."""
-        return next((deed for deed in self.deeds if deed.command_id == command_id), None)
+        return next((deed for deed in self.pending_changes if deed.command_id == command_id), None)
 
     def has_lost_start(self, command_id: CommandId) -> bool:
         """Whether a first call for this command left no trace."""
-        return any(i.command_id == command_id and i.outcome == "lost" for i in self.intents)
+        return any(i.command_id == command_id and i.outcome == "lost" for i in self.start_attempts)

@@ -16,7 +16,7 @@ K = TypeVar("K", bound=Hashable)
 V = TypeVar("V")
 
 
-class Cached(Generic[K, V]):
+class SingleFlightCache(Generic[K, V]):
     def __init__(self, store: MutableMapping[K, V]) -> None:
         self._store = store
         self._flights: dict[K, asyncio.Future[V]] = {}

@@ -18,7 +18,7 @@ Sha = NewType("Sha", str)
 RunId = NewType("RunId", str)
 """Depot's id of a run: opaque."""
 
-RequestId = NewType("RequestId", str)
+WorkItemId = NewType("WorkItemId", str)
 """Our name of one comment that holds commands, e.g. `ic-2400012`."""
 
 CommandId = NewType("CommandId", str)

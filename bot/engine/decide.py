@@ -12,11 +12,11 @@ from typing import Any
 
 import structlog
 
-from bot.commands.base import Answer, Command, Follow, Said, Wait
+from bot.commands.base import Answer, CommandSpec, Outcome, RetryLater, TrackRuns
 from bot.core.backoff import UPSTREAM_TROUBLE
 from bot.core.clock import Clock
 from bot.core.errors import Misreading, Refused
-from bot.core.models import Claim, Request
+from bot.core.models import Claim, WorkItem
 from bot.core.models import Command as Row
 from bot.core.reasons import Reason
 from bot.core.types import Permission
@@ -28,7 +28,7 @@ from bot.github.errors import Forbidden, GitHubError, NotFound
 from bot.messages import refusals
 from bot.messages import runs as run_messages
 from bot.ops.settings import Operator
-from bot.parsing.arguments import read
+from bot.parsing.arguments import parse_command
 from bot.parsing.comments import MAX_COMMANDS
 from bot.rules import automations, policy
 from bot.rules.repository_config import Config
@@ -48,8 +48,8 @@ class Decider:
     ledger: Ledger
     depot: Depot
     clock: Clock
-    commands: Mapping[str, Command]
-    internal: Mapping[str, Command]
+    commands: Mapping[str, CommandSpec]
+    internal: Mapping[str, CommandSpec]
     """What follows on happenings only."""
     operator: Operator
     count: Callable[[Reason], None]
@@ -58,7 +58,7 @@ class Decider:
     @property
     def verbs(self) -> dict[str, type]:
         """The words of each command that can be typed."""
-        return {verb: command.words for verb, command in self.commands.items()}
+        return {verb: command.arguments for verb, command in self.commands.items()}
 
     async def decide(self, claim: Claim, visit: Visit) -> float | None:
         """Decide the commands in order, up to the first that has to wait; seconds until it is
@@ -67,36 +67,38 @@ class Decider:
         for row in visit.request.commands:
             if not row.decided:
                 answer = await self._answer(row, visit, starter)
-                if isinstance(answer, Wait):
-                    await self.ledger.undecided(
+                if isinstance(answer, RetryLater):
+                    await self.ledger.save_postponement(
                         claim, row.command_id, answer.text, answer.troubled_since
                     )
                     return answer.seconds
                 await self._store(claim, row, answer)
         return None
 
-    async def _store(self, claim: Claim, row: Row, answer: Said | Follow) -> None:
-        text = answer.text if isinstance(answer, Said) else ""
-        runs = answer.runs if isinstance(answer, Follow) else ()
-        await self.ledger.decided(claim, row.command_id, answer.reason, text, runs, answer.closes)
+    async def _store(self, claim: Claim, row: Row, answer: Answer | TrackRuns) -> None:
+        text = answer.text if isinstance(answer, Answer) else ""
+        runs = answer.runs if isinstance(answer, TrackRuns) else ()
+        await self.ledger.save_decision(
+            claim, row.command_id, answer.reason, text, runs, answer.settles
+        )
         self.count(answer.reason)
         log.info("decided", command=row.command_id, reason=answer.reason)
 
-    async def _answer(self, row: Row, visit: Visit, starter: Starter) -> Answer:
+    async def _answer(self, row: Row, visit: Visit, starter: Starter) -> Outcome:
         """What a command comes to: the one place where its errors become words."""
         try:
             return await self._attempt(row, visit, starter)
         except Refused as no:
             is_silent = await self._is_silent(no.reason, visit)
-            return Said("" if is_silent else no.text, reason=no.reason)
+            return Answer("" if is_silent else no.text, reason=no.reason)
         except (NotFound, Forbidden) as error:
             log.warning("github refuses", error=str(error), command=row.command_id)
-            return Said(refusals.github_refused(row.command_id), reason=Reason.GITHUB_REFUSED)
+            return Answer(refusals.github_refused(row.command_id), reason=Reason.GITHUB_REFUSED)
         except DepotRefused as no:
             log.warning("depot refuses", error=str(no), command=row.command_id)
             if await self._has_open_intent(row, visit.request):
-                return Said(run_messages.start_unknown(), reason=Reason.START_UNKNOWN)
-            return Said(
+                return Answer(run_messages.start_unknown(), reason=Reason.START_UNKNOWN)
+            return Answer(
                 refusals.depot_refused(no.code, no.message), reason=Reason.from_depot(no.code)
             )
         except (GitHubError, DepotError) as trouble:
@@ -105,67 +107,71 @@ class Decider:
             raise
         except Exception:
             log.exception("command failed", command=row.command_id)
-            return Said(refusals.internal_error(row.command_id), reason=Reason.INTERNAL_ERROR)
+            return Answer(refusals.internal_error(row.command_id), reason=Reason.INTERNAL_ERROR)
 
     async def _is_silent(self, reason: Reason, visit: Visit) -> bool:
         """Whether a refusal is kept to ourselves."""
-        if visit.request.comment.happening is not None and reason in automations.QUIET:
+        if visit.request.comment.event is not None and reason in automations.QUIET:
             return True
         return reason in policy.ROLE_REASONS and "refusals" in await visit.silence()
 
-    async def _attempt(self, row: Row, visit: Visit, starter: Starter) -> Answer:
+    async def _attempt(self, row: Row, visit: Visit, starter: Starter) -> Outcome:
         """The order of decisions: what is cheap and local comes first."""
         request = visit.request
         comment = request.comment
-        if (intent := request.open_intent(row.command_id)) is not None:
+        if (intent := request.open_start_attempt(row.command_id)) is not None:
             # A call may have been made already: what it did comes before any other question.
             return await starter.resume(intent, is_second=request.has_lost_start(row.command_id))
         if len(request.commands) > MAX_COMMANDS:
             raise Refused(Reason.TOO_MANY_COMMANDS, refusals.too_many_commands())
         config, verb, command, typed = await self._parsed(row, visit, starter)
-        if command.reads_nothing:
+        if command.is_always_answered:
             here = PullRequestHere(
                 visit, self.commands, starter, row, verb, typed, config, Permission.NONE
             )
-            return await command.act(typed, here)
+            return await command.handler(typed, here)
         policy.check_repository(comment.repo, self.operator.repositories)
         policy.check_limits(await self._usage(request))
-        needs = config.needs(verb, command.needs)
-        if command.needs_for is not None:
-            needs = max(needs, command.needs_for(typed, row.line))
-        if max(needs, command.needs) is not Permission.NONE:
+        needs = config.needs(verb, command.required_permission)
+        if command.required_permission_for is not None:
+            needs = max(needs, command.required_permission_for(typed, row.line))
+        if max(needs, command.required_permission) is not Permission.NONE:
             policy.check_age(comment.written_at, request.received_at)
         has = await visit.permission()
-        may = [v for v, known in self.commands.items() if config.needs(v, known.needs) <= has]
+        may = [
+            v
+            for v, known in self.commands.items()
+            if config.needs(v, known.required_permission) <= has
+        ]
         policy.check_permission(verb, needs, has, may)
         here = PullRequestHere(visit, self.commands, starter, row, verb, typed, config, has)
-        return await command.act(typed, here)
+        return await command.handler(typed, here)
 
     async def _parsed(
         self, row: Row, visit: Visit, starter: Starter
-    ) -> tuple[Config, str, Command, Any]:
+    ) -> tuple[Config, str, CommandSpec, Any]:
         """What a line says, with the repository's aliases; the config they are from."""
         known = dict(self.commands)
-        if visit.request.comment.happening is not None:
+        if visit.request.comment.event is not None:
             known.update(self.internal)
-        verbs = {verb: command.words for verb, command in known.items()}
-        typed = read(row.line.text, verbs)
+        verbs = {verb: command.arguments for verb, command in known.items()}
+        typed = parse_command(row.line.text, verbs)
         config = Config()
-        if isinstance(typed, Misreading) or not known[_verb(typed, verbs)].reads_nothing:
+        if isinstance(typed, Misreading) or not known[_verb(typed, verbs)].is_always_answered:
             visit.begin()
-            if not isinstance(typed, Misreading) and known[_verb(typed, verbs)].starts:
+            if not isinstance(typed, Misreading) and known[_verb(typed, verbs)].starts_run:
                 visit.read_ahead(starter, row.command_id, typed)
             config = await visit.config()
-            typed = read(config.expand(row.line.text), verbs)
+            typed = parse_command(config.expand(row.line.text), verbs)
         if isinstance(typed, Misreading):
             raise Refused(Reason.MISREAD, refusals.misreading(typed, self.verbs))
         verb = _verb(typed, verbs)
         return config, verb, known[verb], typed
 
-    async def _usage(self, request: Request) -> policy.Usage:
+    async def _usage(self, request: WorkItem) -> policy.Usage:
         """How many commands there were in the last hour; automations are not counted."""
         comment, limits = request.comment, self.operator.limits
-        if comment.happening is not None:
+        if comment.event is not None:
             return policy.Usage(0, 0, limits.per_person, limits.per_repository)
         within = policy.LIMIT_SECONDS
         return policy.Usage(
@@ -181,8 +187,8 @@ class Decider:
         )
 
     async def _in_trouble(
-        self, row: Row, request: Request, trouble: GitHubError | DepotError
-    ) -> Answer:
+        self, row: Row, request: WorkItem, trouble: GitHubError | DepotError
+    ) -> Outcome:
         """GitHub or Depot does not answer: try for a while, and say so."""
         log.warning("upstream trouble", error=str(trouble), command=row.command_id)
         who = "Depot" if isinstance(trouble, DepotError) else "GitHub"
@@ -191,20 +197,22 @@ class Decider:
         if now - since < TROUBLE_SECONDS:
             asked = getattr(trouble, "retry_after", None)
             pause = UPSTREAM_TROUBLE.pause_after(now - since, asked)
-            return Wait(pause, refusals.trying(who), since)
+            return RetryLater(pause, refusals.trying(who), since)
         if await self._has_open_intent(row, request):
-            return Said(run_messages.start_unknown(), reason=Reason.START_UNKNOWN)
+            return Answer(run_messages.start_unknown(), reason=Reason.START_UNKNOWN)
         minutes = int(TROUBLE_SECONDS // 60)
-        request = await self.ledger.load(request.request_id)
+        request = await self.ledger.load(request.work_item_id)
         say = (
-            refusals.gave_up if request.deed(row.command_id) is None else refusals.gave_up_in_doubt
+            refusals.gave_up
+            if request.pending_change(row.command_id) is None
+            else refusals.gave_up_in_doubt
         )
-        return Said(say(who, minutes, row.command_id), reason=Reason.COULD_NOT_ASK)
+        return Answer(say(who, minutes, row.command_id), reason=Reason.COULD_NOT_ASK)
 
-    async def _has_open_intent(self, row: Row, request: Request) -> bool:
+    async def _has_open_intent(self, row: Row, request: WorkItem) -> bool:
         """Whether a run may have been started for a command without our knowing."""
-        request = await self.ledger.load(request.request_id)
-        return request.open_intent(row.command_id) is not None
+        request = await self.ledger.load(request.work_item_id)
+        return request.open_start_attempt(row.command_id) is not None
 
 
 def _verb(typed: Any, verbs: Mapping[str, type]) -> str:

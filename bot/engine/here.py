@@ -8,11 +8,11 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from bot.commands.base import Answer, Command, Follow
+from bot.commands.base import CommandSpec, Outcome, TrackRuns
 from bot.core import jobs
 from bot.core.errors import Refused
 from bot.core.models import Command as Row
-from bot.core.models import Deed, FollowedRun, Start
+from bot.core.models import PendingChange, StartRequest, TrackedRun
 from bot.core.reasons import Reason
 from bot.core.runs import Job, ListedRun, Run, Workflow, is_over
 from bot.core.types import CommandId, Head, Permission, RepoName, RunId, Sha
@@ -22,7 +22,7 @@ from bot.engine.visit import LOOK_SECONDS, Visit
 from bot.github.repository import PullRequest
 from bot.messages import refusals as refusal_messages
 from bot.messages import runs as run_messages
-from bot.parsing.arguments import nearest, spell, words
+from bot.parsing.arguments import arguments_of, closest_match, format_command
 from bot.parsing.workflow_file import BadWorkflow, Outline, candidates, matches, outline
 from bot.rules import policy
 from bot.rules.repository_config import PATHS, Config
@@ -33,7 +33,7 @@ class PullRequestHere:
     """`bot.commands.base.Here` for one command of a request."""
 
     visit: Visit
-    commands: Mapping[str, Command]
+    commands: Mapping[str, CommandSpec]
     starter: Starter
     row: Row
     verb: str
@@ -70,8 +70,8 @@ class PullRequestHere:
         pull = await self.visit.pull_request()
         head = pull.head
         pinned = pinned or comment.reviewed
-        if comment.happening is not None and not head.in_fork:
-            pinned = comment.happening.sha
+        if comment.event is not None and not head.in_fork:
+            pinned = comment.event.sha
         policy.check_exists(head)
         await self.visit.check_lag(head, self.starter.clock.now())
         facts = policy.HeadFacts(
@@ -124,20 +124,22 @@ class PullRequestHere:
 
     async def start(
         self, head: Head, workflow: str | None, job: str | None, *, force: bool
-    ) -> Answer:
-        start = Start(repo=self.repo, sha=head.sha, job=job or "", in_fork=head.in_fork)
+    ) -> Outcome:
+        start = StartRequest(repo=self.repo, sha=head.sha, job=job or "", in_fork=head.in_fork)
         (name, note), (before, pull), following = await asyncio.gather(
             self._workflow(head.sha, workflow, job),
             self._before(start, workflow),
-            self.starter.ledger.following(self.repo, head.sha),
+            self.starter.ledger.tracked_runs_at(self.repo, head.sha),
         )
         start = replace(start, workflow=name, note=note)
         self._check_workflows([name] if name else await self.workflow_names(head.sha))
         if not force and (running := _same(start, following, before)) is not None:
-            return Follow((self._pointing_to(running),), reason=Reason.ALREADY_RUNNING)
+            return TrackRuns((self._pointing_to(running),), reason=Reason.ALREADY_RUNNING)
         return await self._send(start, before, head, pull)
 
-    async def _before(self, start: Start, typed: str | None) -> tuple[list[ListedRun], PullRequest]:
+    async def _before(
+        self, start: StartRequest, typed: str | None
+    ) -> tuple[list[ListedRun], PullRequest]:
         """The runs that are there already, and a last look at the pull request."""
         ahead = await self.visit.ahead(self.command_id, start.sha)
         if ahead is None:
@@ -151,17 +153,17 @@ class PullRequestHere:
             return ahead.before, ahead.pull  # `Run` comes next
         return ahead.before, await self.visit.fresh_pull_request()
 
-    async def start_inline(self, head: Head, job: str | None) -> Answer:
+    async def start_inline(self, head: Head, job: str | None) -> Outcome:
         policy.check_inline(head)
         _check_blocks(self.blocks, job)
-        start = Start(repo=self.repo, sha=head.sha, job=job or "", content=self.blocks)
+        start = StartRequest(repo=self.repo, sha=head.sha, job=job or "", content=self.blocks)
         before, pull = await self._before(start, None)
         return await self._send(start, before, head, pull)
 
-    async def dispatch(self, workflow: str, inputs: Mapping[str, str]) -> Answer:
+    async def dispatch(self, workflow: str, inputs: Mapping[str, str]) -> Outcome:
         policy.check_dispatch(await self.shown_head())
         head = await self.head()
-        start = Start(repo=self.repo, sha=head.sha, branch=head.branch, inputs=dict(inputs))
+        start = StartRequest(repo=self.repo, sha=head.sha, branch=head.branch, inputs=dict(inputs))
         names, before, pull, _ = await asyncio.gather(
             self.workflow_names(head.sha),
             self.starter.before(start),
@@ -174,8 +176,8 @@ class PullRequestHere:
         return await self._send(replace(start, workflow=name), before, head, pull)
 
     async def _send(
-        self, start: Start, before: Sequence[ListedRun], head: Head, now: PullRequest
-    ) -> Answer:
+        self, start: StartRequest, before: Sequence[ListedRun], head: Head, now: PullRequest
+    ) -> Outcome:
         """The last look at the head, then the call."""
         policy.check_not_moved(head.sha, now.head, now.is_open, self._again(now.head))
         return await self.starter.send(self.command_id, start, before)
@@ -200,26 +202,26 @@ class PullRequestHere:
 
     def _again(self, head: Head) -> str:
         """What to type once the head was read."""
-        if "workflow" not in words(type(self.typed)):
+        if "workflow" not in arguments_of(type(self.typed)):
             return self._pin(head)
-        return "/depot " + spell(self.verb, self.typed, sha=head.sha)
+        return "/depot " + format_command(self.verb, self.typed, sha=head.sha)
 
     def _pin(self, head: Head) -> str:
         """What to type to run the head whenever it became that; `run` takes a commit."""
-        if "sha" in words(type(self.typed)):
-            return "/depot " + spell(self.verb, self.typed, sha=head.sha)
+        if "sha" in arguments_of(type(self.typed)):
+            return "/depot " + format_command(self.verb, self.typed, sha=head.sha)
         workflow = getattr(self.typed, "workflow", None)
         named = f"{shlex.quote(workflow)} " if workflow else ""
         return f"/depot run {named}sha={head.sha}"
 
-    def _pointing_to(self, running: FollowedRun) -> FollowedRun:
+    def _pointing_to(self, running: TrackedRun) -> TrackedRun:
         now = self.starter.clock.now()
         return replace(
             running,
             command_id=self.command_id,
-            followed_since=now,
-            looks=0,
-            next_look_at=now,
+            tracked_since=now,
+            polls=0,
+            next_poll_at=now,
             note=run_messages.already_running(),
         )
 
@@ -229,8 +231,14 @@ class PullRequestHere:
         head = await self.shown_head()
         return await self.depot.runs(self.repo, head.sha)
 
-    async def run(self, typed: str | None) -> FollowedRun:
-        run_id = self.deed.run_id if self.deed else RunId(typed) if typed else await self._newest()
+    async def run(self, typed: str | None) -> TrackedRun:
+        run_id = (
+            self.pending_change.run_id
+            if self.pending_change
+            else RunId(typed)
+            if typed
+            else await self._newest()
+        )
         reading = asyncio.ensure_future(self.depot.run_status(run_id))
         try:
             # Whether it is one of ours comes before anything else that can be said of it.
@@ -238,7 +246,7 @@ class PullRequestHere:
         except BaseException:
             await asyncio.gather(reading, return_exceptions=True)
             raise
-        known = await self.starter.ledger.known_run(run_id)
+        known = await self.starter.ledger.find_run(run_id)
         return self._found(listed, await reading, known)
 
     async def _newest(self) -> RunId:
@@ -268,29 +276,29 @@ class PullRequestHere:
             raise Refused(Reason.UNKNOWN_RUN, refusal_messages.unknown_run(run_id))
         return listed
 
-    def _found(self, listed: ListedRun, run: Run, known: FollowedRun | None) -> FollowedRun:
+    def _found(self, listed: ListedRun, run: Run, known: TrackedRun | None) -> TrackedRun:
         """A run as this command sees it; what we know of its start says more than its tree."""
         paths = [workflow.path.rpartition("/")[2] for workflow in run.workflows]
-        return FollowedRun(
+        return TrackedRun(
             command_id=self.command_id,
             run=run,
             repo=self.repo,
             sha=listed.sha,
             workflow=known.workflow if known else paths[0] if len(paths) == 1 else "",
             job=known.job if known else "",
-            followed_since=self.starter.clock.now(),
+            tracked_since=self.starter.clock.now(),
             is_inline=known.is_inline if known else bool(paths) and not any(paths),
             in_fork=known is not None and known.in_fork,
         )
 
-    async def job(self, run: FollowedRun, typed: str) -> tuple[Workflow, Job]:
+    async def job(self, run: TrackedRun, typed: str) -> tuple[Workflow, Job]:
         found = jobs.match(typed, run.run.jobs)
         if not found:
             names = [job.key for job in run.run.jobs]
             short = list(jobs.names(run.run.jobs).values())
             raise Refused(
                 Reason.UNKNOWN_JOB,
-                refusal_messages.unknown_job_of_run(typed, run, names, nearest(typed, short)),
+                refusal_messages.unknown_job_of_run(typed, run, names, closest_match(typed, short)),
             )
         if len(found) > 1:
             raise Refused(
@@ -302,19 +310,19 @@ class PullRequestHere:
         return workflow, job
 
     @property
-    def deed(self) -> Deed | None:
-        return self.visit.request.deed(self.command_id)
+    def pending_change(self) -> PendingChange | None:
+        return self.visit.request.pending_change(self.command_id)
 
-    async def note_deed(self, run: FollowedRun) -> Deed:
-        if self.deed is not None:
-            return self.deed
+    async def save_pending_change(self, run: TrackedRun) -> PendingChange:
+        if self.pending_change is not None:
+            return self.pending_change
         paths = [workflow.path.rpartition("/")[2] for workflow in run.run.workflows]
         self._check_workflows([path for path in paths if path])
-        deed = Deed(self.command_id, run.run.run_id, jobs.attempts(run.run))
-        await self.starter.ledger.note_deed(self.starter.claim, deed)
+        deed = PendingChange(self.command_id, run.run.run_id, jobs.attempts(run.run))
+        await self.starter.ledger.add_pending_change(self.starter.claim, deed)
         return deed
 
-    async def check_again(self, run: FollowedRun) -> None:
+    async def check_again(self, run: TrackedRun) -> None:
         in_fork = (
             run.in_fork
             or (await self.shown_head()).in_fork
@@ -326,11 +334,11 @@ class PullRequestHere:
 
     async def set_going(
         self,
-        run: FollowedRun,
+        run: TrackedRun,
         workflows: Sequence[Workflow],
         call: Callable[[str], Awaitable[None]],
     ) -> None:
-        deed = await self.note_deed(run)
+        deed = await self.save_pending_change(run)
         refusals: list[DepotRefused] = []
         for workflow in workflows:
             if not jobs.has_moved(workflow, deed.attempts):
@@ -341,17 +349,17 @@ class PullRequestHere:
         if refusals and len(refusals) == len(workflows):
             raise refusals[0]
 
-    async def follow_again(self, run: FollowedRun, status: str, reason: Reason) -> Follow:
+    async def resume_tracking(self, run: TrackedRun, status: str, reason: Reason) -> TrackRuns:
         now = self.starter.clock.now()
-        await self.starter.ledger.follow_again(run.run.run_id, now)
+        await self.starter.ledger.resume_tracking(run.run.run_id, now)
         # Its jobs are not what they were; the first look tells.
         expected = replace(run.run, status=status, workflows=(), seconds=None)
-        return Follow((replace(run, run=expected, next_look_at=now),), reason=reason)
+        return TrackRuns((replace(run, run=expected, next_poll_at=now),), reason=reason)
 
 
 def _same(
-    start: Start, following: Sequence[FollowedRun], listed: Sequence[ListedRun]
-) -> FollowedRun | None:
+    start: StartRequest, following: Sequence[TrackedRun], listed: Sequence[ListedRun]
+) -> TrackedRun | None:
     """A run of the same that we follow and that Depot lists as under way."""
     active = {run.run_id for run in listed if not is_over(run.status)}
     same = (
@@ -374,7 +382,7 @@ def _the_one(typed: str | None, names: Sequence[str], sha: Sha) -> str:
     if not found:
         raise Refused(
             Reason.UNKNOWN_WORKFLOW,
-            refusal_messages.unknown_workflow(typed, sha, names, nearest(typed, names)),
+            refusal_messages.unknown_workflow(typed, sha, names, closest_match(typed, names)),
         )
     if len(found) > 1:
         raise Refused(Reason.AMBIGUOUS_WORKFLOW, refusal_messages.ambiguous_workflow(typed, found))
@@ -385,7 +393,7 @@ def _check_job(job: str, workflow: str, file: Outline) -> None:
     if job not in file.keys:
         raise Refused(
             Reason.UNKNOWN_JOB,
-            refusal_messages.unknown_job(job, workflow, file.keys, nearest(job, file.keys)),
+            refusal_messages.unknown_job(job, workflow, file.keys, closest_match(job, file.keys)),
         )
 
 
@@ -405,7 +413,7 @@ def _check_blocks(blocks: Sequence[str], job: str | None) -> None:
                 raise Refused(
                     Reason.UNKNOWN_JOB,
                     refusal_messages.unknown_job(
-                        job, "the YAML", file.keys, nearest(job, file.keys)
+                        job, "the YAML", file.keys, closest_match(job, file.keys)
                     ),
                 )
 
@@ -418,6 +426,6 @@ def _check_inputs(workflow: str, file: Outline, inputs: Mapping[str, str]) -> No
             raise Refused(
                 Reason.UNKNOWN_INPUT,
                 refusal_messages.unknown_input(
-                    name, workflow, file.inputs, nearest(name, file.inputs)
+                    name, workflow, file.inputs, closest_match(name, file.inputs)
                 ),
             )

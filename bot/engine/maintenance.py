@@ -13,7 +13,7 @@ import structlog
 from bot.core.clock import Clock
 from bot.github import webhooks
 from bot.github.api import FailedDelivery, GitHub
-from bot.github.errors import Forbidden, GitHubError, NotFound, Rejected
+from bot.github.errors import Forbidden, GitHubError, NotFound, Unprocessable
 from bot.storage.ledger import Ledger
 
 WINDOW_SECONDS = 3 * 24 * 3600.0
@@ -49,12 +49,12 @@ class Sweeper:
         """One that GitHub will not send again must not keep the others from it."""
         try:
             await self.github.redeliver(delivery.delivery_id)
-        except (NotFound, Rejected, Forbidden) as error:
+        except (NotFound, Unprocessable, Forbidden) as error:
             log.warning("no redelivery", delivery=delivery.guid, error=str(error))
         else:
             log.info("redelivery asked for", delivery=delivery.guid, kind=delivery.event)
 
     async def old_rows(self) -> None:
         """Delete what is over and old."""
-        if gone := await self.ledger.forget_old():
+        if gone := await self.ledger.delete_old():
             log.info("old requests deleted", requests=gone)

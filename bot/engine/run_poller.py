@@ -11,9 +11,9 @@ from cachetools import TTLCache
 
 from bot.core.backoff import POLLING
 from bot.core.clock import Clock
-from bot.core.models import FollowedRun
+from bot.core.models import TrackedRun
 from bot.core.runs import Diagnosis, Job, Run
-from bot.core.single_flight import Cached
+from bot.core.single_flight import SingleFlightCache
 from bot.core.types import RunId
 from bot.depot.client import Depot, DepotError, DepotRefused, DepotUnavailable, Target
 from bot.messages import diagnosis as diagnosis_messages
@@ -22,11 +22,11 @@ from bot.messages import runs
 LISTING_SECONDS = 5.0
 """How long one listing of the active runs serves everybody."""
 
-CROWD = 3
-CROWD_SECONDS = 60.0
+SHARED_LISTING_FROM = 3
+SHARED_LISTING_SECONDS = 60.0
 """More runs than this, looked at within so many seconds, are followed by listings."""
 
-THRONG = 100
+MANY_RUNS = 100
 """Of so many, somebody looks all the time, and a listing wakes whoever follows a run that moved:
 nobody has to look often."""
 
@@ -38,7 +38,7 @@ GIVE_UP_SECONDS = 24 * 3600.0
 stop."""
 
 
-class Board:
+class ActiveRuns:
     """The organisation's active runs, listed once for everybody who follows one of them.
 
     A listing tells only how a run as a whole stands. It is worth its pages when many runs are
@@ -51,23 +51,23 @@ class Board:
     ) -> None:
         self._depot = depot
         self._wake = wake
-        self._listing: Cached[str, dict[RunId, str]] = Cached(
+        self._listing: SingleFlightCache[str, dict[RunId, str]] = SingleFlightCache(
             TTLCache(1, LISTING_SECONDS, clock.now)
         )
         # How the runs stood that somebody has looked at lately.
-        self._followed: TTLCache[RunId, str] = TTLCache(math.inf, CROWD_SECONDS, clock.now)
+        self._followed: TTLCache[RunId, str] = TTLCache(math.inf, SHARED_LISTING_SECONDS, clock.now)
         self._listed: dict[RunId, str] = {}
 
     @property
     def shortest_pause(self) -> float:
         """Seconds to leave between two looks at a run, however new it is."""
-        return POLLING.longest if len(self._followed) > THRONG else 0.0
+        return POLLING.longest if len(self._followed) > MANY_RUNS else 0.0
 
-    async def has_moved(self, followed: FollowedRun) -> bool:
+    async def has_moved(self, followed: TrackedRun) -> bool:
         """Whether a run has to be asked for: its state changed, or the board does not say."""
         self.saw(followed.run)
-        was_woken = followed.looks == 0
-        if was_woken or len(self._followed) <= CROWD:
+        was_woken = followed.polls == 0
+        if was_woken or len(self._followed) <= SHARED_LISTING_FROM:
             return True
         try:
             states = await self._listing.get("active", self._list)
@@ -96,7 +96,7 @@ class Board:
         return states
 
 
-async def look(depot: Depot, board: Board, clock: Clock, followed: FollowedRun) -> FollowedRun:
+async def poll(depot: Depot, board: ActiveRuns, clock: Clock, followed: TrackedRun) -> TrackedRun:
     """The run as it stands now, and when it is looked at next. Never raises for Depot's troubles:
     a read that fails is simply tried at the next look."""
     try:
@@ -107,21 +107,21 @@ async def look(depot: Depot, board: Board, clock: Clock, followed: FollowedRun) 
     except DepotRefused as no:
         gone = no.code == "not_found"
         note = runs.run_disappeared() if gone else runs.following_refused(no.code)
-        return replace(followed, note=note, next_look_at=None)
+        return replace(followed, note=note, next_poll_at=None)
     except DepotUnavailable as trouble:
         return _later(followed, clock, trouble.retry_after)
     if not run.is_over:
         return _later(replace(followed, run=run, failure=""), clock, board.shortest_pause)
     run, failure = await asyncio.gather(_with_times(depot, run), _failure(depot, run))
-    return replace(followed, run=run, failure=failure, next_look_at=None)
+    return replace(followed, run=run, failure=failure, next_poll_at=None)
 
 
-def _later(followed: FollowedRun, clock: Clock, at_least: float | None = None) -> FollowedRun:
+def _later(followed: TrackedRun, clock: Clock, at_least: float | None = None) -> TrackedRun:
     now = clock.now()
-    if now - followed.followed_since >= GIVE_UP_SECONDS:
-        return replace(followed, note=runs.following_given_up(), next_look_at=None)
-    wait = POLLING.pause(followed.looks, at_least)
-    return replace(followed, looks=followed.looks + 1, next_look_at=now + wait)
+    if now - followed.tracked_since >= GIVE_UP_SECONDS:
+        return replace(followed, note=runs.following_given_up(), next_poll_at=None)
+    wait = POLLING.pause(followed.polls, at_least)
+    return replace(followed, polls=followed.polls + 1, next_poll_at=now + wait)
 
 
 async def _with_times(depot: Depot, run: Run) -> Run:

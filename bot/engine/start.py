@@ -11,17 +11,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from bot.commands.base import Answer, Follow, Said, Wait
+from bot.commands.base import Answer, Outcome, RetryLater, TrackRuns
 from bot.core.backoff import POLLING, START_SEARCH
 from bot.core.clock import Clock
-from bot.core.models import Claim, FollowedRun, Intent, Request, Start
+from bot.core.models import Claim, StartAttempt, StartRequest, TrackedRun, WorkItem
 from bot.core.reasons import Reason
 from bot.core.runs import ListedRun, Run
 from bot.core.types import CommandId, Sha
 from bot.depot.client import Depot, DepotError, DepotNotReached, DepotRefused, DepotUnavailable
 from bot.messages import refusals, runs
 from bot.parsing.workflow_file import path
-from bot.storage.ledger import IntentBusy, Ledger
+from bot.storage.ledger import Ledger, StartInProgress
 
 WINDOW_SECONDS = 45.0
 """How long a run is looked for after a call whose outcome is unknown."""
@@ -49,7 +49,7 @@ class Starter:
     clock: Clock
     claim: Claim
 
-    async def before(self, start: Start) -> list[ListedRun]:
+    async def before(self, start: StartRequest) -> list[ListedRun]:
         """The runs that are there already: none of them can be the one to be started."""
         if start.branch:
             # A dispatch runs what the branch points to when it arrives: maybe another commit.
@@ -59,39 +59,39 @@ class Starter:
     async def send(
         self,
         command_id: CommandId,
-        start: Start,
+        start: StartRequest,
         before: Sequence[ListedRun],
-        lost: Intent | None = None,
-    ) -> Answer:
+        lost: StartAttempt | None = None,
+    ) -> Outcome:
         """Note the intent, then call `Run` once.
 
         *lost* is the intent of a first call that left no trace. DepotNotReached is raised when
         nothing was sent; any other doubt is resolved here or answered with Wait.
         """
         ids = tuple(run.run_id for run in before)
-        noted = Intent(0, command_id, start, ids, self.clock.now(), 0, "open")
+        noted = StartAttempt(0, command_id, start, ids, self.clock.now(), 0, "open")
         try:
-            intent = await self.ledger.note_intent(self.claim, noted, lost)
-        except IntentBusy:
-            return Wait(2.0, runs.waiting_for_other_start())
+            intent = await self.ledger.add_start_attempt(self.claim, noted, lost)
+        except StartInProgress:
+            return RetryLater(2.0, runs.waiting_for_other_start())
         try:
             run = await self._call(start)
         except DepotNotReached:
-            await self.ledger.update_intent(self.claim, replace(intent, outcome="unsent"))
+            await self.ledger.save_start_attempt(self.claim, replace(intent, outcome="unsent"))
             raise
         except DepotUnavailable as unknown:
             if unknown.retry_after:
-                return Wait(unknown.retry_after, runs.looking_for_run())
+                return RetryLater(unknown.retry_after, runs.looking_for_run())
             return await self.resume(intent, is_second=lost is not None)
         except DepotRefused as no:
-            return Said(
+            return Answer(
                 refusals.depot_refused(no.code, no.message),
                 reason=Reason.from_depot(no.code),
-                closes=replace(intent, outcome="refused"),
+                settles=replace(intent, outcome="refused"),
             )
         return await self._started(intent, run, runs.started_again() if lost else "")
 
-    async def _call(self, start: Start) -> Run:
+    async def _call(self, start: StartRequest) -> Run:
         if start.branch:
             return await self.depot.dispatch(start.repo, start.workflow, start.branch, start.inputs)
         return await self.depot.run(
@@ -102,7 +102,7 @@ class Starter:
             job=start.job or None,
         )
 
-    async def resume(self, intent: Intent, *, is_second: bool) -> Answer:
+    async def resume(self, intent: StartAttempt, *, is_second: bool) -> Outcome:
         """Find out what became of a call whose outcome is unknown.
 
         *is_second* says that a first call before this one left no trace either.
@@ -110,28 +110,30 @@ class Starter:
         candidates = await self._candidates(intent)
         fitting = [run for run in candidates if _fits(intent.start, run)]
         pending = [run for run in candidates if not run.workflows and not run.is_over]
-        is_last_look = self.clock.now() >= intent.noted_at + WINDOW_SECONDS
+        is_last_look = self.clock.now() >= intent.created_at + WINDOW_SECONDS
         if is_last_look:
             fitting += pending
             pending = []
         if len(fitting) > 1:
-            return Said(
+            return Answer(
                 runs.ambiguous_start([run.run_id for run in fitting]),
                 reason=Reason.START_AMBIGUOUS,
-                closes=replace(intent, outcome="ambiguous"),
+                settles=replace(intent, outcome="ambiguous"),
             )
         if fitting and not pending:
             return await self._started(intent, fitting[0], runs.adopted())
         if not is_last_look:
-            await self.ledger.update_intent(self.claim, replace(intent, looks=intent.looks + 1))
-            return Wait(START_SEARCH.pause(intent.looks), runs.looking_for_run())
+            await self.ledger.save_start_attempt(
+                self.claim, replace(intent, searches=intent.searches + 1)
+            )
+            return RetryLater(START_SEARCH.pause(intent.searches), runs.looking_for_run())
         lost = replace(intent, outcome="lost")
         if is_second:
-            return Said(runs.start_unknown(), reason=Reason.START_UNKNOWN, closes=lost)
+            return Answer(runs.start_unknown(), reason=Reason.START_UNKNOWN, settles=lost)
         before = await self.before(intent.start)
         return await self.send(intent.command_id, intent.start, before, lost)
 
-    async def late(self, request: Request) -> list[FollowedRun]:
+    async def late(self, request: WorkItem) -> list[TrackedRun]:
         """Runs of first calls that came to light only after the call was sent again."""
         return [
             self._followed(intent, run, runs.late_twin())
@@ -140,61 +142,61 @@ class Starter:
             if _fits(intent.start, run)
         ]
 
-    async def _candidates(self, intent: Intent) -> list[Run]:
+    async def _candidates(self, intent: StartAttempt) -> list[Run]:
         """New runs on the commit that no command of ours has claimed, with their trees."""
         new = [
             run
             for run in await self.before(intent.start)
-            if run.run_id not in intent.before
-            and (run.created is None or run.created >= intent.noted_at - SKEW_SECONDS)
+            if run.run_id not in intent.runs_before
+            and (run.created is None or run.created >= intent.created_at - SKEW_SECONDS)
         ]
-        claimed = await self.ledger.claimed_runs([run.run_id for run in new])
+        claimed = await self.ledger.known_run_ids([run.run_id for run in new])
         unclaimed = [run for run in new if run.run_id not in claimed]
         return [await self.depot.run_status(run.run_id) for run in unclaimed]
 
-    async def _started(self, intent: Intent, run: Run, note: str) -> Answer:
+    async def _started(self, intent: StartAttempt, run: Run, note: str) -> Outcome:
         followed = self._followed(intent, run, note)
         if intent.start.branch:
             followed = replace(followed, sha=await self._dispatched_commit(intent, run))
-        return Follow((followed,), closes=replace(intent, outcome="started"))
+        return TrackRuns((followed,), settles=replace(intent, outcome="started"))
 
-    async def _dispatched_commit(self, intent: Intent, run: Run) -> Sha:
+    async def _dispatched_commit(self, intent: StartAttempt, run: Run) -> Sha:
         """What a dispatch really runs: the branch may have moved after we looked."""
         try:
             return (await self.depot.listed_run(run.run_id)).sha or intent.start.sha
         except DepotError:
             return intent.start.sha
 
-    def _followed(self, intent: Intent, run: Run, note: str) -> FollowedRun:
+    def _followed(self, intent: StartAttempt, run: Run, note: str) -> TrackedRun:
         now = self.clock.now()
         start = intent.start
-        return FollowedRun(
+        return TrackedRun(
             command_id=intent.command_id,
             run=run,
             repo=start.repo,
             sha=start.sha,
             workflow=start.workflow,
             job=start.job,
-            followed_since=now,
+            tracked_since=now,
             is_inline=bool(start.content),
             in_fork=start.in_fork,
             note="\n\n".join(text for text in (note, start.note) if text),
-            next_look_at=now + POLLING.first,
+            next_poll_at=now + POLLING.first,
         )
 
 
-def is_watched(request: Request, now: float) -> bool:
+def is_watched(request: WorkItem, now: float) -> bool:
     """Whether a run of a lost first call may still come to light."""
     return bool(_watched(request, now))
 
 
-def _watched(request: Request, now: float) -> list[Intent]:
+def _watched(request: WorkItem, now: float) -> list[StartAttempt]:
     """The lost calls whose runs are still looked for."""
     watch = WINDOW_SECONDS + LATE_SECONDS
-    return [i for i in request.intents if i.outcome == "lost" and now < i.noted_at + watch]
+    return [i for i in request.start_attempts if i.outcome == "lost" and now < i.created_at + watch]
 
 
-def _fits(start: Start, run: Run) -> bool:
+def _fits(start: StartRequest, run: Run) -> bool:
     """Whether a run may be what *start* asked for, judging by its compiled tree."""
     if not run.workflows:
         return False

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from bot.core.errors import Refused
-from bot.core.models import Request, Start
+from bot.core.models import StartRequest, WorkItem
 from bot.core.reasons import Reason
 from bot.core.runs import ListedRun
 from bot.core.types import CommandId, Head, Permission, Sha
@@ -54,7 +54,7 @@ class Visit:
     """
 
     def __init__(
-        self, request: Request, repository: Repository, ledger: Ledger, verbs: Mapping[str, type]
+        self, request: WorkItem, repository: Repository, ledger: Ledger, verbs: Mapping[str, type]
     ) -> None:
         self.request = request
         self.repository = repository
@@ -88,7 +88,7 @@ class Visit:
 
     async def permission(self) -> Permission:
         """The asker's role. Automations act for the repository; allowed bots as writers do."""
-        if self.request.comment.happening is not None:
+        if self.request.comment.event is not None:
             return Permission.ADMIN
         if self.request.comment.author.is_bot:
             return Permission.WRITE
@@ -151,7 +151,7 @@ class Visit:
                 look = self.fresh_pull_request
         _, before, pull, _ = await asyncio.gather(
             self.repository.workflow_names(sha),
-            starter.before(Start(repo=comment.repo, sha=sha)),
+            starter.before(StartRequest(repo=comment.repo, sha=sha)),
             look(),
             self.read_texts(sha, typed.workflow if typed.job else None),
         )
@@ -189,7 +189,7 @@ class Visit:
         It is when we heard of another head a moment ago, and *head* is older or unknown to us.
         """
         comment = self.request.comment
-        lag = AUTOMATION_LAG_SECONDS if comment.happening else LAG_SECONDS
+        lag = AUTOMATION_LAG_SECONDS if comment.event else LAG_SECONDS
         newest = await self._ledger.newest_head(comment.repo, comment.number, now - lag)
         if newest is None or newest[0] == head.sha:
             return

@@ -102,25 +102,25 @@ class Worker:
         """One step, with its lease renewed while it lasts."""
         renewing = asyncio.create_task(self._renew(claim))
         try:
-            with structlog.contextvars.bound_contextvars(request=claim.request_id):
+            with structlog.contextvars.bound_contextvars(request=claim.work_item_id):
                 await self._step(claim)
         except LeaseLost:
-            log.warning("taken over by another worker", request=claim.request_id)
+            log.warning("taken over by another worker", request=claim.work_item_id)
         except LedgerUnavailable as error:
             # Nothing more can be stored; the lease ends by itself and the step is done again.
-            log.error("the ledger cannot be written", request=claim.request_id, error=str(error))
+            log.error("the ledger cannot be written", request=claim.work_item_id, error=str(error))
         except Exception:
-            log.exception("step failed", request=claim.request_id)
+            log.exception("step failed", request=claim.work_item_id)
             await self._put_off(claim)
         finally:
             renewing.cancel()
 
     async def _put_off(self, claim: Claim) -> None:
         try:
-            await self._ledger.fail(claim, RETRY_SECONDS)
+            await self._ledger.release_failed(claim, RETRY_SECONDS)
         except (LeaseLost, LedgerUnavailable) as error:
             # Its lease ends by itself, and then it is done again.
-            log.warning("not put off", request=claim.request_id, error=type(error).__name__)
+            log.warning("not put off", request=claim.work_item_id, error=type(error).__name__)
 
     async def _renew(self, claim: Claim) -> None:
         while True:
@@ -151,7 +151,7 @@ async def repeat(
     cancelled. A failure is logged, and the job done again at its next turn."""
     while True:
         try:
-            if await ledger.take_turn(name, every):
+            if await ledger.claim_periodic_job(name, every):
                 await job()
         except LedgerUnavailable as error:
             log.error("the ledger cannot be used", job=name, error=str(error))

@@ -28,7 +28,7 @@ from gidgethub.sansio import RateLimit
 from bot import __version__
 from bot.core.clock import Clock
 from bot.core.credentials import AppCredentials, Credentials, TokenCredentials
-from bot.core.single_flight import Cached
+from bot.core.single_flight import SingleFlightCache
 from bot.core.types import Permission, RepoName, Sha
 from bot.github.errors import translated_errors
 from bot.github.repository import Repository
@@ -103,17 +103,23 @@ class GitHub:
             _loaded(credentials.private_key) if isinstance(credentials, AppCredentials) else ""
         )
         self._apis: LRUCache[int | None, Session] = LRUCache(1000)
-        self._tokens: Cached[int, _Token] = Cached(TLRUCache(1000, _until, clock.now))
-        self._installations: Cached[RepoName, int] = Cached(TTLCache(10_000, 3600, clock.now))
-        self._logins: Cached[str, str] = Cached({})
-        self._roles: Cached[tuple[RepoName, str], Permission] = Cached(
+        self._tokens: SingleFlightCache[int, _Token] = SingleFlightCache(
+            TLRUCache(1000, _until, clock.now)
+        )
+        self._installations: SingleFlightCache[RepoName, int] = SingleFlightCache(
+            TTLCache(10_000, 3600, clock.now)
+        )
+        self._logins: SingleFlightCache[str, str] = SingleFlightCache({})
+        self._roles: SingleFlightCache[tuple[RepoName, str], Permission] = SingleFlightCache(
             TTLCache(10_000, ROLE_SECONDS, clock.now)
         )
-        self._configs: Cached[RepoName, tuple[tuple[str, str], ...]] = Cached(
+        self._configs: SingleFlightCache[RepoName, tuple[tuple[str, str], ...]] = SingleFlightCache(
             TTLCache(10_000, CONFIG_SECONDS, clock.now)
         )
-        self._folders: Cached[tuple[RepoName, Sha], tuple[str, ...]] = Cached(LRUCache(1000))
-        self._files: Cached[tuple[RepoName, Sha, str], str | None] = Cached(
+        self._folders: SingleFlightCache[tuple[RepoName, Sha], tuple[str, ...]] = SingleFlightCache(
+            LRUCache(1000)
+        )
+        self._files: SingleFlightCache[tuple[RepoName, Sha, str], str | None] = SingleFlightCache(
             LRUCache(16 * 1024 * 1024, getsizeof=lambda text: len(text or "") + 1)
         )
 

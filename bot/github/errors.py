@@ -40,7 +40,7 @@ class Forbidden(GitHubError):
     pass
 
 
-class Rejected(GitHubError):
+class Unprocessable(GitHubError):
     pass
 
 
@@ -96,7 +96,7 @@ def _http_error(error: gidgethub.HTTPException) -> GitHubError:
         case HTTPStatus.NOT_FOUND | HTTPStatus.GONE:
             return NotFound(text)
         case HTTPStatus.UNPROCESSABLE_ENTITY:
-            return Rejected(text)
+            return Unprocessable(text)
     return GitHubUnavailable(text, _retry_after(error))
 
 

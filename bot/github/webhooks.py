@@ -14,8 +14,15 @@ from typing import Annotated
 
 import msgspec
 
-from bot.core.deliveries import CheckMoved, CommentWritten, Delivery, Event, HeadSet, Ignored
-from bot.core.events import Actor, Comment, Happening, Source
+from bot.core.deliveries import (
+    CheckRunChanged,
+    CommentWritten,
+    Delivery,
+    Event,
+    HeadChanged,
+    Ignored,
+)
+from bot.core.events import Actor, Comment, PullRequestEvent, Source
 from bot.core.types import RepoName, Sha
 from bot.parsing import comments as comments_
 
@@ -41,25 +48,25 @@ NUL = b"\\u0000"
 _GUID = re.compile(r"[0-9A-Za-z-]{1,64}")
 
 
-class Rejected(Exception):
+class DeliveryRejected(Exception):
     """The delivery is not accepted; `status` is the HTTP answer."""
 
     status = 400
 
 
-class BadSignature(Rejected):
+class BadSignature(DeliveryRejected):
     status = 401
 
 
-class WrongContentType(Rejected):
+class WrongContentType(DeliveryRejected):
     status = 415
 
 
-class Malformed(Rejected):
+class Malformed(DeliveryRejected):
     status = 400
 
 
-class TooLarge(Rejected):
+class TooLarge(DeliveryRejected):
     status = 413
 
 
@@ -252,7 +259,7 @@ def _check_run(body: bytes, _: str) -> Event:
     app = payload.check_run.app
     if app is None or app.slug != DEPOT_APP:
         return Ignored("not Depot's check")
-    return CheckMoved(RepoName(payload.repository.full_name), Sha(payload.check_run.head_sha))
+    return CheckRunChanged(RepoName(payload.repository.full_name), Sha(payload.check_run.head_sha))
 
 
 def _pull_request(body: bytes, guid: str) -> Event:
@@ -260,7 +267,7 @@ def _pull_request(body: bytes, guid: str) -> Event:
     action, pull = payload.action, payload.pull_request
     if action not in _SETS_HEAD | _HAPPENS:
         return Ignored("action")
-    happening = Happening(
+    happening = PullRequestEvent(
         kind=action,
         guid=guid,
         sha=Sha(pull.head.sha),
@@ -270,13 +277,13 @@ def _pull_request(body: bytes, guid: str) -> Event:
     comment = _happened(happening, payload, pull, _seconds(pull.updated_at))
     if action in _HAPPENS:
         return CommentWritten((comment,))
-    return HeadSet(
+    return HeadChanged(
         repo=comment.repo,
         number=pull.number,
         sha=happening.sha,
         since=comment.written_at,
         in_fork=pull.head.repo is None or pull.head.repo.full_name != comment.repo,
-        comment=comment,
+        event=comment,
     )
 
 
@@ -306,7 +313,7 @@ def _review(body: bytes, guid: str) -> Event:
     by_its_author = review.user is not None and review.user.login == payload.sender.login
     if review.state != "approved" or not review.commit_id or not by_its_author:
         return _written(comment)
-    happening = Happening(
+    happening = PullRequestEvent(
         kind="review_approved",
         guid=guid,
         sha=Sha(review.commit_id),
@@ -330,7 +337,7 @@ def _comment(
     written: _Written,
 ) -> Comment | str:
     """A comment that holds commands, or why it is none."""
-    lines = comments_.lines(written.body or "")
+    lines = comments_.find_command_lines(written.body or "")
     if not lines:
         return "no command"
     if written.user is None or written.user.login != payload.sender.login:
@@ -351,7 +358,7 @@ def _comment(
 
 
 def _happened(
-    happening: Happening,
+    happening: PullRequestEvent,
     payload: _PullRequestEvent | _Review,
     pull: _PullRequest,
     at: float,
@@ -367,7 +374,7 @@ def _happened(
         lines=(),
         installation=payload.installation.id if payload.installation else None,
         reviewed=happening.sha if happening.kind == "review_approved" else None,
-        happening=happening,
+        event=happening,
     )
 
 

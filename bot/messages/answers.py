@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from bot.core.models import FollowedRun
+from bot.core.models import TrackedRun
 from bot.core.runs import Artifact, Job, ListedRun, Run
 from bot.core.types import Permission, Sha
 from bot.messages.diagnosis import MAX_LOG, log_block
@@ -65,7 +65,7 @@ def _job_counts(run: Run) -> str:
     )
 
 
-def log_tail(job: Job, run: FollowedRun, lines: Sequence[str]) -> str:
+def log_tail(job: Job, run: TrackedRun, lines: Sequence[str]) -> str:
     """The end of a log, everything in it neutralised and masked."""
     return (
         f"The end of {code(job.key)} in run {run_name(run)} ({state_word(job.status)}):\n\n"
@@ -73,11 +73,11 @@ def log_tail(job: Job, run: FollowedRun, lines: Sequence[str]) -> str:
     )
 
 
-def no_log_yet(job: Job, run: FollowedRun) -> str:
+def no_log_yet(job: Job, run: TrackedRun) -> str:
     return f"{code(job.key)} of run {run_name(run)} ({state_word(job.status)}) has no log."
 
 
-def artifact_list(run: FollowedRun, artifacts: Sequence[Artifact]) -> str:
+def artifact_list(run: TrackedRun, artifacts: Sequence[Artifact]) -> str:
     if not artifacts:
         return f"Run {run_name(run)} has no artifacts."
     rows = [

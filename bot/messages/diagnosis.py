@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from bot.core.models import FollowedRun
+from bot.core.models import TrackedRun
 from bot.core.runs import Diagnosis, Failure, Job
 from bot.messages.markdown import clean, code, fence
 from bot.messages.phrases import name_list, run_name, state_word
@@ -18,7 +18,7 @@ MAX_FAILURE_LOG = 6_000
 """Characters of a log, when it was asked for and when it comes with a failed run."""
 
 
-def diagnosis_of(run: FollowedRun, diagnosis: Diagnosis) -> str:
+def diagnosis_of(run: TrackedRun, diagnosis: Diagnosis) -> str:
     """Depot's diagnosis, as an answer of its own."""
     if not diagnosis.failures and diagnosis.is_cut:
         return f"Run {run_name(run)} has more failures than Depot's diagnosis holds."

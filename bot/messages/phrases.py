@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from bot.core.models import FollowedRun
+from bot.core.models import TrackedRun
 from bot.core.types import Sha
 from bot.messages.markdown import cell, code, link
 
@@ -20,7 +20,7 @@ def typed(line: str) -> str:
     return code(f"/depot {line}".strip())
 
 
-def run_name(followed: FollowedRun) -> str:
+def run_name(followed: TrackedRun) -> str:
     """Id, link, workflow, job and commit of a run."""
     run = followed.run
     shown = code(run.run_id)

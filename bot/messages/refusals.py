@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 
 from bot.core import errors
 from bot.core.errors import Misreading
-from bot.core.models import FollowedRun
+from bot.core.models import TrackedRun
 from bot.core.runs import Job
 from bot.core.types import WORKFLOW_FOLDER, Permission, Sha
 from bot.messages.markdown import code, fence
@@ -244,7 +244,7 @@ def unknown_run(run_id: str) -> str:
     return f"There is no run {code(run_id)} in this repository."
 
 
-def unknown_job_of_run(job: str, run: FollowedRun, keys: Sequence[str], nearest: str | None) -> str:
+def unknown_job_of_run(job: str, run: TrackedRun, keys: Sequence[str], nearest: str | None) -> str:
     hint = f"; did you mean {code(nearest)}?" if nearest else "."
     has = f" It has: {name_list(keys)}." if keys else " It has no jobs yet."
     return f"Run {run_name(run)} has no job {code(job)}{hint}{has}"
@@ -254,12 +254,12 @@ def ambiguous_job(job: str, keys: Sequence[str]) -> str:
     return f"{code(job)} may mean {name_list(keys)}. Name one of them."
 
 
-def which_job(run: FollowedRun, keys: Sequence[str]) -> str:
+def which_job(run: TrackedRun, keys: Sequence[str]) -> str:
     has = f"It has: {name_list(keys)}." if keys else "It has no jobs yet."
     return f"Name a job of run {run_name(run)}, as in {code('job=KEY')}. {has}"
 
 
-def cannot_retry_alone(job: Job, run: FollowedRun) -> str:
+def cannot_retry_alone(job: Job, run: TrackedRun) -> str:
     return (
         f"{code(job.key)} cannot be retried alone now: perhaps jobs behind it have started. "
         f"{code('/depot retry ' + run.run.run_id)} retries all that failed."

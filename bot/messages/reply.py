@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from bot.core import reasons
-from bot.core.events import Happening
-from bot.core.models import Command, Request
-from bot.core.types import CHECK_CONFIG, RequestId
+from bot.core.events import PullRequestEvent
+from bot.core.models import Command, WorkItem
+from bot.core.types import CHECK_CONFIG, WorkItemId
 from bot.messages.markdown import code, find_hidden, hidden
 from bot.messages.phrases import typed
 from bot.messages.runs import run_parts
@@ -26,7 +26,7 @@ MAX_REPLY = 65_000
 reactions")."""
 
 
-def render(request: Request) -> str:
+def render(request: WorkItem) -> str:
     """The comment that answers a request, as things stand; empty when there is nothing to say.
 
     What is too long for GitHub loses the ends of its sections.
@@ -39,7 +39,7 @@ def render(request: Request) -> str:
     return text
 
 
-def _reply(request: Request, section_limit: int) -> str:
+def _reply(request: WorkItem, section_limit: int) -> str:
     sections = [
         _section(command, request, section_limit)
         for command in request.commands
@@ -48,13 +48,13 @@ def _reply(request: Request, section_limit: int) -> str:
     return "\n\n".join([*sections, hidden(MARK, facts(request))]) if sections else ""
 
 
-def _is_passed_over(command: Command, request: Request) -> bool:
+def _is_passed_over(command: Command, request: WorkItem) -> bool:
     """Decided, and nothing to be said of it."""
     has_run = any(run.command_id == command.command_id for run in request.runs)
     return command.decided and not command.answer and not has_run
 
 
-def _heading(command: Command, happening: Happening | None) -> str:
+def _heading(command: Command, happening: PullRequestEvent | None) -> str:
     """What is being answered: the command as it was typed, or what it follows on."""
     if happening is None:
         return f"> {typed(command.line.text)}"
@@ -64,11 +64,11 @@ def _heading(command: Command, happening: Happening | None) -> str:
     return f"> {typed(command.line.text)}, which follows on {code(event)} here"
 
 
-def facts(request: Request) -> dict[str, Any]:
+def facts(request: WorkItem) -> dict[str, Any]:
     """What the render says, for programs."""
     return {
         "schema": SCHEMA,
-        "request": request.request_id,
+        "request": request.work_item_id,
         "commands": [
             {
                 "id": command.command_id,
@@ -84,11 +84,11 @@ def facts(request: Request) -> dict[str, Any]:
     }
 
 
-def answers(text: str) -> RequestId | None:
+def answers(text: str) -> WorkItemId | None:
     """Which request a comment of the bot answers. Check its author first."""
     value = find_hidden(MARK, text)
     found = value.get("request") if isinstance(value, dict) else None
-    return RequestId(found) if isinstance(found, str) else None
+    return WorkItemId(found) if isinstance(found, str) else None
 
 
 def decided(text: str) -> list[Any]:
@@ -98,13 +98,13 @@ def decided(text: str) -> list[Any]:
     return [row.get("reason") for row in rows]
 
 
-def _section(command: Command, request: Request, limit: int) -> str:
+def _section(command: Command, request: WorkItem, limit: int) -> str:
     """What is said of one command, in at most *limit* characters, cut between its parts."""
     parts = [command.answer] if command.answer else []
     for run in request.runs:
         if run.command_id == command.command_id:
             parts += run_parts(run)
-    kept = [_heading(command, request.comment.happening)]
+    kept = [_heading(command, request.comment.event)]
     for part in parts or ["Waiting for its turn."]:
         if sum(map(len, kept)) + len(part) > limit:
             kept.append("The rest is too long for one comment; ask for it alone.")

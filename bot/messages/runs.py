@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from bot.core import jobs as jobs_
-from bot.core.models import FollowedRun
+from bot.core.models import TrackedRun
 from bot.core.runs import Job, Workflow
 from bot.messages.markdown import cell, code, fence, link
 from bot.messages.phrases import (
@@ -20,12 +20,12 @@ from bot.messages.phrases import (
 from bot.messages.redaction import mask
 
 
-def run_state(followed: FollowedRun) -> str:
+def run_state(followed: TrackedRun) -> str:
     """A run in words: what it runs, how it stands, its jobs."""
     return "\n\n".join(run_parts(followed))
 
 
-def run_parts(followed: FollowedRun) -> list[str]:
+def run_parts(followed: TrackedRun) -> list[str]:
     run = followed.run
     took = f" in {duration(run.seconds)}" if run.is_over and run.seconds is not None else ""
     if any(job.newest_attempt and job.newest_attempt.number > 1 for job in run.jobs):
@@ -136,30 +136,30 @@ def skips_needs(job: str, needs: Sequence[str]) -> str:
     return f"{code(job)} needs {name_list(needs)}: Depot runs {code(job)} only and skips every other job."
 
 
-def already_over(run: FollowedRun) -> str:
+def already_over(run: TrackedRun) -> str:
     return f"Nothing to cancel. {run_state(run)}"
 
 
-def job_already_over(job: Job, run: FollowedRun) -> str:
+def job_already_over(job: Job, run: TrackedRun) -> str:
     return f"Nothing to cancel: {code(job.key)} of run {run_name(run)} is {state_word(job.status)}."
 
 
-def nothing_to_retry(run: FollowedRun) -> str:
+def nothing_to_retry(run: TrackedRun) -> str:
     return f"Nothing failed that could be retried. {run_state(run)}"
 
 
-def job_not_failed(job: Job, run: FollowedRun) -> str:
+def job_not_failed(job: Job, run: TrackedRun) -> str:
     return (
         f"{code(job.key)} of run {run_name(run)} is {state_word(job.status)}; "
         "only a failed or cancelled job is retried."
     )
 
 
-def nothing_to_rerun(run: FollowedRun) -> str:
+def nothing_to_rerun(run: TrackedRun) -> str:
     return f"Run {run_name(run)} has no workflow that could run again."
 
 
-def still_running(run: FollowedRun, verb: str) -> str:
+def still_running(run: TrackedRun, verb: str) -> str:
     return (
         f"Run {run_name(run)} is {state_word(run.run.status)}; {code(verb)} works once it is over. "
         f"{code('/depot cancel ' + run.run.run_id)} ends it."

@@ -19,7 +19,7 @@ from bot.core.events import CommandLine, Comment, Source
 from bot.core.types import Permission
 from bot.github import webhooks
 from bot.messages import refusals
-from bot.parsing.arguments import read, spell
+from bot.parsing.arguments import format_command, parse_command
 from bot.parsing.comments import MAX_COMMANDS
 
 
@@ -31,13 +31,13 @@ class Known(Protocol):
     """What counts of a command here."""
 
     @property
-    def words(self) -> type: ...
+    def arguments(self) -> type: ...
 
     @property
-    def needs(self) -> Permission: ...
+    def required_permission(self) -> Permission: ...
 
     @property
-    def needs_for(self) -> Callable[[Any, CommandLine], Permission] | None: ...
+    def required_permission_for(self) -> Callable[[Any, CommandLine], Permission] | None: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,19 +136,19 @@ def replay(stored: Stored, commands: Mapping[str, Known]) -> Replay:
     try:
         delivery = webhooks.delivery(stored.headers)
         happened = webhooks.read(delivery, stored.body)
-    except webhooks.Rejected as no:
+    except webhooks.DeliveryRejected as no:
         return Replay(event, f"turned away with {no.status}: {no}")
     match happened:
         case deliveries.CommentWritten(comments):
             return _comments(event, comments, commands)
-        case deliveries.HeadSet():
+        case deliveries.HeadChanged():
             where = "a fork" if happened.in_fork else "the repository itself"
             what = (
                 f"since {_time(happened.since)} the head of {happened.repo}#{happened.number} is "
                 f"{happened.sha}, in {where}; this is noted"
             )
-            return Replay(event, what, notes=(_follows(happened.comment),))
-        case deliveries.CheckMoved(repo, sha):
+            return Replay(event, what, notes=(_follows(happened.event),))
+        case deliveries.CheckRunChanged(repo, sha):
             return Replay(event, f"Depot's check on {repo} at {sha} moved: its run is looked at")
         case deliveries.Ignored(why):  # pragma: no branch - there is no other kind of event
             return Replay(event, f"ignored: {_IGNORED.get(why, why)}")
@@ -169,8 +169,8 @@ _SOURCES = {
 
 
 def _comments(event: str, comments: tuple[Comment, ...], commands: Mapping[str, Known]) -> Replay:
-    written = next((one for one in comments if one.happening is None), None)
-    notes = [_follows(one) for one in comments if one.happening is not None]
+    written = next((one for one in comments if one.event is None), None)
+    notes = [_follows(one) for one in comments if one.event is not None]
     if written is None:
         (first, *_) = comments
         return Replay(event, f"something happened to {first.repo}#{first.number}", (), tuple(notes))
@@ -192,21 +192,21 @@ def _comments(event: str, comments: tuple[Comment, ...], commands: Mapping[str, 
 
 
 def _reading(line: CommandLine, commands: Mapping[str, Known]) -> Reading:
-    verbs = {verb: known.words for verb, known in commands.items()}
-    typed = read(line.text, verbs)
+    verbs = {verb: known.arguments for verb, known in commands.items()}
+    typed = parse_command(line.text, verbs)
     if isinstance(typed, Misreading):
         wrong = refusals.misreading(typed, verbs)
         return Reading(line.text, len(line.blocks), None, "", Permission.NONE, wrong)
     verb = next(verb for verb, words in verbs.items() if isinstance(typed, words))
     known = commands[verb]
-    needs = known.needs
-    if known.needs_for is not None:
-        needs = max(needs, known.needs_for(typed, line))
-    return Reading(line.text, len(line.blocks), typed, spell(verb, typed), needs, "")
+    needs = known.required_permission
+    if known.required_permission_for is not None:
+        needs = max(needs, known.required_permission_for(typed, line))
+    return Reading(line.text, len(line.blocks), typed, format_command(verb, typed), needs, "")
 
 
 def _follows(comment: Comment) -> str:
-    happening = comment.happening
+    happening = comment.event
     assert happening is not None
     what = f"{happening.kind} {happening.label}".strip()
     return (

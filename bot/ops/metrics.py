@@ -11,7 +11,7 @@ from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
 
 from bot import __version__
 from bot.core.reasons import Reason
-from bot.storage.status_queries import Queue
+from bot.storage.status_queries import QueueStatus
 
 CONTENT_TYPE = CONTENT_TYPE_PLAIN_0_0_4
 
@@ -52,19 +52,19 @@ class Metrics:
     def _gauge(self, name: str, what: str) -> Gauge:
         return Gauge(f"depot_bot_{name}", what, registry=self._registry)
 
-    def delivered(self, result: str) -> None:
+    def count_delivery(self, result: str) -> None:
         """A delivery came in."""
         self._delivered[result].inc()
 
-    def decided(self, reason: Reason) -> None:
+    def count_decision(self, reason: Reason) -> None:
         """A command was decided."""
         self._decisions.labels(reason.value).inc()
 
-    def asked(self, service: str, method: str, status: str) -> None:
+    def count_request(self, service: str, method: str, status: str) -> None:
         """A request was sent to GitHub or Depot, and answered or not."""
         self._requests.labels(service, method, status).inc()
 
-    def text(self, queue: Queue | None) -> bytes:
+    def text(self, queue: QueueStatus | None) -> bytes:
         """Everything as Prometheus reads it; without a queue the ledger cannot be read."""
         unknown = float("nan")
         self._ledger.set(0 if queue is None else 1)

@@ -7,14 +7,14 @@ from typing import Any
 
 import httpx
 
-Told = Callable[[httpx.Request, int | None], None]
+Observer = Callable[[httpx.Request, int | None], None]
 """Called with each request and the status of its answer; none when no answer came."""
 
 
-class TellingClient(httpx.AsyncClient):
+class ObservedClient(httpx.AsyncClient):
     """Sends as httpx does, proxies of the environment and all."""
 
-    def __init__(self, told: Told, **options: Any) -> None:
+    def __init__(self, told: Observer, **options: Any) -> None:
         super().__init__(**options)
         self._told = told
 

@@ -27,7 +27,7 @@ from bot.core.errors import (
 
 
 @dataclass(frozen=True, slots=True)
-class Word:
+class Argument:
     """What a dataclass field means on the command line."""
 
     help: str
@@ -41,7 +41,7 @@ class Word:
     """Takes every `NAME=VALUE` that no other field takes."""
 
 
-def word(
+def argument(
     help: str,
     *,
     default: Any = MISSING,
@@ -50,30 +50,30 @@ def word(
     convert: Callable[[str], Any] = str,
 ) -> Any:
     """A field of a command's dataclass: one word. Without a default it is required."""
-    return field(default=default, metadata={"word": Word(help, show, keyword, convert)})
+    return field(default=default, metadata={"word": Argument(help, show, keyword, convert)})
 
 
 def flag(help: str) -> Any:
     """A field that is true when its name is there: `force` or `--force`."""
-    return field(default=False, metadata={"word": Word(help, keyword=True, convert=yes_or_no)})
+    return field(default=False, metadata={"word": Argument(help, keyword=True, convert=yes_or_no)})
 
 
-def rest(help: str) -> Any:
+def remaining(help: str) -> Any:
     """A field that takes all further `NAME=VALUE`."""
-    return field(default_factory=dict, metadata={"word": Word(help, rest=True)})
+    return field(default_factory=dict, metadata={"word": Argument(help, rest=True)})
 
 
-def words(command: type) -> dict[str, tuple[Field[Any], Word]]:
+def arguments_of(command: type) -> dict[str, tuple[Field[Any], Argument]]:
     """A command's words by name, in the order of their places."""
     return {f.name: (f, f.metadata["word"]) for f in dataclasses.fields(command)}
 
 
 def usage(verb: str, command: type) -> str:
     """How to type a command, e.g. `run [WORKFLOW] [job=JOB]`."""
-    return " ".join([verb, *(_usage_of(f, w) for f, w in words(command).values())])
+    return " ".join([verb, *(_usage_of(f, w) for f, w in arguments_of(command).values())])
 
 
-def _usage_of(f: Field[Any], w: Word) -> str:
+def _usage_of(f: Field[Any], w: Argument) -> str:
     shown = w.show or f.name.upper()
     if w.rest:
         return "[NAME=VALUE …]"
@@ -87,10 +87,10 @@ def _is_required(f: Field[Any]) -> bool:
     return f.default is MISSING and f.default_factory is MISSING
 
 
-def spell(verb: str, command: Any, **changes: Any) -> str:
+def format_command(verb: str, command: Any, **changes: Any) -> str:
     """How to type *command*, with some of its words changed."""
     parts = [verb]
-    for name, (f, w) in words(type(command)).items():
+    for name, (f, w) in arguments_of(type(command)).items():
         value = changes.get(name, getattr(command, name))
         if w.rest:
             parts += [f"{key}={_quoted(text)}" for key, text in value.items()]
@@ -109,10 +109,12 @@ def _quoted(value: str) -> str:
 
 
 def _looks_like_an_option(value: str, command: type) -> bool:
-    return "=" in value or value.startswith(("-", "—", "–")) or value.lower() in words(command)
+    return (
+        "=" in value or value.startswith(("-", "—", "–")) or value.lower() in arguments_of(command)
+    )
 
 
-def read(line: str, verbs: Mapping[str, type]) -> Any | Misreading:
+def parse_command(line: str, verbs: Mapping[str, type]) -> Any | Misreading:
     """The command on a line: an instance of its verb's dataclass, or what is wrong with it.
 
     An empty line asks for help, so `verbs` should have a `help` whose fields all have defaults.
@@ -141,11 +143,11 @@ def _nearest_line(typed: Sequence[str], verbs: Mapping[str, type]) -> str | None
     verb, *arguments = typed
     if verb.lower().endswith((".yml", ".yaml")) and "run" in verbs:
         return shlex.join(["run", *typed])
-    meant = nearest(verb, verbs)
+    meant = closest_match(verb, verbs)
     return shlex.join([meant, *arguments]) if meant else None
 
 
-def nearest(typed: str, known: Sequence[str] | Mapping[str, Any]) -> str | None:
+def closest_match(typed: str, known: Sequence[str] | Mapping[str, Any]) -> str | None:
     """The known word most like what was typed, or none that is like it."""
     return next(iter(get_close_matches(typed.lower(), list(known), n=1, cutoff=0.6)), None)
 
@@ -157,7 +159,7 @@ class _Reader:
         self.line = line
         self.verb = verb
         self.command = command
-        self.words = words(command)
+        self.words = arguments_of(command)
         self.values: dict[str, Any] = {}
         self.places = [n for n, (_, w) in self.words.items() if not w.keyword and not w.rest]
         self.rest = next((n for n, (_, w) in self.words.items() if w.rest), None)
@@ -205,7 +207,7 @@ class _Reader:
         if name in self.words and name != self.rest and not is_taken:
             return self._set(name, value)
         if self.rest is None:
-            return UnknownArgument(self.line, self.verb, typed, nearest(name, self.words))
+            return UnknownArgument(self.line, self.verb, typed, closest_match(name, self.words))
         taken = self.values.setdefault(self.rest, {})
         if typed in taken:
             return RepeatedArgument(self.line, self.verb, typed)

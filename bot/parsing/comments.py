@@ -33,7 +33,7 @@ _MAX_STEPS = 30_000
 _ESCAPED_NEWLINE = re.compile(r"\\$")
 
 
-def lines(text: str) -> list[CommandLine]:
+def find_command_lines(text: str) -> list[CommandLine]:
     """The command lines of a comment, in order. Empty when nothing in it is for the bot."""
     if "/depot" not in text.lower():
         return []  # most comments: a plain search says so sooner than the pattern below

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from bot.core.events import CommandLine, Happening
+from bot.core.events import CommandLine, PullRequestEvent
 from bot.core.reasons import Reason
 from bot.core.types import CHECK_CONFIG
 from bot.parsing.comments import MAX_COMMANDS
@@ -28,13 +28,13 @@ QUIET = frozenset(
 """Reasons for which an automation is passed over without a word: nobody asked for it."""
 
 
-def needs_paths(config: Config, happening: Happening) -> bool:
+def needs_paths(config: Config, happening: PullRequestEvent) -> bool:
     """Whether the changed files have to be read to know what follows."""
     changes_files = happening.kind in {"opened", "synchronize"}
     return changes_files or any(a.paths for a in config.automations if a.follows(happening))
 
 
-def lines(config: Config, happening: Happening, changed: Sequence[str]) -> list[CommandLine]:
+def lines(config: Config, happening: PullRequestEvent, changed: Sequence[str]) -> list[CommandLine]:
     """What follows on a happening, given the files that the pull request changes."""
     following = [
         CommandLine(automation.do)

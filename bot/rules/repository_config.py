@@ -14,10 +14,10 @@ from typing import Annotated, Any, Literal
 import msgspec
 
 from bot.core.errors import Misreading
-from bot.core.events import Happening
+from bot.core.events import PullRequestEvent
 from bot.core.types import CHECK_CONFIG, Permission
 from bot.parsing import safe_yaml
-from bot.parsing.arguments import read
+from bot.parsing.arguments import parse_command
 
 PATHS = (".github/depot-bot.yml", ".github/depot-bot.yaml")
 """Where the file may be."""
@@ -51,7 +51,7 @@ class Automation(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         list[str], msgspec.Meta(description="only when a changed file fits one of these patterns")
     ] = []
 
-    def follows(self, happening: Happening) -> bool:
+    def follows(self, happening: PullRequestEvent) -> bool:
         """Whether it follows on what happened; its paths are another question."""
         return (
             self.on == happening.kind
@@ -161,7 +161,7 @@ def _check(config: Config, verbs: Mapping[str, type]) -> None:
 def _check_line(line: str, verbs: Mapping[str, type], where: str) -> None:
     if len(line) > MAX_LINE:
         raise BadConfig(f"a command line longer than {MAX_LINE} characters - at `{where}`")
-    if "\0" in line or not line.strip() or isinstance(read(line, verbs), Misreading):
+    if "\0" in line or not line.strip() or isinstance(parse_command(line, verbs), Misreading):
         raise BadConfig(f"{line!r} is no command line - at `{where}`")
 
 

@@ -54,7 +54,7 @@ class Store:
         """Whether other processes may use it at the same time."""
         raise NotImplementedError
 
-    def tell(self, connection: sa.Connection) -> None:
+    def notify(self, connection: sa.Connection) -> None:
         """Wake the workers of all processes, once the transaction is committed."""
 
     async def listen(self, wake: Callable[[], None]) -> None:

@@ -16,12 +16,12 @@ from typing import Any, TypeVar, cast
 import sqlalchemy as sa
 from sqlalchemy.exc import IntegrityError
 
-from bot.core.deliveries import Delivery, HeadSet
+from bot.core.deliveries import Delivery, HeadChanged
 from bot.core.events import CommandLine, Comment
-from bot.core.models import Claim, Deed, FollowedRun, Intent, Request
+from bot.core.models import Claim, PendingChange, StartAttempt, TrackedRun, WorkItem
 from bot.core.rate_limit import Budget
 from bot.core.reasons import Reason
-from bot.core.types import CommandId, RepoName, RequestId, RunId, Sha
+from bot.core.types import CommandId, RepoName, RunId, Sha, WorkItemId
 from bot.storage import rows
 from bot.storage.database import Store, Work
 from bot.storage.group_commit import GroupCommit
@@ -34,7 +34,7 @@ class LeaseLost(Exception):
     """Another worker has taken the request over: whatever this one still holds is stale."""
 
 
-class IntentBusy(Exception):
+class StartInProgress(Exception):
     """The same workflow on the same commit is just being started for another command."""
 
 
@@ -47,7 +47,7 @@ class Incoming:
 
     delivery: Delivery
     comments: tuple[Comment, ...]
-    head: HeadSet | None = None
+    head: HeadChanged | None = None
 
 
 class Ledger:
@@ -71,9 +71,9 @@ class Ledger:
         """
         return await self._incoming.add(Incoming(delivery, tuple(comments)))
 
-    async def accept_head(self, delivery: Delivery, head: HeadSet) -> bool:
+    async def accept_head(self, delivery: Delivery, head: HeadChanged) -> bool:
         """Note since when a commit is the head, and store that it happened."""
-        return await self._incoming.add(Incoming(delivery, (head.comment,), head))
+        return await self._incoming.add(Incoming(delivery, (head.event,), head))
 
     async def _accept(self, group: Sequence[Incoming]) -> list[bool]:
         """Store deliveries together; for each whether it brought anything new."""
@@ -94,12 +94,12 @@ class Ledger:
                 line
                 for one in fresh
                 for comment in one.comments
-                if (comment.request_id,) in new_requests
-                for line in rows.command_rows(comment.request_id, comment.lines)
+                if (comment.work_item_id,) in new_requests
+                for line in rows.command_rows(comment.work_item_id, comment.lines)
             ]
             _execute_all(db, self._sql.add_commands, lines)
             if new_requests:
-                self._store.tell(db)
+                self._store.notify(db)
             return [_take(one, new_requests) if one in fresh else False for one in group]
 
         return await self._store.transact(work)
@@ -117,7 +117,7 @@ class Ledger:
             if not due:
                 return []
             taken = db.execute(self._sql.take, {"of_work_items": due})
-            return [Claim(RequestId(row.id), row.fencing_token) for row in taken]
+            return [Claim(WorkItemId(row.id), row.fencing_token) for row in taken]
 
         return await self._store.transact(work)
 
@@ -133,8 +133,8 @@ class Ledger:
         """Hold a claim for longer; raises LeaseLost."""
         await self._write(claim, self._sql.renew)
 
-    async def rest(
-        self, claim: Claim, delay: float | None, looked: Sequence[FollowedRun] = ()
+    async def release(
+        self, claim: Claim, delay: float | None, looked: Sequence[TrackedRun] = ()
     ) -> None:
         """Let go of a claim; its next step is due in *delay* seconds, or never. *looked* are runs
         that were looked at before."""
@@ -147,7 +147,7 @@ class Ledger:
         else:
             await self._write(claim, self._sql.rest_until, work, delay=delay)
 
-    async def fail(self, claim: Claim, delay: float) -> None:
+    async def release_failed(self, claim: Claim, delay: float) -> None:
         """Let go of a claim whose step has to be done again in *delay* seconds."""
         await self._write(claim, self._sql.fail, delay=delay)
 
@@ -161,12 +161,12 @@ class Ledger:
 
     # --- what all workers share ------------------------------------------------------------------
 
-    async def take_turn(self, name: str, every: float) -> bool:
+    async def claim_periodic_job(self, name: str, every: float) -> bool:
         """Whether it is this process's turn to do something that one process does, once in
         *every* seconds."""
         return await self._scalar(self._sql.take_periodic_job, name=name, every=every) is not None
 
-    async def take_write(self, account: str, *, keep: int = 0) -> float:
+    async def reserve_write(self, account: str, *, keep: int = 0) -> float:
         """Book one write to GitHub for an account, or say in how many seconds to ask again.
 
         *keep* is how many of the hour's writes have to be left for what matters more.
@@ -181,7 +181,7 @@ class Ledger:
 
         return await self._store.transact(work)
 
-    async def close_writes(self, account: str, seconds: float) -> None:
+    async def pause_writes(self, account: str, seconds: float) -> None:
         """GitHub asked for a pause: nobody writes for this account until it is over."""
 
         def work(db: sa.Connection) -> None:
@@ -203,7 +203,7 @@ class Ledger:
     def _set_budget(self, db: sa.Connection, account: str, budget: Budget) -> None:
         db.execute(self._sql.set_write_budget, {"of_account": account, **asdict(budget)})
 
-    async def forget_old(self) -> int:
+    async def delete_old(self) -> int:
         """Delete what is over and older than it has to be known; how many requests went."""
 
         def work(db: sa.Connection) -> int:
@@ -213,11 +213,11 @@ class Ledger:
 
     # --- reading ---------------------------------------------------------------------------------
 
-    async def load(self, request_id: RequestId) -> Request:
+    async def load(self, request_id: WorkItemId) -> WorkItem:
         """A request with all that hangs on it. KeyError when there is none."""
         mine = {"work_item": request_id}
 
-        def work(db: sa.Connection) -> Request:
+        def work(db: sa.Connection) -> WorkItem:
             row = db.execute(self._sql.work_item, mine).one_or_none()
             if row is None:
                 raise KeyError(request_id)
@@ -231,27 +231,27 @@ class Ledger:
 
         return await self._store.transact(work)
 
-    async def claimed_runs(self, run_ids: Sequence[RunId]) -> set[RunId]:
+    async def known_run_ids(self, run_ids: Sequence[RunId]) -> set[RunId]:
         """Those of *run_ids* that some command of ours started or points to."""
         found = await self._rows(self._sql.claimed_runs, run_ids=run_ids)
         return {RunId(row.run_id) for row in found}
 
-    async def following(self, repo: RepoName, sha: Sha) -> list[FollowedRun]:
+    async def tracked_runs_at(self, repo: RepoName, sha: Sha) -> list[TrackedRun]:
         """The runs on a commit that are being followed for any command, oldest first."""
         return [
             rows.tracked_run(row)
             for row in await self._rows(self._sql.following, repo=repo, sha=sha)
         ]
 
-    async def newest_run(self, repo: RepoName, number: int) -> FollowedRun | None:
+    async def newest_run(self, repo: RepoName, number: int) -> TrackedRun | None:
         """The newest run that a command of this pull request started or pointed to."""
         return await self._one_run(self._sql.newest_run, repo=repo, number=number)
 
-    async def known_run(self, run_id: RunId) -> FollowedRun | None:
+    async def find_run(self, run_id: RunId) -> TrackedRun | None:
         """A run as the first command that had to do with it knows it."""
         return await self._one_run(self._sql.known_run, run_id=run_id)
 
-    async def _one_run(self, query: sa.Executable, **parameters: object) -> FollowedRun | None:
+    async def _one_run(self, query: sa.Executable, **parameters: object) -> TrackedRun | None:
         found = await self._rows(query, **parameters)
         return rows.tracked_run(found[0]) if found else None
 
@@ -313,18 +313,18 @@ class Ledger:
 
     # --- what a step stores ----------------------------------------------------------------------
 
-    async def acknowledged(self, claim: Claim) -> None:
+    async def save_acknowledgement(self, claim: Claim) -> None:
         """The reaction is on the comment, or will not come."""
         await self._write(claim, self._sql.hold, acknowledged=True)
 
-    async def decided(
+    async def save_decision(
         self,
         claim: Claim,
         command_id: CommandId,
         reason: Reason,
         answer: str,
-        followed: Sequence[FollowedRun] = (),
-        closes: Intent | None = None,
+        followed: Sequence[TrackedRun] = (),
+        closes: StartAttempt | None = None,
     ) -> None:
         """What became of a command, with the runs it follows and the intent that this settles."""
         mine = {"of_command": command_id}
@@ -343,14 +343,14 @@ class Ledger:
 
     async def add_commands(self, claim: Claim, lines: Sequence[CommandLine]) -> None:
         """What a happening leads to. Without any, there is nothing to decide."""
-        added = rows.command_rows(claim.request_id, lines)
+        added = rows.command_rows(claim.work_item_id, lines)
 
         def work(db: sa.Connection) -> None:
             _execute_all(db, self._sql.add_commands, added)
 
         await self._write(claim, self._sql.hold, work, deciding=bool(added))
 
-    async def undecided(
+    async def save_postponement(
         self, claim: Claim, command_id: CommandId, answer: str, troubled_since: float | None
     ) -> None:
         """What the reply says of a command that has to wait, and since when there is trouble."""
@@ -361,25 +361,27 @@ class Ledger:
 
         await self._write(claim, self._sql.hold, work)
 
-    async def note_intent(self, claim: Claim, intent: Intent, lost: Intent | None = None) -> Intent:
+    async def add_start_attempt(
+        self, claim: Claim, intent: StartAttempt, lost: StartAttempt | None = None
+    ) -> StartAttempt:
         """Note that a run is about to be started; raises IntentBusy.
 
         *lost* is the intent that this one replaces. Returns the intent with the id it got.
         """
 
-        def work(db: sa.Connection) -> Intent:
+        def work(db: sa.Connection) -> StartAttempt:
             if lost is not None:
                 self._set_intent(db, lost)
             try:
                 added = db.execute(self._sql.add_start_attempt, rows.start_attempt_row(intent))
             except IntegrityError:
-                raise IntentBusy(intent.start.workflow) from None
+                raise StartInProgress(intent.start.workflow) from None
             (intent_id,) = added.inserted_primary_key or (0,)
-            return replace(intent, intent_id=intent_id)
+            return replace(intent, attempt_id=intent_id)
 
         return await self._write(claim, self._sql.hold, work)
 
-    async def update_intent(self, claim: Claim, intent: Intent) -> None:
+    async def save_start_attempt(self, claim: Claim, intent: StartAttempt) -> None:
         """Store how often an intent was looked for, and its outcome."""
 
         def work(db: sa.Connection) -> None:
@@ -387,11 +389,11 @@ class Ledger:
 
         await self._write(claim, self._sql.hold, work)
 
-    def _set_intent(self, db: sa.Connection, intent: Intent) -> None:
-        values = {"polls": intent.looks, "outcome": intent.outcome}
-        db.execute(self._sql.set_start_attempt, {"of_attempt": intent.intent_id, **values})
+    def _set_intent(self, db: sa.Connection, intent: StartAttempt) -> None:
+        values = {"polls": intent.searches, "outcome": intent.outcome}
+        db.execute(self._sql.set_start_attempt, {"of_attempt": intent.attempt_id, **values})
 
-    async def add_runs(self, claim: Claim, followed: Sequence[FollowedRun]) -> None:
+    async def track_runs(self, claim: Claim, followed: Sequence[TrackedRun]) -> None:
         """Follow further runs for commands that are decided already."""
 
         def work(db: sa.Connection) -> None:
@@ -401,7 +403,7 @@ class Ledger:
 
         await self._write(claim, self._sql.hold, work)
 
-    async def note_deed(self, claim: Claim, deed: Deed) -> None:
+    async def add_pending_change(self, claim: Claim, deed: PendingChange) -> None:
         """Note that a run is about to be retried, rerun or cancelled."""
 
         def work(db: sa.Connection) -> None:
@@ -409,7 +411,7 @@ class Ledger:
 
         await self._write(claim, self._sql.hold, work)
 
-    async def follow_again(self, run_id: RunId, now: float) -> None:
+    async def resume_tracking(self, run_id: RunId, now: float) -> None:
         """Look at once at a run that everybody who followed it took to be over or at rest.
 
         It is followed from *now* on, as if it had just begun.
@@ -434,12 +436,12 @@ class Ledger:
             woken = db.execute(theirs, which)
             db.execute(runs, {**which, **values})
             if woken.rowcount > 0:
-                self._store.tell(db)
+                self._store.notify(db)
             return woken.rowcount > 0
 
         return await self._store.transact(work)
 
-    async def looked(self, claim: Claim, run: FollowedRun) -> None:
+    async def save_run(self, claim: Claim, run: TrackedRun) -> None:
         """Store how a followed run stands and when it is looked at next."""
 
         def work(db: sa.Connection) -> None:
@@ -447,18 +449,18 @@ class Ledger:
 
         await self._write(claim, self._sql.hold, work)
 
-    def _set_runs(self, db: sa.Connection, followed: Sequence[FollowedRun]) -> None:
+    def _set_runs(self, db: sa.Connection, followed: Sequence[TrackedRun]) -> None:
         changes = [
             {"of_command": run.command_id, "of_run": run.run.run_id, **rows.tracked_run_row(run)}
             for run in followed
         ]
         _execute_all(db, self._sql.set_tracked_run, changes)
 
-    async def replying(self, claim: Claim) -> None:
+    async def save_reply_attempt(self, claim: Claim) -> None:
         """A reply is about to be posted: from now on look for it before posting another."""
         await self._write(claim, self._sql.hold, reply_attempted=True)
 
-    async def replied(self, claim: Claim, comment_id: int, text: str) -> None:
+    async def save_reply(self, claim: Claim, comment_id: int, text: str) -> None:
         """The reply stands under *comment_id* with this text."""
         await self._write(claim, self._sql.replied, reply_id=comment_id, reply_text=text)
 
@@ -470,14 +472,14 @@ class Ledger:
         *parameters* are those of *hold*, and values of further columns.
         """
         mine = {
-            "of_work_item": claim.request_id,
-            "of_fencing_token": claim.fence,
-            "fencing_token": claim.fence,
+            "of_work_item": claim.work_item_id,
+            "of_fencing_token": claim.fencing_token,
+            "fencing_token": claim.fencing_token,
         }
 
         def transaction(db: sa.Connection) -> T:
             if db.execute(hold, {**mine, **parameters}).rowcount != 1:
-                raise LeaseLost(claim.request_id)
+                raise LeaseLost(claim.work_item_id)
             return work(db) if work is not None else cast(T, None)
 
         return await self._store.transact(transaction)
@@ -498,6 +500,6 @@ def _add_new(
 
 def _take(one: Incoming, new_requests: set[tuple[Any, ...]]) -> bool:
     """Whether a delivery brought something new; of several that brought it, the first did."""
-    brought = {(comment.request_id,) for comment in one.comments} & new_requests
+    brought = {(comment.work_item_id,) for comment in one.comments} & new_requests
     new_requests -= brought
     return bool(brought)

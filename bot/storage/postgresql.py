@@ -79,7 +79,7 @@ class PostgresqlStore(Store):
     def lock_for_migration(self, connection: sa.Connection) -> None:
         connection.execute(sa.select(sa.func.pg_advisory_xact_lock(MIGRATION_LOCK)))
 
-    def tell(self, connection: sa.Connection) -> None:
+    def notify(self, connection: sa.Connection) -> None:
         connection.execute(sa.select(sa.func.pg_notify(CHANNEL, "")))
 
     async def listen(self, wake: Callable[[], None]) -> None:

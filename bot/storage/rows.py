@@ -8,12 +8,20 @@ from typing import Any
 import msgspec
 from sqlalchemy import Row
 
-from bot.core.deliveries import Delivery, HeadSet
-from bot.core.events import Actor, CommandLine, Comment, Happening, Source
-from bot.core.models import Command, Deed, FollowedRun, Intent, Reply, Request, Start
+from bot.core.deliveries import Delivery, HeadChanged
+from bot.core.events import Actor, CommandLine, Comment, PullRequestEvent, Source
+from bot.core.models import (
+    Command,
+    PendingChange,
+    Reply,
+    StartAttempt,
+    StartRequest,
+    TrackedRun,
+    WorkItem,
+)
 from bot.core.reasons import Reason
 from bot.core.runs import Run
-from bot.core.types import CommandId, RepoName, RequestId, RunId, Sha
+from bot.core.types import CommandId, RepoName, RunId, Sha, WorkItemId
 
 Values = dict[str, Any]
 """A row to be written: values by column."""
@@ -27,7 +35,7 @@ def delivery_row(delivery: Delivery) -> Values:
     return {"hook": delivery.hook, "guid": delivery.guid, "event": delivery.event}
 
 
-def head_row(head: HeadSet) -> Values:
+def head_row(head: HeadChanged) -> Values:
     return {
         "repo": head.repo,
         "number": head.number,
@@ -39,7 +47,7 @@ def head_row(head: HeadSet) -> Values:
 
 def work_item_row(comment: Comment) -> Values:
     return {
-        "id": comment.request_id,
+        "id": comment.work_item_id,
         "source": comment.source.value,
         "repo": comment.repo,
         "number": comment.number,
@@ -50,11 +58,11 @@ def work_item_row(comment: Comment) -> Values:
         "url": comment.url,
         "installation_id": comment.installation,
         "reviewed_sha": comment.reviewed,
-        "event": _json(comment.happening) if comment.happening else None,
+        "event": _json(comment.event) if comment.event else None,
     }
 
 
-def command_rows(request_id: RequestId, lines: Sequence[CommandLine]) -> list[Values]:
+def command_rows(request_id: WorkItemId, lines: Sequence[CommandLine]) -> list[Values]:
     return [
         {
             "id": f"{request_id}.{place}",
@@ -67,7 +75,7 @@ def command_rows(request_id: RequestId, lines: Sequence[CommandLine]) -> list[Va
     ]
 
 
-def pending_change_row(deed: Deed) -> Values:
+def pending_change_row(deed: PendingChange) -> Values:
     return {
         "command_id": deed.command_id,
         "run_id": deed.run_id,
@@ -75,21 +83,21 @@ def pending_change_row(deed: Deed) -> Values:
     }
 
 
-def start_attempt_row(intent: Intent) -> Values:
+def start_attempt_row(intent: StartAttempt) -> Values:
     return {
         "command_id": intent.command_id,
         "repo": intent.start.repo,
         "sha": intent.start.sha,
         "workflow": intent.start.workflow,
         "request": _json(intent.start),
-        "run_ids_before": _json(intent.before),
-        "created_at": intent.noted_at,
-        "polls": intent.looks,
+        "run_ids_before": _json(intent.runs_before),
+        "created_at": intent.created_at,
+        "polls": intent.searches,
         "outcome": intent.outcome,
     }
 
 
-def tracked_run_row(followed: FollowedRun) -> Values:
+def tracked_run_row(followed: TrackedRun) -> Values:
     return {
         "command_id": followed.command_id,
         "run_id": followed.run.run_id,
@@ -102,9 +110,9 @@ def tracked_run_row(followed: FollowedRun) -> Values:
         "note": followed.note,
         "failure": followed.failure,
         "state": _json(followed.run),
-        "tracked_since": followed.followed_since,
-        "polls": followed.looks,
-        "next_poll_at": followed.next_look_at,
+        "tracked_since": followed.tracked_since,
+        "polls": followed.polls,
+        "next_poll_at": followed.next_poll_at,
     }
 
 
@@ -114,7 +122,7 @@ def work_item(
     start_attempts: Iterable[Row[Any]],
     pending_changes: Iterable[Row[Any]],
     tracked_runs: Iterable[Row[Any]],
-) -> Request:
+) -> WorkItem:
     """A work item with all that hangs on it."""
     its_commands = tuple(_command(one) for one in commands)
     comment = Comment(
@@ -128,9 +136,9 @@ def work_item(
         lines=tuple(command.line for command in its_commands),
         installation=row.installation_id,
         reviewed=Sha(row.reviewed_sha) if row.reviewed_sha else None,
-        happening=(msgspec.json.decode(row.event, type=Happening) if row.event else None),
+        event=(msgspec.json.decode(row.event, type=PullRequestEvent) if row.event else None),
     )
-    return Request(
+    return WorkItem(
         comment=comment,
         received_at=row.received_at,
         acknowledged=row.acknowledged,
@@ -138,8 +146,8 @@ def work_item(
         failures=row.failures,
         failing_since=row.failing_since,
         commands=its_commands,
-        intents=tuple(_start_attempt(one) for one in start_attempts),
-        deeds=tuple(_pending_change(one) for one in pending_changes),
+        start_attempts=tuple(_start_attempt(one) for one in start_attempts),
+        pending_changes=tuple(_pending_change(one) for one in pending_changes),
         runs=tuple(tracked_run(one) for one in tracked_runs),
     )
 
@@ -156,39 +164,39 @@ def _command(row: Row[Any]) -> Command:
     )
 
 
-def _start_attempt(row: Row[Any]) -> Intent:
-    return Intent(
-        intent_id=row.id,
+def _start_attempt(row: Row[Any]) -> StartAttempt:
+    return StartAttempt(
+        attempt_id=row.id,
         command_id=CommandId(row.command_id),
-        start=msgspec.json.decode(row.request, type=Start),
-        before=msgspec.json.decode(row.run_ids_before, type=tuple[RunId, ...]),
-        noted_at=row.created_at,
-        looks=row.polls,
+        start=msgspec.json.decode(row.request, type=StartRequest),
+        runs_before=msgspec.json.decode(row.run_ids_before, type=tuple[RunId, ...]),
+        created_at=row.created_at,
+        searches=row.polls,
         outcome=row.outcome,
     )
 
 
-def _pending_change(row: Row[Any]) -> Deed:
-    return Deed(
+def _pending_change(row: Row[Any]) -> PendingChange:
+    return PendingChange(
         command_id=CommandId(row.command_id),
         run_id=RunId(row.run_id),
         attempts=msgspec.json.decode(row.attempts_before, type=dict[str, int]),
     )
 
 
-def tracked_run(row: Row[Any]) -> FollowedRun:
-    return FollowedRun(
+def tracked_run(row: Row[Any]) -> TrackedRun:
+    return TrackedRun(
         command_id=CommandId(row.command_id),
         run=msgspec.json.decode(row.state, type=Run),
         repo=RepoName(row.repo),
         sha=Sha(row.sha),
         workflow=row.workflow,
         job=row.job,
-        followed_since=row.tracked_since,
+        tracked_since=row.tracked_since,
         is_inline=row.is_inline,
         in_fork=row.in_fork,
         note=row.note,
         failure=row.failure,
-        looks=row.polls,
-        next_look_at=row.next_poll_at,
+        polls=row.polls,
+        next_poll_at=row.next_poll_at,
     )

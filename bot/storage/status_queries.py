@@ -16,7 +16,7 @@ import sqlalchemy as sa
 
 from bot.core.reasons import Reason
 from bot.core.runs import Run
-from bot.core.types import CommandId, RepoName, RequestId, Sha
+from bot.core.types import CommandId, RepoName, Sha, WorkItemId
 from bot.storage.database import Store
 from bot.storage.tables import commands, tracked_runs, work_items
 
@@ -41,7 +41,7 @@ class Filter:
 
 
 @dataclass(frozen=True, slots=True)
-class ListedRun:
+class RunRow:
     """A run of a command, as it stood when the bot last looked."""
 
     run: Run
@@ -54,11 +54,11 @@ class ListedRun:
 
 
 @dataclass(frozen=True, slots=True)
-class ListedCommand:
+class CommandRow:
     """A command, where it came from and what became of it."""
 
     command_id: CommandId
-    request_id: RequestId
+    request_id: WorkItemId
     repo: RepoName
     number: int
     author: str
@@ -69,7 +69,7 @@ class ListedCommand:
     """None until decided."""
     answer: str
     decided_at: float | None
-    runs: tuple[ListedRun, ...] = ()
+    runs: tuple[RunRow, ...] = ()
 
     @property
     def state(self) -> State:
@@ -82,13 +82,13 @@ class ListedCommand:
 class Page:
     """Some commands, newest first."""
 
-    commands: tuple[ListedCommand, ...]
+    commands: tuple[CommandRow, ...]
     next: CommandId | None
     """The key of the next, older page: the last command on this one."""
 
 
 @dataclass(frozen=True, slots=True)
-class Queue:
+class QueueStatus:
     """What there is to do."""
 
     now: float
@@ -107,13 +107,13 @@ class Queue:
         return max(0.0, self.now - self.oldest) if self.oldest is not None else 0.0
 
 
-class Archive:
+class StatusQueries:
     """Reads the ledger for people who look after the bot."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
 
-    async def queue(self) -> Queue:
+    async def queue(self) -> QueueStatus:
         """How much there is to do."""
         now = self._store.now()
         # What is not at rest has a time for its next step: an index finds that, small as it is.
@@ -141,9 +141,9 @@ class Archive:
             oldest.scalar_subquery().label("oldest"),
         )
 
-        def work(db: sa.Connection) -> Queue:
+        def work(db: sa.Connection) -> QueueStatus:
             row = db.execute(figures).one()
-            return Queue(float(row.now), row.undecided, row.due, row.followed, row.oldest)
+            return QueueStatus(float(row.now), row.undecided, row.due, row.followed, row.oldest)
 
         return await self._store.transact(work)
 
@@ -212,10 +212,8 @@ def _conditions(which: Filter) -> list[sa.ColumnElement[bool]]:
     return conditions
 
 
-def _runs_of(
-    db: sa.Connection, command_ids: Sequence[CommandId]
-) -> dict[CommandId, list[ListedRun]]:
-    found: dict[CommandId, list[ListedRun]] = defaultdict(list)
+def _runs_of(db: sa.Connection, command_ids: Sequence[CommandId]) -> dict[CommandId, list[RunRow]]:
+    found: dict[CommandId, list[RunRow]] = defaultdict(list)
     rows = db.execute(
         sa.select(tracked_runs)
         .where(tracked_runs.c.command_id.in_(command_ids))
@@ -223,7 +221,7 @@ def _runs_of(
     )
     for row in rows:
         found[CommandId(row.command_id)].append(
-            ListedRun(
+            RunRow(
                 run=msgspec.json.decode(row.state, type=Run),
                 sha=Sha(row.sha),
                 workflow=row.workflow,
@@ -235,10 +233,10 @@ def _runs_of(
     return found
 
 
-def _command(row: sa.Row[Any]) -> ListedCommand:
-    return ListedCommand(
+def _command(row: sa.Row[Any]) -> CommandRow:
+    return CommandRow(
         command_id=CommandId(row.id),
-        request_id=RequestId(row.work_item_id),
+        request_id=WorkItemId(row.work_item_id),
         repo=RepoName(row.repo),
         number=row.number,
         author=row.author,

@@ -17,10 +17,10 @@ from bot.ops.diagnostics import Finding, ledger_finding, outside_findings
 from bot.services import Services, working
 from bot.storage.database import LedgerUnavailable
 from bot.storage.ledger import Ledger
-from bot.storage.status_queries import Archive
+from bot.storage.status_queries import StatusQueries
 from bot.web.pages import guarded
 from bot.web.status_pages import Pages
-from bot.web.webhook_endpoint import Door
+from bot.web.webhook_endpoint import WebhookEndpoint
 
 log = structlog.get_logger()
 
@@ -39,19 +39,19 @@ def create_app(services: Services, *, run_worker: bool = True) -> Starlette:
         async with working(services):
             yield
 
-    door = Door(
+    door = WebhookEndpoint(
         services.ledger,
         services.settings.webhook_secrets,
         services.metrics,
         services.worker.wake,
     )
     health = Health(services.ledger)
-    archive = Archive(services.store)
+    archive = StatusQueries(services.store)
     password = services.settings.admin_password
     pages = Pages(
         archive, services.ledger, services.github.rate_limits, partial(_check, services), password
     )
-    figures = Figures(services.metrics, archive)
+    figures = MetricsEndpoint(services.metrics, archive)
     return Starlette(
         routes=[
             Route("/webhook", door, methods=["POST"]),
@@ -87,10 +87,10 @@ class Health:
         return JSONResponse({"status": "ok"})
 
 
-class Figures:
+class MetricsEndpoint:
     """What Prometheus comes for."""
 
-    def __init__(self, counted: metrics_.Metrics, archive: Archive) -> None:
+    def __init__(self, counted: metrics_.Metrics, archive: StatusQueries) -> None:
         self._counted = counted
         self._archive = archive
 

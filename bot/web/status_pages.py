@@ -19,11 +19,11 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 
 from bot import __version__
-from bot.core.types import CommandId, RequestId
+from bot.core.types import CommandId, WorkItemId
 from bot.ops.diagnostics import Finding
 from bot.storage.database import LedgerUnavailable
 from bot.storage.ledger import Ledger
-from bot.storage.status_queries import Archive, Filter, State
+from bot.storage.status_queries import Filter, State, StatusQueries
 from bot.web.pages import Endpoint, NotAnswerable, guarded, static, templates, wants_json
 from bot.web.views import (
     command_row,
@@ -59,7 +59,7 @@ class Pages:
 
     def __init__(
         self,
-        archive: Archive,
+        archive: StatusQueries,
         ledger: Ledger,
         rate_limits: RateLimits,
         check: Check,
@@ -145,7 +145,7 @@ class Pages:
         nothing = NotAnswerable(404, "There is no such command.")
         if match is None:
             raise nothing
-        request_id, place = RequestId(match[1]), int(match[2]) if match[2] else None
+        request_id, place = WorkItemId(match[1]), int(match[2]) if match[2] else None
         try:
             found = await self._ledger.load(request_id)
         except KeyError:

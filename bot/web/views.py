@@ -16,11 +16,13 @@ from bot.messages import phrases
 from bot.messages import reply as reply_message
 from bot.messages import runs as run_messages
 from bot.messages.html import first_words, to_html
-from bot.storage.status_queries import ListedCommand, ListedRun, Queue
+from bot.storage.status_queries import CommandRow, QueueStatus, RunRow
 from bot.storage.status_queries import Page as ListedPage
 
 
-def overview_facts(page: ListedPage, queue: Queue, limits: Mapping[int | None, RateLimit]) -> Json:
+def overview_facts(
+    page: ListedPage, queue: QueueStatus, limits: Mapping[int | None, RateLimit]
+) -> Json:
     return {
         "schema": reply_message.SCHEMA,
         "queue": {
@@ -62,7 +64,7 @@ def overview_facts(page: ListedPage, queue: Queue, limits: Mapping[int | None, R
     }
 
 
-def facts_of(request: models.Request, only: Sequence[models.Command]) -> Json:
+def facts_of(request: models.WorkItem, only: Sequence[models.Command]) -> Json:
     """What the reply's hidden JSON says, of these commands."""
     ids = {command.command_id for command in only}
     facts = reply_message.facts(request)
@@ -89,20 +91,20 @@ def moment(at: float, now: float) -> Moment:
 
 
 @dataclass(frozen=True, slots=True)
-class Figure:
+class QueueCount:
     """A number and what it counts."""
 
     name: str
     value: str
 
 
-def figures(queue: Queue) -> list[Figure]:
+def figures(queue: QueueStatus) -> list[QueueCount]:
     waits = phrases.duration(queue.oldest_waiting) if queue.oldest is not None else "–"
     return [
-        Figure("undecided commands", str(queue.undecided)),
-        Figure("oldest waiting", waits),
-        Figure("steps due", str(queue.due)),
-        Figure("runs followed", str(queue.followed_runs)),
+        QueueCount("undecided commands", str(queue.undecided)),
+        QueueCount("oldest waiting", waits),
+        QueueCount("steps due", str(queue.due)),
+        QueueCount("runs followed", str(queue.followed_runs)),
     ]
 
 
@@ -133,7 +135,7 @@ class RunShown:
     tone: str
 
 
-def run_shown(run: ListedRun) -> RunShown:
+def run_shown(run: RunRow) -> RunShown:
     what = "YAML" if run.is_inline else run.workflow or "all workflows"
     return RunShown(
         name=run.run.run_id,
@@ -162,7 +164,7 @@ def web_address(url: str) -> str | None:
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class CommandView:
     """One command in the list."""
 
     id: str
@@ -178,8 +180,8 @@ class Row:
     runs: tuple[RunShown, ...]
 
 
-def command_row(command: ListedCommand, now: float) -> Row:
-    return Row(
+def command_row(command: CommandRow, now: float) -> CommandView:
+    return CommandView(
         id=command.command_id,
         link=f"/commands/{quote(command.command_id)}",
         line=f"/depot {command.line}".strip(),
@@ -216,11 +218,11 @@ _SOURCES = {
 }
 
 
-def details(request: models.Request, now: float) -> Details:
+def details(request: models.WorkItem, now: float) -> Details:
     comment = request.comment
     source = _SOURCES.get(comment.source.value, comment.source.value)
-    if comment.happening is not None:
-        source = f"{comment.happening.kind} {comment.happening.label}".strip()
+    if comment.event is not None:
+        source = f"{comment.event.kind} {comment.event.label}".strip()
     trouble = ""
     if request.failing_since is not None:
         since = moment(request.failing_since, now)
@@ -239,14 +241,14 @@ def details(request: models.Request, now: float) -> Details:
 
 def reply_state(reply: models.Reply, now: float) -> str:
     if reply.comment_id is None:
-        return "may have been posted; looked for first" if reply.tried else "none"
+        return "may have been posted; looked for first" if reply.attempted else "none"
     if reply.written_at is None:
         return f"comment {reply.comment_id}"
     return f"comment {reply.comment_id}, last written {moment(reply.written_at, now).ago}"
 
 
 @dataclass(frozen=True, slots=True)
-class Start:
+class StartView:
     """A call of Run, or one about to be made."""
 
     noted: Moment
@@ -265,10 +267,10 @@ class Section:
     answer: Markup
     troubled: Moment | None
     runs: tuple[Markup, ...]
-    starts: tuple[Start, ...]
+    starts: tuple[StartView, ...]
 
 
-def section(command: models.Command, request: models.Request, now: float) -> Section:
+def section(command: models.Command, request: models.WorkItem, now: float) -> Section:
     mine = command.command_id
     since = command.troubled_since
     return Section(
@@ -284,8 +286,8 @@ def section(command: models.Command, request: models.Request, now: float) -> Sec
             if run.command_id == mine
         ),
         starts=tuple(
-            Start(moment(intent.noted_at, now), intent.start.sha[:7], intent.outcome)
-            for intent in request.intents
+            StartView(moment(intent.created_at, now), intent.start.sha[:7], intent.outcome)
+            for intent in request.start_attempts
             if intent.command_id == mine
         ),
     )

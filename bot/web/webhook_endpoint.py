@@ -31,7 +31,7 @@ class Disconnected(Exception):
     """The sender hung up before its request was complete: there is nobody to answer."""
 
 
-class Door:
+class WebhookEndpoint:
     """Where webhooks come in. *wake* is called when there is something to do."""
 
     def __init__(
@@ -51,7 +51,7 @@ class Door:
             answer = await self._answer(_headers(scope), receive)
         except Disconnected:
             log.warning("a delivery ended before it was complete")
-            self._metrics.delivered("rejected")
+            self._metrics.count_delivery("rejected")
             return
         await answer(scope, receive, send)
 
@@ -61,17 +61,17 @@ class Door:
             webhooks.verify(headers, body, self._secrets)
             delivery = webhooks.delivery(headers)
             event = webhooks.read(delivery, body)
-        except webhooks.Rejected as no:
+        except webhooks.DeliveryRejected as no:
             log.warning("delivery turned away", status=no.status, why=str(no))
-            self._metrics.delivered("rejected")
+            self._metrics.count_delivery("rejected")
             return _problem(no.status, str(no))
         try:
             result = await self._store(delivery, event)
         except LedgerUnavailable as error:
             log.error("a delivery could not be stored", error=str(error), delivery=delivery.guid)
-            self._metrics.delivered("failed")
+            self._metrics.count_delivery("failed")
             return _problem(503, "the ledger cannot store it")
-        self._metrics.delivered(result)
+        self._metrics.count_delivery(result)
         if result == "queued":
             self._wake()
         return self._accepted[result]
@@ -84,10 +84,10 @@ class Door:
             case deliveries.CommentWritten(comments):
                 is_new = await self._ledger.accept(delivery, comments)
                 return "queued" if is_new else "duplicate"
-            case deliveries.HeadSet():
+            case deliveries.HeadChanged():
                 is_new = await self._ledger.accept_head(delivery, event)
                 return "queued" if is_new else "duplicate"
-            case deliveries.CheckMoved(repo, sha):
+            case deliveries.CheckRunChanged(repo, sha):
                 return "queued" if await self._ledger.wake(repo, sha) else "ignored"
 
 

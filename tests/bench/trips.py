@@ -7,7 +7,7 @@ from pathlib import Path
 
 from bot.demo.simulators.github import generate_private_key
 from tests.bench.table import Row, at_most
-from tests.support.latency import far_away
+from tests.support.latency import distant_bot
 from tests.support.loops import SkippingLoop
 
 COMMAND = "/depot run ci.yml job=test"
@@ -28,7 +28,7 @@ def _measure(folder: Path) -> list[float]:
 
 
 async def _count(folder: Path) -> list[float]:
-    async with far_away(folder, generate_private_key()) as scene:
+    async with distant_bot(folder, generate_private_key()) as scene:
         await scene.hears_of_the_head()
         scene.services.github.forget_token(scene.stage.github.installations[0].id)
         cold = await scene.round_trips(COMMAND)

@@ -9,7 +9,7 @@ from bot.core.backoff import POLLING
 from bot.core.clock import SystemClock
 from bot.core.deliveries import Delivery
 from bot.core.events import Actor, CommandLine, Comment, Source
-from bot.core.models import Claim, FollowedRun
+from bot.core.models import Claim, TrackedRun
 from bot.core.reasons import Reason
 from bot.core.runs import Run
 from bot.core.types import CommandId, RepoName, RunId, Sha
@@ -85,21 +85,21 @@ async def _start(ledger: Ledger, run_id: str, sha: str, place: int, now: float) 
         url=f"https://github.com/{REPO}/pull/1",
         lines=(CommandLine("run ci.yml", ()),),
     )
-    followed = FollowedRun(
-        command_id=CommandId(f"{comment.request_id}.1"),
+    followed = TrackedRun(
+        command_id=CommandId(f"{comment.work_item_id}.1"),
         run=Run(RunId(run_id), "", "queued"),
         repo=comment.repo,
         sha=Sha(sha),
         workflow="ci.yml",
         job="",
-        followed_since=now,
-        looks=20,
-        next_look_at=now + place % POLLING.longest,
+        tracked_since=now,
+        polls=20,
+        next_poll_at=now + place % POLLING.longest,
     )
-    claim = Claim(comment.request_id, 0)
+    claim = Claim(comment.work_item_id, 0)
     await ledger.accept(Delivery("1", f"guid-{place}", "issue_comment"), (comment,))
-    await ledger.acknowledged(claim)
-    await ledger.decided(claim, followed.command_id, Reason.STARTED, "", (followed,))
-    said = reply.render(await ledger.load(comment.request_id))
-    await ledger.replied(claim, place + 1, said)
-    await ledger.rest(claim, place % POLLING.longest)
+    await ledger.save_acknowledgement(claim)
+    await ledger.save_decision(claim, followed.command_id, Reason.STARTED, "", (followed,))
+    said = reply.render(await ledger.load(comment.work_item_id))
+    await ledger.save_reply(claim, place + 1, said)
+    await ledger.release(claim, place % POLLING.longest)

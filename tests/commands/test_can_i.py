@@ -42,7 +42,11 @@ async def test_it_is_told_for_each_role(pr: Conversation, login: str, role: str)
     told = answers(said)
     assert list(told) == list(COMMANDS)
     for verb, command in COMMANDS.items():
-        why = "" if has >= command.needs else refusals.not_permitted(verb, command.needs, has, ())
+        why = (
+            ""
+            if has >= command.required_permission
+            else refusals.not_permitted(verb, command.required_permission, has, ())
+        )
         assert told[verb] == why
     assert "On the head as it is now" not in said
     assert reason(pr) == "answered"
@@ -57,7 +61,7 @@ async def test_somebody_with_an_unknown_role_has_none(
     said = pr.reply()
     assert said.startswith("`nora` has no role in this repository.")
     assert {verb for verb, why in answers(said).items() if not why} == {
-        verb for verb, command in COMMANDS.items() if command.needs is Permission.NONE
+        verb for verb, command in COMMANDS.items() if command.required_permission is Permission.NONE
     }
 
 

@@ -9,8 +9,8 @@ from bot.commands.help import table
 from bot.core.types import Permission
 from bot.demo.simulators.depot import SimulatedDepot
 from bot.demo.simulators.github import SimulatedGitHub
-from bot.parsing.arguments import read
-from bot.parsing.comments import lines
+from bot.parsing.arguments import parse_command
+from bot.parsing.comments import find_command_lines
 from tests.support.commands import reason
 from tests.support.conversation import Conversation
 
@@ -36,7 +36,7 @@ async def test_one_command(pr: Conversation, verb: str) -> None:
     said = pr.reply()
     command = COMMANDS[verb]
     assert said.startswith(f"`/depot {command.usage(verb)}`\n\n{command.summary} ")
-    who = command.needs
+    who = command.required_permission
     assert ("Anyone may." if who is Permission.NONE else f"`{who.word}` role") in said
     for example in command.examples:
         assert f"`/depot {example}`" in said
@@ -70,6 +70,6 @@ async def test_one_word_too_many(pr: Conversation) -> None:
     "example", [example for command in COMMANDS.values() for example in command.examples]
 )
 def test_every_example_can_be_typed(example: str) -> None:
-    verbs = {verb: command.words for verb, command in COMMANDS.items()}
-    (line,) = lines(f"/depot {example}")
-    assert isinstance(read(line.text, verbs), verbs[example.split()[0]])
+    verbs = {verb: command.arguments for verb, command in COMMANDS.items()}
+    (line,) = find_command_lines(f"/depot {example}")
+    assert isinstance(parse_command(line.text, verbs), verbs[example.split()[0]])

@@ -16,7 +16,7 @@ from bot.demo.simulators.github import SimulatedGitHub
 from tests.contracts.github import api
 
 
-class Checked(httpx.AsyncBaseTransport):
+class CheckedTransport(httpx.AsyncBaseTransport):
     """A way that keeps what was wrong on it."""
 
     def __init__(self) -> None:
@@ -28,7 +28,7 @@ class Checked(httpx.AsyncBaseTransport):
         assert not told, "\n".join(["not as GitHub describes it:", *told])
 
 
-class ToGitHub(Checked):
+class ToGitHub(CheckedTransport):
     """The bot's way to the simulated GitHub; with *any_request*, a way to ask it anything."""
 
     def __init__(self, github: SimulatedGitHub, *, any_request: bool = False) -> None:
@@ -52,7 +52,7 @@ class ToGitHub(Checked):
 
 
 @contextmanager
-def way_to(github: SimulatedGitHub, *, any_request: bool = False) -> Iterator[ToGitHub]:
+def transport_to(github: SimulatedGitHub, *, any_request: bool = False) -> Iterator[ToGitHub]:
     """A way to the simulated GitHub; at its end all on it must have been as GitHub describes."""
     way = ToGitHub(github, any_request=any_request)
     yield way

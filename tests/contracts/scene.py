@@ -11,7 +11,7 @@ from gidgethub import apps
 from bot.demo.simulators.github import AppCredentials, Comment, PullRequest, SimulatedGitHub
 from bot.demo.simulators.github.access import PERMISSIONS
 from bot.demo.simulators.github.events import Event
-from bot.demo.simulators.github.http import Door, Endpoint
+from bot.demo.simulators.github.http import Endpoint, RequiredLogin
 from tests.support.conversation import FILES, HOOK, START, Hook
 
 REPO = "octo/hello"
@@ -40,7 +40,7 @@ class Scene:
 
     def token(self, endpoint: Endpoint) -> str:
         """Credentials that the endpoint takes."""
-        if endpoint.door is Door.APP:
+        if endpoint.door is RequiredLogin.APP:
             return apps.get_jwt(app_id=str(APP_ID), private_key=self.key)
         if endpoint.path == "/user":
             return self.github.access.personal_token("alice")

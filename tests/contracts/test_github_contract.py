@@ -22,7 +22,7 @@ from bot.demo.simulators.github.rest import ENDPOINTS
 from bot.github import webhooks as door
 from bot.github.api import GitHub
 from bot.github.session import RAW
-from tests.contracts.checks import way_to
+from tests.contracts.checks import transport_to
 from tests.contracts.github import api
 from tests.contracts.scene import APP_ID, REPO, Scene, everything_happens, set_up
 from tests.contracts.webhooks import examples, webhooks
@@ -68,7 +68,7 @@ async def test_each_endpoint_answers_like_github(endpoint: Endpoint, scene: Scen
     body = BODIES.get(name(endpoint))
     if body and "head_sha" in body:
         body = {**body, "head_sha": scene.pull.head_sha}
-    with way_to(scene.github) as way:
+    with transport_to(scene.github) as way:
         async with httpx.AsyncClient(transport=way, base_url=API) as client:
             answer = await client.request(
                 endpoint.method,
@@ -83,7 +83,7 @@ async def test_each_endpoint_answers_like_github(endpoint: Endpoint, scene: Scen
 async def client_of(scene: Scene, login: str) -> AsyncIterator[httpx.AsyncClient]:
     """Somebody who asks by a token of their own."""
     headers = {"authorization": f"Bearer {scene.github.access.personal_token(login)}"}
-    with way_to(scene.github) as way:
+    with transport_to(scene.github) as way:
         async with httpx.AsyncClient(transport=way, base_url=API, headers=headers) as client:
             yield client
 
@@ -145,7 +145,7 @@ def credentials(request: pytest.FixtureRequest, scene: Scene) -> Credentials:
 
 async def test_each_request_of_the_bot_is_githubs(scene: Scene, credentials: Credentials) -> None:
     number, head = scene.pull.number, Sha(scene.pull.head_sha)
-    with way_to(scene.github) as way:
+    with transport_to(scene.github) as way:
         async with httpx.AsyncClient(transport=way) as client:
             bot = GitHub(client, credentials, url=API, clock=ManualClock())
             await bot.login()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from bot.core.events import Actor, Comment, Source
-from bot.core.models import Deed, Intent, Reply, Request, Start
+from bot.core.models import PendingChange, Reply, StartAttempt, StartRequest, WorkItem
 from bot.core.types import CommandId, RepoName, RunId, Sha
 
 REPO = RepoName("octo/hello")
@@ -13,13 +13,13 @@ SHA = Sha("3f2c1d09b8a7e6f5d4c3b2a1908f7e6d5c4b3a29")
 FIRST, SECOND = CommandId("ic-1.1"), CommandId("ic-1.2")
 
 
-def intent(number: int, command_id: CommandId, outcome: str) -> Intent:
-    return Intent(number, command_id, Start(REPO, SHA), (), 0.0, 0, outcome)
+def intent(number: int, command_id: CommandId, outcome: str) -> StartAttempt:
+    return StartAttempt(number, command_id, StartRequest(REPO, SHA), (), 0.0, 0, outcome)
 
 
-def request(*intents: Intent, deeds: tuple[Deed, ...] = ()) -> Request:
+def request(*intents: StartAttempt, deeds: tuple[PendingChange, ...] = ()) -> WorkItem:
     comment = Comment(Source.ISSUE_COMMENT, REPO, 1, 1, Actor("alice"), 0.0, "", ())
-    return Request(comment, 0.0, True, Reply(), 0, None, (), intents, deeds, ())
+    return WorkItem(comment, 0.0, True, Reply(), 0, None, (), intents, deeds, ())
 
 
 @pytest.mark.parametrize(
@@ -38,14 +38,14 @@ def test_the_starts_of_a_command(outcomes: list[str], is_open: int | None, is_lo
     others = [intent(number, SECOND, outcome) for number, outcome in ((8, "open"), (9, "lost"))]
     mine = [intent(number, FIRST, outcome) for number, outcome in enumerate(outcomes, start=1)]
     loaded = request(*others, *mine)
-    found = loaded.open_intent(FIRST)
-    assert (found.intent_id if found else None) == is_open
+    found = loaded.open_start_attempt(FIRST)
+    assert (found.attempt_id if found else None) == is_open
     assert loaded.has_lost_start(FIRST) is is_lost
 
 
 def test_what_a_command_was_about_to_do() -> None:
-    deed = Deed(FIRST, RunId("07qwbk1s76"), {"j1": 1})
+    deed = PendingChange(FIRST, RunId("07qwbk1s76"), {"j1": 1})
     loaded = request(deeds=(deed,))
-    assert loaded.deed(FIRST) == deed
-    assert loaded.deed(SECOND) is None
-    assert loaded.request_id == "ic-1"
+    assert loaded.pending_change(FIRST) == deed
+    assert loaded.pending_change(SECOND) is None
+    assert loaded.work_item_id == "ic-1"

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 import pytest
 from cachetools import LRUCache, TTLCache
 
-from bot.core.single_flight import Cached
+from bot.core.single_flight import SingleFlightCache
 from tests.support.conversation import ManualClock
 
 pytestmark = pytest.mark.anyio
@@ -39,7 +39,7 @@ async def turns() -> None:
 
 
 async def test_a_value_is_fetched_once_and_kept() -> None:
-    cached, source = Cached[str, str]({}), Source()
+    cached, source = SingleFlightCache[str, str]({}), Source()
     source.gate.set()
     assert [await cached.get("a", source.fetch) for _ in range(3)] == ["value 1"] * 3
     assert await cached.get("b", source.fetch) == "value 2"
@@ -50,7 +50,7 @@ async def test_a_value_is_fetched_once_and_kept() -> None:
 
 
 async def test_nothing_at_all_is_a_value_too() -> None:
-    cached, fetches = Cached[str, None]({}), []
+    cached, fetches = SingleFlightCache[str, None]({}), []
 
     async def fetch() -> None:
         fetches.append(1)
@@ -61,7 +61,7 @@ async def test_nothing_at_all_is_a_value_too() -> None:
 
 
 async def test_those_who_ask_meanwhile_wait_for_the_same_flight() -> None:
-    cached, source = Cached[str, str]({}), Source()
+    cached, source = SingleFlightCache[str, str]({}), Source()
     callers = [asyncio.create_task(cached.get("a", source.fetch)) for _ in range(20)]
     other = asyncio.create_task(cached.get("b", source.fetch))
     await turns()
@@ -73,7 +73,7 @@ async def test_those_who_ask_meanwhile_wait_for_the_same_flight() -> None:
 
 
 async def test_a_failure_reaches_all_who_wait_and_is_not_kept() -> None:
-    cached, source = Cached[str, str]({}), Source(fails=True)
+    cached, source = SingleFlightCache[str, str]({}), Source(fails=True)
     callers = [asyncio.create_task(cached.get("a", source.fetch)) for _ in range(3)]
     await turns()
     source.gate.set()
@@ -84,7 +84,7 @@ async def test_a_failure_reaches_all_who_wait_and_is_not_kept() -> None:
 
 
 async def test_a_caller_that_goes_away_leaves_the_flight_to_the_others() -> None:
-    cached, source = Cached[str, str]({}), Source()
+    cached, source = SingleFlightCache[str, str]({}), Source()
     first = asyncio.create_task(cached.get("a", source.fetch))
     second = asyncio.create_task(cached.get("a", source.fetch))
     await turns()
@@ -96,7 +96,7 @@ async def test_a_caller_that_goes_away_leaves_the_flight_to_the_others() -> None
 
 
 async def test_a_flight_that_everybody_left_still_lands() -> None:
-    cached, source = Cached[str, str]({}), Source()
+    cached, source = SingleFlightCache[str, str]({}), Source()
     only = asyncio.create_task(cached.get("a", source.fetch))
     await turns()
     only.cancel()
@@ -109,7 +109,7 @@ async def test_a_flight_that_everybody_left_still_lands() -> None:
 async def test_a_failure_that_nobody_waits_for_makes_no_noise() -> None:
     complaints: list[object] = []
     asyncio.get_running_loop().set_exception_handler(lambda _, context: complaints.append(context))
-    cached, source = Cached[str, str]({}), Source(fails=True)
+    cached, source = SingleFlightCache[str, str]({}), Source(fails=True)
     only = asyncio.create_task(cached.get("a", source.fetch))
     await turns()
     only.cancel()
@@ -123,7 +123,7 @@ async def test_a_failure_that_nobody_waits_for_makes_no_noise() -> None:
 
 
 async def test_a_cancelled_fetch_is_not_kept() -> None:
-    cached, fetches = Cached[str, str]({}), 0
+    cached, fetches = SingleFlightCache[str, str]({}), 0
 
     async def fetch() -> str:
         nonlocal fetches
@@ -140,11 +140,11 @@ async def test_a_cancelled_fetch_is_not_kept() -> None:
 async def test_bounds_and_lifetimes_are_the_stores(clock: ManualClock) -> None:
     source = Source()
     source.gate.set()
-    small: Cached[str, str] = Cached(LRUCache(2))
+    small: SingleFlightCache[str, str] = SingleFlightCache(LRUCache(2))
     for key in "abcab":
         await small.get(key, source.fetch)
     assert source.fetches == 5
-    short: Cached[str, str] = Cached(TTLCache(10, 60, clock.now))
+    short: SingleFlightCache[str, str] = SingleFlightCache(TTLCache(10, 60, clock.now))
     await short.get("a", source.fetch)
     clock.time += 59
     await short.get("a", source.fetch)
@@ -157,7 +157,7 @@ async def test_bounds_and_lifetimes_are_the_stores(clock: ManualClock) -> None:
 async def test_a_value_too_large_to_keep_is_still_answered() -> None:
     complaints: list[object] = []
     asyncio.get_running_loop().set_exception_handler(lambda _, context: complaints.append(context))
-    tiny: Cached[str, str] = Cached(LRUCache(3, getsizeof=len))
+    tiny: SingleFlightCache[str, str] = SingleFlightCache(LRUCache(3, getsizeof=len))
     source = Source()
     source.gate.set()
     assert await tiny.get("a", source.fetch) == "value 1"

@@ -23,7 +23,7 @@ import pytest
 import uvicorn
 
 from bot.demo.simulators.github import AppCredentials, SimulatedGitHub, generate_private_key
-from tests.contracts.checks import way_to
+from tests.contracts.checks import transport_to
 from tests.contracts.webhooks import webhooks
 
 pytestmark = pytest.mark.anyio
@@ -98,7 +98,7 @@ async def client_of(
     github: SimulatedGitHub, authorization: str | None = None
 ) -> AsyncIterator[httpx.AsyncClient]:
     headers = {} if authorization is None else {"authorization": authorization}
-    with way_to(github, any_request=True) as way:
+    with transport_to(github, any_request=True) as way:
         async with httpx.AsyncClient(
             transport=way, base_url="https://api.github.com", headers=headers
         ) as client:

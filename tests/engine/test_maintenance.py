@@ -19,7 +19,7 @@ from bot.engine.maintenance import MAX_ATTEMPTS, WINDOW_SECONDS, Sweeper
 from bot.github.api import GitHub
 from bot.messages import refusals
 from bot.storage.statements import KEEP_SECONDS
-from tests.contracts.checks import way_to
+from tests.contracts.checks import transport_to
 from tests.support.conversation import REPO, Conversation, ManualClock, untouched
 
 pytestmark = pytest.mark.anyio
@@ -279,7 +279,7 @@ async def test_a_bot_account_has_no_log_of_deliveries(
     pr: Conversation, github: SimulatedGitHub, clock: ManualClock
 ) -> None:
     await misses(pr, "/depot help run")
-    with way_to(github) as way:
+    with transport_to(github) as way:
         async with httpx.AsyncClient(transport=way) as client:
             hub = GitHub(client, TokenCredentials("ghp_x"), url=str(github.bodies.api), clock=clock)
             github.requests.clear()

@@ -16,13 +16,13 @@ import httpx
 import pytest
 
 from bot.core.backoff import POLLING
-from bot.core.models import FollowedRun
+from bot.core.models import TrackedRun
 from bot.core.runs import Run
 from bot.core.types import CommandId, RepoName, RunId, Sha
 from bot.demo.simulators.depot import SimulatedDepot
 from bot.demo.simulators.github import SimulatedGitHub
 from bot.depot.client import Depot
-from bot.engine.run_poller import LISTING_SECONDS, Board, look
+from bot.engine.run_poller import LISTING_SECONDS, ActiveRuns, poll
 from tests.support.conversation import REPO, ManualClock
 
 pytestmark = pytest.mark.anyio
@@ -47,7 +47,7 @@ async def test_calls_a_minute(
     clock.time += 10
     async with httpx.AsyncClient(transport=depot.transport()) as client:
         client_of_depot = Depot(client, url="http://depot.test", token=depot.token)
-        board = Board(client_of_depot, clock, wakes_nobody)
+        board = ActiveRuns(client_of_depot, clock, wakes_nobody)
         queue = [
             (clock.time + place / runs, place, followed(run.run_id, sha, clock.time))
             for place, run in enumerate(begun)
@@ -59,10 +59,10 @@ async def test_calls_a_minute(
             if clock.time < start + SETTLED <= due:
                 before = len(depot.calls)
             clock.time = max(clock.time, due)
-            run = await look(client_of_depot, board, clock, run)
+            run = await poll(client_of_depot, board, clock, run)
             assert run.run.status == "running"
-            assert run.next_look_at is not None
-            heapq.heappush(queue, (run.next_look_at, place, run))
+            assert run.next_poll_at is not None
+            heapq.heappush(queue, (run.next_poll_at, place, run))
     assert (len(depot.calls) - before) / (MEASURED / 60) <= calls_a_minute * 1.1
 
 
@@ -70,11 +70,11 @@ async def wakes_nobody(_: object) -> None:
     return None
 
 
-def followed(run_id: str, sha: str, now: float) -> FollowedRun:
+def followed(run_id: str, sha: str, now: float) -> TrackedRun:
     run = Run(RunId(run_id), "", "queued")
     command = CommandId(f"ic-{run_id}.1")
-    one = FollowedRun(command, run, RepoName(REPO), Sha(sha), "nightly.yaml", "", now)
-    return replace(one, next_look_at=now)
+    one = TrackedRun(command, run, RepoName(REPO), Sha(sha), "nightly.yaml", "", now)
+    return replace(one, next_poll_at=now)
 
 
 async def test_in_a_throng_a_listing_wakes_whom_it_concerns(
@@ -92,17 +92,17 @@ async def test_in_a_throng_a_listing_wakes_whom_it_concerns(
 
     async with httpx.AsyncClient(transport=depot.transport()) as client:
         client_of_depot = Depot(client, url="http://depot.test", token=depot.token)
-        board = Board(client_of_depot, clock, wake)
+        board = ActiveRuns(client_of_depot, clock, wake)
         runs = [followed(run.run_id, sha, clock.time) for run in begun]
         for _ in range(2):
             clock.time += POLLING.longest
-            runs = [await look(client_of_depot, board, clock, run) for run in runs]
-        assert {run.next_look_at for run in runs} == {clock.time + POLLING.longest}
+            runs = [await poll(client_of_depot, board, clock, run) for run in runs]
+        assert {run.next_poll_at for run in runs} == {clock.time + POLLING.longest}
         woken.clear()
         depot.finish(begun[7].run_id)
         ended = clock.time
         while not woken:
             clock.time += 1.0
-            await look(client_of_depot, board, clock, runs[0])
+            await poll(client_of_depot, board, clock, runs[0])
     assert list(woken) == [begun[7].run_id]
     assert woken[RunId(begun[7].run_id)] - ended <= LISTING_SECONDS + 1.0

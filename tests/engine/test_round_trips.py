@@ -11,7 +11,7 @@ import pytest
 
 from bot.core.types import RepoName
 from tests.support.conversation import CI, HOOK, REPO
-from tests.support.latency import Scene, far_away
+from tests.support.latency import Scene, distant_bot
 from tests.support.loops import SkippingLoop
 
 pytestmark = pytest.mark.anyio
@@ -24,7 +24,7 @@ def anyio_backend() -> tuple[str, dict[str, Any]]:
 
 @pytest.fixture
 async def scene(tmp_path: Path, private_key: str) -> AsyncIterator[Scene]:
-    async with far_away(tmp_path, private_key) as scene:
+    async with distant_bot(tmp_path, private_key) as scene:
         yield scene
 
 

@@ -20,7 +20,7 @@ from bot.core.clock import AdjustedClock
 from bot.core.deliveries import Delivery
 from bot.core.events import Actor, CommandLine, Comment, Source
 from bot.core.models import Claim
-from bot.core.types import RepoName, RequestId
+from bot.core.types import RepoName, WorkItemId
 from bot.engine.worker import (
     CONCURRENCY,
     KEEP_TIME_EVERY,
@@ -107,9 +107,9 @@ class Steps:
     ended: list[tuple[float, str]] = field(default_factory=list)
 
     async def step(self, claim: Claim) -> None:
-        self.begun.append((now(), claim.request_id))
+        self.begun.append((now(), claim.work_item_id))
         await self.does(claim)
-        self.ended.append((now(), claim.request_id))
+        self.ended.append((now(), claim.work_item_id))
 
 
 @asynccontextmanager
@@ -124,7 +124,7 @@ def done(ledger: Ledger) -> Callable[[Claim], Awaitable[None]]:
     """A step after which nothing is left to do."""
 
     async def step(claim: Claim) -> None:
-        await ledger.rest(claim, None)
+        await ledger.release(claim, None)
 
     return step
 
@@ -187,7 +187,7 @@ async def test_a_step_is_done_when_it_is_due(ledger: Ledger) -> None:
     delays = iter([0.0, 2.0, 30.0, None])
 
     async def step(claim: Claim) -> None:
-        await ledger.rest(claim, next(delays))
+        await ledger.release(claim, next(delays))
 
     steps = Steps(ledger, step)
     async with working(Worker(ledger, steps.step)):
@@ -202,7 +202,7 @@ async def test_no_more_at_once_than_there_is_room_for(ledger: Ledger) -> None:
 
     async def step(claim: Claim) -> None:
         await let_go.wait()
-        await ledger.rest(claim, None)
+        await ledger.release(claim, None)
 
     steps = Steps(ledger, step)
     async with working(Worker(ledger, steps.step)):
@@ -221,7 +221,7 @@ async def test_room_that_comes_free_is_used_at_once(ledger: Ledger) -> None:
 
     async def step(claim: Claim) -> None:
         await asyncio.sleep(3)
-        await ledger.rest(claim, None)
+        await ledger.release(claim, None)
 
     steps = Steps(ledger, step)
     async with working(Worker(ledger, steps.step)):
@@ -234,11 +234,11 @@ async def test_draining_does_what_comes_up_and_leaves_what_is_to_come(ledger: Le
     await accepted(ledger, 1)
 
     async def step(claim: Claim) -> None:
-        if claim.request_id == "ic-1":
+        if claim.work_item_id == "ic-1":
             await accepted(ledger, 2)
-            await ledger.rest(claim, 5.0)
+            await ledger.release(claim, 5.0)
         else:
-            await ledger.rest(claim, None)
+            await ledger.release(claim, None)
 
     steps = Steps(ledger, step)
     await Worker(ledger, steps.step).drain()
@@ -257,13 +257,13 @@ async def test_a_failing_step_is_done_again_later(ledger: Ledger) -> None:
     async def step(claim: Claim) -> None:
         if (error := next(tries)) is not None:
             raise error
-        await ledger.rest(claim, None)
+        await ledger.release(claim, None)
 
     steps = Steps(ledger, step)
     with logged() as events:
         async with working(Worker(ledger, steps.step)):
             await asyncio.sleep(RETRY_SECONDS / 2)
-            got = await ledger.load(RequestId("ic-1"))
+            got = await ledger.load(WorkItemId("ic-1"))
             assert (got.failures, got.failing_since) == (1, START)
             await asyncio.sleep(1000)
     assert events == ["step failed", "step failed"]
@@ -276,9 +276,9 @@ async def test_a_failing_step_stops_no_other(ledger: Ledger) -> None:
     await accepted(ledger, 1, 2)
 
     async def step(claim: Claim) -> None:
-        if claim.request_id == "ic-1":
+        if claim.work_item_id == "ic-1":
             raise KeyError("on purpose")
-        await ledger.rest(claim, None)
+        await ledger.release(claim, None)
 
     steps = Steps(ledger, step)
     with logged():
@@ -293,14 +293,14 @@ async def test_a_worker_that_was_taken_over_leaves_it_at_that(ledger: Ledger) ->
     async def step(claim: Claim) -> None:
         await ledger.release_all()
         (taken,) = await ledger.claim(1)
-        assert taken.fence > claim.fence
-        await ledger.acknowledged(claim)
+        assert taken.fencing_token > claim.fencing_token
+        await ledger.save_acknowledgement(claim)
 
     steps = Steps(ledger, step)
     with logged() as events:
         await Worker(ledger, steps.step).drain()
     assert events == ["taken over by another worker"]
-    got = await ledger.load(RequestId("ic-1"))
+    got = await ledger.load(WorkItemId("ic-1"))
     assert (got.failures, got.acknowledged) == (0, False)
 
 
@@ -311,7 +311,7 @@ async def test_a_step_that_cannot_store_is_done_again_when_its_lease_ends(ledger
     async def step(claim: Claim) -> None:
         if (error := next(tries)) is not None:
             raise error
-        await ledger.rest(claim, None)
+        await ledger.release(claim, None)
 
     steps = Steps(ledger, step)
     with logged() as events:
@@ -374,7 +374,7 @@ async def test_a_long_step_keeps_its_lease(ledger: Ledger) -> None:
 
     async def step(claim: Claim) -> None:
         await asyncio.sleep(10 * LEASE_SECONDS)
-        await ledger.rest(claim, None)
+        await ledger.release(claim, None)
 
     steps = Steps(ledger, step)
     async with working(Worker(ledger, steps.step)), working(Worker(ledger, steps.step)):
@@ -391,7 +391,7 @@ async def test_what_a_dead_worker_held_goes_on(ledger: Ledger) -> None:
     async with working(Worker(ledger, steps.step)):
         await asyncio.sleep(3 * LEASE_SECONDS)
     ((at, request_id),) = steps.ended
-    assert request_id == dead.request_id
+    assert request_id == dead.work_item_id
     assert at == pytest.approx(LEASE_SECONDS, abs=0.05)
 
 
@@ -415,15 +415,15 @@ async def test_a_lease_that_was_lost_is_no_longer_renewed(ledger: Ledger) -> Non
     async def step(claim: Claim) -> None:
         mine.append(claim)
         if others:
-            return await ledger.rest(claim, None)
+            return await ledger.release(claim, None)
         await ledger.release_all()
         others.extend(await ledger.claim(1))
         await asyncio.sleep(3 * LEASE_SECONDS)
 
     await Worker(ledger, step).drain()
     # The other's lease is its own to renew: nobody did, and so it ended meanwhile.
-    assert [claim.fence for claim in mine] == [1, 3]
-    assert [claim.fence for claim in others] == [2]
+    assert [claim.fencing_token for claim in mine] == [1, 3]
+    assert [claim.fencing_token for claim in others] == [2]
 
 
 # --- stopping ------------------------------------------------------------------------------------
@@ -434,7 +434,7 @@ async def test_stopping_lets_steps_end_and_starts_none(ledger: Ledger) -> None:
 
     async def step(claim: Claim) -> None:
         await asyncio.sleep(STOP_SECONDS - 1)
-        await ledger.rest(claim, None)
+        await ledger.release(claim, None)
 
     steps = Steps(ledger, step)
     worker = Worker(ledger, steps.step)
@@ -445,7 +445,7 @@ async def test_stopping_lets_steps_end_and_starts_none(ledger: Ledger) -> None:
     await running
     assert steps.ended == [(STOP_SECONDS - 1, "ic-1")]
     assert now() == STOP_SECONDS - 1
-    assert [claim.request_id for claim in await ledger.claim(10)] == ["ic-2"]
+    assert [claim.work_item_id for claim in await ledger.claim(10)] == ["ic-2"]
 
 
 async def test_stopping_cuts_what_does_not_end(ledger: Ledger) -> None:
@@ -453,11 +453,11 @@ async def test_stopping_cuts_what_does_not_end(ledger: Ledger) -> None:
     cut: list[str] = []
 
     async def step(claim: Claim) -> None:
-        await ledger.acknowledged(claim)
+        await ledger.save_acknowledgement(claim)
         try:
             await asyncio.Event().wait()
         except asyncio.CancelledError:
-            cut.append(claim.request_id)
+            cut.append(claim.work_item_id)
             raise
 
     worker = Worker(ledger, step)
@@ -471,7 +471,7 @@ async def test_stopping_cuts_what_does_not_end(ledger: Ledger) -> None:
     await ledger.release_all()
     assert len(await ledger.claim(10)) == 2
     for number in (1, 2):
-        assert (await ledger.load(RequestId(f"ic-{number}"))).acknowledged
+        assert (await ledger.load(WorkItemId(f"ic-{number}"))).acknowledged
 
 
 async def test_what_is_being_stored_when_it_is_cut_is_stored(ledger: Ledger, store: Store) -> None:
@@ -495,7 +495,7 @@ async def test_what_is_being_stored_when_it_is_cut_is_stored(ledger: Ledger, sto
     skipping_loop().is_busy = lambda: False
     await running
     halt.let_go.set()
-    assert (await ledger.load(RequestId("ic-1"))).reply.text == "half and half"
+    assert (await ledger.load(WorkItemId("ic-1"))).reply.text == "half and half"
 
 
 async def test_a_worker_that_is_idle_stops_at_once(ledger: Ledger) -> None:

@@ -9,12 +9,12 @@ from hypothesis import strategies as st
 
 from bot.commands import COMMANDS
 from bot.core.errors import Misreading
-from bot.parsing.arguments import read, words
+from bot.parsing.arguments import arguments_of, parse_command
 from tests.fuzz.markdown_texts import UNKNOWN
 
-VERBS: dict[str, type] = {verb: command.words for verb, command in COMMANDS.items()}
+VERBS: dict[str, type] = {verb: command.arguments for verb, command in COMMANDS.items()}
 
-_NAMES = sorted({name for command in VERBS.values() for name in words(command)})
+_NAMES = sorted({name for command in VERBS.values() for name in arguments_of(command)})
 _SPACES = [" ", "  ", "\t", "\u00a0", "\u2003", "\u200b", " \u202f", "\x1f"]
 _VALUES = [
     *("ci.yml", ".depot/workflows/ci.yml", "0" * 40, "A" * 40, "run_1", "07qwbk1s76", "12", "0"),
@@ -66,10 +66,10 @@ def lines(draw: st.DrawFn) -> str:
 def commands(draw: st.DrawFn) -> Any:
     """What was read from a line: from several, where the first ones are misread."""
     for _ in range(5):
-        command = read(draw(lines()), VERBS)
+        command = parse_command(draw(lines()), VERBS)
         if not isinstance(command, Misreading):
             return command
-    return read("run ci.yml job='a b' force", VERBS)
+    return parse_command("run ci.yml job='a b' force", VERBS)
 
 
 def values(command: Any) -> list[str]:

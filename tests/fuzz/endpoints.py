@@ -51,7 +51,7 @@ class Stored:
     heads: int
 
 
-class Door:
+class Endpoint:
     """`POST /webhook` of one bot."""
 
     def __init__(
@@ -135,7 +135,7 @@ def _scope(headers: list[Header]) -> Scope:
 
 
 @contextmanager
-def door_on(folder: Path, private_key: str, postgresql_url: str = "") -> Iterator[Door]:
+def door_on(folder: Path, private_key: str, postgresql_url: str = "") -> Iterator[Endpoint]:
     """A bot with a ledger of its own; on SQLite if no other database is named."""
     clock = ManualClock()
     stage = Stage(now=clock.now, private_key=private_key)
@@ -148,7 +148,7 @@ def door_on(folder: Path, private_key: str, postgresql_url: str = "") -> Iterato
         ) as services,
     ):
         app = create_app(services, run_worker=False)
-        yield Door(app, portal, Database(url, clock), stage.credentials.webhook_secret)
+        yield Endpoint(app, portal, Database(url, clock), stage.credentials.webhook_secret)
 
 
 def must_be_an_answer(answer: Answer) -> None:

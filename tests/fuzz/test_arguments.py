@@ -11,7 +11,7 @@ from bot.commands import COMMANDS
 from bot.core.errors import Misreading
 from bot.messages.refusals import misreading
 from bot.parsing import comments
-from bot.parsing.arguments import read, spell
+from bot.parsing.arguments import format_command, parse_command
 from tests.fuzz.command_lines import VERBS, commands, lines, verb_of
 from tests.fuzz.profiles import cases
 
@@ -19,7 +19,7 @@ from tests.fuzz.profiles import cases
 @cases(4)
 @given(lines())
 def test_any_line_is_a_command_or_a_misreading_that_can_be_told(line: str) -> None:
-    got = read(line, VERBS)
+    got = parse_command(line, VERBS)
     if isinstance(got, Misreading):
         assert got.line == line
         assert misreading(got, VERBS)
@@ -31,36 +31,36 @@ def test_any_line_is_a_command_or_a_misreading_that_can_be_told(line: str) -> No
 @given(lines())
 def test_a_line_says_the_same_in_a_comment(line: str) -> None:
     assume(line == line.strip() and not line.endswith("\\"))  # of these Markdown makes another
-    (found,) = comments.lines(f"/depot {line}")
-    there, here = read(found.text, VERBS), read(line, VERBS)
+    (found,) = comments.find_command_lines(f"/depot {line}")
+    there, here = parse_command(found.text, VERBS), parse_command(line, VERBS)
     assert isinstance(there, Misreading) == isinstance(here, Misreading)
 
 
 @cases(3)
 @given(commands())
 def test_a_command_is_spelled_so_that_it_is_read_again(command: Any) -> None:
-    spelled = spell(verb_of(command), command)
-    assert read(spelled, VERBS) == command
-    assert spell(verb_of(command), read(spelled, VERBS)) == spelled
+    spelled = format_command(verb_of(command), command)
+    assert parse_command(spelled, VERBS) == command
+    assert format_command(verb_of(command), parse_command(spelled, VERBS)) == spelled
 
 
 @cases(2)
 @given(commands())
 def test_a_spelled_command_can_be_pasted_into_a_comment(command: Any) -> None:
-    spelled = spell(verb_of(command), command)
+    spelled = format_command(verb_of(command), command)
     for text in (
         f"/depot {spelled}",
         f"like this:\n/depot {spelled}\nthanks",
         f"/depot {spelled}\r\n",
     ):
-        (found,) = comments.lines(text)
-        assert read(found.text, VERBS) == command
+        (found,) = comments.find_command_lines(text)
+        assert parse_command(found.text, VERBS) == command
 
 
 def must_be_spelled(line: str) -> None:
-    command = read(line, VERBS)
+    command = parse_command(line, VERBS)
     if not isinstance(command, Misreading):
-        assert read(spell(verb_of(command), command), VERBS) == command
+        assert parse_command(format_command(verb_of(command), command), VERBS) == command
 
 
 @pytest.mark.parametrize("line", ["run a\\ '—'b", "run job='a '—b"])
@@ -76,5 +76,5 @@ def test_a_name_that_is_taken_can_be_spelled(line: str) -> None:
 @pytest.mark.parametrize("verb", COMMANDS)
 def test_every_example_is_spelled(verb: str) -> None:
     for line in COMMANDS[verb].examples:
-        assert type(read(line, VERBS)) is VERBS[verb]
+        assert type(parse_command(line, VERBS)) is VERBS[verb]
         must_be_spelled(line)

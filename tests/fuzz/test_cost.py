@@ -13,10 +13,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.core.deliveries import Delivery
-from bot.github.webhooks import MAX_BODY, Rejected
+from bot.github.webhooks import MAX_BODY, DeliveryRejected
 from bot.github.webhooks import read as read_payload
-from bot.parsing.arguments import read
-from bot.parsing.comments import lines
+from bot.parsing.arguments import parse_command
+from bot.parsing.comments import find_command_lines
 from tests.fuzz.command_lines import VERBS
 from tests.fuzz.counting import calls, filled, growth
 from tests.fuzz.markdown_texts import pieces
@@ -40,7 +40,7 @@ units = st.lists(pieces, min_size=1, max_size=4).map("".join).filter(bool)
 @cases(0.3)
 @given(st.sampled_from(STARTS), units)
 def test_the_work_grows_as_a_comment_does(start: str, unit: str) -> None:
-    assert growth(lines, lambda length: start + filled(unit, length), LENGTH) <= LINEAR
+    assert growth(find_command_lines, lambda length: start + filled(unit, length), LENGTH) <= LINEAR
 
 
 HEAVY = ["[", "![", "[a](", "*a_ ", "`[", "<a b='", "[a]: b\n", "/depot run\n\n", "&amp;", "|\n"]
@@ -49,18 +49,18 @@ HEAVY = ["[", "![", "[a](", "*a_ ", "`[", "<a b='", "[a]: b\n", "/depot run\n\n"
 @pytest.mark.parametrize("unit", HEAVY)
 def test_the_work_for_heavy_texts_has_a_bound(unit: str) -> None:
     text = "/depot x\n\n" + filled(unit, LENGTH)
-    assert calls(lambda: lines(text)) <= MOST * len(text)
+    assert calls(lambda: find_command_lines(text)) <= MOST * len(text)
 
 
 def test_the_work_for_quotes_that_are_broken_into_has_a_bound() -> None:
     # At 65,536 characters it takes minutes.
     text = "/depot x\n\n" + filled("> -\na\n", 2_600)
-    assert calls(lambda: lines(text)) <= MOST * len(text)
+    assert calls(lambda: find_command_lines(text)) <= MOST * len(text)
 
 
 def test_a_text_of_thousands_of_html_comments_is_not_read() -> None:
     # At 65,536 characters it takes seconds, inside one pattern, where no calls can be counted.
-    assert lines("/depot x " + filled("<!-- ", 15_000) + "--->\n") == []
+    assert find_command_lines("/depot x " + filled("<!-- ", 15_000) + "--->\n") == []
 
 
 SIZE = 64_000 if LONG else 8_000
@@ -90,7 +90,7 @@ NASTY = {
 
 @pytest.mark.parametrize("text", NASTY.values(), ids=NASTY.keys())
 def test_a_hostile_comment_is_read_to_its_end(text: str) -> None:
-    assert lines(f"/depot first\n\n{text[:SIZE]}")[0].text == "first"
+    assert find_command_lines(f"/depot first\n\n{text[:SIZE]}")[0].text == "first"
 
 
 # --- lines ---------------------------------------------------------------------------------------
@@ -107,14 +107,14 @@ def test_the_work_grows_as_a_line_does(beginning: str, word: str) -> None:
     def make(length: int) -> str:
         return beginning + filled(word, length)
 
-    assert growth(lambda line: read(line, VERBS), make, 2_000) <= LINEAR
+    assert growth(lambda line: parse_command(line, VERBS), make, 2_000) <= LINEAR
 
 
 # --- payloads ------------------------------------------------------------------------------------
 
 
 def _read_payload(body: bytes) -> None:
-    with contextlib.suppress(Rejected):
+    with contextlib.suppress(DeliveryRejected):
         read_payload(Delivery("7", "guid", "issue_comment"), body)
 
 

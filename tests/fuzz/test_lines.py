@@ -7,13 +7,13 @@ import re
 import pytest
 from hypothesis import example, given
 
-from bot.parsing.comments import lines
+from bot.parsing.comments import find_command_lines
 from tests.fuzz.markdown_texts import Block, documents, prose, wild_texts
 from tests.fuzz.profiles import cases
 
 
 def read(text: str) -> list[str]:
-    return [line.text for line in lines(text)]
+    return [line.text for line in find_command_lines(text)]
 
 
 # --- comments of which we know what is in them ---------------------------------------------------
@@ -22,19 +22,21 @@ def read(text: str) -> list[str]:
 @cases(4)
 @given(documents)
 def test_what_is_for_the_bot_is_read_and_nothing_else(document: Block) -> None:
-    assert tuple(lines(document.text)) == document.commands
+    assert tuple(find_command_lines(document.text)) == document.commands
 
 
 @cases()
 @given(documents)
 def test_line_ends_do_not_matter(document: Block) -> None:
-    assert lines(document.text.replace("\n", "\r\n")) == lines(document.text)
+    assert find_command_lines(document.text.replace("\n", "\r\n")) == find_command_lines(
+        document.text
+    )
 
 
 @cases()
 @given(documents)
 def test_a_line_end_at_the_end_does_not_matter(document: Block) -> None:
-    assert lines(document.text + "\n") == lines(document.text)
+    assert find_command_lines(document.text + "\n") == find_command_lines(document.text)
 
 
 @cases()
@@ -47,14 +49,16 @@ def test_talk_around_a_comment_changes_nothing(document: Block, words: str) -> N
 @cases()
 @given(documents)
 def test_a_comment_in_a_fold_is_read_as_well(document: Block) -> None:
-    assert lines(f"<details>\n\n{document.text}\n\n</details>") == lines(document.text)
+    assert find_command_lines(f"<details>\n\n{document.text}\n\n</details>") == find_command_lines(
+        document.text
+    )
 
 
 @cases()
 @given(documents)
 def test_two_comments_in_one_are_read_one_after_the_other(document: Block) -> None:
     twice = f"{document.text}\n\n***\n\n{document.text}"
-    assert lines(twice) == 2 * lines(document.text)
+    assert find_command_lines(twice) == 2 * find_command_lines(document.text)
 
 
 # --- any text at all -----------------------------------------------------------------------------
@@ -71,17 +75,17 @@ def test_any_text_has_its_commands(text: str) -> None:
     text = f"/depot first\n\n{text}"
     assert read(text)[0] == "first"
     typed = re.findall(r"^[ \t]*/depot", re.sub("\r\n?", "\n", text), re.IGNORECASE | re.MULTILINE)
-    assert len(lines(text)) <= len(typed)
+    assert len(find_command_lines(text)) <= len(typed)
 
 
 @cases()
 @given(wild_texts)
 def test_in_quotes_fences_and_code_nothing_is_a_command(text: str) -> None:
     physical = re.split("\r\n|\r|\n", text)
-    assert lines("\n".join(f"> {line}" for line in physical)) == []
-    assert lines("\n".join(f"    {line}" for line in physical)) == []
+    assert find_command_lines("\n".join(f"> {line}" for line in physical)) == []
+    assert find_command_lines("\n".join(f"    {line}" for line in physical)) == []
     bar = "`" * (3 + max((len(run) for run in re.findall("`+", text)), default=0))
-    assert lines(f"{bar}\n{text}\n{bar}") == []
+    assert find_command_lines(f"{bar}\n{text}\n{bar}") == []
 
 
 @cases()

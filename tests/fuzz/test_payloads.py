@@ -10,8 +10,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.core.deliveries import CheckMoved, CommentWritten, Delivery, Event, HeadSet, Ignored
-from bot.github.webhooks import Rejected, read
+from bot.core.deliveries import (
+    CheckRunChanged,
+    CommentWritten,
+    Delivery,
+    Event,
+    HeadChanged,
+    Ignored,
+)
+from bot.github.webhooks import DeliveryRejected, read
 from tests.fuzz.json_texts import as_bytes, dumps, texts, values
 from tests.fuzz.payloads import (
     HAPPENINGS,
@@ -34,20 +41,20 @@ def made_of(event: str, value: Any) -> Event:
     return read(Delivery("7", "a-guid", event), as_bytes(dumps(value)))
 
 
-def outcome(event: str, value: Any) -> Event | Rejected:
+def outcome(event: str, value: Any) -> Event | DeliveryRejected:
     try:
         return made_of(event, value)
-    except Rejected as no:
+    except DeliveryRejected as no:
         return no
 
 
-def must_be_known(made: Event | Rejected) -> None:
+def must_be_known(made: Event | DeliveryRejected) -> None:
     """One of the events, or turned away with a few words."""
-    if isinstance(made, Rejected):
+    if isinstance(made, DeliveryRejected):
         assert made.status == 400
         assert len(str(made)) < 400
     else:
-        assert isinstance(made, CommentWritten | HeadSet | CheckMoved | Ignored)
+        assert isinstance(made, CommentWritten | HeadChanged | CheckRunChanged | Ignored)
 
 
 @cases(1.5)

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.fuzz.endpoints import Answer, Door, must_be_an_answer
+from tests.fuzz.endpoints import Answer, Endpoint, must_be_an_answer
 from tests.fuzz.json_texts import as_bytes, dumps
 from tests.fuzz.payloads import Path, put, true_payload
 from tests.fuzz.profiles import cases
@@ -23,7 +23,7 @@ NUMBERS = {
 """Where a comment's own number stands."""
 
 
-def send(door: Door, name: str, changes: dict[Path, Any]) -> Answer:
+def send(door: Endpoint, name: str, changes: dict[Path, Any]) -> Answer:
     """What the door says to a true payload with some changes, which it has not heard before."""
     event, true = true_payload(name)
     payload = copy.deepcopy(true)
@@ -57,7 +57,7 @@ WRITTEN: dict[str, tuple[str, list[Path]]] = {
     st.sampled_from(sorted(WRITTEN)),
     st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=30),
 )
-def test_any_text_without_a_nul_is_stored(either_door: Door, what: str, text: str) -> None:
+def test_any_text_without_a_nul_is_stored(either_door: Endpoint, what: str, text: str) -> None:
     name, places = WRITTEN[what]
     text = f"/depot run {text}" if what.endswith("text") else text
     answer = send(either_door, name, dict.fromkeys(places, text))
@@ -65,19 +65,19 @@ def test_any_text_without_a_nul_is_stored(either_door: Door, what: str, text: st
 
 
 @pytest.mark.parametrize("what", WRITTEN)
-def test_a_nul_is_answered_on_sqlite(door: Door, what: str) -> None:
+def test_a_nul_is_answered_on_sqlite(door: Endpoint, what: str) -> None:
     name, places = WRITTEN[what]
     send(door, name, dict.fromkeys(places, "/depot run \0"))
 
 
 @pytest.mark.parametrize("what", WRITTEN)
-def test_a_nul_is_answered_on_postgresql(postgresql_door: Door, what: str) -> None:
+def test_a_nul_is_answered_on_postgresql(postgresql_door: Endpoint, what: str) -> None:
     name, places = WRITTEN[what]
     send(postgresql_door, name, dict.fromkeys(places, "/depot run \0"))
 
 
 @pytest.mark.parametrize("what", ["a repository's name", "a head"])
-def test_a_long_name_is_answered_on_postgresql(postgresql_door: Door, what: str) -> None:
+def test_a_long_name_is_answered_on_postgresql(postgresql_door: Endpoint, what: str) -> None:
     name, places = WRITTEN[what]
     # No character twice in a row, or it would be stored compressed.
     long = "".join(chr(256 + n * n % 40_000) for n in range(20_000))
@@ -86,7 +86,7 @@ def test_a_long_name_is_answered_on_postgresql(postgresql_door: Door, what: str)
 
 @pytest.mark.parametrize("half", ["\\ud800", "\\udc00", "\\ud800\\ud800", "\\udfff\\ud800"])
 @pytest.mark.parametrize("what", WRITTEN)
-def test_half_a_character_is_malformed(either_door: Door, what: str, half: str) -> None:
+def test_half_a_character_is_malformed(either_door: Endpoint, what: str, half: str) -> None:
     name, places = WRITTEN[what]
     event, true = true_payload(name)
     payload = copy.deepcopy(true)
@@ -100,7 +100,9 @@ def test_half_a_character_is_malformed(either_door: Door, what: str, half: str) 
 
 @cases(0.3)
 @given(st.lists(st.integers(0, 5), min_size=2, max_size=12))
-def test_each_delivery_counts_once_also_side_by_side(either_door: Door, order: list[int]) -> None:
+def test_each_delivery_counts_once_also_side_by_side(
+    either_door: Endpoint, order: list[int]
+) -> None:
     requests = []
     base = either_door.number() * 10
     for number in order:

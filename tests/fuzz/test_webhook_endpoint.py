@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.github.webhooks import EVENTS, MAX_BODY
-from tests.fuzz.endpoints import Door, Header, must_be_an_answer
+from tests.fuzz.endpoints import Endpoint, Header, must_be_an_answer
 from tests.fuzz.json_texts import as_bytes, dumps, hostile
 from tests.fuzz.payloads import HAPPENINGS, mutated, true_payload
 from tests.fuzz.profiles import cases
@@ -74,7 +74,7 @@ def changed(draw: st.DrawFn, headers: list[Header]) -> list[Header]:
 @cases()
 @given(st.data(), bodies | broken_bodies())
 def test_without_a_signature_nothing_is_read_or_stored(
-    door: Door, data: st.DataObject, body: bytes
+    door: Endpoint, data: st.DataObject, body: bytes
 ) -> None:
     forged = data.draw(odd_headers.filter(lambda header: header[0] != b"content-length"))
     true = door.headers("issue_comment", body)[:-1]
@@ -89,7 +89,7 @@ def test_without_a_signature_nothing_is_read_or_stored(
 @cases()
 @given(st.data(), st.sampled_from(sorted(EVENTS)), bodies | broken_bodies())
 def test_whatever_is_signed_gets_an_answer(
-    door: Door, data: st.DataObject, event: str, body: bytes
+    door: Endpoint, data: st.DataObject, event: str, body: bytes
 ) -> None:
     headers = data.draw(changed(door.headers(event, body)))
     before = door.stored()
@@ -104,7 +104,7 @@ def test_whatever_is_signed_gets_an_answer(
 @cases()
 @given(st.data(), st.sampled_from(sorted(HAPPENINGS)))
 def test_what_is_queued_is_stored_and_known_again(
-    door: Door, data: st.DataObject, name: str
+    door: Endpoint, data: st.DataObject, name: str
 ) -> None:
     payload = data.draw(mutated(name, most=1))
     body = as_bytes(dumps(_numbered(payload, door.number())))
@@ -136,7 +136,7 @@ def _numbered(payload: Any, number: int) -> Any:
 @cases(0.5)
 @given(st.data(), st.sampled_from(sorted(HAPPENINGS)))
 def test_it_does_not_matter_in_how_many_pieces_a_body_comes(
-    door: Door, data: st.DataObject, name: str
+    door: Endpoint, data: st.DataObject, name: str
 ) -> None:
     body = as_bytes(dumps(data.draw(mutated(name))))
     event = true_payload(name)[0]
@@ -149,7 +149,7 @@ def test_it_does_not_matter_in_how_many_pieces_a_body_comes(
 
 
 @pytest.mark.parametrize("name", HAPPENINGS)
-def test_the_payloads_that_are_varied_above_are_good_ones(door: Door, name: str) -> None:
+def test_the_payloads_that_are_varied_above_are_good_ones(door: Endpoint, name: str) -> None:
     event, payload = true_payload(name)
     body = dumps(_numbered(payload, door.number())).encode()
     answer = door.post(door.headers(event, body), body)
@@ -157,12 +157,12 @@ def test_the_payloads_that_are_varied_above_are_good_ones(door: Door, name: str)
 
 
 @pytest.mark.parametrize("piece", [b"[", b'{"a":', b'"', b"1", b"\xff", b"\x00"], ids=repr)
-def test_a_body_of_the_largest_size_is_answered(door: Door, piece: bytes) -> None:
+def test_a_body_of_the_largest_size_is_answered(door: Endpoint, piece: bytes) -> None:
     body = (b'{"action":"created","x":' + piece * MAX_BODY)[:MAX_BODY]
     answer = door.post(door.headers("issue_comment", body), body)
     must_be_an_answer(answer)
     assert answer.status == 400
 
 
-def test_a_length_of_thousands_of_digits(door: Door) -> None:
+def test_a_length_of_thousands_of_digits(door: Endpoint) -> None:
     must_be_an_answer(door.post([(b"content-length", b"9" * 5_000)], b"{}"))

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from bot.demo.servers import Server
 from bot.web.server import configuration
-from tests.fuzz.endpoints import Door
+from tests.fuzz.endpoints import Endpoint
 from tests.fuzz.profiles import cases
 
 
@@ -61,7 +61,7 @@ def _all(connection: socket.socket) -> bytes:
 
 
 @pytest.fixture(scope="module")
-def wire(door: Door) -> Iterator[Wire]:
+def wire(door: Endpoint) -> Iterator[Wire]:
     """As the bot is served."""
     server = _Server(configuration(door.app, "127.0.0.1", 0))
     logger = logging.getLogger("uvicorn.error")

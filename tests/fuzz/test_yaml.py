@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from hypothesis import example, given
 
-from bot.core.events import Happening
+from bot.core.events import PullRequestEvent
 from bot.core.types import Permission, Sha
 from bot.parsing import safe_yaml
 from bot.parsing.workflow_file import BadWorkflow, Outline, outline
@@ -97,7 +97,7 @@ def test_any_text_is_a_config_that_can_be_asked_or_none(text: str) -> None:
         assert config.needs("run", Permission.WRITE) in Permission
         assert config.workflow_needs("ci.yml") in Permission
         assert isinstance(config.expand("e2e force"), str)
-        happening = Happening("labeled", "guid", Sha("0" * 40), "main", "full-ci")
+        happening = PullRequestEvent("labeled", "guid", Sha("0" * 40), "main", "full-ci")
         for automation in config.automations:
             assert automation.follows(happening) in {True, False}
             assert automation.concerns(["src/a", ""]) in {True, False}

@@ -17,7 +17,7 @@ from bot.demo.simulators.github import RequestRecord, SimulatedGitHub
 from bot.demo.stage import Stage
 from bot.github.api import ROLE_SECONDS, TOKEN_MARGIN, GitHub
 from bot.github.errors import BadCredentials, Forbidden, GitHubError, GitHubUnavailable, NotFound
-from tests.contracts.checks import way_to
+from tests.contracts.checks import transport_to
 from tests.support.conversation import CI, REPO, ManualClock
 
 pytestmark = pytest.mark.anyio
@@ -31,7 +31,7 @@ TOKEN_PATH = "/access_tokens"
 async def opened(
     github: SimulatedGitHub, credentials: Credentials, clock: ManualClock
 ) -> AsyncIterator[GitHub]:
-    with way_to(github) as way:
+    with transport_to(github) as way:
         async with httpx.AsyncClient(transport=way) as client:
             yield GitHub(client, credentials, url=URL, clock=clock)
 

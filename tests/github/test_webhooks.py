@@ -12,17 +12,17 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from bot.core.deliveries import CheckMoved, CommentWritten, Event, HeadSet, Ignored
+from bot.core.deliveries import CheckRunChanged, CommentWritten, Event, HeadChanged, Ignored
 from bot.core.deliveries import Delivery as Delivered
-from bot.core.events import Actor, CommandLine, Comment, Happening, Source
+from bot.core.events import Actor, CommandLine, Comment, PullRequestEvent, Source
 from bot.core.types import RepoName, Sha
 from bot.demo.simulators.github import Delivery, SimulatedGitHub
 from bot.demo.simulators.github.webhooks import signatures
 from bot.demo.stage import Stage
 from bot.github.webhooks import (
     BadSignature,
+    DeliveryRejected,
     Malformed,
-    Rejected,
     WrongContentType,
     delivery,
     read,
@@ -169,7 +169,7 @@ def test_missing_or_odd_headers_are_malformed(header: str, value: str) -> None:
 
 @pytest.mark.parametrize("header", ["content-type", "x-github-event", "x-github-delivery"])
 def test_headers_that_must_be_there(header: str) -> None:
-    with pytest.raises(Rejected):
+    with pytest.raises(DeliveryRejected):
         delivery({name: value for name, value in HEADERS.items() if name != header})
 
 
@@ -207,7 +207,7 @@ def test_a_comment(fresh: SimulatedGitHub, clock: ManualClock) -> None:
             reviewed=None,
         )
     )
-    assert only(event).request_id == f"ic-{made.id}"
+    assert only(event).work_item_id == f"ic-{made.id}"
 
 
 def test_a_comment_with_yaml(fresh: SimulatedGitHub) -> None:
@@ -226,7 +226,7 @@ def test_a_review(fresh: SimulatedGitHub) -> None:
     assert comment.source is Source.REVIEW
     assert comment.comment_id == review.id
     assert comment.reviewed == head
-    assert comment.request_id == f"rv-{review.id}"
+    assert comment.work_item_id == f"rv-{review.id}"
 
 
 def test_a_review_of_an_older_commit(fresh: SimulatedGitHub) -> None:
@@ -249,7 +249,7 @@ def test_a_review_comment(fresh: SimulatedGitHub) -> None:
     assert comment.source is Source.REVIEW_COMMENT
     assert comment.number == 1
     assert comment.reviewed == head
-    assert comment.request_id == f"rc-{made.id}"
+    assert comment.work_item_id == f"rc-{made.id}"
 
 
 def test_a_bot_is_known_as_one(fresh: SimulatedGitHub) -> None:
@@ -415,14 +415,14 @@ def test_a_new_head(fresh: SimulatedGitHub, clock: ManualClock) -> None:
     clock.time += 7
     sha = fresh.push(REPO, 1, {"change.txt": "two\n"}, by="alice")
     ((_, event),) = sent(fresh)
-    assert isinstance(event, HeadSet)
+    assert isinstance(event, HeadChanged)
     assert (event.repo, event.number, event.sha) == (REPO, 1, sha)
     assert event.since == float(int(clock.now()))
-    happening = event.comment.happening
-    assert happening == Happening("synchronize", "a-guid", Sha(sha), "main")
-    assert event.comment.author == Actor("alice")
-    assert (event.comment.lines, event.comment.reviewed) == ((), None)
-    assert event.comment.request_id == "ev-a-guid"
+    happening = event.event.event
+    assert happening == PullRequestEvent("synchronize", "a-guid", Sha(sha), "main")
+    assert event.event.author == Actor("alice")
+    assert (event.event.lines, event.event.reviewed) == ((), None)
+    assert event.event.work_item_id == "ev-a-guid"
 
 
 @pytest.mark.parametrize("action", ["opened", "reopened"])
@@ -433,9 +433,9 @@ def test_a_pull_request_that_is_opened_sets_its_head(action: str, fresh: Simulat
         fresh.close(REPO, 1)
         fresh.reopen(REPO, 1)
     event = sent(fresh)[-1][1]
-    assert isinstance(event, HeadSet)
-    assert event.comment.happening is not None
-    assert event.comment.happening.kind == action
+    assert isinstance(event, HeadChanged)
+    assert event.event.event is not None
+    assert event.event.event.kind == action
 
 
 def test_a_label(fresh: SimulatedGitHub) -> None:
@@ -444,7 +444,7 @@ def test_a_label(fresh: SimulatedGitHub) -> None:
     (_, labeled), (_, unlabeled) = sent(fresh)
     comment = only(labeled)
     head = Sha(fresh.pull(REPO, 1).head_sha)
-    assert comment.happening == Happening("labeled", "a-guid", head, "main", "full-ci")
+    assert comment.event == PullRequestEvent("labeled", "a-guid", head, "main", "full-ci")
     assert comment.author == Actor("maya")
     assert unlabeled == Ignored("action")
 
@@ -457,7 +457,7 @@ def test_an_approval_can_hold_a_command_too(fresh: SimulatedGitHub) -> None:
     assert isinstance(both, CommentWritten)
     assert [comment.source for comment in both.comments] == [Source.REVIEW, Source.EVENT]
     comment = only(approval)
-    assert comment.happening == Happening("review_approved", "a-guid", head, "main")
+    assert comment.event == PullRequestEvent("review_approved", "a-guid", head, "main")
     assert (comment.author, comment.reviewed, comment.lines) == (Actor("alice"), head, ())
 
 
@@ -485,7 +485,7 @@ def test_a_nul_character_cannot_be_stored(login: str, is_kept: bool) -> None:
 def test_a_pull_request_with_a_part_missing(part: str, fresh: SimulatedGitHub) -> None:
     fresh.push(REPO, 1, {"change.txt": "two\n"})
     body = fresh.pending_deliveries[-1].payload
-    assert isinstance(made_of("pull_request", msgspec.json.encode(body)), HeadSet)
+    assert isinstance(made_of("pull_request", msgspec.json.encode(body)), HeadChanged)
     del body[part]
     with pytest.raises(Malformed):
         made_of("pull_request", msgspec.json.encode(body))
@@ -499,7 +499,7 @@ def test_a_check_of_depots_moved(fresh: SimulatedGitHub) -> None:
     head = fresh.pull(REPO, 1).head_sha
     fresh.upsert_check_run(REPO, head, "CI / test", "in_progress")
     fresh.upsert_check_run(REPO, head, "CI / test", "completed", "success")
-    assert [event for _, event in sent(fresh)] == [CheckMoved(RepoName(REPO), Sha(head))] * 2
+    assert [event for _, event in sent(fresh)] == [CheckRunChanged(RepoName(REPO), Sha(head))] * 2
 
 
 def test_a_check_of_another_app_is_ignored(fresh: SimulatedGitHub) -> None:
@@ -553,7 +553,7 @@ def outcome(event: str, body: bytes) -> Event | int:
     """The event, or the HTTP status with which the body is turned away."""
     try:
         return made_of(event, body)
-    except Rejected as no:
+    except DeliveryRejected as no:
         return no.status
 
 
@@ -588,7 +588,7 @@ def test_the_payload_that_is_varied_above_is_a_good_one() -> None:
 def delivery_or_status(headers: dict[str, str]) -> Delivered | int:
     try:
         return delivery(headers)
-    except Rejected as no:
+    except DeliveryRejected as no:
         return no.status
 
 

@@ -16,10 +16,10 @@ from markdown_it.token import Token
 from bot.commands import COMMANDS
 from bot.core import errors
 from bot.core.events import Actor, CommandLine, Comment, Source
-from bot.core.models import Command, FollowedRun, Reply, Request
+from bot.core.models import Command, Reply, TrackedRun, WorkItem
 from bot.core.reasons import Reason
 from bot.core.runs import Artifact, Attempt, Diagnosis, Failure, Job, ListedRun, Run, Workflow
-from bot.core.types import CommandId, Permission, RepoName, RequestId, RunId, Sha
+from bot.core.types import CommandId, Permission, RepoName, RunId, Sha, WorkItemId
 from bot.demo.simulators.depot import SimulatedDepot, hostile_texts
 from bot.messages import answers, phrases, refusals
 from bot.messages import diagnosis as diagnosis_messages
@@ -88,25 +88,25 @@ def a_failure(text: str) -> Failure:
     return Failure((text, text + "2"), 3, text, text, text, (text, text))
 
 
-def a_run(text: str, command_id: str = "ic-1.1") -> FollowedRun:
+def a_run(text: str, command_id: str = "ic-1.1") -> TrackedRun:
     """A run in which everything that can be a stranger's is *text*."""
     job = replace(a_job(text), status="failed")
     diagnosis = Diagnosis((a_failure(text),))
     workflow = Workflow("w", text, "failed", name=text, error=text, jobs=(job,))
-    return FollowedRun(
+    return TrackedRun(
         command_id=CommandId(command_id),
         run=Run(RunId(text), text, "failed", (workflow,), seconds=3.0),
         repo=RepoName(REPO),
         sha=SHA,
         workflow=text,
         job=text,
-        followed_since=0.0,
+        tracked_since=0.0,
         note=run_messages.skips_needs(text, [text]),
         failure=diagnosis_messages.failure(diagnosis, job, [text, text]),
     )
 
 
-def a_request(*commands: tuple[str, str, FollowedRun | None]) -> Request:
+def a_request(*commands: tuple[str, str, TrackedRun | None]) -> WorkItem:
     """A comment whose commands have come to these lines, answers and runs."""
     rows, runs = [], []
     for place, (line, answer, run) in enumerate(commands, start=1):
@@ -117,10 +117,10 @@ def a_request(*commands: tuple[str, str, FollowedRun | None]) -> Request:
             runs.append(run)
     lines = tuple(row.line for row in rows)
     comment = Comment(Source.ISSUE_COMMENT, RepoName(REPO), 1, 1, Actor("alice"), 0.0, "", lines)
-    return Request(comment, 0.0, True, Reply(), 0, None, tuple(rows), (), (), tuple(runs))
+    return WorkItem(comment, 0.0, True, Reply(), 0, None, tuple(rows), (), (), tuple(runs))
 
 
-VERBS = {verb: command.words for verb, command in COMMANDS.items()}
+VERBS = {verb: command.arguments for verb, command in COMMANDS.items()}
 
 SENTENCES: Mapping[str, Callable[[str], str]] = {
     "the whole reply": lambda t: reply_message.render(a_request((t, "", a_run(t)))),
@@ -267,7 +267,7 @@ def test_no_reply_is_too_long(length: int, commands: int, piece: str) -> None:
 @pytest.mark.parametrize("size", [2_000, 70_000])
 def test_a_long_compile_error_does_not_hide_its_run(size: int) -> None:
     workflow = Workflow("w", CI, "failed", error="e" * size)
-    run = FollowedRun(
+    run = TrackedRun(
         CommandId("ic-1.1"),
         Run(RunId("07qwbk1s76"), "o", "failed", (workflow,)),
         RepoName(REPO),
@@ -284,7 +284,7 @@ def test_a_long_compile_error_does_not_hide_its_run(size: int) -> None:
 def test_beside_a_long_log_a_large_run_is_still_named() -> None:
     jobs = tuple(Job(f"j{n}", f"ci.yml:{n}", "failed", name=f"{n} " + "n" * 110) for n in range(40))
     workflow = Workflow("w", CI, "failed", jobs=jobs)
-    run = FollowedRun(
+    run = TrackedRun(
         CommandId("ic-1.2"),
         Run(RunId("07qwbk1s76"), "o", "failed", (workflow,)),
         RepoName(REPO),
@@ -312,12 +312,12 @@ def test_a_diagnosis_of_backticks_alone_fits() -> None:
 
 @given(strange, strange)
 def test_the_hidden_json_comes_back(state: str, run_id: str) -> None:
-    run = FollowedRun(
+    run = TrackedRun(
         CommandId("ic-1.1"), Run(RunId(run_id), "o", state), RepoName(REPO), SHA, "ci", "", 0.0
     )
     request = a_request(("run ci", "", run))
     text = reply_message.render(request)
-    assert reply_message.answers(text) == request.request_id
+    assert reply_message.answers(text) == request.work_item_id
     assert find_hidden("depot-bot", text) == {
         "schema": 1,
         "request": "ic-1",
@@ -337,7 +337,7 @@ def test_a_log_cannot_forge_it(line: str) -> None:
     text = reply_message.render(
         a_request(("logs", answers.log_tail(a_job("t"), a_run("x"), [line]), None))
     )
-    assert reply_message.answers(text) == RequestId("ic-1")
+    assert reply_message.answers(text) == WorkItemId("ic-1")
     with_forged = answers.log_tail(a_job("t"), a_run("x"), [forged])
     text = reply_message.render(a_request(("logs", with_forged, None)))
     comments = [t for t in flat(text) if t.type == "html_block" and "<!--" in t.content]
@@ -348,7 +348,7 @@ def test_the_forged_one_is_not_believed() -> None:
     forged = '<!-- depot-bot {"schema":1,"request":"ic-666","commands":[]} -->'
     log = answers.log_tail(a_job("t"), a_run("x"), [forged])
     text = reply_message.render(a_request(("logs", log, None)))
-    assert reply_message.answers(text) == RequestId("ic-1")
+    assert reply_message.answers(text) == WorkItemId("ic-1")
 
 
 @pytest.mark.parametrize("text", ["", "<!-- depot-bot -->", "<!-- depot-bot [1] -->", "thanks"])
@@ -392,16 +392,16 @@ def test_sizes(number: int, words: str) -> None:
     assert phrases.size(number) == words
 
 
-def over(workflow: Workflow) -> FollowedRun:
+def over(workflow: Workflow) -> TrackedRun:
     run = Run(RunId("r"), "o", workflow.status, (workflow,))
-    return FollowedRun(CommandId("c"), run, RepoName(REPO), SHA, "", "", 0.0)
+    return TrackedRun(CommandId("c"), run, RepoName(REPO), SHA, "", "", 0.0)
 
 
 def test_many_jobs_are_counted() -> None:
     jobs = tuple(Job(f"j{n}", f"ci.yml:{n}", "finished") for n in range(45))
     skipped = tuple(Job(f"s{n}", f"ci.yml:s{n}", "skipped") for n in range(3))
     workflow = Workflow("w", CI, "finished", jobs=jobs + skipped)
-    run = FollowedRun(
+    run = TrackedRun(
         CommandId("c"),
         Run(RunId("r"), "o", "finished", (workflow,)),
         RepoName(REPO),
@@ -415,7 +415,7 @@ def test_many_jobs_are_counted() -> None:
 
 def test_only_skipped_jobs_are_shown_after_all() -> None:
     workflow = Workflow("w", CI, "finished", jobs=(Job("s", "ci.yml:s", "skipped"),))
-    run = FollowedRun(
+    run = TrackedRun(
         CommandId("c"),
         Run(RunId("r"), "o", "finished", (workflow,)),
         RepoName(REPO),

@@ -9,8 +9,8 @@ import pytest
 from bot.commands import COMMANDS
 from bot.core import errors
 from bot.core.errors import Misreading
-from bot.core.events import Actor, CommandLine, Comment, Happening, Source
-from bot.core.models import Command, FollowedRun, Reply, Request
+from bot.core.events import Actor, CommandLine, Comment, PullRequestEvent, Source
+from bot.core.models import Command, Reply, TrackedRun, WorkItem
 from bot.core.reasons import Reason
 from bot.core.runs import Artifact, Attempt, Diagnosis, Failure, Job, ListedRun, Run, Workflow
 from bot.core.types import CHECK_CONFIG, CommandId, Permission, RepoName, RunId, Sha
@@ -24,7 +24,7 @@ NAMED = f"{LINK} of `ci.yml` on `3f2c1d0`"
 TEST = Job("j1", "ci.yml:test", "failed", attempts=(Attempt("a1", 1, "failed"),), seconds=61.0)
 BUILD = Job("j2", "ci.yml:build", "finished")
 CI = Workflow("w1", ".depot/workflows/ci.yml", "failed", name="CI", jobs=(TEST, BUILD))
-RUN = FollowedRun(
+RUN = TrackedRun(
     CommandId("ic-1.1"),
     Run(RunId("07qwbk1s76"), "k3v9c0t1xa", "failed", (CI,), seconds=125.0),
     REPO,
@@ -41,7 +41,7 @@ STATE = (
 LISTED = ListedRun(RunId("07qwbk1s76"), REPO, SHA, "api", "failed", None)
 BROKEN = Failure(("ci.yml:test",), 1, "exit 1", "3 is not 4", "add 1", ())
 
-VERBS = {verb: command.words for verb, command in COMMANDS.items()}
+VERBS = {verb: command.arguments for verb, command in COMMANDS.items()}
 USAGE = "`/depot run [WORKFLOW] [job=JOB] [sha=SHA] [force]`"
 
 SENTENCES = [
@@ -247,7 +247,7 @@ def test_a_misreading(wrong: Misreading, said: str) -> None:
     assert refusals.misreading(wrong, VERBS) == said
 
 
-LABELED = Happening("labeled", "a-guid", SHA, "main", "full-ci")
+LABELED = PullRequestEvent("labeled", "a-guid", SHA, "main", "full-ci")
 
 
 @pytest.mark.parametrize(
@@ -263,11 +263,13 @@ LABELED = Happening("labeled", "a-guid", SHA, "main", "full-ci")
         (CHECK_CONFIG, LABELED, "> `.github/depot-bot.yml` changes here"),
     ],
 )
-def test_what_an_answer_answers(line: str, happening: Happening | None, heading: str) -> None:
+def test_what_an_answer_answers(
+    line: str, happening: PullRequestEvent | None, heading: str
+) -> None:
     command = Command(CommandId("ic-1.1"), 1, CommandLine(line), True, Reason.ANSWERED, "Done.")
     source = Source.EVENT if happening else Source.ISSUE_COMMENT
-    comment = Comment(source, REPO, 1, 1, Actor("alice"), 0.0, "", (), happening=happening)
-    request = Request(comment, 0.0, True, Reply(), 0, None, (command,), (), (), ())
+    comment = Comment(source, REPO, 1, 1, Actor("alice"), 0.0, "", (), event=happening)
+    request = WorkItem(comment, 0.0, True, Reply(), 0, None, (command,), (), (), ())
     assert reply.render(request).startswith(f"{heading}\n\nDone.\n\n<!-- depot-bot ")
 
 
@@ -275,7 +277,7 @@ def test_a_request_without_an_answer_has_no_reply() -> None:
     """It is passed over: decided, nothing to be said, no run."""
     command = Command(CommandId("ic-1.1"), 1, CommandLine("run"), True, Reason.HEAD_MOVED)
     comment = Comment(Source.ISSUE_COMMENT, REPO, 1, 1, Actor("alice"), 0.0, "", ())
-    request = Request(comment, 0.0, True, Reply(), 0, None, (command,), (), (), ())
+    request = WorkItem(comment, 0.0, True, Reply(), 0, None, (command,), (), (), ())
     assert reply.render(request) == ""
 
 

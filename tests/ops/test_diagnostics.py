@@ -16,7 +16,7 @@ from bot.ops.settings import load
 from bot.ops.variables import SECRETS, VARIABLES
 from bot.services import Surroundings, open_clients
 from bot.web.app import create_app
-from tests.contracts.checks import way_to
+from tests.contracts.checks import transport_to
 from tests.support.conversation import HOOK, Conversation, ManualClock
 
 pytestmark = pytest.mark.anyio
@@ -28,7 +28,7 @@ async def looking(
 ) -> AsyncIterator[dict[str, Finding]]:
     """What is found outside, by name."""
     settings = load({**stage.environment(database_url="sqlite:///unused.db"), **environment})
-    with way_to(stage.github) as way:
+    with transport_to(stage.github) as way:
         around = Surroundings(clock=clock, github=way, depot=stage.depot.transport())
         async with open_clients(settings, around) as (github, depot):
             findings = await outside_findings(settings, github, depot, clock.now())

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.commands import COMMANDS
-from bot.commands.run import Run
+from bot.commands.run import RunArguments
 from bot.core.types import Permission
 from bot.demo.simulators.github import Delivery, SimulatedGitHub
 from bot.ops.explain import Reading, Replay, Unreadable, replay, stored
@@ -58,7 +58,7 @@ def test_a_command_and_what_it_needs(github: SimulatedGitHub) -> None:
     assert found.event == "issue_comment"
     assert found.what.startswith(f"a comment by alice on {REPO}#1, written ")
     reading = only(found)
-    assert reading.command == Run("ci.yml", job="test")
+    assert reading.command == RunArguments("ci.yml", job="test")
     assert (reading.spelled, reading.needs, reading.misread) == (
         "run ci.yml job=test",
         Permission.WRITE,
@@ -69,8 +69,8 @@ def test_a_command_and_what_it_needs(github: SimulatedGitHub) -> None:
 @pytest.mark.parametrize("verb", COMMANDS)
 def test_each_command_by_its_table(github: SimulatedGitHub, verb: str) -> None:
     reading = only(commented(github, f"/depot {COMMANDS[verb].examples[0]}"))
-    assert isinstance(reading.command, COMMANDS[verb].words)
-    assert reading.needs is COMMANDS[verb].needs
+    assert isinstance(reading.command, COMMANDS[verb].arguments)
+    assert reading.needs is COMMANDS[verb].required_permission
 
 
 def test_inline_yaml_needs_more(github: SimulatedGitHub) -> None:

@@ -126,6 +126,6 @@ async def test_a_ledger_that_is_away(
 
 def test_two_side_by_side() -> None:
     one, other = Metrics(), Metrics()
-    one.decided(Reason.STARTED)
+    one.count_decision(Reason.STARTED)
     assert ("depot_bot_decisions_total", ("started",)) in samples(one.text(None).decode())
     assert ("depot_bot_decisions_total", ("started",)) not in samples(other.text(None).decode())

@@ -12,9 +12,9 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from bot.commands import COMMANDS
-from bot.commands.help import Help
-from bot.commands.list import List
-from bot.commands.run import Run
+from bot.commands.help import HelpArguments
+from bot.commands.list import ListArguments
+from bot.commands.run import RunArguments
 from bot.core.errors import (
     BadValue,
     Misreading,
@@ -27,19 +27,19 @@ from bot.core.errors import (
 )
 from bot.core.events import CommandLine
 from bot.parsing.arguments import (
+    argument,
+    closest_match,
     flag,
+    format_command,
     full_sha,
-    nearest,
     number,
-    read,
-    rest,
+    parse_command,
+    remaining,
     run_id,
-    spell,
     usage,
-    word,
     yes_or_no,
 )
-from bot.parsing.comments import lines
+from bot.parsing.comments import find_command_lines
 
 SHA = "3f2c1d09b8a7e6f5d4c3b2a1908f7e6d5c4b3a29"
 
@@ -123,7 +123,7 @@ LINES: list[tuple[str, list[str]]] = [
 
 @pytest.mark.parametrize(("text", "expected"), LINES)
 def test_lines(text: str, expected: list[str]) -> None:
-    assert [line.text for line in lines(text)] == expected
+    assert [line.text for line in find_command_lines(text)] == expected
 
 
 BLOCKS: list[tuple[str, list[CommandLine]]] = [
@@ -150,12 +150,12 @@ BLOCKS: list[tuple[str, list[CommandLine]]] = [
 
 @pytest.mark.parametrize(("text", "expected"), BLOCKS)
 def test_yaml_blocks_belong_to_the_line_above(text: str, expected: list[CommandLine]) -> None:
-    assert lines(text) == expected
+    assert find_command_lines(text) == expected
 
 
 def test_a_yaml_block_is_handed_on_as_it_was_typed() -> None:
     block = "run: |\n  /depot cancel\n"
-    assert lines(f"/depot run\n```yaml\n{block}```") == [CommandLine("run", (block,))]
+    assert find_command_lines(f"/depot run\n```yaml\n{block}```") == [CommandLine("run", (block,))]
 
 
 # Text made of what means something to Markdown or to us, as well as of anything at all.
@@ -200,7 +200,7 @@ def _physical_lines(text: str) -> list[str]:
 def test_every_command_line_stands_at_the_start_of_a_line(text: str) -> None:
     starts = [line.lstrip(" \t") for line in _physical_lines(text)]
     typed = [line[6:] for line in starts if line[:6].lower() == "/depot"]
-    found = [line.text for line in lines(text)]
+    found = [line.text for line in find_command_lines(text)]
     # In order, and each of them once.
     for line in found:
         while typed and typed[0].removesuffix("\\").strip() != line:
@@ -214,26 +214,28 @@ def test_nothing_in_a_fence_is_a_command(text: str) -> None:
     for mark in "`~":
         longest = max((len(run) for run in re.findall(f"{mark}+", text)), default=0)
         bar = mark * max(3, longest + 1)
-        assert lines(f"{bar}\n{text}\n{bar}") == []
-        assert [line.text for line in lines(f"{bar}\n{text}\n{bar}\n/depot help")] == ["help"]
+        assert find_command_lines(f"{bar}\n{text}\n{bar}") == []
+        assert [line.text for line in find_command_lines(f"{bar}\n{text}\n{bar}\n/depot help")] == [
+            "help"
+        ]
 
 
 @given(markdown_text)
 def test_nothing_in_a_quote_is_a_command(text: str) -> None:
     quoted = "\n".join(f"> {line}" for line in _physical_lines(text))
-    assert lines(quoted) == []
+    assert find_command_lines(quoted) == []
 
 
 @given(markdown_text)
 def test_nothing_in_an_html_comment_is_a_command(text: str) -> None:
     inside = re.sub("-+>", "", text.replace("\ufdd0", ""))
-    assert lines(f"<!--\n{inside}\n-->") == []
+    assert find_command_lines(f"<!--\n{inside}\n-->") == []
 
 
 @given(markdown_text)
 def test_nothing_indented_as_code_is_a_command(text: str) -> None:
     indented = "\n".join(f"    {line}" for line in _physical_lines(text))
-    assert lines(indented) == []
+    assert find_command_lines(indented) == []
 
 
 # --- from a line to a command --------------------------------------------------------------------
@@ -241,25 +243,31 @@ def test_nothing_indented_as_code_is_a_command(text: str) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Build:
-    target: str = word("what to build")
-    job: str | None = word("only this job", default=None, keyword=True)
-    lines: int = word("how many", default=10, keyword=True, convert=number(1, 100), show="N")
+    target: str = argument("what to build")
+    job: str | None = argument("only this job", default=None, keyword=True)
+    lines: int = argument("how many", default=10, keyword=True, convert=number(1, 100), show="N")
     force: bool = flag("even so")
 
 
 @dataclass(frozen=True, slots=True)
 class Send:
-    to: str = word("where", show="PLACE")
-    inputs: dict[str, str] = rest("what to send along")
+    to: str = argument("where", show="PLACE")
+    inputs: dict[str, str] = remaining("what to send along")
 
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    run: str | None = word("a run", default=None, convert=run_id)
+    run: str | None = argument("a run", default=None, convert=run_id)
     dry_run: bool = flag("only look")
 
 
-VERBS: dict[str, type] = {"build": Build, "send": Send, "look": Look, "run": Run, "help": Help}
+VERBS: dict[str, type] = {
+    "build": Build,
+    "send": Send,
+    "look": Look,
+    "run": RunArguments,
+    "help": HelpArguments,
+}
 
 BAD_NUMBER = "a whole number from 1 to 100 goes here"
 BAD_SHA = "a commit needs all 40 digits here, since a shorter one can be imitated"
@@ -267,8 +275,8 @@ BAD_FLAG = "`yes` or `no` goes here"
 NO_VALUE = "it needs a value"
 
 READ: list[tuple[str, object]] = [
-    ("", Help()),
-    ("help build", Help("build")),
+    ("", HelpArguments()),
+    ("help build", HelpArguments("build")),
     ("build all", Build("all")),
     ("BUILD all", Build("all")),
     ("build all job=test", Build("all", job="test")),
@@ -299,7 +307,7 @@ READ: list[tuple[str, object]] = [
     ("send here --A 1 'b=two words'", Send("here", {"A": "1", "b": "two words"})),
     ("send here A=", Send("here", {"A": ""})),
     ("send here inputs=1", Send("here", {"inputs": "1"})),
-    (f"run ci sha={SHA.upper()}", Run("ci", sha=SHA)),
+    (f"run ci sha={SHA.upper()}", RunArguments("ci", sha=SHA)),
     # near misses and refusals
     ("biuld all", UnknownCommand("biuld all", "biuld", "build all")),
     ("Rum ci.yml", UnknownCommand("Rum ci.yml", "rum", "run ci.yml")),
@@ -342,14 +350,14 @@ READ: list[tuple[str, object]] = [
 
 @pytest.mark.parametrize(("line", "expected"), READ)
 def test_read(line: str, expected: object) -> None:
-    assert read(line, VERBS) == expected
+    assert parse_command(line, VERBS) == expected
 
 
 REAL: list[tuple[str, object]] = [
-    ("", Help()),
-    ("run ci.yml job=test", Run("ci.yml", job="test")),
-    ('run ci.yml job="unit tests"', Run("ci.yml", job="unit tests")),
-    ("list", List()),
+    ("", HelpArguments()),
+    ("run ci.yml job=test", RunArguments("ci.yml", job="test")),
+    ('run ci.yml job="unit tests"', RunArguments("ci.yml", job="unit tests")),
+    ("list", ListArguments()),
     ("rum ci.yml", UnknownCommand("rum ci.yml", "rum", "run ci.yml")),
     ("run ci.yml jobs=test", UnknownArgument("run ci.yml jobs=test", "run", "jobs", "job")),
     ("run ci.yml job=a job=b", RepeatedArgument("run ci.yml job=a job=b", "run", "job")),
@@ -359,16 +367,19 @@ REAL: list[tuple[str, object]] = [
 
 @pytest.mark.parametrize(("line", "expected"), REAL)
 def test_read_with_the_bots_own_commands(line: str, expected: object) -> None:
-    assert read(line, {verb: command.words for verb, command in COMMANDS.items()}) == expected
+    assert (
+        parse_command(line, {verb: command.arguments for verb, command in COMMANDS.items()})
+        == expected
+    )
 
 
 @pytest.mark.parametrize("verb", COMMANDS)
 def test_every_example_of_a_command_can_be_read(verb: str) -> None:
-    verbs = {verb: command.words for verb, command in COMMANDS.items()}
+    verbs = {verb: command.arguments for verb, command in COMMANDS.items()}
     command = COMMANDS[verb]
     assert command.examples
     for line in command.examples:
-        assert isinstance(read(line, verbs), command.words)
+        assert isinstance(parse_command(line, verbs), command.arguments)
 
 
 @pytest.mark.parametrize(
@@ -392,7 +403,7 @@ def test_usage(verb: str, expected: str) -> None:
 @example("send here =")
 @example("\x00 \ud800")
 def test_any_line_is_a_command_or_a_misreading_that_quotes_it(line: str) -> None:
-    got = read(line, VERBS)
+    got = parse_command(line, VERBS)
     if isinstance(got, Misreading):
         assert got.line == line
     else:
@@ -403,7 +414,7 @@ def test_any_line_is_a_command_or_a_misreading_that_quotes_it(line: str) -> None
     st.lists(st.sampled_from(["build", "send", "look", "all", "job=", "--", "a=b", '"', "'", "`"]))
 )
 def test_any_order_of_words_is_a_command_or_a_misreading(words: list[str]) -> None:
-    got = read(" ".join(words), VERBS)
+    got = parse_command(" ".join(words), VERBS)
     assert isinstance(got, (Misreading, *VERBS.values()))
 
 
@@ -415,8 +426,8 @@ TANGLED = {
 
 @pytest.mark.parametrize("text", TANGLED.values(), ids=TANGLED.keys())
 def test_a_text_that_would_take_too_long_is_not_read(text: str) -> None:
-    assert lines("/depot list\n\n" + text[: len(text) // 20]) == [CommandLine("list")]
-    assert lines("/depot list\n\n" + text) == []
+    assert find_command_lines("/depot list\n\n" + text[: len(text) // 20]) == [CommandLine("list")]
+    assert find_command_lines("/depot list\n\n" + text) == []
 
 
 HOSTILE_LINES = {
@@ -432,7 +443,7 @@ HOSTILE_LINES = {
 
 @pytest.mark.parametrize("line", HOSTILE_LINES.values(), ids=HOSTILE_LINES.keys())
 def test_a_hostile_line_is_read_to_its_end(line: str) -> None:
-    assert isinstance(read(line, VERBS), (Misreading, Send, Build))
+    assert isinstance(parse_command(line, VERBS), (Misreading, Send, Build))
 
 
 # --- and back again ------------------------------------------------------------------------------
@@ -455,7 +466,7 @@ commands_to_spell = st.one_of(
     ),
     st.builds(Look, st.none() | st.from_regex(r"[A-Z0-9]{1,8}", fullmatch=True), st.booleans()),
     st.builds(
-        Run,
+        RunArguments,
         st.none() | by_place.filter(lambda text: text.lower() != "force"),
         st.none() | plain,
         st.none() | st.just(SHA),
@@ -466,21 +477,21 @@ commands_to_spell = st.one_of(
 @given(commands_to_spell)
 def test_what_is_spelled_is_read_as_the_same(command: object) -> None:
     verb = next(verb for verb, words in VERBS.items() if type(command) is words)
-    assert read(spell(verb, command), VERBS) == command
+    assert parse_command(format_command(verb, command), VERBS) == command
 
 
 def test_spelling_with_changes() -> None:
-    assert spell("run", Run("ci.yml", job="unit tests"), sha=SHA) == (
+    assert format_command("run", RunArguments("ci.yml", job="unit tests"), sha=SHA) == (
         f"run ci.yml job='unit tests' sha={SHA}"
     )
-    assert spell("build", Build("all", force=True), force=False) == "build all lines=10"
+    assert format_command("build", Build("all", force=True), force=False) == "build all lines=10"
 
 
 @pytest.mark.parametrize("line", ["build target=a=b", "build target=--job", "build target=force"])
 def test_a_word_that_looks_like_an_option_is_spelled_by_its_name(line: str) -> None:
-    command = read(line, VERBS)
+    command = parse_command(line, VERBS)
     assert isinstance(command, Build)
-    assert read(spell("build", command), VERBS) == command
+    assert parse_command(format_command("build", command), VERBS) == command
 
 
 # --- values --------------------------------------------------------------------------------------
@@ -527,15 +538,15 @@ def test_bad_values(convert: Callable[[str], Any], typed: str) -> None:
 
 
 def test_the_nearest_word() -> None:
-    assert nearest("TESTS", ["build", "lint", "test"]) == "test"
-    assert nearest("deploy", ["build", "lint", "test"]) is None
+    assert closest_match("TESTS", ["build", "lint", "test"]) == "test"
+    assert closest_match("deploy", ["build", "lint", "test"]) is None
 
 
 @dataclass(frozen=True, slots=True)
 class _Unused:
     """`rest` gives each command a dictionary of its own."""
 
-    inputs: dict[str, str] = rest("x")
+    inputs: dict[str, str] = remaining("x")
     other: list[str] = field(default_factory=list)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from bot.core.events import CommandLine, Happening
+from bot.core.events import CommandLine, PullRequestEvent
 from bot.core.types import Sha
 from bot.parsing.comments import MAX_COMMANDS
 from bot.rules.automations import QUIET, lines, needs_paths
@@ -14,18 +14,18 @@ SHA = Sha("3f2c1d09b8a7e6f5d4c3b2a1908f7e6d5c4b3a29")
 KINDS = ["opened", "synchronize", "ready_for_review", "labeled", "review_approved"]
 
 
-def happening(kind: str, label: str = "", base: str = "main") -> Happening:
-    return Happening(kind=kind, guid="g", sha=SHA, base_branch=base, label=label)
+def happening(kind: str, label: str = "", base: str = "main") -> PullRequestEvent:
+    return PullRequestEvent(kind=kind, guid="g", sha=SHA, base_branch=base, label=label)
 
 
-def texts(config: Config, what: Happening, changed: list[str] | None = None) -> list[str]:
+def texts(config: Config, what: PullRequestEvent, changed: list[str] | None = None) -> list[str]:
     found = lines(config, what, changed or [])
     assert all(line == CommandLine(line.text) for line in found)
     return [line.text for line in found]
 
 
 def follows(
-    what: Happening,
+    what: PullRequestEvent,
     changed: list[str],
     *,
     on: str = "labeled",

@@ -27,7 +27,7 @@ from bot.rules.repository_config import (
 )
 
 ROOT = Path(__file__).parents[2]
-VERBS: Mapping[str, type] = {verb: command.words for verb, command in COMMANDS.items()}
+VERBS: Mapping[str, type] = {verb: command.arguments for verb, command in COMMANDS.items()}
 
 
 def read(text: str) -> Config:

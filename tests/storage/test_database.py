@@ -340,7 +340,7 @@ async def test_nobody_else_tells_the_only_process(sqlite: Database) -> None:
     woken: list[None] = []
     async with sqlite.opened() as store:
         listening = asyncio.create_task(store.listen(lambda: woken.append(None)))
-        await store.transact(store.tell)
+        await store.transact(store.notify)
         listening.cancel()
         with pytest.raises(asyncio.CancelledError):
             await listening
@@ -533,12 +533,12 @@ async def test_a_word_from_another_process_arrives(postgresql: Database) -> None
         await bell.rings()  # it listens, and looks for what it may have missed
 
         def undone(db: sa.Connection) -> None:
-            there.tell(db)
+            there.notify(db)
             raise KeyError("on purpose")
 
         with pytest.raises(KeyError):
             await there.transact(undone)
-        await there.transact(there.tell)
+        await there.transact(there.notify)
         await bell.rings()
         # Notifications come in order: that of what was undone would have come first.
         assert bell.rung == 2
@@ -554,7 +554,7 @@ async def test_a_listener_cut_off_listens_again(postgresql: Database) -> None:
         await bell.rings()
         await asyncio.to_thread(postgresql.rows, TERMINATE)
         await bell.rings()  # what was told meanwhile is looked for
-        await there.transact(there.tell)
+        await there.transact(there.notify)
         await bell.rings()
         assert not listening.done()
         listening.cancel()

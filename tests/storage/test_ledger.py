@@ -9,17 +9,17 @@ from dataclasses import replace
 import pytest
 import sqlalchemy as sa
 
-from bot.core.deliveries import Delivery, HeadSet
-from bot.core.events import Actor, CommandLine, Comment, Happening, Source
-from bot.core.models import Claim, Deed, FollowedRun, Intent, Start
+from bot.core.deliveries import Delivery, HeadChanged
+from bot.core.events import Actor, CommandLine, Comment, PullRequestEvent, Source
+from bot.core.models import Claim, PendingChange, StartAttempt, StartRequest, TrackedRun
 from bot.core.rate_limit import BURST, Budget
 from bot.core.reasons import Reason
 from bot.core.runs import Attempt, Job, Run, Workflow
-from bot.core.types import CommandId, RepoName, RequestId, RunId, Sha
+from bot.core.types import CommandId, RepoName, RunId, Sha, WorkItemId
 from bot.storage.database import LedgerUnavailable, Store
-from bot.storage.ledger import IntentBusy, LeaseLost, Ledger
+from bot.storage.ledger import LeaseLost, Ledger, StartInProgress
 from bot.storage.statements import KEEP_SECONDS, LEASE_SECONDS
-from bot.storage.status_queries import Archive, Filter
+from bot.storage.status_queries import Filter, StatusQueries
 from bot.storage.tables import commands
 from tests.support.conversation import START
 from tests.support.databases import Database, Halt
@@ -58,7 +58,7 @@ def delivery(guid: str = "g1", hook: str = "h1") -> Delivery:
 
 async def accepted(ledger: Ledger, *comments: Comment) -> None:
     for one in comments:
-        assert await ledger.accept(delivery(f"g-{one.request_id}"), [one])
+        assert await ledger.accept(delivery(f"g-{one.work_item_id}"), [one])
 
 
 async def claimed(ledger: Ledger) -> Claim:
@@ -67,11 +67,11 @@ async def claimed(ledger: Ledger) -> Claim:
 
 
 async def ids(ledger: Ledger, limit: int = 10) -> list[str]:
-    return sorted(claim.request_id for claim in await ledger.claim(limit))
+    return sorted(claim.work_item_id for claim in await ledger.claim(limit))
 
 
 def first(claim: Claim) -> CommandId:
-    return CommandId(f"{claim.request_id}.1")
+    return CommandId(f"{claim.work_item_id}.1")
 
 
 # --- coming in -----------------------------------------------------------------------------------
@@ -82,7 +82,7 @@ async def test_what_is_accepted_is_loaded_as_it_was(ledger: Ledger, database: Da
     written = replace(comment(1, "run ci.yml", "list"), lines=(CommandLine("list"), block))
     database.passes(5)
     await accepted(ledger, written)
-    got = await ledger.load(written.request_id)
+    got = await ledger.load(written.work_item_id)
     assert got.comment == written
     assert got.received_at == database.ago()
     assert (got.acknowledged, got.failures, got.failing_since) == (False, 0, None)
@@ -90,7 +90,7 @@ async def test_what_is_accepted_is_loaded_as_it_was(ledger: Ledger, database: Da
         ("ic-1.1", 1, CommandLine("list"), False),
         ("ic-1.2", 2, block, False),
     ]
-    assert (got.intents, got.deeds, got.runs) == ((), (), ())
+    assert (got.start_attempts, got.pending_changes, got.runs) == ((), (), ())
     assert got.reply.comment_id is None
 
 
@@ -103,8 +103,8 @@ async def test_nothing_is_accepted_twice(ledger: Ledger) -> None:
     assert await ledger.accept(delivery("g3"), [comment(1, source=Source.REVIEW_COMMENT)])
     # Both are there; of the same second and with the same number, one goes first.
     claim = await claimed(ledger)
-    assert claim.request_id == "ic-1"
-    await ledger.decided(claim, first(claim), Reason.ANSWERED, "")
+    assert claim.work_item_id == "ic-1"
+    await ledger.save_decision(claim, first(claim), Reason.ANSWERED, "")
     assert await ids(ledger) == ["rc-1"]
 
 
@@ -116,7 +116,7 @@ async def test_several_from_one_delivery(ledger: Ledger) -> None:
 
 async def test_an_unknown_request(ledger: Ledger) -> None:
     with pytest.raises(KeyError):
-        await ledger.load(RequestId("ic-404"))
+        await ledger.load(WorkItemId("ic-404"))
 
 
 # --- claiming ------------------------------------------------------------------------------------
@@ -138,8 +138,8 @@ async def test_a_request_is_held_by_one_at_a_time(ledger: Ledger, database: Data
     assert await ledger.claim(10) == []
     database.passes(rest)
     again = await claimed(ledger)
-    assert again.request_id == claim.request_id
-    assert again.fence > claim.fence
+    assert again.work_item_id == claim.work_item_id
+    assert again.fencing_token > claim.fencing_token
 
 
 async def test_a_step_that_is_overdue_is_due(ledger: Ledger, database: Database) -> None:
@@ -153,11 +153,11 @@ async def test_until_something_may_be_claimed(ledger: Ledger, database: Database
     claim = await claimed(ledger)
     # The later comment is due, but it is not its turn: only the end of the lease counts.
     assert await ledger.until_due() == database.near(LEASE_SECONDS)
-    await ledger.decided(claim, first(claim), Reason.ANSWERED, "")
+    await ledger.save_decision(claim, first(claim), Reason.ANSWERED, "")
     assert await ledger.until_due() == database.near(0.0)
     (other,) = await ledger.claim(10)
-    await ledger.rest(other, None)
-    await ledger.rest(claim, 300.0)
+    await ledger.release(other, None)
+    await ledger.release(claim, 300.0)
     assert await ledger.until_due() == database.near(300.0)
 
 
@@ -178,11 +178,11 @@ async def test_the_longest_due_goes_first(ledger: Ledger, database: Database) ->
 
 async def test_resting_until_the_next_step(ledger: Ledger, database: Database) -> None:
     await accepted(ledger, comment())
-    await ledger.rest(await claimed(ledger), 50.0)
+    await ledger.release(await claimed(ledger), 50.0)
     assert await ledger.until_due() == database.near(50.0)
     assert await ledger.claim(10) == []
     database.passes(50)
-    await ledger.rest(await claimed(ledger), None)
+    await ledger.release(await claimed(ledger), None)
     assert await ledger.until_due() is None
     database.passes(1e9)
     assert await ledger.claim(10) == []
@@ -192,15 +192,15 @@ async def test_failing_steps_are_counted_from_the_first(ledger: Ledger, database
     await accepted(ledger, comment())
     for failures in (1, 2, 3):
         claim = await claimed(ledger)
-        await ledger.fail(claim, 60.0)
-        got = await ledger.load(claim.request_id)
+        await ledger.release_failed(claim, 60.0)
+        got = await ledger.load(claim.work_item_id)
         assert (got.failures, got.failing_since) == (failures, database.ago(60 * (failures - 1)))
         assert await ledger.until_due() == database.near(60.0)
         assert await ledger.claim(10) == []
         database.passes(60)
     claim = await claimed(ledger)
-    await ledger.rest(claim, 1.0)
-    got = await ledger.load(claim.request_id)
+    await ledger.release(claim, 1.0)
+    got = await ledger.load(claim.work_item_id)
     assert (got.failures, got.failing_since) == (0, None)
 
 
@@ -209,7 +209,7 @@ async def test_a_restart_ends_all_leases(ledger: Ledger) -> None:
     old = await claimed(ledger)
     await ledger.release_all()
     new = await claimed(ledger)
-    assert new.fence > old.fence
+    assert new.fencing_token > old.fencing_token
     with pytest.raises(LeaseLost):
         await ledger.renew(old)
 
@@ -217,44 +217,44 @@ async def test_a_restart_ends_all_leases(ledger: Ledger) -> None:
 # --- a worker whose lease was taken over ---------------------------------------------------------
 
 
-def intent(claim: Claim, workflow: str = "ci.yml", sha: Sha = SHA) -> Intent:
-    start = Start(HELLO, sha, workflow, "test", ("jobs: {}",))
-    return Intent(0, first(claim), start, (RunId("r0"),), START, 0, "open")
+def intent(claim: Claim, workflow: str = "ci.yml", sha: Sha = SHA) -> StartAttempt:
+    start = StartRequest(HELLO, sha, workflow, "test", ("jobs: {}",))
+    return StartAttempt(0, first(claim), start, (RunId("r0"),), START, 0, "open")
 
 
-def followed(claim: Claim, run_id: str = "r1", status: str = "queued") -> FollowedRun:
+def followed(claim: Claim, run_id: str = "r1", status: str = "queued") -> TrackedRun:
     job = Job("j1", "ci.yml:test", status, "Test", (Attempt("a1", 1, status),), 4.0)
     workflow = Workflow("w1", ".depot/workflows/ci.yml", status, "CI", "", (job,))
     run = Run(RunId(run_id), "org", status, (workflow,), 9.5)
-    return FollowedRun(
+    return TrackedRun(
         *(first(claim), run, HELLO, SHA, "ci.yml", "test"),
-        followed_since=START,
+        tracked_since=START,
         note="a note",
-        next_look_at=START + 2,
+        next_poll_at=START + 2,
     )
 
 
-def deed(claim: Claim, run_id: str = "r1") -> Deed:
-    return Deed(first(claim), RunId(run_id), {"j1": 1, "j2": 3})
+def deed(claim: Claim, run_id: str = "r1") -> PendingChange:
+    return PendingChange(first(claim), RunId(run_id), {"j1": 1, "j2": 3})
 
 
 WRITES: dict[str, Callable[[Ledger, Claim], Awaitable[object]]] = {
     "renew": lambda ledger, claim: ledger.renew(claim),
-    "rest": lambda ledger, claim: ledger.rest(claim, 1.0),
-    "fail": lambda ledger, claim: ledger.fail(claim, 1.0),
-    "acknowledged": lambda ledger, claim: ledger.acknowledged(claim),
-    "decided": lambda ledger, claim: ledger.decided(
+    "rest": lambda ledger, claim: ledger.release(claim, 1.0),
+    "fail": lambda ledger, claim: ledger.release_failed(claim, 1.0),
+    "acknowledged": lambda ledger, claim: ledger.save_acknowledgement(claim),
+    "decided": lambda ledger, claim: ledger.save_decision(
         claim, first(claim), Reason.STARTED, "", [followed(claim)]
     ),
-    "undecided": lambda ledger, claim: ledger.undecided(claim, first(claim), "wait", 1.0),
-    "note_intent": lambda ledger, claim: ledger.note_intent(claim, intent(claim)),
-    "update_intent": lambda ledger, claim: ledger.update_intent(claim, intent(claim)),
+    "undecided": lambda ledger, claim: ledger.save_postponement(claim, first(claim), "wait", 1.0),
+    "note_intent": lambda ledger, claim: ledger.add_start_attempt(claim, intent(claim)),
+    "update_intent": lambda ledger, claim: ledger.save_start_attempt(claim, intent(claim)),
     "add_commands": lambda ledger, claim: ledger.add_commands(claim, [CommandLine("list")]),
-    "note_deed": lambda ledger, claim: ledger.note_deed(claim, deed(claim)),
-    "add_runs": lambda ledger, claim: ledger.add_runs(claim, [followed(claim)]),
-    "looked": lambda ledger, claim: ledger.looked(claim, followed(claim)),
-    "replying": lambda ledger, claim: ledger.replying(claim),
-    "replied": lambda ledger, claim: ledger.replied(claim, 5, "text"),
+    "note_deed": lambda ledger, claim: ledger.add_pending_change(claim, deed(claim)),
+    "add_runs": lambda ledger, claim: ledger.track_runs(claim, [followed(claim)]),
+    "looked": lambda ledger, claim: ledger.save_run(claim, followed(claim)),
+    "replying": lambda ledger, claim: ledger.save_reply_attempt(claim),
+    "replied": lambda ledger, claim: ledger.save_reply(claim, 5, "text"),
 }
 
 
@@ -264,10 +264,10 @@ async def test_a_zombie_writes_nothing(write: str, ledger: Ledger, database: Dat
     zombie = await claimed(ledger)
     database.passes(LEASE_SECONDS)
     current = await claimed(ledger)
-    before = await ledger.load(zombie.request_id)
+    before = await ledger.load(zombie.work_item_id)
     with pytest.raises(LeaseLost):
         await WRITES[write](ledger, zombie)
-    assert await ledger.load(zombie.request_id) == before
+    assert await ledger.load(zombie.work_item_id) == before
     await ledger.renew(current)
 
 
@@ -283,8 +283,8 @@ async def test_a_lease_that_ended_holds_until_somebody_takes_over(
     await accepted(ledger, comment())
     claim = await claimed(ledger)
     database.passes(10 * LEASE_SECONDS)
-    await ledger.acknowledged(claim)
-    assert (await ledger.load(claim.request_id)).acknowledged
+    await ledger.save_acknowledgement(claim)
+    assert (await ledger.load(claim.work_item_id)).acknowledged
 
 
 # --- the order of a pull request's comments ------------------------------------------------------
@@ -301,9 +301,9 @@ async def test_later_comments_wait_until_earlier_ones_are_decided(ledger: Ledger
 async def test_one_decision_after_the_other(ledger: Ledger) -> None:
     await accepted(ledger, comment(1, "run", "list", at=START), comment(2, at=START + 1))
     claim = await claimed(ledger)
-    assert claim.request_id == "ic-1"
-    await ledger.decided(claim, CommandId("ic-1.1"), Reason.STARTED, "", [followed(claim)])
-    await ledger.rest(claim, 2.0)
+    assert claim.work_item_id == "ic-1"
+    await ledger.save_decision(claim, CommandId("ic-1.1"), Reason.STARTED, "", [followed(claim)])
+    await ledger.release(claim, 2.0)
     assert await ids(ledger) == []  # `list` is not decided yet
     await ledger.release_all()
 
@@ -311,16 +311,16 @@ async def test_one_decision_after_the_other(ledger: Ledger) -> None:
 async def test_the_gate_opens_when_all_is_decided(ledger: Ledger, database: Database) -> None:
     await accepted(ledger, comment(1, "run", "list", at=START), comment(2, at=START + 1))
     claim = await claimed(ledger)
-    await ledger.decided(claim, CommandId("ic-1.1"), Reason.STARTED, "")
-    await ledger.undecided(claim, CommandId("ic-1.2"), "wait", START)
-    await ledger.rest(claim, 100.0)
+    await ledger.save_decision(claim, CommandId("ic-1.1"), Reason.STARTED, "")
+    await ledger.save_postponement(claim, CommandId("ic-1.2"), "wait", START)
+    await ledger.release(claim, 100.0)
     database.passes(50)
     assert await ids(ledger) == []
     database.passes(50)
     (claim,) = await ledger.claim(10)
-    await ledger.decided(claim, CommandId("ic-1.2"), Reason.ANSWERED, "a list")
+    await ledger.save_decision(claim, CommandId("ic-1.2"), Reason.ANSWERED, "a list")
     # Following its run, it no longer holds anybody up; nor is it held up by a later comment.
-    await ledger.rest(claim, 0.0)
+    await ledger.release(claim, 0.0)
     assert await ids(ledger) == ["ic-1", "ic-2"]
 
 
@@ -328,9 +328,9 @@ async def test_comments_of_the_same_second_go_by_their_ids(ledger: Ledger) -> No
     await accepted(ledger, comment(12), comment(11), comment(13))
     for expected in ("ic-11", "ic-12", "ic-13"):
         claim = await claimed(ledger)
-        assert claim.request_id == expected
-        await ledger.decided(claim, first(claim), Reason.ANSWERED, "")
-        await ledger.rest(claim, None)
+        assert claim.work_item_id == expected
+        await ledger.save_decision(claim, first(claim), Reason.ANSWERED, "")
+        await ledger.release(claim, None)
 
 
 async def test_an_earlier_comment_that_arrives_late_does_not_undo_a_decision(
@@ -340,7 +340,7 @@ async def test_an_earlier_comment_that_arrives_late_does_not_undo_a_decision(
     later = await claimed(ledger)
     await accepted(ledger, comment(1, at=START))
     assert await ids(ledger) == ["ic-1"]
-    await ledger.decided(later, first(later), Reason.ANSWERED, "")
+    await ledger.save_decision(later, first(later), Reason.ANSWERED, "")
 
 
 async def test_other_pull_requests_do_not_wait(ledger: Ledger) -> None:
@@ -355,38 +355,38 @@ async def test_other_pull_requests_do_not_wait(ledger: Ledger) -> None:
 async def test_a_decision_is_stored_with_its_run_and_its_intent(ledger: Ledger) -> None:
     await accepted(ledger, comment())
     claim = await claimed(ledger)
-    noted = await ledger.note_intent(claim, intent(claim))
-    assert noted.intent_id > 0
-    assert (await ledger.load(claim.request_id)).open_intent(first(claim)) == noted
+    noted = await ledger.add_start_attempt(claim, intent(claim))
+    assert noted.attempt_id > 0
+    assert (await ledger.load(claim.work_item_id)).open_start_attempt(first(claim)) == noted
     run = followed(claim)
-    closes = replace(noted, outcome="started", looks=2)
-    await ledger.decided(claim, first(claim), Reason.STARTED, "text", [run], closes)
-    got = await ledger.load(claim.request_id)
+    closes = replace(noted, outcome="started", searches=2)
+    await ledger.save_decision(claim, first(claim), Reason.STARTED, "text", [run], closes)
+    got = await ledger.load(claim.work_item_id)
     assert [(c.decided, c.reason, c.answer) for c in got.commands] == [(True, "started", "text")]
     assert got.runs == (run,)
-    assert got.intents == (closes,)
-    assert got.open_intent(first(claim)) is None
-    assert await ledger.claimed_runs([RunId("r1"), RunId("r2")]) == {"r1"}
+    assert got.start_attempts == (closes,)
+    assert got.open_start_attempt(first(claim)) is None
+    assert await ledger.known_run_ids([RunId("r1"), RunId("r2")]) == {"r1"}
 
 
 async def test_deciding_again_after_a_crash_changes_nothing(ledger: Ledger) -> None:
     await accepted(ledger, comment())
     claim = await claimed(ledger)
     for _ in range(2):
-        await ledger.decided(claim, first(claim), Reason.STARTED, "", [followed(claim)])
-    assert (await ledger.load(claim.request_id)).runs == (followed(claim),)
+        await ledger.save_decision(claim, first(claim), Reason.STARTED, "", [followed(claim)])
+    assert (await ledger.load(claim.work_item_id)).runs == (followed(claim),)
 
 
 async def test_another_versions_reason_is_read_as_unknown(ledger: Ledger, store: Store) -> None:
     await accepted(ledger, comment(1, "run", "list"))
     claim = await claimed(ledger)
-    await ledger.decided(claim, first(claim), Reason.STARTED, "text")
+    await ledger.save_decision(claim, first(claim), Reason.STARTED, "text")
     other = sa.update(commands).where(commands.c.reason == "started").values(reason="of-tomorrow")
     await store.transact(lambda db: db.execute(other))
-    decided, undecided = (await ledger.load(claim.request_id)).commands
+    decided, undecided = (await ledger.load(claim.work_item_id)).commands
     assert (decided.reason, decided.answer) == (Reason.UNKNOWN, "text")
     assert undecided.reason is None
-    archive = Archive(store)
+    archive = StatusQueries(store)
     page = await archive.page(Filter(reason="of-tomorrow"), 10)
     assert [command.reason for command in page.commands] == [Reason.UNKNOWN]
 
@@ -394,20 +394,20 @@ async def test_another_versions_reason_is_read_as_unknown(ledger: Ledger, store:
 async def test_a_look_replaces_how_a_run_stands(ledger: Ledger) -> None:
     await accepted(ledger, comment())
     claim = await claimed(ledger)
-    await ledger.decided(claim, first(claim), Reason.STARTED, "", [followed(claim)])
-    over = replace(followed(claim, status="finished"), looks=3, next_look_at=None, note="")
-    await ledger.looked(claim, over)
-    assert (await ledger.load(claim.request_id)).runs == (over,)
+    await ledger.save_decision(claim, first(claim), Reason.STARTED, "", [followed(claim)])
+    over = replace(followed(claim, status="finished"), polls=3, next_poll_at=None, note="")
+    await ledger.save_run(claim, over)
+    assert (await ledger.load(claim.work_item_id)).runs == (over,)
 
 
 async def test_what_is_known_of_the_reply(ledger: Ledger, database: Database) -> None:
     await accepted(ledger, comment())
     claim = await claimed(ledger)
-    await ledger.replying(claim)
-    got = await ledger.load(claim.request_id)
-    assert (got.reply.comment_id, got.reply.tried) == (None, True)
-    await ledger.replied(claim, 2**40, "text")
-    reply = (await ledger.load(claim.request_id)).reply
+    await ledger.save_reply_attempt(claim)
+    got = await ledger.load(claim.work_item_id)
+    assert (got.reply.comment_id, got.reply.attempted) == (None, True)
+    await ledger.save_reply(claim, 2**40, "text")
+    reply = (await ledger.load(claim.work_item_id)).reply
     assert (reply.comment_id, reply.text, reply.written_at) == (2**40, "text", database.ago())
 
 
@@ -416,17 +416,17 @@ async def test_what_is_known_of_the_reply(ledger: Ledger, database: Database) ->
 
 async def test_the_same_thing_is_not_started_twice_at_once(ledger: Ledger) -> None:
     await accepted(ledger, comment(1, number=1), comment(2, number=2))
-    one, other = sorted(await ledger.claim(10), key=lambda claim: claim.request_id)
-    noted = await ledger.note_intent(one, intent(one))
-    with pytest.raises(IntentBusy):
-        await ledger.note_intent(other, intent(other))
-    assert (await ledger.load(other.request_id)).intents == ()
+    one, other = sorted(await ledger.claim(10), key=lambda claim: claim.work_item_id)
+    noted = await ledger.add_start_attempt(one, intent(one))
+    with pytest.raises(StartInProgress):
+        await ledger.add_start_attempt(other, intent(other))
+    assert (await ledger.load(other.work_item_id)).start_attempts == ()
     # Another workflow, or another commit, can be told apart.
-    await ledger.note_intent(other, intent(other, "deploy.yml"))
-    await ledger.note_intent(other, intent(other, sha=Sha("a" * 40)))
+    await ledger.add_start_attempt(other, intent(other, "deploy.yml"))
+    await ledger.add_start_attempt(other, intent(other, sha=Sha("a" * 40)))
     # Once the first is settled, the way is free.
-    await ledger.update_intent(one, replace(noted, outcome="started"))
-    await ledger.note_intent(other, intent(other))
+    await ledger.save_start_attempt(one, replace(noted, outcome="started"))
+    await ledger.add_start_attempt(other, intent(other))
 
 
 @pytest.mark.parametrize("outcome", ["started", "refused", "unsent", "lost"])
@@ -434,26 +434,28 @@ async def test_a_settled_intent_stands_in_nobodys_way(outcome: str, ledger: Ledg
     await accepted(ledger, comment())
     claim = await claimed(ledger)
     for _ in range(2):
-        noted = await ledger.note_intent(claim, intent(claim))
-        await ledger.update_intent(claim, replace(noted, outcome=outcome))
-    got = await ledger.load(claim.request_id)
-    assert [one.outcome for one in got.intents] == [outcome] * 2
+        noted = await ledger.add_start_attempt(claim, intent(claim))
+        await ledger.save_start_attempt(claim, replace(noted, outcome=outcome))
+    got = await ledger.load(claim.work_item_id)
+    assert [one.outcome for one in got.start_attempts] == [outcome] * 2
     assert got.has_lost_start(first(claim)) == (outcome == "lost")
 
 
 async def test_a_lost_intent_is_replaced_in_one_go(ledger: Ledger) -> None:
     await accepted(ledger, comment(1), comment(2, number=2))
-    one, other = sorted(await ledger.claim(10), key=lambda claim: claim.request_id)
-    noted = await ledger.note_intent(one, intent(one))
+    one, other = sorted(await ledger.claim(10), key=lambda claim: claim.work_item_id)
+    noted = await ledger.add_start_attempt(one, intent(one))
     lost = replace(noted, outcome="lost")
-    second = await ledger.note_intent(one, intent(one), lost)
-    got = await ledger.load(one.request_id)
-    assert got.intents == (lost, second)
+    second = await ledger.add_start_attempt(one, intent(one), lost)
+    got = await ledger.load(one.work_item_id)
+    assert got.start_attempts == (lost, second)
     # When the new one cannot be noted, the old one is as it was.
-    await ledger.note_intent(other, intent(other, "deploy.yml"))
-    with pytest.raises(IntentBusy):
-        await ledger.note_intent(one, intent(one, "deploy.yml"), replace(second, outcome="lost"))
-    assert (await ledger.load(one.request_id)).open_intent(first(one)) == second
+    await ledger.add_start_attempt(other, intent(other, "deploy.yml"))
+    with pytest.raises(StartInProgress):
+        await ledger.add_start_attempt(
+            one, intent(one, "deploy.yml"), replace(second, outcome="lost")
+        )
+    assert (await ledger.load(one.work_item_id)).open_start_attempt(first(one)) == second
 
 
 # --- trouble -------------------------------------------------------------------------------------
@@ -484,13 +486,13 @@ async def test_text_that_only_json_can_hold(ledger: Ledger) -> None:
     written = replace(comment(), lines=(block,))
     await accepted(ledger, written)
     claim = await claimed(ledger)
-    start = Start(HELLO, SHA, "", "", block.blocks, inputs={"a": "\x00"})
-    noted = await ledger.note_intent(claim, replace(intent(claim), start=start))
+    start = StartRequest(HELLO, SHA, "", "", block.blocks, inputs={"a": "\x00"})
+    noted = await ledger.add_start_attempt(claim, replace(intent(claim), start=start))
     run = replace(followed(claim), run=Run(RunId("r1"), "org", "a\x00b"))
-    await ledger.decided(claim, first(claim), Reason.STARTED, "", [run])
-    got = await ledger.load(claim.request_id)
+    await ledger.save_decision(claim, first(claim), Reason.STARTED, "", [run])
+    got = await ledger.load(claim.work_item_id)
     assert got.comment == written
-    assert got.intents == (replace(noted, outcome="lost"),)
+    assert got.start_attempts == (replace(noted, outcome="lost"),)
     assert got.runs == (run,)
 
 
@@ -506,9 +508,9 @@ def head(
     number: int = 1,
     repo: RepoName = HELLO,
     in_fork: bool = False,
-) -> tuple[Delivery, HeadSet]:
+) -> tuple[Delivery, HeadChanged]:
     """A push to a pull request, as a delivery tells of it."""
-    told = Happening("synchronize", guid, sha, "main")
+    told = PullRequestEvent("synchronize", guid, sha, "main")
     about = Comment(
         source=Source.EVENT,
         repo=repo,
@@ -519,9 +521,11 @@ def head(
         url="https://github.com/octo/hello/pull/1",
         lines=(),
         installation=7,
-        happening=told,
+        event=told,
     )
-    return Delivery("h1", guid, "pull_request"), HeadSet(repo, number, sha, since, in_fork, about)
+    return Delivery("h1", guid, "pull_request"), HeadChanged(
+        repo, number, sha, since, in_fork, about
+    )
 
 
 async def test_since_when_a_commit_is_the_head(ledger: Ledger) -> None:
@@ -537,8 +541,8 @@ async def test_a_head_is_also_something_that_happened(ledger: Ledger) -> None:
     told = head("g1", OLD, START)
     assert await ledger.accept_head(*told)
     claim = await claimed(ledger)
-    assert claim.request_id == "ev-g1"
-    assert (await ledger.load(claim.request_id)).comment == told[1].comment
+    assert claim.work_item_id == "ev-g1"
+    assert (await ledger.load(claim.work_item_id)).comment == told[1].event
 
 
 async def test_the_last_time_it_became_the_head_counts(ledger: Ledger) -> None:
@@ -604,7 +608,7 @@ async def test_what_a_happening_leads_to(ledger: Ledger) -> None:
     lines = [CommandLine("run ci.yml"), CommandLine("list")]
     for _ in range(2):  # again after a crash
         await ledger.add_commands(claim, lines)
-    got = await ledger.load(claim.request_id)
+    got = await ledger.load(claim.work_item_id)
     assert [(c.command_id, c.place, c.line) for c in got.commands] == [
         ("ev-g1.1", 1, lines[0]),
         ("ev-g1.2", 2, lines[1]),
@@ -624,8 +628,8 @@ async def test_a_happening_waits_for_what_was_asked_before_it(ledger: Ledger) ->
     await accepted(ledger, comment(1, at=START))
     await ledger.accept_head(*head("g1", OLD, START + 1))
     claim = await claimed(ledger)
-    assert claim.request_id == "ic-1"
-    await ledger.decided(claim, first(claim), Reason.ANSWERED, "")
+    assert claim.work_item_id == "ic-1"
+    await ledger.save_decision(claim, first(claim), Reason.ANSWERED, "")
     assert await ids(ledger) == ["ev-g1"]
 
 
@@ -633,38 +637,38 @@ async def test_a_happening_that_leads_to_nothing(ledger: Ledger, database: Datab
     await ledger.accept_head(*head("g1", OLD, START))
     claim = await claimed(ledger)
     await ledger.add_commands(claim, [])
-    assert (await ledger.load(claim.request_id)).commands == ()
+    assert (await ledger.load(claim.work_item_id)).commands == ()
     assert database.rows("select id from work_items where deciding") == []
 
 
 async def test_a_deed_is_noted_once(ledger: Ledger) -> None:
     await accepted(ledger, comment(1, "retry", "cancel"))
     claim = await claimed(ledger)
-    await ledger.note_deed(claim, deed(claim))
-    got = await ledger.load(claim.request_id)
-    assert got.deeds == (deed(claim),)
-    assert got.deed(CommandId("ic-1.1")) == deed(claim)
-    assert got.deed(CommandId("ic-1.2")) is None
+    await ledger.add_pending_change(claim, deed(claim))
+    got = await ledger.load(claim.work_item_id)
+    assert got.pending_changes == (deed(claim),)
+    assert got.pending_change(CommandId("ic-1.1")) == deed(claim)
+    assert got.pending_change(CommandId("ic-1.2")) is None
     # What it was about to do is not changed afterwards.
     with pytest.raises(LedgerUnavailable):
-        await ledger.note_deed(claim, deed(claim, "r2"))
-    assert (await ledger.load(claim.request_id)).deeds == (deed(claim),)
+        await ledger.add_pending_change(claim, deed(claim, "r2"))
+    assert (await ledger.load(claim.work_item_id)).pending_changes == (deed(claim),)
 
 
 # --- runs ----------------------------------------------------------------------------------------
 
 
-async def following(ledger: Ledger, number: int, *runs: FollowedRun) -> Claim:
+async def following(ledger: Ledger, number: int, *runs: TrackedRun) -> Claim:
     """A request that is decided, follows these runs, and rests for a long time."""
     await accepted(ledger, comment(number, number=number))
     (claim,) = await ledger.claim(10)
     mine = [replace(run, command_id=first(claim)) for run in runs]
-    await ledger.decided(claim, first(claim), Reason.STARTED, "", mine)
-    await ledger.rest(claim, 1000.0)
+    await ledger.save_decision(claim, first(claim), Reason.STARTED, "", mine)
+    await ledger.release(claim, 1000.0)
     return claim
 
 
-ANY = Claim(RequestId("ic-0"), 0)
+ANY = Claim(WorkItemId("ic-0"), 0)
 
 
 async def test_further_runs_are_followed_once(ledger: Ledger) -> None:
@@ -672,62 +676,62 @@ async def test_further_runs_are_followed_once(ledger: Ledger) -> None:
     one, two = (replace(followed(ANY, run_id), command_id=first(claim)) for run_id in ("r1", "r2"))
     changed = replace(one, note="another")
     for _ in range(2):
-        await ledger.add_runs(claim, [changed, two])
-    assert (await ledger.load(claim.request_id)).runs == (one, two)
+        await ledger.track_runs(claim, [changed, two])
+    assert (await ledger.load(claim.work_item_id)).runs == (one, two)
 
 
 async def test_the_runs_that_are_followed_on_a_commit(ledger: Ledger) -> None:
-    older = replace(followed(ANY, "r1"), followed_since=START - 5)
-    newer = replace(followed(ANY, "r2"), followed_since=START)
-    over = replace(followed(ANY, "r3", "finished"), next_look_at=None)
+    older = replace(followed(ANY, "r1"), tracked_since=START - 5)
+    newer = replace(followed(ANY, "r2"), tracked_since=START)
+    over = replace(followed(ANY, "r3", "finished"), next_poll_at=None)
     elsewhere = replace(followed(ANY, "r4"), sha=OLD)
     abroad = replace(followed(ANY, "r5"), repo=RepoName("octo/other"))
     await following(ledger, 1, newer, over, elsewhere, abroad)
     await following(ledger, 2, older, newer)
-    found = await ledger.following(HELLO, SHA)
+    found = await ledger.tracked_runs_at(HELLO, SHA)
     assert found[0] == replace(older, command_id=CommandId("ic-2.1"))
     assert {run.command_id for run in found[1:]} == {"ic-1.1", "ic-2.1"}
     assert {run.run.run_id for run in found[1:]} == {"r2"}
     assert len(found) == 3
-    assert await ledger.following(HELLO, NEW) == []
+    assert await ledger.tracked_runs_at(HELLO, NEW) == []
 
 
 async def test_the_newest_run_of_a_pull_request(ledger: Ledger) -> None:
     assert await ledger.newest_run(HELLO, 1) is None
-    older = replace(followed(ANY, "r1"), followed_since=START - 5)
-    newer = replace(followed(ANY, "r0", "finished"), next_look_at=None)
+    older = replace(followed(ANY, "r1"), tracked_since=START - 5)
+    newer = replace(followed(ANY, "r0", "finished"), next_poll_at=None)
     await following(ledger, 1, newer, older)
-    await following(ledger, 2, replace(followed(ANY, "r9"), followed_since=START + 9))
+    await following(ledger, 2, replace(followed(ANY, "r9"), tracked_since=START + 9))
     newest = await ledger.newest_run(HELLO, 1)
     assert newest == replace(newer, command_id=CommandId("ic-1.1"))
     assert await ledger.newest_run(RepoName("octo/other"), 1) is None
 
 
 async def test_a_run_is_known_as_its_first_command_knows_it(ledger: Ledger) -> None:
-    assert await ledger.known_run(RunId("r1")) is None
-    await following(ledger, 1, replace(followed(ANY), followed_since=START + 5, note="second"))
-    await following(ledger, 2, replace(followed(ANY), followed_since=START, note="first"))
-    known = await ledger.known_run(RunId("r1"))
+    assert await ledger.find_run(RunId("r1")) is None
+    await following(ledger, 1, replace(followed(ANY), tracked_since=START + 5, note="second"))
+    await following(ledger, 2, replace(followed(ANY), tracked_since=START, note="first"))
+    known = await ledger.find_run(RunId("r1"))
     assert known is not None
     assert (known.command_id, known.note) == ("ic-2.1", "first")
 
 
 async def test_a_word_of_depot_wakes_those_who_follow(ledger: Ledger, database: Database) -> None:
     assert not await ledger.wake(HELLO, SHA)
-    run = replace(followed(ANY), looks=4)
+    run = replace(followed(ANY), polls=4)
     one = await following(ledger, 1, run)
-    over = replace(followed(ANY, "r2", "finished"), looks=5, next_look_at=None)
+    over = replace(followed(ANY, "r2", "finished"), polls=5, next_poll_at=None)
     await following(ledger, 2, over)
     await following(ledger, 3, replace(run, sha=OLD))
     assert await ledger.until_due() == database.near(1000.0)
     assert await ledger.wake(HELLO, SHA)
     assert await ledger.until_due() == database.near(0.0)
     (claim,) = await ledger.claim(10)
-    assert claim.request_id == one.request_id
-    (woken,) = (await ledger.load(one.request_id)).runs
-    assert woken == replace(run, command_id=first(one), looks=0, next_look_at=0.0)
+    assert claim.work_item_id == one.work_item_id
+    (woken,) = (await ledger.load(one.work_item_id)).runs
+    assert woken == replace(run, command_id=first(one), polls=0, next_poll_at=0.0)
     # The one that is over stays at rest.
-    (rests,) = (await ledger.load(RequestId("ic-2"))).runs
+    (rests,) = (await ledger.load(WorkItemId("ic-2"))).runs
     assert rests == replace(over, command_id=CommandId("ic-2.1"))
     assert not await ledger.wake(HELLO, NEW)
 
@@ -738,7 +742,7 @@ async def test_waking_keeps_the_place_in_the_queue(ledger: Ledger, database: Dat
     assert await ledger.wake(HELLO, SHA)
     # It has been due for a while: it does not go to the end of the queue.
     assert await ledger.until_due() == database.near(-500.0)
-    assert await ids(ledger) == [claim.request_id]
+    assert await ids(ledger) == [claim.work_item_id]
 
 
 async def test_waking_does_not_take_a_request_from_who_holds_it(ledger: Ledger) -> None:
@@ -751,22 +755,22 @@ async def test_waking_does_not_take_a_request_from_who_holds_it(ledger: Ledger) 
 
 
 async def test_a_run_at_rest_is_followed_again(ledger: Ledger, database: Database) -> None:
-    over = replace(followed(ANY, status="failed"), looks=7, next_look_at=None)
+    over = replace(followed(ANY, status="failed"), polls=7, next_poll_at=None)
     one = await following(ledger, 1, over)
     other = await following(
         ledger, 2, over, replace(over, run=replace(over.run, run_id=RunId("r2")))
     )
     for claim in await ledger.claim(10):
-        await ledger.rest(claim, None)
-    await ledger.follow_again(RunId("r1"), START + 50)
-    assert await ids(ledger) == [one.request_id, other.request_id]
+        await ledger.release(claim, None)
+    await ledger.resume_tracking(RunId("r1"), START + 50)
+    assert await ids(ledger) == [one.work_item_id, other.work_item_id]
     # What was noted about its end is no longer so.
     assert over.note
-    again = replace(over, followed_since=START + 50, looks=0, next_look_at=0.0, note="")
-    assert (await ledger.load(one.request_id)).runs == (replace(again, command_id=first(one)),)
-    runs = {run.run.run_id: run for run in (await ledger.load(other.request_id)).runs}
+    again = replace(over, tracked_since=START + 50, polls=0, next_poll_at=0.0, note="")
+    assert (await ledger.load(one.work_item_id)).runs == (replace(again, command_id=first(one)),)
+    runs = {run.run.run_id: run for run in (await ledger.load(other.work_item_id)).runs}
     assert runs[RunId("r1")] == replace(again, command_id=first(other))
-    assert runs[RunId("r2")].next_look_at is None
+    assert runs[RunId("r2")].next_poll_at is None
 
 
 # --- counting and remembering --------------------------------------------------------------------
@@ -780,7 +784,7 @@ async def test_commands_are_counted(ledger: Ledger, database: Database) -> None:
     await accepted(ledger, bob, comment(3, repo=RepoName("octo/other")))
     # What automations do counts for nobody.
     await ledger.accept_head(*head("g1", OLD, START - 100))
-    (claim,) = [one for one in await ledger.claim(10) if one.request_id == "ev-g1"]
+    (claim,) = [one for one in await ledger.claim(10) if one.work_item_id == "ev-g1"]
     await ledger.add_commands(claim, [CommandLine("run")])
 
     assert await ledger.count_commands(HELLO, 3600.0) == 3
@@ -796,8 +800,8 @@ async def test_commands_are_counted(ledger: Ledger, database: Database) -> None:
 async def test_some_commands_do_not_count(ledger: Ledger) -> None:
     await accepted(ledger, comment(1, "run", "list", "status"))
     claim = await claimed(ledger)
-    await ledger.decided(claim, CommandId("ic-1.1"), Reason.STARTED, "")
-    await ledger.decided(claim, CommandId("ic-1.2"), Reason.RATE_LIMITED, "")
+    await ledger.save_decision(claim, CommandId("ic-1.1"), Reason.STARTED, "")
+    await ledger.save_decision(claim, CommandId("ic-1.2"), Reason.RATE_LIMITED, "")
     assert await ledger.count_commands(HELLO, 3600.0, but=[Reason.RATE_LIMITED]) == 2
     assert (
         await ledger.count_commands(HELLO, 3600.0, but=[Reason.RATE_LIMITED, Reason.STARTED]) == 1
@@ -812,8 +816,8 @@ async def test_the_last_answer_to_the_same_line(ledger: Ledger, database: Databa
         await ledger.accept_head(*head(guid, OLD, START))
         claim = await claimed(ledger)
         await ledger.add_commands(claim, [CommandLine(text)])
-        await ledger.decided(claim, first(claim), Reason.ANSWERED, answer)
-        await ledger.rest(claim, None)
+        await ledger.save_decision(claim, first(claim), Reason.ANSWERED, answer)
+        await ledger.release(claim, None)
         database.passes(10)
         return claim
 
@@ -824,11 +828,11 @@ async def test_the_last_answer_to_the_same_line(ledger: Ledger, database: Databa
     await ledger.accept_head(*head("g4", OLD, START))
     claim = await claimed(ledger)
     await ledger.add_commands(claim, [CommandLine("list")])
-    await ledger.undecided(claim, first(claim), "wait", START)
+    await ledger.save_postponement(claim, first(claim), "wait", START)
     # What somebody was told who asked is another matter.
     await accepted(ledger, comment(1, "list", at=START - 1))
     (asked,) = await ledger.claim(10)
-    await ledger.decided(asked, first(asked), Reason.ANSWERED, "asked")
+    await ledger.save_decision(asked, first(asked), Reason.ANSWERED, "asked")
     assert await ledger.last_answer(HELLO, 1, "list") == "second"
     assert await ledger.last_answer(HELLO, 1, "status") is None
     assert await ledger.last_answer(HELLO, 2, "list") is None
@@ -837,32 +841,32 @@ async def test_the_last_answer_to_the_same_line(ledger: Ledger, database: Databa
 
 async def test_old_rows_are_forgotten_when_all_is_over(ledger: Ledger, database: Database) -> None:
     over = await following(ledger, 1, followed(ANY))
-    await ledger.note_deed(over, deed(over))
-    await ledger.note_intent(over, intent(over))
-    await ledger.rest(over, None)
+    await ledger.add_pending_change(over, deed(over))
+    await ledger.add_start_attempt(over, intent(over))
+    await ledger.release(over, None)
     await following(ledger, 2, replace(followed(ANY), run=Run(RunId("r2"), "org", "queued")))
     await accepted(ledger, comment(3, number=3))  # undecided, and at rest for ever
     (stuck,) = await ledger.claim(10)
-    await ledger.rest(stuck, None)
+    await ledger.release(stuck, None)
     await ledger.accept_head(*head("g1", OLD, START))
     (told,) = await ledger.claim(10)
     await ledger.add_commands(told, [])
-    await ledger.rest(told, None)
+    await ledger.release(told, None)
 
     database.passes(KEEP_SECONDS - 60)
-    assert await ledger.forget_old() == 0
+    assert await ledger.delete_old() == 0
     await accepted(ledger, comment(5, number=5))
     database.passes(120)
-    assert await ledger.forget_old() == 2
-    assert await ledger.forget_old() == 0
-    for gone in (over.request_id, told.request_id):
+    assert await ledger.delete_old() == 2
+    assert await ledger.delete_old() == 0
+    for gone in (over.work_item_id, told.work_item_id):
         with pytest.raises(KeyError):
             await ledger.load(gone)
     # What is not over stays, however old; and what is young.
-    (run,) = (await ledger.load(RequestId("ic-2"))).runs
+    (run,) = (await ledger.load(WorkItemId("ic-2"))).runs
     assert run.run.run_id == "r2"
     for kept in ("ic-3", "ic-5"):
-        assert len((await ledger.load(RequestId(kept))).commands) == 1
+        assert len((await ledger.load(WorkItemId(kept))).commands) == 1
     assert database.rows("select count(*) from start_attempts") == [(0,)]
     assert database.rows("select count(*) from pending_changes") == [(0,)]
     assert database.rows("select run_id from tracked_runs") == [("r2",)]
@@ -874,21 +878,21 @@ async def test_old_rows_are_forgotten_when_all_is_over(ledger: Ledger, database:
 
 
 async def test_a_turn_is_taken_once(ledger: Ledger, database: Database) -> None:
-    assert await ledger.take_turn("sweep", 300.0)
-    assert not await ledger.take_turn("sweep", 300.0)
-    assert await ledger.take_turn("other", 300.0)
+    assert await ledger.claim_periodic_job("sweep", 300.0)
+    assert not await ledger.claim_periodic_job("sweep", 300.0)
+    assert await ledger.claim_periodic_job("other", 300.0)
     database.passes(290)
-    assert not await ledger.take_turn("sweep", 300.0)
+    assert not await ledger.claim_periodic_job("sweep", 300.0)
     database.passes(10)
-    assert await ledger.take_turn("sweep", 300.0)
-    assert not await ledger.take_turn("sweep", 300.0)
+    assert await ledger.claim_periodic_job("sweep", 300.0)
+    assert not await ledger.claim_periodic_job("sweep", 300.0)
 
 
 async def test_a_turn_is_taken_by_one(postgresql: Database) -> None:
     async with postgresql.opened() as here, postgresql.opened() as there:
         ledgers = [Ledger(here), Ledger(there)] * 5
         for name in ("a", "b", "c"):
-            taken = await asyncio.gather(*(one.take_turn(name, 300.0) for one in ledgers))
+            taken = await asyncio.gather(*(one.claim_periodic_job(name, 300.0) for one in ledgers))
             assert sorted(taken) == [False] * 9 + [True]
 
 
@@ -897,43 +901,45 @@ HOUR = int(Budget.full(0.0).hour)
 
 async def test_writes_are_booked_until_none_is_left(ledger: Ledger, database: Database) -> None:
     for _ in range(int(BURST)):
-        assert await ledger.take_write("a") == 0.0
+        assert await ledger.reserve_write("a") == 0.0
     if not database.is_postgresql:  # there, another is earned within a second
-        assert await ledger.take_write("a") == 1.0
-        assert await ledger.take_write("a") == 1.0  # asking costs nothing
-    assert await ledger.take_write("b") == 0.0
+        assert await ledger.reserve_write("a") == 1.0
+        assert await ledger.reserve_write("a") == 1.0  # asking costs nothing
+    assert await ledger.reserve_write("b") == 0.0
     database.passes(1)
-    assert await ledger.take_write("a") == 0.0
+    assert await ledger.reserve_write("a") == 0.0
 
 
 async def test_some_of_the_hours_writes_are_kept(ledger: Ledger, database: Database) -> None:
     keep = HOUR - 10
     for _ in range(10):
-        assert await ledger.take_write("a", keep=keep) == 0.0
-    wait = await ledger.take_write("a", keep=keep)
+        assert await ledger.reserve_write("a", keep=keep) == 0.0
+    wait = await ledger.reserve_write("a", keep=keep)
     assert wait > 0.0
-    assert await ledger.take_write("a") == 0.0
+    assert await ledger.reserve_write("a") == 0.0
     # That took one of those which were to be kept.
-    assert await ledger.take_write("a", keep=keep) > wait
+    assert await ledger.reserve_write("a", keep=keep) > wait
 
 
 async def test_nobody_writes_while_github_asked_for_a_pause(
     ledger: Ledger, database: Database
 ) -> None:
-    await ledger.close_writes("a", 60.0)
-    assert await ledger.take_write("a") == database.near(60.0)
-    assert await ledger.take_write("b") == 0.0
-    await ledger.close_writes("a", 10.0)  # the longer pause counts
-    assert await ledger.take_write("a") == database.near(60.0)
+    await ledger.pause_writes("a", 60.0)
+    assert await ledger.reserve_write("a") == database.near(60.0)
+    assert await ledger.reserve_write("b") == 0.0
+    await ledger.pause_writes("a", 10.0)  # the longer pause counts
+    assert await ledger.reserve_write("a") == database.near(60.0)
     database.passes(60)
-    assert await ledger.take_write("a") == 0.0
+    assert await ledger.reserve_write("a") == 0.0
 
 
 async def test_one_budget_for_all_machines(postgresql: Database) -> None:
     # An hour's writes are down to five; what comes back within the test is less than one.
     async with postgresql.opened() as here, postgresql.opened() as there:
         ledgers = [Ledger(here), Ledger(there)]
-        waits = await asyncio.gather(*(one.take_write("a", keep=HOUR - 5) for one in ledgers * 10))
+        waits = await asyncio.gather(
+            *(one.reserve_write("a", keep=HOUR - 5) for one in ledgers * 10)
+        )
     assert sum(wait == 0.0 for wait in waits) == 5
     ((hour,),) = postgresql.rows("select hour from write_budgets where account = 'a'")
     assert hour == pytest.approx(HOUR - 5, abs=1)
@@ -951,7 +957,7 @@ async def test_nothing_is_claimed_twice_by_workers_at_once(postgresql: Database)
 
         async def worker(ledger: Ledger, mine: list[str]) -> None:
             while claims := await ledger.claim(7):
-                mine += [claim.request_id for claim in claims]
+                mine += [claim.work_item_id for claim in claims]
 
         await asyncio.gather(
             *(worker(ledger, mine) for ledger, mine in zip(ledgers * 2, got, strict=True))
@@ -1000,10 +1006,10 @@ async def test_waking_and_stepping_at_once_come_to_an_end(postgresql: Database) 
         jobs: list[Awaitable[object]] = []
         for turn in range(5):
             jobs += [Ledger(there).wake(HELLO, SHA), Ledger(here).wake(HELLO, SHA)]
-            jobs += [Ledger(here).follow_again(RunId("r2"), START + turn)]
+            jobs += [Ledger(here).resume_tracking(RunId("r2"), START + turn)]
             for claim in claims:
-                run = replace(followed(ANY, "r1"), command_id=first(claim), looks=turn)
-                jobs.append(Ledger(there).looked(claim, run))
+                run = replace(followed(ANY, "r1"), command_id=first(claim), polls=turn)
+                jobs.append(Ledger(there).save_run(claim, run))
         await asyncio.gather(*jobs)
         for claim in claims:
-            assert len((await Ledger(here).load(claim.request_id)).runs) == 2
+            assert len((await Ledger(here).load(claim.work_item_id)).runs) == 2

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import pytest
 
-from bot.core.models import FollowedRun
+from bot.core.models import TrackedRun
 from bot.core.reasons import Reason
 from bot.core.runs import Run
 from bot.core.types import CommandId, RepoName, RunId, Sha
 from bot.storage.database import Store
 from bot.storage.ledger import Ledger
-from bot.storage.status_queries import Archive, Filter, State
+from bot.storage.status_queries import Filter, State, StatusQueries
 from tests.storage.test_ledger import HELLO, SHA, accepted, claimed, comment, first
 from tests.support.databases import Database
 
@@ -18,30 +18,30 @@ pytestmark = pytest.mark.anyio
 
 
 @pytest.fixture
-def archive(store: Store) -> Archive:
-    return Archive(store)
+def archive(store: Store) -> StatusQueries:
+    return StatusQueries(store)
 
 
-def run_of(command_id: CommandId, now: float, state: str = "queued") -> FollowedRun:
+def run_of(command_id: CommandId, now: float, state: str = "queued") -> TrackedRun:
     over = state == "finished"
-    return FollowedRun(
+    return TrackedRun(
         command_id=command_id,
         run=Run(RunId("r1"), "org", state),
         repo=HELLO,
         sha=Sha(SHA),
         workflow="ci.yml",
         job="test",
-        followed_since=now,
-        next_look_at=None if over else now + 10,
+        tracked_since=now,
+        next_poll_at=None if over else now + 10,
     )
 
 
-async def ids(archive: Archive, which: Filter | None = None) -> list[str]:
+async def ids(archive: StatusQueries, which: Filter | None = None) -> list[str]:
     page = await archive.page(which or Filter(), 10)
     return [command.command_id for command in page.commands]
 
 
-async def test_an_empty_ledger(archive: Archive, database: Database) -> None:
+async def test_an_empty_ledger(archive: StatusQueries, database: Database) -> None:
     queue = await archive.queue()
     assert (queue.undecided, queue.due, queue.followed_runs) == (0, 0, 0)
     assert queue.oldest is None
@@ -51,7 +51,7 @@ async def test_an_empty_ledger(archive: Archive, database: Database) -> None:
     assert (page.commands, page.next) == ((), None)
 
 
-async def test_the_queue(archive: Archive, ledger: Ledger, database: Database) -> None:
+async def test_the_queue(archive: StatusQueries, ledger: Ledger, database: Database) -> None:
     await accepted(ledger, comment(1, "run", "list"))
     database.passes(60)
     await accepted(ledger, comment(2, "run", number=2))
@@ -61,13 +61,13 @@ async def test_the_queue(archive: Archive, ledger: Ledger, database: Database) -
 
 
 async def test_what_is_followed_waits_for_nobody(
-    archive: Archive, ledger: Ledger, database: Database
+    archive: StatusQueries, ledger: Ledger, database: Database
 ) -> None:
     await accepted(ledger, comment(1, "run ci.yml job=test"))
     claim = await claimed(ledger)
     now = await ledger.now()
-    await ledger.decided(claim, first(claim), Reason.STARTED, "", [run_of(first(claim), now)])
-    await ledger.rest(claim, 10)
+    await ledger.save_decision(claim, first(claim), Reason.STARTED, "", [run_of(first(claim), now)])
+    await ledger.release(claim, 10)
     queue = await archive.queue()
     assert (queue.undecided, queue.due, queue.followed_runs) == (0, 0, 1)
     assert queue.oldest is None
@@ -80,18 +80,18 @@ async def test_what_is_followed_waits_for_nobody(
     assert (run.run.run_id, run.run.status, run.workflow, run.job) == (
         *("r1", "queued", "ci.yml", "test"),
     )
-    await ledger.looked(claim, run_of(first(claim), now, "finished"))
-    await ledger.rest(claim, None)
+    await ledger.save_run(claim, run_of(first(claim), now, "finished"))
+    await ledger.release(claim, None)
     assert (await archive.queue()).followed_runs == 0
     (command,) = (await archive.page(Filter(), 10)).commands
     assert command.state is State.DONE
 
 
-async def test_filters(archive: Archive, ledger: Ledger) -> None:
+async def test_filters(archive: StatusQueries, ledger: Ledger) -> None:
     await accepted(ledger, comment(1), comment(2, repo=RepoName("octo/Other"), number=2))
-    claims = {claim.request_id: claim for claim in await ledger.claim(10)}
-    await ledger.decided(
-        claims[comment(1).request_id], CommandId("ic-1.1"), Reason.ANSWERED, "Yes."
+    claims = {claim.work_item_id: claim for claim in await ledger.claim(10)}
+    await ledger.save_decision(
+        claims[comment(1).work_item_id], CommandId("ic-1.1"), Reason.ANSWERED, "Yes."
     )
     assert sorted(await ids(archive)) == ["ic-1.1", "ic-2.1"]
     assert await ids(archive, Filter(repo="OCTO/other")) == ["ic-2.1"]
@@ -104,7 +104,7 @@ async def test_filters(archive: Archive, ledger: Ledger) -> None:
     assert await ids(archive, Filter("octo/hello", "started")) == []
 
 
-async def test_pages(archive: Archive, ledger: Ledger, database: Database) -> None:
+async def test_pages(archive: StatusQueries, ledger: Ledger, database: Database) -> None:
     for number in range(1, 5):
         await accepted(ledger, comment(number, "run", "list", "help", number=number))
         database.passes(1)
@@ -122,6 +122,6 @@ async def test_pages(archive: Archive, ledger: Ledger, database: Database) -> No
         assert seen == expected
 
 
-async def test_an_unknown_key(archive: Archive) -> None:
+async def test_an_unknown_key(archive: StatusQueries) -> None:
     with pytest.raises(KeyError):
         await archive.page(Filter(), 10, CommandId("ic-1.1"))

@@ -21,7 +21,7 @@ from bot.demo.stage import Stage
 from bot.ops.settings import load
 from bot.services import Services, Surroundings, open_services
 from bot.web.app import create_app
-from tests.contracts.checks import Checked, way_to
+from tests.contracts.checks import CheckedTransport, transport_to
 from tests.contracts.webhooks import webhooks
 from tests.support.ledgers import migrated
 
@@ -67,7 +67,7 @@ class ManualClock:
         return self.time
 
 
-class Hook(Checked):
+class Hook(CheckedTransport):
     """GitHub's way to the bot, which may be started again and again under the same address."""
 
     to: httpx.AsyncBaseTransport | None = None
@@ -199,7 +199,7 @@ async def bot_on(
     At its end all that passed between it and GitHub must have been as GitHub describes it.
     """
     settings = load({**stage.environment(database_url=migrated(database)), **environment})
-    with way_to(stage.github) as github:
+    with transport_to(stage.github) as github:
         around = Surroundings(
             clock=clock,
             github=github,

@@ -19,7 +19,7 @@ from bot.demo.stage import Stage
 from bot.ops.settings import load
 from bot.services import Services, Surroundings, open_services
 from bot.web.app import create_app
-from tests.contracts.checks import way_to
+from tests.contracts.checks import transport_to
 from tests.support.conversation import FILES, HOOK, REPO, Hook
 from tests.support.ledgers import migrated
 from tests.support.loops import LoopClock, skipping_loop
@@ -29,7 +29,7 @@ ROUND_TRIP = 1.0
 
 
 @dataclass
-class Far(httpx.AsyncBaseTransport):
+class SlowTransport(httpx.AsyncBaseTransport):
     """Somewhere that a round trip away."""
 
     there: httpx.AsyncBaseTransport
@@ -45,8 +45,8 @@ class Far(httpx.AsyncBaseTransport):
 class Scene:
     stage: Stage
     services: Services
-    github: Far
-    depot: Far
+    github: SlowTransport
+    depot: SlowTransport
     clock: LoopClock
 
     async def round_trips(self, body: str) -> float:
@@ -66,7 +66,7 @@ class Scene:
 
 
 @asynccontextmanager
-async def far_away(folder: Path, private_key: str) -> AsyncIterator[Scene]:
+async def distant_bot(folder: Path, private_key: str) -> AsyncIterator[Scene]:
     """A repository, a pull request and a bot that has just been started."""
     clock = LoopClock()
     hook = Hook()
@@ -76,8 +76,8 @@ async def far_away(folder: Path, private_key: str) -> AsyncIterator[Scene]:
         stage.github.role(REPO, "alice", "write")
         stage.github.pull_request(REPO, "alice", files={"change.txt": "1\n"})
         settings = load(stage.environment(database_url=migrated(folder / "ledger.db")))
-        with way_to(stage.github) as way:
-            github, depot = Far(way), Far(stage.depot.transport())
+        with transport_to(stage.github) as way:
+            github, depot = SlowTransport(way), SlowTransport(stage.depot.transport())
             around = Surroundings(clock=clock, github=github, depot=depot, waits_for_disk=False)
             async with open_services(settings, around) as services:
                 skipping_loop().is_busy = lambda: bool(services.store._running)

@@ -47,7 +47,7 @@ async def play(stage: Stage, clock: ManualClock, services: Services) -> None:
     await passes(60)
     await prs[scene.RUNNING].says("alice", "/depot run ci.yml job=test")
     await passes(60)
-    assert await services.ledger.take_turn("missed deliveries", 300.0)
+    assert await services.ledger.claim_periodic_job("missed deliveries", 300.0)
 
     # All at the same moment: what waits here would be done seconds later.
     github.faults.bad_gateway("POST", f"/issues/{scene.UNANSWERED}/comments")

@@ -19,11 +19,11 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy.engine import make_url
 
-from bot.core.events import Happening
-from bot.core.models import Start
+from bot.core.events import PullRequestEvent
+from bot.core.models import StartRequest
 from bot.core.runs import Run
 from bot.demo.stage import Stage
-from bot.storage.status_queries import Archive
+from bot.storage.status_queries import StatusQueries
 from bot.storage.tables import metadata
 from tests.support.commands import facts, said
 from tests.support.conversation import REPO, Conversation, Hook, ManualClock, bot_on
@@ -149,7 +149,7 @@ async def test_the_work_goes_on(old: Database, stage: Stage, hook: Hook) -> None
             for number in range(scene.RUNNING, scene.OPENED + 1)
         }
         await prs[1].passes(700)
-        queue = await Archive(services.store).queue()
+        queue = await StatusQueries(services.store).queue()
         assert (queue.undecided, queue.due, queue.followed_runs) == (0, 0, 0)
         assert await services.ledger.until_due() is None
 
@@ -183,9 +183,9 @@ async def test_the_work_goes_on(old: Database, stage: Stage, hook: Hook) -> None
 
 
 STORED: dict[LiteralString, Any] = {
-    "SELECT event FROM work_items WHERE event IS NOT NULL": Happening,
+    "SELECT event FROM work_items WHERE event IS NOT NULL": PullRequestEvent,
     "SELECT blocks FROM commands": tuple[str, ...],
-    "SELECT request FROM start_attempts": Start,
+    "SELECT request FROM start_attempts": StartRequest,
     "SELECT run_ids_before FROM start_attempts": tuple[str, ...],
     "SELECT attempts_before FROM pending_changes": dict[str, int],
     "SELECT state FROM tracked_runs": Run,

@@ -30,7 +30,7 @@ from bot.ops.variables import CREDENTIALS
 from bot.services import Services, Surroundings
 from bot.web.pages import HEADERS
 from bot.web.setup import MAX_STATES, obstacle, open_setup, web_url, write_env
-from tests.contracts.checks import way_to
+from tests.contracts.checks import transport_to
 from tests.crash.harness import LOOK_SECONDS, start
 from tests.crash.harness import scene as crash_scene
 from tests.support.conversation import REPO, Conversation, Hook, ManualClock, bot_on
@@ -113,7 +113,7 @@ async def setting_up(
         yield
 
     async with AsyncExitStack() as stack:
-        github = stack.enter_context(way_to(stage.github))
+        github = stack.enter_context(transport_to(stage.github))
         app = await stack.enter_async_context(
             open_setup(
                 load_for_setup(environment),

@@ -27,7 +27,7 @@ _DOCS = "https://docs.github.com/rest"
 _MAX_PAGE = 100
 
 
-class Door(Enum):
+class RequiredLogin(Enum):
     """Who may call an endpoint."""
 
     OPEN = "anyone"
@@ -127,7 +127,7 @@ class Endpoint:
     method: str
     path: str
     handler: Callable[[Call], Answer]
-    door: Door = Door.TOKEN
+    door: RequiredLogin = RequiredLogin.TOKEN
     needs: Mapping[str, str] = field(default_factory=dict)
     apps_only: bool = False
     free: bool = False
@@ -248,13 +248,13 @@ def _call(
 
 
 def _admit(endpoint: Endpoint, principal: Principal) -> None:
-    if endpoint.door is Door.OPEN:
+    if endpoint.door is RequiredLogin.OPEN:
         return
     if principal.kind == "anonymous":
         raise ApiError(401, "Requires authentication")
-    if endpoint.door is Door.APP and principal.kind != "app":
+    if endpoint.door is RequiredLogin.APP and principal.kind != "app":
         raise ApiError(401, "A JSON web token could not be decoded")
-    if endpoint.door is Door.TOKEN and principal.kind == "app":
+    if endpoint.door is RequiredLogin.TOKEN and principal.kind == "app":
         raise ApiError(401, "Bad credentials")
 
 
@@ -271,7 +271,7 @@ def _repository(
     if repository is None:
         raise not_found()
     # The App itself sees no repository; what it may ask here is where it is installed.
-    if endpoint.door is not Door.APP and not backend.access.reaches(principal, repository):
+    if endpoint.door is not RequiredLogin.APP and not backend.access.reaches(principal, repository):
         raise not_found()
     return repository
 

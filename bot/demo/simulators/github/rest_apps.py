@@ -8,8 +8,8 @@ from bot.demo.simulators.github.http import (
     Answer,
     ApiError,
     Call,
-    Door,
     Endpoint,
+    RequiredLogin,
     link_header,
     not_accessible,
     not_found,
@@ -233,18 +233,25 @@ def _item(outcome: DeliveryOutcome) -> Json:
 
 
 ENDPOINTS = (
-    Endpoint("GET", "/app", get_app, Door.APP),
-    Endpoint("GET", "/app/installations", list_installations, Door.APP),
-    Endpoint("GET", "/app/installations/{installation_id}", get_installation, Door.APP),
-    Endpoint("POST", "/app/installations/{installation_id}/access_tokens", create_token, Door.APP),
-    Endpoint("GET", "/repos/{owner}/{repo}/installation", get_repository_installation, Door.APP),
+    Endpoint("GET", "/app", get_app, RequiredLogin.APP),
+    Endpoint("GET", "/app/installations", list_installations, RequiredLogin.APP),
+    Endpoint("GET", "/app/installations/{installation_id}", get_installation, RequiredLogin.APP),
+    Endpoint(
+        "POST",
+        "/app/installations/{installation_id}/access_tokens",
+        create_token,
+        RequiredLogin.APP,
+    ),
+    Endpoint(
+        "GET", "/repos/{owner}/{repo}/installation", get_repository_installation, RequiredLogin.APP
+    ),
     Endpoint("GET", "/installation/repositories", list_reached_repositories),
-    Endpoint("GET", "/app/hook/config", get_hook_config, Door.APP),
-    Endpoint("GET", "/app/hook/deliveries", list_deliveries, Door.APP),
-    Endpoint("GET", "/app/hook/deliveries/{delivery_id}", get_delivery, Door.APP),
-    Endpoint("POST", "/app/hook/deliveries/{delivery_id}/attempts", redeliver, Door.APP),
-    Endpoint("POST", "/app-manifests/{code}/conversions", convert_manifest, Door.OPEN),
+    Endpoint("GET", "/app/hook/config", get_hook_config, RequiredLogin.APP),
+    Endpoint("GET", "/app/hook/deliveries", list_deliveries, RequiredLogin.APP),
+    Endpoint("GET", "/app/hook/deliveries/{delivery_id}", get_delivery, RequiredLogin.APP),
+    Endpoint("POST", "/app/hook/deliveries/{delivery_id}/attempts", redeliver, RequiredLogin.APP),
+    Endpoint("POST", "/app-manifests/{code}/conversions", convert_manifest, RequiredLogin.OPEN),
     Endpoint("GET", "/user", get_own_user),
-    Endpoint("GET", "/users/{login}", get_user, Door.ANY),
-    Endpoint("GET", "/rate_limit", get_rate_limit, Door.ANY, free=True),
+    Endpoint("GET", "/users/{login}", get_user, RequiredLogin.ANY),
+    Endpoint("GET", "/rate_limit", get_rate_limit, RequiredLogin.ANY, free=True),
 )
