@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from typing import Any
 
 import httpx
 
@@ -20,7 +21,6 @@ from bot.engine.worker import Worker, keep_time, repeat
 from bot.github.api import GitHub
 from bot.ops.metrics import Metrics
 from bot.ops.settings import Settings
-from bot.ops.upstream import ObservedClient, Observer, by_last_part, by_verb
 from bot.storage.connect import open_store
 from bot.storage.database import Store
 from bot.storage.ledger import Ledger
@@ -28,6 +28,10 @@ from bot.storage.ledger import Ledger
 GITHUB_TIMEOUT = httpx.Timeout(15.0)
 DEPOT_TIMEOUT = httpx.Timeout(30.0, connect=10.0)
 """`Run` may take its time: giving up early only makes its outcome unknown."""
+
+
+Observer = Callable[[httpx.Request, int | None], None]
+"""Called with each request and the status of its answer; none when no answer came."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,10 +90,10 @@ async def open_clients(
 
 
 def _counting(metrics: Metrics, service: str, method: Callable[[httpx.Request], str]) -> Observer:
-    def told(request: httpx.Request, status: int | None) -> None:
+    def observe(request: httpx.Request, status: int | None) -> None:
         metrics.count_request(service, method(request), "none" if status is None else str(status))
 
-    return told
+    return observe
 
 
 @asynccontextmanager
@@ -156,3 +160,33 @@ async def working(services: Services) -> AsyncIterator[None]:
             task.cancel()
         worker.stop()
         await asyncio.gather(*beside, running, return_exceptions=True)
+
+
+# --- the HTTP client of both sides ---------------------------------------------------------------
+
+
+class ObservedClient(httpx.AsyncClient):
+    """httpx's client, which reports each request it has sent."""
+
+    def __init__(self, observer: Observer, **options: Any) -> None:
+        super().__init__(**options)
+        self._observer = observer
+
+    async def send(self, request: httpx.Request, **options: Any) -> httpx.Response:
+        try:
+            response = await super().send(request, **options)
+        except httpx.RequestError:
+            self._observer(request, None)
+            raise
+        self._observer(request, response.status_code)
+        return response
+
+
+def by_verb(request: httpx.Request) -> str:
+    """GitHub's methods are HTTP's."""
+    return request.method
+
+
+def by_last_part(request: httpx.Request) -> str:
+    """Depot's methods are the last part of the path."""
+    return request.url.path.rpartition("/")[2]

@@ -13,11 +13,8 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 
-DRAFTS = {
-    "bot/depot/README.md": "bot/depot/README.md",
-    "bot/github/README.md": "bot/github/README.md",
-}
-"""Papers that are cited by the place they are about to have. Goes with the move."""
+PAPERS = ("bot/depot/README.md", "bot/github/README.md")
+"""What the code rests on."""
 
 DOCUMENT = re.compile(r"(?<![\w/.*-])([\w./-]*\w\.md)\b")
 CITED = re.compile(r'(?<![\w/.*-])([\w./-]*\w\.md), ("[^"]+"(?:(?:,| and| to) "[^"]+")*)')
@@ -94,7 +91,7 @@ def wrong(text: str, near: Path = ROOT) -> list[str]:
 
 
 def _document(name: str, near: Path) -> Path | None:
-    places = [ROOT / DRAFTS.get(name, name), near / name]
+    places = [ROOT / name, near / name]
     return next((place for place in places if place.is_file()), None)
 
 
@@ -107,7 +104,7 @@ def test_what_is_cited_is_here() -> None:
 
 def test_the_papers_are_cited() -> None:
     """Each by more than one file, so that the test above has something to look at."""
-    for paper in DRAFTS:
+    for paper in PAPERS:
         citing = [path for path in files() if f'{paper}, "' in prose(path)]
         assert len(citing) > 5, paper
 

@@ -60,3 +60,13 @@ class Budget:
     def closed(self, until: float) -> Budget:
         """After GitHub asked for a pause."""
         return replace(self, closed_until=max(self.closed_until, until))
+
+
+@dataclass(frozen=True, slots=True)
+class Quota:
+    """What is left of an hour's requests to GitHub's API, as GitHub last said."""
+
+    limit: int
+    remaining: int
+    resets_at: float
+    """Seconds since the epoch, by GitHub's clock."""

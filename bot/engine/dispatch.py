@@ -1,7 +1,7 @@
-"""One request, one step: acknowledge, decide its commands, look at its runs, answer.
+"""One step of one work item: acknowledge, decide its commands, poll its runs, publish the reply.
 
-The one mouth is here: nothing else posts. What is decided, and in which order, is in `bot.engine.decide`;
-the sentences are in `bot.messages.refusals`.
+Nothing else posts. What is decided, and in which order, is in `bot.engine.decide`; the sentences
+are in `bot.messages`.
 """
 
 from __future__ import annotations

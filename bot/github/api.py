@@ -23,11 +23,11 @@ from cachetools import LRUCache, TLRUCache, TTLCache
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 from gidgethub import apps
-from gidgethub.sansio import RateLimit
 
 from bot import __version__
 from bot.core.clock import Clock
 from bot.core.credentials import AppCredentials, Credentials, TokenCredentials
+from bot.core.rate_limit import Quota
 from bot.core.single_flight import SingleFlightCache
 from bot.core.types import Permission, RepoName, Sha
 from bot.github.errors import translated_errors
@@ -236,11 +236,15 @@ class GitHub:
         with translated_errors():
             await self._api(None).post(f"/app/hook/deliveries/{delivery_id}/attempts", data=b"")
 
-    def rate_limits(self) -> dict[int | None, RateLimit]:
+    def rate_limits(self) -> dict[int | None, Quota]:
         """What GitHub last said is left of this hour's requests, by installation; none is the App
         itself, or the bot account."""
         limits = {installation: api.rate_limit for installation, api in self._apis.items()}
-        return {key: limit for key, limit in limits.items() if limit is not None}
+        return {
+            installation: Quota(limit.limit, limit.remaining, limit.reset_datetime.timestamp())
+            for installation, limit in limits.items()
+            if limit is not None
+        }
 
     def forget_token(self, installation: int | None) -> None:
         """Ask for a new installation token next time: this one was refused."""

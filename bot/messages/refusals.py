@@ -1,7 +1,6 @@
-"""Every sentence the bot says, as pure functions that return Markdown.
+"""Why a command is not done: one sentence each, in Markdown, and what to type instead.
 
-What comes from outside is shown through `bot.messages.markdown` only. A refusal says what is missing and
-what to type instead.
+Text from outside is shown through `bot.messages.markdown` only.
 """
 
 from __future__ import annotations

@@ -133,7 +133,8 @@ def already_running() -> str:
 
 
 def skips_needs(job: str, needs: Sequence[str]) -> str:
-    return f"{code(job)} needs {name_list(needs)}: Depot runs {code(job)} only and skips every other job."
+    only = code(job)
+    return f"{only} needs {name_list(needs)}: Depot runs {only} only and skips every other job."
 
 
 def already_over(run: TrackedRun) -> str:

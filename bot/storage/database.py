@@ -1,6 +1,7 @@
 """The database under the ledger: transactions, and what every kind of it has to know.
 
-`bot.storage.sqlite` and `bot.storage.postgresql` are the two kinds; `bot.storage.connect` opens the one that is set.
+`bot.storage.sqlite` and `bot.storage.postgresql` are the two kinds; `bot.storage.connect` opens
+the one that is set.
 """
 
 from __future__ import annotations

@@ -53,8 +53,8 @@ class Incoming:
 class Ledger:
     """The rows and the rules for changing them. Each method is one transaction.
 
-    All raise `bot.storage.database.LedgerUnavailable` when the store fails. Times are the store's: machines
-    that share it may have clocks of their own.
+    All raise `LedgerUnavailable` when the store fails. Times are the store's: machines that share
+    it may have clocks of their own.
     """
 
     def __init__(self, store: Store) -> None:

@@ -1,6 +1,6 @@
 """What the status pages and the metrics read of the ledger: queries only, nothing is changed.
 
-Each method is one transaction; all raise `bot.storage.database.LedgerUnavailable` when the store fails.
+Each method is one transaction; all raise `LedgerUnavailable` when the store fails.
 """
 
 from __future__ import annotations

@@ -13,12 +13,12 @@ from typing import Any
 from urllib.parse import urlencode
 
 import structlog
-from gidgethub.sansio import RateLimit
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 
 from bot import __version__
+from bot.core.rate_limit import Quota
 from bot.core.types import CommandId, WorkItemId
 from bot.ops.diagnostics import Finding
 from bot.storage.database import LedgerUnavailable
@@ -45,7 +45,7 @@ REFRESH_SECONDS = 10
 _ID = re.compile(r"([a-z]{2}-[0-9A-Za-z-]{1,80})(?:\.([0-9]{1,3}))?")
 _REPO = re.compile(r"[\w.-]{1,100}/[\w.-]{1,100}", re.ASCII)
 _REASON = re.compile(r"[a-z0-9_-]{1,60}")
-RateLimits = Callable[[], Mapping[int | None, RateLimit]]
+RateLimits = Callable[[], Mapping[int | None, Quota]]
 """What is left of GitHub's hourly requests, by installation."""
 
 Check = Callable[[], Awaitable[Sequence[Finding]]]

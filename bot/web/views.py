@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from urllib.parse import quote
 
-from gidgethub.sansio import RateLimit
 from markupsafe import Markup
 
 from bot.core import models, reasons
+from bot.core.rate_limit import Quota
 from bot.core.types import Json
 from bot.messages import phrases
 from bot.messages import reply as reply_message
@@ -21,7 +21,7 @@ from bot.storage.status_queries import Page as ListedPage
 
 
 def overview_facts(
-    page: ListedPage, queue: QueueStatus, limits: Mapping[int | None, RateLimit]
+    page: ListedPage, queue: QueueStatus, limits: Mapping[int | None, Quota]
 ) -> Json:
     return {
         "schema": reply_message.SCHEMA,
@@ -36,7 +36,7 @@ def overview_facts(
                 "installation": installation,
                 "limit": limit.limit,
                 "remaining": limit.remaining,
-                "resets_at": limit.reset_datetime.timestamp(),
+                "resets_at": limit.resets_at,
             }
             for installation, limit in limits.items()
         ],
@@ -116,12 +116,12 @@ class Limit:
     resets: str
 
 
-def rate_limit(installation: int | None, limit: RateLimit) -> Limit:
+def rate_limit(installation: int | None, limit: Quota) -> Limit:
     return Limit(
         whose=f"installation {installation}" if installation else "the bot's own account",
         remaining=limit.remaining,
         limit=limit.limit,
-        resets=limit.reset_datetime.strftime("%H:%M:%S UTC"),
+        resets=datetime.fromtimestamp(limit.resets_at, UTC).strftime("%H:%M:%S UTC"),
     )
 
 

@@ -1,7 +1,7 @@
 """A bot whose GitHub and Depot are far away: every request takes a second.
 
-In a loop whose time moves only when all is idle (`tests.support.loops`), what goes side by side takes one
-second, and what waits for something else one more: seconds are round trips.
+In a loop whose time moves only when all is idle (`tests.support.loops`), what goes side by side
+takes one second, and what waits for something else one more: seconds are round trips.
 """
 
 from __future__ import annotations
