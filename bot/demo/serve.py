@@ -81,8 +81,8 @@ HEADERS = {
 }
 
 _STATIC = {
-    "style.css": ("bot", "static", "text/css"),
-    "icon.svg": ("bot", "static", "image/svg+xml"),
+    "style.css": ("bot.web", "static", "text/css"),
+    "icon.svg": ("bot.web", "static", "image/svg+xml"),
     "demo.css": ("bot.demo", "web", "text/css"),
     "demo.js": ("bot.demo", "web", "text/javascript"),
 }

@@ -81,7 +81,7 @@ class Replay:
             if reading.command is None:
                 yield f"   misread: {reading.misread}"
             else:
-                yield f"   read:    {reading.command!r}"
+                yield f"   read:    {_shown(reading.command)}"
                 yield f"   means:   /depot {reading.spelled}"
                 yield f"   needs:   {_role(reading.needs)}"
         if self.notes:
@@ -213,6 +213,11 @@ def _follows(comment: Comment) -> str:
         f"Automations of {comment.repo} may follow on it: {what} by {comment.author.login}, "
         f"into {happening.base_branch}."
     )
+
+
+def _shown(arguments: object) -> str:
+    """The arguments, under their command's name."""
+    return repr(arguments).replace("Arguments(", "(", 1)
 
 
 def _typed(reading: Reading) -> str:

@@ -1,7 +1,8 @@
 """Measures what the README claims of speed and size, and prints it as a table.
 
     python -m tests.bench            all of it, some minutes
-    python -m tests.bench accepted   one of: ignored, accepted, under_way, waiting, trips
+    python -m tests.bench accepted   one of: ignored, accepted, under_way, waiting, trips, commands,
+                                     statements, postgresql
 
 Peers are started in the same run and take turns with the bot. The exit status is 1 when something
 is not as it was wanted.
@@ -18,7 +19,16 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 from bot.ops.logging_setup import set_up_logging
-from tests.bench import accepted, ignored, trips, under_way, waiting
+from tests.bench import (
+    accepted,
+    commands,
+    ignored,
+    postgresql,
+    statements,
+    trips,
+    under_way,
+    waiting,
+)
 from tests.bench.table import Row, markdown
 
 Measure = Callable[[Path], Awaitable[list[Row]]]
@@ -29,6 +39,9 @@ MEASURES: dict[str, Measure] = {
     "under_way": under_way.rows,
     "waiting": waiting.rows,
     "trips": trips.rows,
+    "commands": commands.rows,
+    "statements": statements.rows,
+    "postgresql": postgresql.rows,
 }
 
 

@@ -42,16 +42,31 @@ def ratio(what: str, bot: Sequence[float], peer: Sequence[float], wanted: float)
     )
 
 
-def below(what: str, found: float, wanted: float, unit: str) -> Row:
-    """A figure that must stay below a bound."""
+def cost(what: str, bot: Sequence[float], peer: Sequence[float], wanted: float, unit: str) -> Row:
+    """What the bot needs of something and what a peer needs, round by round in turns."""
+    found = median(ours / theirs for ours, theirs in zip(bot, peer, strict=True))
+    return Row(
+        what,
+        f"{median(bot):,.3g} {unit}",
+        f"{median(peer):,.3g} {unit}",
+        f"{found:.3g} times",
+        f"at most {wanted:g}",
+        found <= wanted,
+    )
+
+
+def below(what: str, found: float, wanted: float, unit: str, beside: float | None = None) -> Row:
+    """A figure that must stay below a bound, and what a peer came to in the same run."""
     text = f"{found:.3g} {unit}"
-    return Row(what, text, "", text, f"under {wanted:g} {unit}", found < wanted)
+    peer = "" if beside is None else f"{beside:.3g} {unit}"
+    return Row(what, text, peer, text, f"under {wanted:g} {unit}", found < wanted)
 
 
-def at_most(what: str, found: float, wanted: float) -> Row:
-    """A count with a bound."""
-    text = f"{found:g}"
-    return Row(what, text, "", text, f"at most {wanted:g}", found <= wanted)
+def at_most(what: str, found: float, wanted: float, beside: float | None = None) -> Row:
+    """A count with a bound, and what a peer came to in the same run."""
+    text = f"{found:.3g}"
+    peer = "" if beside is None else f"{beside:.3g}"
+    return Row(what, text, peer, text, f"at most {wanted:g}", found <= wanted)
 
 
 def markdown(rows: list[Row]) -> str:

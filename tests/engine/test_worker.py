@@ -327,7 +327,7 @@ async def test_a_failure_that_cannot_be_stored_is_logged(
     error: type[Exception], store: Store
 ) -> None:
     class Failing(Ledger):
-        async def fail(self, claim: Claim, delay: float) -> None:
+        async def release_failed(self, claim: Claim, delay: float) -> None:
             raise error("on purpose")
 
     ledger = Failing(store)

@@ -99,6 +99,9 @@ def _binaries(folder: Path, user: int | None) -> Path:
     shutil.copytree(package / VERSION, copy / VERSION, symlinks=True)
     if (libraries := package.parent / f"{PACKAGE}.libs").exists():
         shutil.copytree(libraries, folder / libraries.name)
+    # The user may have to remove them, too.
+    for path in folder.rglob("*"):
+        os.chown(path, user, -1, follow_symlinks=False)
     return copy / VERSION / "bin"
 
 

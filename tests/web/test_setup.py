@@ -19,7 +19,7 @@ import msgspec
 import pytest
 import structlog
 from dotenv import dotenv_values
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bot.demo.stage import Stage
@@ -522,6 +522,7 @@ def test_other_lines_are_kept(tmp_path: Path, before: str | None, after: str) ->
 
 
 @given(st.text(st.characters(exclude_characters="\r\0", codec="utf-8")))
+@settings(deadline=None)  # it waits for the disk
 def test_what_is_written_is_read(tmp_path_factory: pytest.TempPathFactory, value: str) -> None:
     file = tmp_path_factory.mktemp("env") / ".env"
     write_env(file, {"A": value, "B": "end"})

@@ -489,7 +489,7 @@ def contrast(one: str, other: str) -> float:
 
 
 def test_every_text_is_to_be_read_in_the_light_and_in_the_dark() -> None:
-    css = (ROOT / "bot" / "static" / "style.css").read_text()
+    css = (ROOT / "bot" / "web" / "static" / "style.css").read_text()
     palettes = [
         dict(re.findall(r"--([\w-]+): (#\w{6})", block))
         for block in re.findall(r":root \{(.*?)\}", css, re.DOTALL)
