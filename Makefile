@@ -56,7 +56,7 @@ bench: .venv/installed-dev
 fuzz: .venv/installed-dev
 	HYPOTHESIS_PROFILE=long $(BIN)/pytest tests/fuzz
 
-# Pins every dependency, with hashes, for all platforms.
+# Pins every dependency, with hashes, for all platforms; with what `pip install -e` needs of its own.
 lock: .venv/bin/python
 	$(BIN)/pip install --quiet uv
 	$(BIN)/uv pip compile --quiet --universal --generate-hashes pyproject.toml --group build -o requirements.txt

@@ -58,6 +58,7 @@ PLANTED = {
     "web": ("ops/metrics.py", "import starlette"),
     "pure": ("messages/redaction.py", "import asyncio"),
     "core": ("core/jobs.py", "import msgspec"),
+    "tests": ("demo/stage.py", "import hypercorn"),
 }
 
 

@@ -74,6 +74,29 @@ def test_every_dependency_for_development_has_a_line() -> None:
     assert [name for name in names if not _has_a_line(name)] == []
 
 
+def _pinned(file: str) -> set[str]:
+    return set(re.findall(r"^([\w-]+)==", (ROOT / file).read_text(), re.MULTILINE))
+
+
+def test_the_requirements_pin_every_dependency() -> None:
+    # Hosts install requirements.txt alone, and an installer compares names in lower case.
+    to_run = {name.lower() for name in _names(PROJECT["project"]["dependencies"])}
+    groups = PROJECT["dependency-groups"].values()
+    to_develop = {name.lower() for group in groups for name in _names(group)}
+    assert to_run <= _pinned("requirements.txt")
+    assert to_run | to_develop <= _pinned("requirements-dev.txt")
+
+
+def test_the_version_of_python_for_hosts_is_the_oldest_that_will_do() -> None:
+    version = (ROOT / ".python-version").read_text().strip()
+    assert PROJECT["project"]["requires-python"] == f">={version}"
+
+
+def test_hosts_start_the_bot_where_nothing_but_its_requirements_is_installed() -> None:
+    # No command of ours is on their PATH.
+    assert (ROOT / "Procfile").read_text() == "web: python -m bot serve\n"
+
+
 def test_every_command_in_an_example_can_be_read() -> None:
     verbs = {verb: command.arguments for verb, command in COMMANDS.items()}
     examples = re.findall(r"^/depot +(.+)$", README, re.MULTILINE)

@@ -3,7 +3,6 @@ the browser to write under.
 
 `Scene` is what a person can do there, `Desk` keeps what is to be seen, `WebPage` shows it. The
 page asks for news every half second, and gets what has changed as HTML that is ready to be shown.
-Depot's own CLI can be pointed at the simulated Depot meanwhile.
 """
 
 from __future__ import annotations
@@ -28,7 +27,6 @@ from bot.demo.play import PULL, REPO, Playground, playground, stop_on_signals
 from bot.demo.servers import BotFailed, serving
 from bot.demo.simulators import depot as simulated_depot
 from bot.demo.simulators.depot import Call
-from bot.demo.simulators.depot.http2 import serving_http2
 from bot.demo.simulators.github import Comment
 from bot.demo.simulators.github.events import Commented, Event, PullRequestChanged, Reviewed
 from bot.demo.stage import Stage
@@ -105,25 +103,21 @@ async def _serve() -> None:
     async with playground() as ground:
         scene = Scene(ground.stage)
         page = WebPage(scene, status_url=f"{ground.bot.url}/")
-        depot = ground.stage.depot
-        # The Depot CLI has a door of its own: it speaks HTTP/2, the bot does not.
-        async with serving(page.app()) as url, serving_http2(depot.app) as depot_url:
-            print(_opening(ground, url, depot_url), flush=True)
+        async with serving(page.app()) as url:
+            print(_opening(ground, url), flush=True)
             while True:
                 ground.bot.check()
                 scene.tick()
                 await asyncio.sleep(TICK_SECONDS)
 
 
-def _opening(ground: Playground, url: str, depot_url: str) -> str:
-    depot = f"DEPOT_API_URL={depot_url} DEPOT_TOKEN={ground.stage.depot.token}"
+def _opening(ground: Playground, url: str) -> str:
     return "\n".join(
         [
             "depot-bot, to play with: the real bot on a simulated GitHub and Depot.",
             "",
             f"  the pull request  {url}/",
             f"  the bot's pages   {ground.bot.url}/",
-            f"  the Depot CLI     {depot} depot ci run list",
             "",
             "Ctrl-C ends it; nothing is kept.",
         ]

@@ -24,7 +24,6 @@ from bot.demo.simulators.depot import (
     Switches,
     hostile_texts,
 )
-from bot.demo.simulators.depot.methods import METHODS
 from tests.contracts.depot.scene import (
     ALL_STATES,
     CI,
@@ -40,6 +39,8 @@ from tests.contracts.depot.scene import (
     MemoryForge,
 )
 from tests.contracts.depot.scene import forge as new_forge
+from tests.simulators.depot import METHODS, WholeDepot
+from tests.simulators.depot.methods import STREAMING
 
 pytestmark = pytest.mark.anyio
 
@@ -57,7 +58,7 @@ def forge() -> MemoryForge:
 @pytest.fixture
 def depot(clock: Clock, forge: MemoryForge) -> SimulatedDepot:
     """A Depot that sends what the tables say, and no more."""
-    return SimulatedDepot(now=clock, forge=forge, switches=Switches(extra_keys=False))
+    return WholeDepot(now=clock, forge=forge, switches=Switches(extra_keys=False))
 
 
 @pytest.fixture
@@ -669,7 +670,7 @@ async def test_a_run_retried_elsewhere(api: Api, depot: SimulatedDepot, clock: C
 async def test_the_same_conversation_gives_the_same_ids(clock: Clock, forge: MemoryForge) -> None:
     ids = []
     for seed in ("depot", "depot", "other"):
-        depot = SimulatedDepot(now=clock, forge=forge, seed=seed)
+        depot = WholeDepot(now=clock, forge=forge, seed=seed)
         ids.append(depot.foreign_run(REPO, SHA, CI).run_id)
     assert ids[0] == ids[1] != ids[2]
 
@@ -1591,7 +1592,7 @@ async def test_odd_texts_arrive_as_they_are(api: Api, depot: SimulatedDepot, clo
 async def test_every_method_refuses_an_empty_request_cleanly(api: Api) -> None:
     for method in METHODS:
         response = await api.post(method, {})
-        wanted = (415,) if METHODS[method].streams else (200, 400, 404)
+        wanted = (415,) if method in STREAMING else (200, 400, 404)
         assert response.status_code in wanted, method
 
 

@@ -18,7 +18,6 @@ import pytest
 
 from bot.demo.play import PULL, REPO
 from bot.demo.serve import DEEDS, HEADERS, LABEL, PEOPLE, Scene, WebPage
-from bot.demo.simulators.depot import SERVICE
 from bot.demo.stage import Stage
 from bot.messages.markdown import hidden
 
@@ -244,8 +243,6 @@ class Demo:
     folder: Path
     page: str
     bot: str
-    depot: str
-    token: str
 
     def ends(self) -> str:
         """What it said at last; and that nothing is left behind."""
@@ -274,8 +271,7 @@ def demo(tmp_path: Path) -> Iterator[Demo]:
             assert line, said
             said += line
         page, bot = re.findall(r"http://127\.0\.0\.1:\d+/", said)
-        [(depot, token)] = re.findall(r"DEPOT_API_URL=(\S+) DEPOT_TOKEN=(\S+) depot ci ", said)
-        yield Demo(process, tmp_path, page, bot, depot, token)
+        yield Demo(process, tmp_path, page, bot)
     finally:
         if process.poll() is None:
             os.killpg(process.pid, signal.SIGKILL)
@@ -295,11 +291,6 @@ def test_it_serves_until_it_is_stopped(demo: Demo, number: signal.Signals) -> No
             found = client.get("/news")
             seen = "".join(entry["html"] for entry in found.json()["entries"])
         assert httpx.get(demo.bot, trust_env=False).status_code == 200
-        headers = {"authorization": f"Bearer {demo.token}"}
-        runs = httpx.post(
-            f"{demo.depot}{SERVICE}ListRuns", json={}, headers=headers, trust_env=False
-        )
-        assert runs.status_code == 200
         # With a connection still open.
         demo.process.send_signal(number)
         assert demo.ends() == "\nStopped.\n"

@@ -15,10 +15,11 @@ from typing import Any
 import pytest
 
 from bot.demo.simulators.depot import Run, SimulatedDepot, Switches
-from bot.demo.simulators.depot.http2 import serving_http2
 from tests.contracts.depot.cli import RUNS_HERE, program
 from tests.contracts.depot.scene import CI, CI_YAML, FILES, REPO, SHA, Clock, MemoryForge
 from tests.contracts.depot.scene import forge as new_forge
+from tests.simulators.depot import WholeDepot
+from tests.simulators.depot.http2 import serving_http2
 
 pytestmark = [
     pytest.mark.anyio,
@@ -98,7 +99,7 @@ def forge() -> MemoryForge:
 
 @pytest.fixture
 def depot(clock: Clock, forge: MemoryForge) -> SimulatedDepot:
-    return SimulatedDepot(now=clock, forge=forge)
+    return WholeDepot(now=clock, forge=forge)
 
 
 @pytest.fixture

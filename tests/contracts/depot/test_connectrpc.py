@@ -21,10 +21,11 @@ from pyqwest import Client as HTTPClient
 from pyqwest import HTTPTransport, HTTPVersion
 
 from bot.demo.simulators.depot import SimulatedDepot
-from bot.demo.simulators.depot.descriptor import EXTRA_NUMBER
-from bot.demo.simulators.depot.http2 import serving_http2
 from tests.contracts.depot.cli import descriptor
 from tests.contracts.depot.scene import CI, OTHER, REPO, SHA, Clock, forge
+from tests.simulators.depot import WholeDepot
+from tests.simulators.depot.descriptor import EXTRA_NUMBER
+from tests.simulators.depot.http2 import serving_http2
 
 pytestmark = pytest.mark.anyio
 
@@ -88,7 +89,7 @@ def clock() -> Clock:
 
 @pytest.fixture
 def depot(clock: Clock) -> SimulatedDepot:
-    return SimulatedDepot(now=clock, forge=forge())
+    return WholeDepot(now=clock, forge=forge())
 
 
 @pytest.fixture(params=[HTTPVersion.HTTP1, HTTPVersion.HTTP2], ids=["HTTP/1.1", "HTTP/2"])

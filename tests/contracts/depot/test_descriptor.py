@@ -13,12 +13,13 @@ from google.protobuf.descriptor_pb2 import (
     ServiceDescriptorProto,
 )
 
-from bot.demo.simulators.depot.descriptor import EXTRA_FIELD, SERVICE, describe, fields_of
-from bot.demo.simulators.depot.methods import METHODS
+from bot.demo.simulators.depot.server import SERVICE_NAME
 from tests.contracts.depot.cli import descriptor
+from tests.simulators.depot.descriptor import EXTRA_FIELD, fields_of
+from tests.simulators.depot.methods import DESCRIBED, METHODS, UNNUMBERED
 
-NUMBERED = {name: method for name, method in METHODS.items() if method.numbered}
-OURS = describe(NUMBERED)
+NUMBERED = {name: method for name, method in METHODS.items() if name not in UNNUMBERED}
+OURS = DESCRIBED
 
 METHODS_OF_OURS_ALONE = {
     "GetJob": "in Depot's published reference, not in its CLI",
@@ -77,7 +78,7 @@ def test_what_depots_cli_does_not_know() -> None:
 
 
 def _methods(services: Iterable[ServiceDescriptorProto]) -> Mapping[str, tuple[str, str, bool]]:
-    [service] = [service for service in services if service.name == SERVICE]
+    [service] = [service for service in services if service.name == SERVICE_NAME]
     return {
         method.name: (method.input_type, method.output_type, method.server_streaming)
         for method in service.method

@@ -1,8 +1,7 @@
 """A simulated Depot CI: the API of `depot.ci.v1.CIService`, on a clock that its owner holds.
 
 The conversation tests and the demo play on it. Where the real service is documented, it behaves
-like the real one; where it is not, there is a switch. It speaks Connect in JSON and in protobuf's
-binary form, so that Depot's own CLI and other clients can talk to it.
+like the real one; where it is not, there is a switch. It speaks Connect in JSON, as the bot does.
 """
 
 from bot.demo.simulators.depot.calls import Call

@@ -13,7 +13,7 @@ class Call:
     method: str
     headers: Mapping[str, str]
     body: bytes
-    """As it was sent: JSON or binary, perhaps compressed, for streams in a frame."""
+    """As it was sent, perhaps compressed."""
     request: Mapping[str, Any] = field(default_factory=dict)
     """What the body says, as JSON would; empty when it cannot be read."""
     status: int | None = None

@@ -1,42 +1,39 @@
-"""The methods of `depot.ci.v1.CIService`: which there are, and the short ones themselves."""
+"""The methods of `depot.ci.v1.CIService` that the bot calls and their like, and the short ones
+themselves."""
 
-from collections.abc import AsyncGenerator, Callable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Any, get_args, get_origin, get_type_hints
+from typing import Any, get_type_hints
 
 from bot.demo.simulators.depot import actions, artifacts, diagnosis, lists, logs, metrics, starting
-from bot.demo.simulators.depot import streams as streams_
 from bot.demo.simulators.depot.calls import Caller
 from bot.demo.simulators.depot.errors import ConnectError
+from bot.demo.simulators.depot.forms import Form, Json, Said, Unary
 from bot.demo.simulators.depot.messages import acts, runs
 from bot.demo.simulators.depot.messages.base import Message
 from bot.demo.simulators.depot.model import Job, Run, Workflow
 from bot.demo.simulators.depot.views import Views
 from bot.demo.simulators.depot.world import World
 
-Work = Callable[[World, Caller, Any], Message | AsyncGenerator[Message]]
+Work = Callable[[World, Caller, Any], Said]
 
 
 @dataclass(frozen=True, slots=True)
 class Method:
-    """A method: what does the work, and its messages."""
+    """A method: what does the work, its messages, and the content types in which it is called."""
 
     work: Work
     request: type[Message]
     answer: type[Message]
-    streams: bool
-    numbered: bool
-    """Whether the numbers of its messages' fields are known, as the binary form needs."""
+    forms: tuple[Form, ...]
 
 
-def _method(work: Work, *, numbered: bool = True) -> Method:
-    """The messages are those in the signature of what does the work."""
+def unary(work: Work) -> Method:
+    """A method in JSON. Its messages are those in the signature of what does the work."""
     hints = get_type_hints(work)
     request, answer = hints["request"], hints["return"]
-    if get_origin(answer) is AsyncGenerator:
-        return Method(work, request, get_args(answer)[0], True, numbered)
-    return Method(work, request, answer, False, numbered)
+    return Method(work, request, answer, (Unary("application/json", Json(), request, answer),))
 
 
 def get_run(world: World, caller: Caller, request: runs.GetRunRequest) -> runs.GetRunResponse:
@@ -55,25 +52,6 @@ def get_run_status(
     if place.workflow is not None and (place.job is None or place.attempt is not None):
         raise ConnectError("not_found", "Run not found")
     return Views(world).status(place.run)
-
-
-def get_workflow(
-    world: World, caller: Caller, request: runs.GetWorkflowRequest
-) -> runs.GetWorkflowResponse:
-    """`GetWorkflow`."""
-    return Views(world).workflow(*world.find_workflow(caller.org_id, request.workflow_id))
-
-
-def get_job(world: World, caller: Caller, request: runs.GetJobRequest) -> runs.GetJobResponse:
-    """`GetJob`."""
-    return Views(world).job(*world.find_job(caller.org_id, request.job_id))
-
-
-def get_attempt(
-    world: World, caller: Caller, request: runs.GetAttemptRequest
-) -> runs.GetAttemptResponse:
-    """`GetAttempt`."""
-    return Views(world).attempt(*world.find_attempt(caller.org_id, request.attempt_id))
 
 
 def cancel_run(
@@ -152,30 +130,21 @@ def _job_of_workflow(
 
 METHODS: Mapping[str, Method] = MappingProxyType(
     {
-        "Run": _method(starting.run),
-        "DispatchWorkflow": _method(starting.dispatch),
-        "RetryJob": _method(retry_job),
-        "RetryFailedJobs": _method(retry_failed_jobs),
-        "RerunWorkflow": _method(rerun_workflow),
-        "CancelRun": _method(cancel_run),
-        "CancelWorkflow": _method(cancel_workflow),
-        "CancelJob": _method(cancel_job),
-        "GetRun": _method(get_run),
-        "GetRunStatus": _method(get_run_status),
-        "GetWorkflow": _method(get_workflow),
-        "GetJob": _method(get_job, numbered=False),
-        "GetAttempt": _method(get_attempt, numbered=False),
-        "ListRuns": _method(lists.list_runs),
-        "ListWorkflows": _method(lists.list_workflows),
-        "GetFailureDiagnosis": _method(diagnosis.diagnose),
-        "GetJobAttemptLogs": _method(logs.get_logs),
-        "StreamJobAttemptLogs": _method(streams_.stream_logs),
-        "ExportJobAttemptLogs": _method(streams_.export_logs),
-        "GetJobSummary": _method(logs.get_summary),
-        "ListArtifacts": _method(artifacts.list_artifacts),
-        "GetArtifactDownloadURL": _method(artifacts.download_url),
-        "GetRunMetrics": _method(metrics.run_metrics),
-        "GetJobMetrics": _method(metrics.job_metrics),
-        "GetJobAttemptMetrics": _method(metrics.attempt_metrics),
+        "Run": unary(starting.run),
+        "DispatchWorkflow": unary(starting.dispatch),
+        "RetryJob": unary(retry_job),
+        "RetryFailedJobs": unary(retry_failed_jobs),
+        "RerunWorkflow": unary(rerun_workflow),
+        "CancelRun": unary(cancel_run),
+        "CancelWorkflow": unary(cancel_workflow),
+        "CancelJob": unary(cancel_job),
+        "GetRun": unary(get_run),
+        "GetRunStatus": unary(get_run_status),
+        "ListRuns": unary(lists.list_runs),
+        "ListWorkflows": unary(lists.list_workflows),
+        "GetFailureDiagnosis": unary(diagnosis.diagnose),
+        "GetJobAttemptLogs": unary(logs.get_logs),
+        "ListArtifacts": unary(artifacts.list_artifacts),
+        "GetRunMetrics": unary(metrics.run_metrics),
     }
 )

@@ -1,4 +1,4 @@
-"""`GetRunMetrics`, `GetJobMetrics` and `GetJobAttemptMetrics`: conclusions, times, and use."""
+"""`GetRunMetrics`: conclusions, times, and use."""
 
 from bot.demo.simulators.depot.calls import Caller
 from bot.demo.simulators.depot.errors import ConnectError
@@ -16,12 +16,12 @@ from bot.demo.simulators.depot.world import World
 
 _Code = m.CIMetricsAvailabilityCode
 
-_MEMORY_BYTES = 8 * 1024**3
-_SECONDS_PER_SAMPLE = 1
+MEMORY_BYTES = 8 * 1024**3
+SECONDS_PER_SAMPLE = 1
 _MOST_SAMPLES = 1000
-_CPU = (0.2, 0.92, 0.3, 0.22)
+CPU = (0.2, 0.92, 0.3, 0.22)
 """What the samples say, over and over."""
-_MEMORY = (0.1, 0.2, 0.5, 0.2)
+MEMORY = (0.1, 0.2, 0.5, 0.2)
 
 
 def run_metrics(
@@ -34,14 +34,14 @@ def run_metrics(
             "resource_exhausted", "run has too many attempts; use GetJobMetrics for a single job"
         )
     return m.GetRunMetricsResponse(
-        run=_run_context(run),
+        run=run_context(run),
         workflows=tuple(
             m.CIMetricsWorkflowMetrics(
-                workflow=_workflow_context(world, workflow),
+                workflow=workflow_context(world, workflow),
                 jobs=tuple(
                     m.CIMetricsJobMetrics(
-                        job=_job_context(world, workflow, job),
-                        attempts=tuple(_summary(world, attempt) for attempt in job.attempts),
+                        job=job_context(world, workflow, job),
+                        attempts=tuple(summary_of(world, attempt) for attempt in job.attempts),
                     )
                     for job in workflow.jobs
                 ),
@@ -52,47 +52,8 @@ def run_metrics(
     )
 
 
-def job_metrics(
-    world: World, caller: Caller, request: m.GetJobMetricsRequest
-) -> m.GetJobMetricsResponse:
-    """`GetJobMetrics`: all attempts of one job."""
-    run, workflow, job = world.find_job(caller.org_id, request.job_id)
-    if len(job.attempts) > world.switches.job_metrics_cap:
-        raise ConnectError(
-            "resource_exhausted",
-            "job has too many attempts; use GetJobAttemptMetrics for a single attempt",
-        )
-    return m.GetJobMetricsResponse(
-        run=_run_context(run),
-        workflow=_workflow_context(world, workflow),
-        job=_job_context(world, workflow, job),
-        attempts=tuple(_summary(world, attempt) for attempt in job.attempts),
-        snapshot_at=timestamp(world.time),
-    )
-
-
-def attempt_metrics(
-    world: World, caller: Caller, request: m.GetJobAttemptMetricsRequest
-) -> m.GetJobAttemptMetricsResponse:
-    """`GetJobAttemptMetrics`: one attempt, with samples."""
-    run, workflow, job, attempt = world.find_attempt(caller.org_id, request.attempt_id)
-    summary = _summary(world, attempt)
-    return m.GetJobAttemptMetricsResponse(
-        run=_run_context(run),
-        workflow=_workflow_context(world, workflow),
-        job=_job_context(world, workflow, job),
-        attempt=m.CIMetricsAttemptMetrics(
-            attempt=summary.attempt,
-            availability=summary.availability,
-            stats=summary.stats,
-            cap=summary.cap,
-            samples=_samples(attempt, summary.cap),
-        ),
-        snapshot_at=timestamp(world.time),
-    )
-
-
-def _run_context(run: Run) -> m.CIMetricsRunContext:
+def run_context(run: Run) -> m.CIMetricsRunContext:
+    """The run, in every answer."""
     return m.CIMetricsRunContext(
         run_id=run.run_id,
         repo=run.repo,
@@ -107,7 +68,8 @@ def _run_context(run: Run) -> m.CIMetricsRunContext:
     )
 
 
-def _workflow_context(world: World, workflow: Workflow) -> m.CIMetricsWorkflowContext:
+def workflow_context(world: World, workflow: Workflow) -> m.CIMetricsWorkflowContext:
+    """A workflow, where it is told apart."""
     return m.CIMetricsWorkflowContext(
         workflow_id=workflow.workflow_id,
         workflow_path=Views(world).path(workflow),
@@ -119,7 +81,8 @@ def _workflow_context(world: World, workflow: Workflow) -> m.CIMetricsWorkflowCo
     )
 
 
-def _job_context(world: World, workflow: Workflow, job: Job) -> m.CIMetricsJobContext:
+def job_context(world: World, workflow: Workflow, job: Job) -> m.CIMetricsJobContext:
+    """A job."""
     return m.CIMetricsJobContext(
         job_id=job.job_id,
         job_key=Views(world).key(workflow, job),
@@ -132,7 +95,8 @@ def _job_context(world: World, workflow: Workflow, job: Job) -> m.CIMetricsJobCo
     )
 
 
-def _summary(world: World, attempt: Attempt) -> m.CIMetricsAttemptSummary:
+def summary_of(world: World, attempt: Attempt) -> m.CIMetricsAttemptSummary:
+    """An attempt without its samples."""
     context = m.CIMetricsAttemptContext(
         attempt_id=attempt.attempt_id,
         attempt=attempt.number,
@@ -150,7 +114,7 @@ def _summary(world: World, attempt: Attempt) -> m.CIMetricsAttemptSummary:
         )
         return m.CIMetricsAttemptSummary(attempt=context, availability=missing)
     until = world.time if attempt.finished_at is None else attempt.finished_at
-    taken = int((until - attempt.started_at) / _SECONDS_PER_SAMPLE)
+    taken = int((until - attempt.started_at) / SECONDS_PER_SAMPLE)
     if taken == 0:
         missing = m.CIMetricsAvailability(code=_Code.NO_SAMPLES, reason="no samples were taken")
         return m.CIMetricsAttemptSummary(attempt=context, availability=missing)
@@ -160,7 +124,7 @@ def _summary(world: World, attempt: Attempt) -> m.CIMetricsAttemptSummary:
         stats=_stats(taken, attempt.started_at, until),
         cap=m.CIMetricsCapMetadata(
             raw_sample_count=taken,
-            returned_sample_count=len(range(0, taken, _stride(taken))),
+            returned_sample_count=len(range(0, taken, stride(taken))),
             max_returned_sample_count=_MOST_SAMPLES,
             downsampled=taken > _MOST_SAMPLES,
             downsample_strategy="stride" if taken > _MOST_SAMPLES else "",
@@ -169,37 +133,22 @@ def _summary(world: World, attempt: Attempt) -> m.CIMetricsAttemptSummary:
 
 
 def _stats(samples: int, start: float, end: float) -> m.CIMetricsStats:
-    memory = sum(_MEMORY) / len(_MEMORY)
+    memory = sum(MEMORY) / len(MEMORY)
     return m.CIMetricsStats(
         sample_count=samples,
         cpu_sample_count=samples,
         memory_sample_count=samples,
-        peak_cpu_utilization=max(_CPU),
-        average_cpu_utilization=sum(_CPU) / len(_CPU),
-        peak_memory_utilization=max(_MEMORY),
+        peak_cpu_utilization=max(CPU),
+        average_cpu_utilization=sum(CPU) / len(CPU),
+        peak_memory_utilization=max(MEMORY),
         average_memory_utilization=memory,
-        average_memory_usage_bytes=_MEMORY_BYTES * memory,
-        peak_memory_usage_bytes=str(int(_MEMORY_BYTES * max(_MEMORY))),
+        average_memory_usage_bytes=MEMORY_BYTES * memory,
+        peak_memory_usage_bytes=str(int(MEMORY_BYTES * max(MEMORY))),
         observed_started_at=timestamp(start),
         observed_finished_at=timestamp(end),
     )
 
 
-def _samples(attempt: Attempt, cap: m.CIMetricsCapMetadata | None) -> tuple[m.CIMetricSample, ...]:
-    if cap is None or attempt.started_at is None:
-        return ()
-    taken = cap.raw_sample_count
-    return tuple(
-        m.CIMetricSample(
-            timestamp=timestamp(attempt.started_at + index * _SECONDS_PER_SAMPLE),
-            cpu_utilization=_CPU[index % len(_CPU)],
-            memory_utilization=_MEMORY[index % len(_MEMORY)],
-            memory_usage_bytes=str(int(_MEMORY_BYTES * _MEMORY[index % len(_MEMORY)])),
-        )
-        for index in range(0, taken, _stride(taken))
-    )
-
-
-def _stride(samples: int) -> int:
+def stride(samples: int) -> int:
     """One of how many samples is sent."""
     return -(-samples // _MOST_SAMPLES) or 1

@@ -1,7 +1,6 @@
 """The door: routes, tokens, the Connect protocol, and a log of every call."""
 
-from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
-from contextlib import aclosing
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -11,20 +10,18 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from bot.demo.simulators.depot import artifacts
 from bot.demo.simulators.depot.calls import Call, Caller
-from bot.demo.simulators.depot.descriptor import PACKAGE
-from bot.demo.simulators.depot.descriptor import SERVICE as SERVICE_NAME
 from bot.demo.simulators.depot.errors import HTTP_STATUS, ConnectError
 from bot.demo.simulators.depot.faults import Faults
-from bot.demo.simulators.depot.forms import Form, forms
-from bot.demo.simulators.depot.messages.base import Message
-from bot.demo.simulators.depot.methods import METHODS
+from bot.demo.simulators.depot.forms import Form
+from bot.demo.simulators.depot.methods import Method
 from bot.demo.simulators.depot.progress import settle
-from bot.demo.simulators.depot.replies import Answer, Fields, LostResponse, Refusal, Reply, Stream
-from bot.demo.simulators.depot.wire import as_object, convert, written
+from bot.demo.simulators.depot.replies import LostResponse, Reply
+from bot.demo.simulators.depot.wire import as_object, convert
 from bot.demo.simulators.depot.world import World
 
+PACKAGE = "depot.ci.v1"
+SERVICE_NAME = "CIService"
 SERVICE = f"/{PACKAGE}.{SERVICE_NAME}/"
 
 
@@ -41,6 +38,7 @@ class Server:
     """The simulated Depot as seen over HTTP."""
 
     world: World
+    methods: Mapping[str, Method]
     faults: Faults
     tokens: dict[str, Grant]
     calls: list[Call] = field(default_factory=list)
@@ -48,9 +46,8 @@ class Server:
     def app(self) -> Starlette:
         """The ASGI application."""
         routes = [
-            Route(SERVICE + method, self._endpoint(method), methods=["POST"]) for method in METHODS
+            Route(SERVICE + name, self._endpoint(name), methods=["POST"]) for name in self.methods
         ]
-        routes.append(Route(f"{artifacts.PATH}{{artifact_id}}", self._download))
         app = Starlette(routes=routes, exception_handlers={HTTPException: _without_body})
         app.router.redirect_slashes = False
         return app
@@ -65,12 +62,12 @@ class Server:
         body = await request.body()
         call = Call(self.world.now(), method, dict(request.headers), body)
         self.calls.append(call)
-        known = forms(METHODS[method])
+        known = {form.content_type: form for form in self.methods[method].forms}
         form = known.get(request.headers.get("content-type", "").partition(";")[0].strip())
         if form is None:
             call.status = 415
             return Response(status_code=415, headers={"accept-post": ", ".join(known)})
-        work = _Work(self, call, form, str(request.base_url))
+        work = _Work(self, call, self.methods[method], form, str(request.base_url))
         work.read()
         fault = self.faults.strike(method)
         response = work().response() if fault is None else await fault.answer(work)
@@ -101,19 +98,6 @@ class Server:
             )
         return Caller(wanted or grant.orgs[0], base_url)
 
-    async def _download(self, request: Request) -> Response:
-        settle(self.world)
-        query = request.query_params
-        content = artifacts.download(
-            self.world,
-            request.path_params["artifact_id"],
-            query.get("expires", ""),
-            query.get("signature", ""),
-        )
-        if content is None:
-            return Response(status_code=403)
-        return Response(content, media_type="application/zip")
-
 
 @dataclass(slots=True)
 class _Work:
@@ -121,6 +105,7 @@ class _Work:
 
     server: Server
     call: Call
+    method: Method
     form: Form
     base_url: str
     unreadable: ConnectError | None = None
@@ -140,32 +125,19 @@ class _Work:
             caller = self.server.caller(self.call.headers, self.base_url)
             if self.unreadable is not None:
                 raise self.unreadable
-            request = convert(self.call.request, self.form.method.request)
-            answer = self.form.method.work(world, caller, request)
+            request = convert(self.call.request, self.method.request)
+            answer = self.method.work(world, caller, request)
         except ConnectError as error:
             return self.refused(error, {})
-        extra_keys = world.switches.extra_keys
-        if isinstance(answer, Message):
-            return Answer(self.form, written(answer, extra_keys=extra_keys))
-        return Stream(self.form, self.call, _written(answer, extra_keys=extra_keys))
+        return self.form.answer(self.call, answer, extra_keys=world.switches.extra_keys)
 
     def refused(self, error: ConnectError, headers: Mapping[str, str]) -> Reply:
-        """Say that it failed: by the HTTP status, or in the closing frame of a stream."""
-        if self.form.method.streams:
-            return Stream(self.form, self.call, error=error, headers=headers)
+        """Say that it failed."""
         status = HTTP_STATUS[error.code]
         if error.code == "failed_precondition":
             # Believed: the Connect specification says 400, Depot's error page 412.
             status = self.server.world.switches.failed_precondition_status
-        return Refusal(status, error, headers)
-
-
-async def _written(
-    messages: AsyncGenerator[Message], *, extra_keys: bool
-) -> AsyncGenerator[Fields]:
-    async with aclosing(messages):
-        async for message in messages:
-            yield written(message, extra_keys=extra_keys)
+        return self.form.refuse(self.call, status, error, headers)
 
 
 def _code(response: Response) -> str:

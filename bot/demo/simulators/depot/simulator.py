@@ -12,6 +12,7 @@ from bot.demo.simulators.depot.checks import Checks
 from bot.demo.simulators.depot.faults import Faults
 from bot.demo.simulators.depot.github_port import Forge
 from bot.demo.simulators.depot.ids import Ids
+from bot.demo.simulators.depot.methods import METHODS, Method
 from bot.demo.simulators.depot.model import Order, Run
 from bot.demo.simulators.depot.plans import FOR_EVER, Line, Outcome, Plan, PlannedFor, lines
 from bot.demo.simulators.depot.server import Grant, Server
@@ -40,6 +41,7 @@ class SimulatedDepot:
         org_id: str = "k3v9c0t1xa",
         switches: Switches | None = None,
         seed: str = "depot",
+        methods: Mapping[str, Method] = METHODS,
     ) -> None:
         self.org_id = org_id
         self.token = token
@@ -47,7 +49,7 @@ class SimulatedDepot:
         checks = Checks(forge)
         self._world = World(now, forge, switches or Switches(), Ids(seed), checks, time=now())
         grants = {token: Grant("organisation", (org_id,))}
-        self._server = Server(self._world, self.faults, grants)
+        self._server = Server(self._world, methods, self.faults, grants)
         self.app: Starlette = self._server.app()
 
     def transport(self) -> InProcess:

@@ -35,17 +35,3 @@ class ListArtifactsResponse(Message):
 
     artifacts: tuple[Artifact, ...] = ()
     next_page_token: str | None = None
-
-
-class GetArtifactDownloadURLRequest(Message):
-    """`GetArtifactDownloadURL`."""
-
-    artifact_id: str = ""
-
-
-class GetArtifactDownloadURLResponse(Message):
-    """Answer of `GetArtifactDownloadURL`."""
-
-    artifact: Artifact | None = None
-    url: str = ""
-    expires_at: str = ""

@@ -1,6 +1,7 @@
-"""What messages are made of, for both forms in which Connect sends them.
+"""What messages are made of.
 
-In JSON the names of fields count, in protobuf's binary form their numbers. A field's number is its
+In JSON the names of fields count, in protobuf's binary form (which the tests speak, not the bot)
+their numbers. A field's number is its
 place in the class, counted from 1, unless `Number` says otherwise; those after it count on.
 `X | None` is a field that can be absent (`optional` in protobuf), a tuple one that repeats.
 """

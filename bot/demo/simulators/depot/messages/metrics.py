@@ -1,4 +1,4 @@
-"""Metrics of a run, of a job, and of an attempt."""
+"""Metrics of a run."""
 
 from enum import StrEnum
 
@@ -9,18 +9,6 @@ class GetRunMetricsRequest(Message):
     """`GetRunMetrics`."""
 
     run_id: str = ""
-
-
-class GetJobMetricsRequest(Message):
-    """`GetJobMetrics`."""
-
-    job_id: str = ""
-
-
-class GetJobAttemptMetricsRequest(Message):
-    """`GetJobAttemptMetrics`."""
-
-    attempt_id: str = ""
 
 
 class CIMetricsRunContext(Message):
@@ -120,15 +108,6 @@ class CIMetricsCapMetadata(Message):
     downsample_strategy: str = ""
 
 
-class CIMetricSample(Message):
-    """One measurement."""
-
-    timestamp: str = ""
-    cpu_utilization: float | None = None
-    memory_utilization: float | None = None
-    memory_usage_bytes: UInt64 | None = None
-
-
 class CIMetricsAttemptSummary(Message):
     """An attempt among others: without samples."""
 
@@ -136,12 +115,6 @@ class CIMetricsAttemptSummary(Message):
     availability: CIMetricsAvailability | None = None
     stats: CIMetricsStats | None = None
     cap: CIMetricsCapMetadata | None = None
-
-
-class CIMetricsAttemptMetrics(CIMetricsAttemptSummary):
-    """An attempt by itself: with samples."""
-
-    samples: tuple[CIMetricSample, ...] = ()
 
 
 class CIMetricsJobMetrics(Message):
@@ -163,24 +136,4 @@ class GetRunMetricsResponse(Message):
 
     run: CIMetricsRunContext | None = None
     workflows: tuple[CIMetricsWorkflowMetrics, ...] = ()
-    snapshot_at: str = ""
-
-
-class GetJobMetricsResponse(Message):
-    """Answer of `GetJobMetrics`."""
-
-    run: CIMetricsRunContext | None = None
-    workflow: CIMetricsWorkflowContext | None = None
-    job: CIMetricsJobContext | None = None
-    attempts: tuple[CIMetricsAttemptSummary, ...] = ()
-    snapshot_at: str = ""
-
-
-class GetJobAttemptMetricsResponse(Message):
-    """Answer of `GetJobAttemptMetrics`."""
-
-    run: CIMetricsRunContext | None = None
-    workflow: CIMetricsWorkflowContext | None = None
-    job: CIMetricsJobContext | None = None
-    attempt: CIMetricsAttemptMetrics | None = None
     snapshot_at: str = ""

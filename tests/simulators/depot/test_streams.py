@@ -16,8 +16,9 @@ import pytest
 
 from bot.demo.servers import serving
 from bot.demo.simulators.depot import SERVICE, Line, SimulatedDepot, Switches
-from bot.demo.simulators.depot.http2 import serving_http2
 from tests.contracts.depot.scene import CI, REPO, SHA, Clock, forge
+from tests.simulators.depot import WholeDepot
+from tests.simulators.depot.http2 import serving_http2
 
 pytestmark = pytest.mark.anyio
 
@@ -90,7 +91,7 @@ def clock() -> Clock:
 
 @pytest.fixture
 def depot(clock: Clock) -> SimulatedDepot:
-    depot = SimulatedDepot(now=clock, forge=forge(), switches=Switches(extra_keys=False))
+    depot = WholeDepot(now=clock, forge=forge(), switches=Switches(extra_keys=False))
     depot.plan(log=["one", Line("two", stderr=True), "three"], seconds=30)
     return depot
 

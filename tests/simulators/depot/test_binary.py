@@ -11,14 +11,12 @@ import httpx
 import pytest
 
 from bot.demo.simulators.depot import SERVICE, SimulatedDepot, Switches
-from bot.demo.simulators.depot.codecs import Binary
-from bot.demo.simulators.depot.descriptor import describe
-from bot.demo.simulators.depot.methods import METHODS
 from tests.contracts.depot.scene import CI, REPO, SHA, Api, Clock, forge
+from tests.simulators.depot import WholeDepot
+from tests.simulators.depot.methods import BINARY, METHODS, STREAMING, UNNUMBERED
 
 pytestmark = pytest.mark.anyio
 
-BINARY = Binary(describe({name: method for name, method in METHODS.items() if method.numbered}))
 RUN = {"repo": REPO, "sha": SHA, "workflow": CI, "job": "test"}
 
 
@@ -61,7 +59,7 @@ def clock() -> Clock:
 
 @pytest.fixture
 def depot(clock: Clock) -> SimulatedDepot:
-    return SimulatedDepot(now=clock, forge=forge(), switches=Switches(extra_keys=False))
+    return WholeDepot(now=clock, forge=forge(), switches=Switches(extra_keys=False))
 
 
 @pytest.fixture
@@ -97,7 +95,7 @@ async def test_it_says_the_same_as_json(
     }
     asked = 0
     for name, method in METHODS.items():
-        if method.numbered and not method.streams and name.startswith(("Get", "List")):
+        if name not in UNNUMBERED | STREAMING and name.startswith(("Get", "List")):
             names = set(method.request.__struct_encode_fields__)
             if name == "GetJobAttemptLogs":
                 names.remove("jobId")

@@ -12,10 +12,11 @@ from bot.demo.simulators.depot.calls import Caller
 from bot.demo.simulators.depot.errors import ConnectError
 from bot.demo.simulators.depot.lists import read_token, write_token
 from bot.demo.simulators.depot.logs import Written, as_message, find_attempt, log_of
-from bot.demo.simulators.depot.messages import logs as m
+from bot.demo.simulators.depot.messages.logs import LogLine
 from bot.demo.simulators.depot.model import Attempt, Job, Run, Workflow
 from bot.demo.simulators.depot.wire import timestamp
 from bot.demo.simulators.depot.world import World
+from tests.simulators.depot import messages as m
 
 _Format = m.JobAttemptLogExportFormat
 
@@ -75,9 +76,7 @@ def _counted(world: World, caller: Caller) -> Iterator[None]:
         world.streams[caller.org_id] -= 1
 
 
-def _message(
-    sent: int, status: str, line: m.LogLine | None = None
-) -> m.StreamJobAttemptLogsResponse:
+def _message(sent: int, status: str, line: LogLine | None = None) -> m.StreamJobAttemptLogsResponse:
     return m.StreamJobAttemptLogsResponse(
         line=line, next_cursor=write_token(sent), attempt_status=status
     )

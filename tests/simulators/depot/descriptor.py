@@ -1,10 +1,10 @@
 """The messages as protobuf describes them: what a `.proto` file would say, from the classes."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from types import NoneType, UnionType
-from typing import Annotated, Any, Protocol, Union, get_args, get_origin, get_type_hints
+from typing import Annotated, Any, Union, get_args, get_origin, get_type_hints
 
 from google.protobuf.descriptor_pb2 import (
     DescriptorProto,
@@ -14,10 +14,9 @@ from google.protobuf.descriptor_pb2 import (
 )
 
 from bot.demo.simulators.depot.messages.base import Message, Number, OneOf, Scalar
+from bot.demo.simulators.depot.methods import Method
+from bot.demo.simulators.depot.server import PACKAGE, SERVICE_NAME
 from bot.demo.simulators.depot.wire import EXTRA_KEY
-
-PACKAGE = "depot.ci.v1"
-SERVICE = "CIService"
 
 EXTRA_FIELD = "added_later"
 EXTRA_NUMBER = 15_000
@@ -32,25 +31,6 @@ _SCALARS: Mapping[Any, str] = {
     int: "int32",
     float: "double",
 }
-
-
-class Described(Protocol):
-    """A method, as far as its messages go."""
-
-    @property
-    def request(self) -> type[Message]:
-        """What it is asked with."""
-        ...
-
-    @property
-    def answer(self) -> type[Message]:
-        """What it answers with; many of them when it streams."""
-        ...
-
-    @property
-    def streams(self) -> bool:
-        """Whether it answers with a stream."""
-        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,17 +51,20 @@ class Field:
         return isinstance(self.kind, type) and issubclass(self.kind, Message | StrEnum)
 
 
-def describe(methods: Mapping[str, Described]) -> FileDescriptorProto:
-    """The service with these methods, and all their messages and enums."""
+def describe(methods: Mapping[str, Method], streaming: Collection[str]) -> FileDescriptorProto:
+    """The service with these methods, and all their messages and enums.
+
+    Those named in *streaming* answer with many messages.
+    """
     file = FileDescriptorProto(name="ci.proto", package=PACKAGE, syntax="proto3")
-    described = file.service.add(name=SERVICE)
+    described = file.service.add(name=SERVICE_NAME)
     todo: list[Any] = []
     for name, method in methods.items():
         described.method.add(
             name=name,
             input_type=_full_name(method.request),
             output_type=_full_name(method.answer),
-            server_streaming=method.streams,
+            server_streaming=name in streaming,
         )
         todo += [method.request, method.answer]
     seen: set[type] = set()
