@@ -13,9 +13,9 @@ import httpx
 from bot.commands import COMMANDS, INTERNAL
 from bot.core.clock import AdjustedClock, Clock, SystemClock
 from bot.depot.client import Depot
-from bot.engine.decide import Decider
-from bot.engine.dispatch import Dispatcher
 from bot.engine.maintenance import DELIVERIES_EVERY, OLD_ROWS_EVERY, Sweeper
+from bot.engine.processor import Processor
+from bot.engine.publisher import Publisher
 from bot.engine.run_poller import ActiveRuns
 from bot.engine.worker import Worker, keep_time, repeat
 from bot.github.api import GitHub
@@ -116,23 +116,19 @@ async def open_services(
             if not store.is_shared:
                 # The only process on this ledger: leases of an earlier one are void.
                 await ledger.release_all()
-            dispatcher = Dispatcher(
+            processor = Processor(
                 ledger=ledger,
                 github=github,
                 depot=depot,
                 active_runs=ActiveRuns(depot, clock, ledger.wake_runs),
+                publisher=Publisher(ledger, clock),
                 clock=clock,
-                decider=Decider(
-                    ledger,
-                    depot,
-                    clock,
-                    COMMANDS,
-                    INTERNAL,
-                    settings.operator,
-                    metrics.count_decision,
-                ),
+                commands=COMMANDS,
+                internal=INTERNAL,
+                operator=settings.operator,
+                count=metrics.count_decision,
             )
-            worker = Worker(ledger, dispatcher.step)
+            worker = Worker(ledger, processor.step)
             sweeper = Sweeper(ledger, github, clock)
             yield Services(settings, store, clock, ledger, github, depot, worker, sweeper, metrics)
     finally:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 from bot.commands.artifacts import ARTIFACTS
-from bot.commands.base import CommandSpec
+from bot.commands.base import Command
 from bot.commands.can_i import CAN_I
 from bot.commands.cancel import CANCEL
 from bot.commands.check_config import CHECK_CONFIG
@@ -21,7 +21,7 @@ from bot.commands.status import STATUS
 from bot.commands.why import WHY
 from bot.core import types
 
-COMMANDS: Mapping[str, CommandSpec] = MappingProxyType(
+COMMANDS: Mapping[str, Command] = MappingProxyType(
     {
         "run": RUN,
         "dispatch": DISPATCH,
@@ -38,5 +38,5 @@ COMMANDS: Mapping[str, CommandSpec] = MappingProxyType(
     }
 )
 
-INTERNAL: Mapping[str, CommandSpec] = MappingProxyType({types.CHECK_CONFIG: CHECK_CONFIG})
+INTERNAL: Mapping[str, Command] = MappingProxyType({types.CHECK_CONFIG: CHECK_CONFIG})
 """What only follows on a happening; nobody can type it."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from bot.commands.base import Answer, CommandSpec, Here, Outcome
+from bot.commands.base import Answer, CommandSpec, Handled, RunReader
 from bot.core.types import Permission
 from bot.messages import answers
 from bot.parsing.arguments import argument, run_id
@@ -15,10 +15,10 @@ class ArtifactsArguments:
     run: str | None = argument("a run's id; the newest without it", default=None, convert=run_id)
 
 
-async def artifacts(command: ArtifactsArguments, here: Here) -> Outcome:
-    run = await here.run(command.run)
+async def artifacts(command: ArtifactsArguments, reader: RunReader) -> Handled:
+    run = await reader.run(command.run)
     # The link goes to Depot's page: a signed address would let everybody who reads it download.
-    return Answer(answers.artifact_list(run, await here.depot.artifacts(run.run.run_id)))
+    return Answer(answers.artifact_list(run, await reader.artifacts(run.run.run_id)))
 
 
 ARTIFACTS = CommandSpec(

@@ -1,23 +1,30 @@
-"""What a command is, what it may touch, and the answers it can give.
+"""What a command is, what its handler may read, and the values it can return.
 
-A command says what should happen next; it does not post, and it does not decide who may.
+A handler says what should happen next. It does not post, start or change anything, and it does not
+decide who may.
 """
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from enum import Enum
+from typing import Generic, Protocol, TypeVar
 
+from bot.core.errors import Misreading
 from bot.core.events import CommandLine
-from bot.core.models import PendingChange, StartAttempt, TrackedRun
+from bot.core.models import PendingChange, StartAttempt, StartRequest, TrackedRun
 from bot.core.reasons import Reason
-from bot.core.runs import Job, ListedRun, Workflow
-from bot.core.types import Head, Permission, Sha
-from bot.depot.client import Depot
-from bot.parsing.arguments import usage
+from bot.core.runs import Artifact, Diagnosis, Job, ListedRun, Run, Workflow
+from bot.core.types import Head, Permission, RunId, Sha
+from bot.depot.client import Target
+from bot.parsing.arguments import format_command, parse_command, usage
 from bot.parsing.workflow_file import Outline
+from bot.rules.policy import CommandNeeds, StartTarget
 from bot.rules.repository_config import Config
+
+# --- what a handler returns ----------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +34,7 @@ class Answer:
     text: str
     reason: Reason = Reason.ANSWERED
     settles: StartAttempt | None = None
-    """The intent that this settles, with its outcome; stored together with the answer."""
+    """The start attempt that this settles, with its outcome; stored together with the answer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,56 +56,73 @@ class RetryLater:
     """Since when GitHub or Depot does not answer, when that is why."""
 
 
+@dataclass(frozen=True, slots=True)
+class StartRun:
+    """Start this run, once; or point to the same one that is under way, unless *force*."""
+
+    request: StartRequest
+    force: bool = False
+
+
+class Change(Enum):
+    """What can be done to a run that is there."""
+
+    RETRY = "retry"
+    RERUN = "rerun"
+    CANCEL = "cancel"
+
+
+@dataclass(frozen=True, slots=True)
+class ChangeRun:
+    """Retry, rerun or cancel a run, or one job of it."""
+
+    change: Change
+    run: TrackedRun
+    workflows: tuple[Workflow, ...] = ()
+    """The workflows that go again; with *job* the one it belongs to."""
+    job: Job | None = None
+    """Only this job."""
+    refused: Answer | None = None
+    """The answer when Depot says that the job's state does not allow it."""
+    is_done: bool = False
+    """An earlier step has done it already; only the run is still to be tracked."""
+
+
 Outcome = Answer | TrackRuns | RetryLater
+"""What a command comes to in a step."""
+
+Handled = Answer | StartRun | ChangeRun
+"""What a handler returns."""
+
+# --- what a handler may read ---------------------------------------------------------------------
 
 
-class Here(Protocol):
-    """The pull request that a command was written under. What is missing raises `Refused`."""
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """The command as it was given, and by whom."""
 
-    @property
-    def commands(self) -> Mapping[str, CommandSpec]:
-        """The command table."""
-        ...
+    line: CommandLine
+    author: str
+    """Login of whoever wrote it."""
+    role: Permission
+    config: Config
+    """The repository's rules."""
+    commands: Mapping[str, Command]
+    """The command table."""
 
-    @property
-    def asker(self) -> str:
-        """The login of whoever wrote the command."""
-        ...
 
-    @property
-    def has(self) -> Permission:
-        """The asker's role."""
-        ...
-
-    @property
-    def config(self) -> Config:
-        """The repository's config."""
-        ...
-
-    async def proposed_configs(self) -> Sequence[tuple[str, str]]:
-        """Path and text of the repository's config as this pull request would leave it."""
-        ...
-
-    async def unless_said_before(self, text: str) -> str:
-        """*text*; empty when the same command was last answered the same here."""
-        ...
+class HeadReader(Protocol):
+    """Reads the head commit and what is in it. What is missing raises `Refused`."""
 
     @property
-    def depot(self) -> Depot:
-        """Depot, for reading and for what is done to runs that are there."""
+    def asked(self) -> Asked: ...
+
+    async def head(self) -> Head:
+        """The head commit as GitHub shows it; it may not be one that this command may run."""
         ...
 
-    @property
-    def blocks(self) -> tuple[str, ...]:
-        """The YAML blocks below the command."""
-        ...
-
-    async def head(self, pinned: Sha | None = None) -> Head:
-        """The head commit, when this command may run it."""
-        ...
-
-    async def shown_head(self) -> Head:
-        """The head commit, to be looked at only."""
+    async def head_problem(self) -> str:
+        """Why a run on the head would be refused now; empty when it would not."""
         ...
 
     async def workflow_names(self, sha: Sha) -> tuple[str, ...]:
@@ -109,22 +133,27 @@ class Here(Protocol):
         """The jobs of a workflow."""
         ...
 
-    async def start(
-        self, head: Head, workflow: str | None, job: str | None, *, force: bool
-    ) -> Outcome:
-        """Start a run, once, of a workflow as it was typed; of all workflows when none is named.
-
-        Points to a run of the same that is under way, unless *force*.
-        """
+    async def proposed_configs(self) -> Sequence[tuple[str, str]]:
+        """Path and text of the repository's config as this pull request would leave it."""
         ...
 
-    async def start_inline(self, head: Head, job: str | None) -> Outcome:
-        """Start a run, once, of the YAML blocks below the command."""
+    async def last_answer(self) -> str | None:
+        """What the same line was answered last under this pull request."""
         ...
 
-    async def dispatch(self, workflow: str, inputs: Mapping[str, str]) -> Outcome:
-        """Start a workflow, once, by its `workflow_dispatch` on the head branch."""
+
+class RunReader(Protocol):
+    """Reads runs of this repository. What is missing raises `Refused`."""
+
+    @property
+    def asked(self) -> Asked: ...
+
+    @property
+    def pending_change(self) -> PendingChange | None:
+        """What this command was about to do in an earlier step, if it came so far."""
         ...
+
+    async def head(self) -> Head: ...
 
     async def runs(self) -> list[ListedRun]:
         """The runs on the head commit, newest first."""
@@ -133,61 +162,165 @@ class Here(Protocol):
     async def run(self, typed: str | None) -> TrackedRun:
         """A run of this repository: the one that was typed, or the newest of this pull request.
 
-        Once a deed is noted for this command, the run that it is about.
+        With a pending change, the run that it is about.
         """
-        ...
-
-    async def job(self, run: TrackedRun, typed: str) -> tuple[Workflow, Job]:
-        """The one job of a run that was meant."""
-        ...
-
-    @property
-    def pending_change(self) -> PendingChange | None:
-        """What this command was about to do in an earlier try, if it came so far."""
-        ...
-
-    async def save_pending_change(self, run: TrackedRun) -> PendingChange:
-        """Note, before Depot is asked, how the run stands; in a later try, how it stood."""
         ...
 
     async def check_again(self, run: TrackedRun) -> None:
         """Refuses to have a run go again that must not be started at all."""
         ...
 
-    async def set_going(
-        self,
-        run: TrackedRun,
-        workflows: Sequence[Workflow],
-        call: Callable[[str], Awaitable[None]],
-    ) -> None:
-        """Have workflows of a run that were over moved again, each once, by a call with its id."""
+    async def run_status(self, run_id: RunId) -> Run: ...
+
+    async def job(self, run: TrackedRun, typed: str) -> tuple[Workflow, Job]:
+        """The one job of a run that was meant."""
         ...
 
-    async def resume_tracking(self, run: TrackedRun, status: str, reason: Reason) -> TrackRuns:
-        """Follow a run that was moved, here and wherever it was followed before.
+    async def log_tail(self, attempt_id: str, lines: int) -> list[str]: ...
 
-        *status* is how it should stand now; what it says until the first look.
-        """
+    async def diagnosis(self, target: Target, target_id: str) -> Diagnosis: ...
+
+    async def artifacts(self, run_id: RunId) -> list[Artifact]: ...
+
+
+class StartReader(Protocol):
+    """What a command that starts a run on the head is told; the head was checked before."""
+
+    @property
+    def asked(self) -> Asked: ...
+
+    @property
+    def checked_head(self) -> Head:
+        """The head commit, which this command may run."""
+        ...
+
+    @property
+    def workflow(self) -> str:
+        """The workflow's file name, found and allowed; empty for all, or for YAML sent along."""
+        ...
+
+    async def outline(self, sha: Sha, workflow: str) -> Outline:
+        """The jobs of a workflow."""
+        ...
+
+
+class Reader(HeadReader, RunReader, StartReader, Protocol):
+    """All of it; a handler's signature names the part it needs."""
+
+
+# --- the table -----------------------------------------------------------------------------------
+
+A = TypeVar("A")
+
+
+@dataclass(frozen=True, slots=True)
+class ParsedCommand:
+    """A line that was read: what it needs, and how to carry it out."""
+
+    needs: CommandNeeds
+    handle: Callable[[Reader], Awaitable[Handled]]
+
+
+class Command(Protocol):
+    """A row of the command table, whatever its arguments."""
+
+    @property
+    def arguments(self) -> type: ...
+
+    @property
+    def required_permission(self) -> Permission: ...
+
+    @property
+    def summary(self) -> str: ...
+
+    @property
+    def examples(self) -> tuple[str, ...]: ...
+
+    @property
+    def is_always_answered(self) -> bool: ...
+
+    def usage(self, verb: str) -> str:
+        """How to type it."""
+        ...
+
+    def least_permission(self, typed: object, line: CommandLine) -> Permission:
+        """What one particular line needs at least, whatever the repository's config says."""
+        ...
+
+    def parsed(self, verb: str, typed: object, line: CommandLine) -> ParsedCommand:
+        """The command with these arguments, an instance of `arguments`."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
-class CommandSpec:
-    """One row of the command table."""
+class CommandSpec(Generic[A]):
+    """A row of the command table."""
 
-    arguments: type
+    arguments: type[A]
     """The dataclass whose fields are the command's arguments."""
-    handler: Callable[[Any, Here], Awaitable[Outcome]]
+    handler: Callable[[A, Reader], Awaitable[Handled]]
     required_permission: Permission
     summary: str
     examples: tuple[str, ...]
-    required_permission_for: Callable[[Any, CommandLine], Permission] | None = None
+    required_permission_for: Callable[[A, CommandLine], Permission] | None = None
     """What one particular line needs at least, whatever the repository's config says."""
-    starts_run: bool = False
-    """It starts a run on the head: what that needs is asked for ahead of the decision. Its words
-    are then `workflow`, `job` and `sha`."""
+    start_target: Callable[[A, CommandLine], StartTarget] | None = None
+    """For commands that start a run on the head: which."""
+    with_commit: Callable[[A, Sha], A] | None = None
+    """The same arguments with this commit, where the command takes one."""
     is_always_answered: bool = False
     """It answers whatever the repository's config says, and whoever asks."""
 
     def usage(self, verb: str) -> str:
         return usage(verb, self.arguments)
+
+    def least_permission(self, typed: object, line: CommandLine) -> Permission:
+        if self.required_permission_for is None or not isinstance(typed, self.arguments):
+            return Permission.NONE
+        return self.required_permission_for(typed, line)
+
+    def parsed(self, verb: str, typed: object, line: CommandLine) -> ParsedCommand:
+        if not isinstance(typed, self.arguments):
+            raise TypeError(f"{typed!r} are no arguments of {verb}")
+        arguments: A = typed
+        target = self.start_target(arguments, line) if self.start_target else None
+
+        def again(sha: Sha) -> str:
+            same = arguments if self.with_commit is None else self.with_commit(arguments, sha)
+            return "/depot " + format_command(verb, same)
+
+        def pin(sha: Sha) -> str:
+            return again(sha) if self.with_commit else run_at(sha, target)
+
+        async def handle(reader: Reader) -> Handled:
+            return await self.handler(arguments, reader)
+
+        needs = CommandNeeds(
+            verb=verb,
+            required_permission=self.required_permission,
+            least_permission=self.least_permission(arguments, line),
+            is_always_answered=self.is_always_answered,
+            target=target,
+            again=again,
+            pin=pin,
+        )
+        return ParsedCommand(needs, handle)
+
+
+def parse_line(
+    line: CommandLine, config: Config, commands: Mapping[str, Command]
+) -> ParsedCommand | Misreading:
+    """The command on a line, with the repository's aliases; or what is wrong with it."""
+    verbs = {verb: command.arguments for verb, command in commands.items()}
+    typed = parse_command(config.expand(line.text), verbs)
+    if isinstance(typed, Misreading):
+        return typed
+    verb = next(verb for verb, arguments in verbs.items() if isinstance(typed, arguments))
+    return commands[verb].parsed(verb, typed, line)
+
+
+def run_at(sha: Sha, target: StartTarget | None = None) -> str:
+    """How to run a workflow on a commit that is named."""
+    workflow = target.workflow if target else None
+    named = f"{shlex.quote(workflow)} " if workflow else ""
+    return f"/depot run {named}sha={sha}"

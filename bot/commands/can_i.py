@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from bot.commands.base import Answer, CommandSpec, Here, Outcome
+from bot.commands.base import Answer, Asked, Command, CommandSpec, Handled, HeadReader
 from bot.core.errors import Refused
 from bot.core.types import Permission
 from bot.messages import answers
@@ -16,27 +16,19 @@ class CanIArguments:
     pass
 
 
-async def can_i(command: CanIArguments, here: Here) -> Outcome:
-    rows = [(verb, _why_not(verb, known, here)) for verb, known in here.commands.items()]
-    may_run = not _why_not("run", here.commands["run"], here)
-    head_problem = await _head_problem(here) if may_run else ""
-    return Answer(answers.can_do(here.asker, here.has, rows, head_problem))
+async def can_i(command: CanIArguments, reader: HeadReader) -> Handled:
+    asked = reader.asked
+    rows = [(verb, _why_not(verb, known, asked)) for verb, known in asked.commands.items()]
+    may_run = not _why_not("run", asked.commands["run"], asked)
+    head_problem = await reader.head_problem() if may_run else ""
+    return Answer(answers.can_do(asked.author, asked.role, rows, head_problem))
 
 
-def _why_not(verb: str, command: CommandSpec, here: Here) -> str:
+def _why_not(verb: str, command: Command, asked: Asked) -> str:
     """What stands against a command, empty for nothing."""
     try:
-        policy.check_permission(
-            verb, here.config.needs(verb, command.required_permission), here.has
-        )
-    except Refused as no:
-        return no.text
-    return ""
-
-
-async def _head_problem(here: Here) -> str:
-    try:
-        await here.head()
+        required = asked.config.needs(verb, command.required_permission)
+        policy.check_permission(verb, required, asked.role)
     except Refused as no:
         return no.text
     return ""

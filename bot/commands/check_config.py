@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from bot.commands.base import Answer, CommandSpec, Here, Outcome
+from bot.commands.base import Answer, CommandSpec, Handled, HeadReader
 from bot.core.reasons import Reason
 from bot.core.types import Permission
 from bot.messages import answers
@@ -19,10 +19,10 @@ class CheckConfigArguments:
     pass
 
 
-async def check_config(command: CheckConfigArguments, here: Here) -> Outcome:
-    verbs = {verb: known.arguments for verb, known in here.commands.items()}
+async def check_config(command: CheckConfigArguments, reader: HeadReader) -> Handled:
+    verbs = {verb: known.arguments for verb, known in reader.asked.commands.items()}
     said = []
-    proposed = await here.proposed_configs()
+    proposed = await reader.proposed_configs()
     for path, text in proposed:
         try:
             if len(proposed) > 1:
@@ -33,7 +33,9 @@ async def check_config(command: CheckConfigArguments, here: Here) -> Outcome:
         else:
             said.append(answers.config_valid(path))
     # A file that is taken away, and an answer that was given before, need no words.
-    return Answer(await here.unless_said_before("\n\n".join(said)), reason=Reason.CONFIG_CHECKED)
+    text = "\n\n".join(said)
+    is_known = text == await reader.last_answer()
+    return Answer("" if is_known else text, reason=Reason.CONFIG_CHECKED)
 
 
 CHECK_CONFIG = CommandSpec(

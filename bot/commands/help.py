@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from bot.commands.base import Answer, CommandSpec, Here, Outcome
+from bot.commands.base import Answer, Command, CommandSpec, Handled, HeadReader
 from bot.core.errors import Refused, UnknownCommand
 from bot.core.reasons import Reason
 from bot.core.types import Permission
@@ -18,15 +18,16 @@ class HelpArguments:
     command: str | None = argument("the command to explain", default=None)
 
 
-async def show_help(command: HelpArguments, here: Here) -> Outcome:
+async def show_help(command: HelpArguments, reader: HeadReader) -> Handled:
+    commands = reader.asked.commands
     if command.command is None:
-        return Answer(table(here.commands))
+        return Answer(table(commands))
     verb = command.command.lower()
-    known = here.commands.get(verb)
+    known = commands.get(verb)
     if known is None:
-        meant = closest_match(verb, here.commands)
+        meant = closest_match(verb, commands)
         unknown = UnknownCommand("", verb, f"help {meant}" if meant else None)
-        verbs = {name: c.arguments for name, c in here.commands.items()}
+        verbs = {name: c.arguments for name, c in commands.items()}
         raise Refused(Reason.UNKNOWN_COMMAND, refusals.misreading(unknown, verbs))
     arguments = [(name, w.help) for name, (_, w) in arguments_of(known.arguments).items()]
     return Answer(
@@ -36,7 +37,7 @@ async def show_help(command: HelpArguments, here: Here) -> Outcome:
     )
 
 
-def table(commands: Mapping[str, CommandSpec]) -> str:
+def table(commands: Mapping[str, Command]) -> str:
     """All commands, one row each; README holds the same table."""
     return answers.help_table(
         [

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from bot.commands.base import Answer, CommandSpec, Here, Outcome
+from bot.commands.base import Answer, CommandSpec, Handled, HeadReader
 from bot.core.errors import Refused
 from bot.core.types import Permission, Sha
 from bot.messages import answers
@@ -20,18 +20,18 @@ class ListArguments:
     pass
 
 
-async def list_workflows(command: ListArguments, here: Here) -> Outcome:
-    sha = (await here.shown_head()).sha
-    names = await here.workflow_names(sha)
+async def list_workflows(command: ListArguments, reader: HeadReader) -> Handled:
+    sha = (await reader.head()).sha
+    names = await reader.workflow_names(sha)
     shown = names[:MAX_FILES]
-    jobs = await asyncio.gather(*(_jobs(here, sha, name) for name in shown))
+    jobs = await asyncio.gather(*(_jobs(reader, sha, name) for name in shown))
     rows = list(zip(shown, jobs, strict=True))
     return Answer(answers.workflow_list(sha, rows, hidden=len(names) - len(shown)))
 
 
-async def _jobs(here: Here, sha: Sha, name: str) -> Sequence[str] | None:
+async def _jobs(reader: HeadReader, sha: Sha, name: str) -> Sequence[str] | None:
     try:
-        return (await here.outline(sha, name)).keys
+        return (await reader.outline(sha, name)).keys
     except Refused:
         return None  # the list says of this file that it cannot be read
 

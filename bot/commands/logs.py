@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from bot.commands.base import Answer, CommandSpec, Here, Outcome
+from bot.commands.base import Answer, CommandSpec, Handled, RunReader
 from bot.core import jobs
 from bot.core.errors import Refused
 from bot.core.models import TrackedRun
@@ -33,13 +33,13 @@ class LogsArguments:
     )
 
 
-async def logs(command: LogsArguments, here: Here) -> Outcome:
-    run = await here.run(command.run)
-    job = (await here.job(run, command.job))[1] if command.job else _obvious(run)
+async def logs(command: LogsArguments, reader: RunReader) -> Handled:
+    run = await reader.run(command.run)
+    job = (await reader.job(run, command.job))[1] if command.job else _obvious(run)
     attempt = job.newest_attempt
     if attempt is None:
         return Answer(answers.no_log_yet(job, run), reason=Reason.NO_LOG)
-    lines = await here.depot.log_tail(attempt.attempt_id, command.lines)
+    lines = await reader.log_tail(attempt.attempt_id, command.lines)
     if not lines:
         return Answer(answers.no_log_yet(job, run), reason=Reason.NO_LOG)
     return Answer(answers.log_tail(job, run, lines))

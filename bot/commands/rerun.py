@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from bot.commands.base import Answer, CommandSpec, Here, Outcome
+from bot.commands.base import Answer, Change, ChangeRun, CommandSpec, Handled, RunReader
 from bot.core.reasons import Reason
 from bot.core.types import Permission
 from bot.messages import runs
@@ -16,15 +16,14 @@ class RerunArguments:
     run: str | None = argument("a run's id; the newest without it", default=None, convert=run_id)
 
 
-async def rerun(command: RerunArguments, here: Here) -> Outcome:
-    run = await here.run(command.run)
-    await here.check_again(run)
-    if here.pending_change is None and not run.run.is_over:
+async def rerun(command: RerunArguments, reader: RunReader) -> Handled:
+    run = await reader.run(command.run)
+    await reader.check_again(run)
+    if reader.pending_change is None and not run.run.is_over:
         return Answer(runs.still_running(run, "rerun"), reason=Reason.STILL_RUNNING)
     if not run.run.workflows:
         return Answer(runs.nothing_to_rerun(run), reason=Reason.NOTHING_TO_RERUN)
-    await here.set_going(run, run.run.workflows, here.depot.rerun_workflow)
-    return await here.resume_tracking(run, "queued", Reason.RERUN)
+    return ChangeRun(Change.RERUN, run, run.run.workflows)
 
 
 RERUN = CommandSpec(

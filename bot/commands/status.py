@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from dataclasses import dataclass
 
-from bot.commands.base import Answer, CommandSpec, Here, Outcome
+from bot.commands.base import Answer, CommandSpec, Handled, RunReader
 from bot.core.types import Permission
 from bot.messages import answers
 from bot.messages import runs as run_messages
@@ -22,13 +22,13 @@ class StatusArguments:
     )
 
 
-async def status(command: StatusArguments, here: Here) -> Outcome:
+async def status(command: StatusArguments, reader: RunReader) -> Handled:
     if command.run is not None:
-        return Answer(run_messages.run_state(await here.run(command.run)))
-    head = await here.shown_head()
-    listed = await here.runs()
+        return Answer(run_messages.run_state(await reader.run(command.run)))
+    head = await reader.head()
+    listed = await reader.runs()
     shown = listed[:MAX_RUNS]
-    runs = await asyncio.gather(*(here.depot.run_status(run.run_id) for run in shown))
+    runs = await asyncio.gather(*(reader.run_status(run.run_id) for run in shown))
     rows = list(zip(shown, runs, strict=True))
     return Answer(answers.runs_at(head.sha, rows, hidden=len(listed) - len(shown)))
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from bot.commands.base import Answer, CommandSpec, Here, Outcome
+from bot.commands.base import Answer, CommandSpec, Handled, RunReader
 from bot.core.types import Permission
 from bot.depot.client import Target
 from bot.messages import diagnosis as diagnosis_messages
@@ -17,13 +17,13 @@ class WhyArguments:
     job: str | None = argument("only this job", default=None, keyword=True)
 
 
-async def why(command: WhyArguments, here: Here) -> Outcome:
-    run = await here.run(command.run)
+async def why(command: WhyArguments, reader: RunReader) -> Handled:
+    run = await reader.run(command.run)
     if command.job is None:
-        diagnosis = await here.depot.diagnosis(Target.RUN, run.run.run_id)
+        diagnosis = await reader.diagnosis(Target.RUN, run.run.run_id)
     else:
-        _, job = await here.job(run, command.job)
-        diagnosis = await here.depot.diagnosis(Target.JOB, job.job_id)
+        _, job = await reader.job(run, command.job)
+        diagnosis = await reader.diagnosis(Target.JOB, job.job_id)
     return Answer(diagnosis_messages.diagnosis_of(run, diagnosis))
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 
 from bot.core.events import CommandLine, Comment
 from bot.core.reasons import Reason
@@ -135,6 +136,30 @@ class WorkItem:
     @property
     def work_item_id(self) -> WorkItemId:
         return self.comment.work_item_id
+
+    @property
+    def is_undecided(self) -> bool:
+        """Whether a command, or what an event sets off, is still to be decided."""
+        return not self.commands or any(not command.decided for command in self.commands)
+
+    @property
+    def next_poll_at(self) -> float | None:
+        """When the next of its runs is polled; none when none is tracked any more."""
+        times = [run.next_poll_at for run in self.runs if run.next_poll_at is not None]
+        return min(times, default=None)
+
+    def with_command(self, command: Command, runs: Sequence[TrackedRun] = ()) -> WorkItem:
+        """The same with this state of a command, and further runs."""
+        commands = tuple(
+            command if one.command_id == command.command_id else one for one in self.commands
+        )
+        return replace(self, commands=commands, runs=(*self.runs, *runs))
+
+    def with_runs(self, polled: Sequence[TrackedRun]) -> WorkItem:
+        """The same with these states of some of its runs."""
+        newer = {(run.command_id, run.run.run_id): run for run in polled}
+        runs = tuple(newer.get((run.command_id, run.run.run_id), run) for run in self.runs)
+        return replace(self, runs=runs)
 
     def open_start_attempt(self, command_id: CommandId) -> StartAttempt | None:
         """The intent of a command whose outcome is not known."""

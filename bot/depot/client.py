@@ -1,7 +1,7 @@
 """The only code that speaks to Depot: `depot.ci.v1.CIService`, Connect's JSON protocol over HTTPS.
 
 The facts are in bot/depot/README.md. No call is repeated here: whether a call may be sent again
-depends on what it does, and the caller knows that (`bot.engine.start`, `bot.engine.run_poller`).
+depends on what it does, and the caller knows that (`bot.engine.runs`, `bot.engine.run_poller`).
 
     DepotError               every failure; `code` is Connect's error code
     ├── DepotRefused         Depot said no and did nothing

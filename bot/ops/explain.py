@@ -6,7 +6,7 @@ repository's config.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Protocol
@@ -36,8 +36,7 @@ class Known(Protocol):
     @property
     def required_permission(self) -> Permission: ...
 
-    @property
-    def required_permission_for(self) -> Callable[[Any, CommandLine], Permission] | None: ...
+    def least_permission(self, typed: object, line: CommandLine) -> Permission: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,8 +199,7 @@ def _reading(line: CommandLine, commands: Mapping[str, Known]) -> Reading:
     verb = next(verb for verb, words in verbs.items() if isinstance(typed, words))
     known = commands[verb]
     needs = known.required_permission
-    if known.required_permission_for is not None:
-        needs = max(needs, known.required_permission_for(typed, line))
+    needs = max(needs, known.least_permission(typed, line))
     return Reading(line.text, len(line.blocks), typed, format_command(verb, typed), needs, "")
 
 

@@ -1,18 +1,23 @@
-"""Who may do what, on which code. Pure: facts in, nothing or `Refused` out.
+"""Who may do what, on which code. Pure: facts in, a decision out.
 
-The order of the questions is the dispatcher's (`bot.engine.dispatch`); each answer is here.
+`decide` has the order of the questions; each question is a function of its own, which raises
+`Refused`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
 from bot.core.errors import Refused
+from bot.core.events import Comment
 from bot.core.reasons import Reason
 from bot.core.types import Head, Permission, RepoName, Sha
 from bot.messages import refusals
+from bot.parsing.arguments import closest_match
+from bot.parsing.workflow_file import matches
+from bot.rules.facts import BrokenRules, Fact, Facts, Usage
 from bot.rules.repository_config import Config
 
 LATE_SECONDS = 15 * 60
@@ -43,16 +48,6 @@ def check_repository(repo: RepoName, allowed: Sequence[str]) -> None:
     """*allowed* are patterns such as `octo/*`."""
     if not any(fnmatchcase(repo.lower(), pattern.lower()) for pattern in allowed):
         raise Refused(Reason.REPOSITORY_NOT_ALLOWED, refusals.repository_not_allowed())
-
-
-@dataclass(frozen=True, slots=True)
-class Usage:
-    """Commands of the last hour, this one included, and what the operator allows."""
-
-    by_person: int
-    in_repository: int
-    per_person: int
-    per_repository: int
 
 
 def check_limits(usage: Usage) -> None:
@@ -175,3 +170,265 @@ def check_dispatch(head: Head) -> None:
     """A dispatch names a branch of this repository; a fork's is not one."""
     if head.in_fork:
         raise Refused(Reason.FORK_DISPATCH, refusals.fork_dispatch())
+
+
+# --- the decision --------------------------------------------------------------------------------
+
+LAG_SECONDS = 60.0
+"""How long GitHub's API may be behind a webhook that told of a new head."""
+
+AUTOMATION_LAG_SECONDS = 900.0
+"""The same for what an event sets off: nobody waits for it."""
+
+
+@dataclass(frozen=True, slots=True)
+class StartTarget:
+    """What a command that starts a run on the head is about, before anything is read."""
+
+    workflow: str | None
+    """As it was typed; none for all, or with *is_inline*."""
+    job: str | None = None
+    sha: Sha | None = None
+    """The commit that the command names."""
+    is_inline: bool = False
+    """YAML sent along instead of a workflow file."""
+    is_dispatch: bool = False
+    """By `workflow_dispatch` on the head branch."""
+
+
+@dataclass(frozen=True, slots=True)
+class CommandNeeds:
+    """What a command needs, before anything is read."""
+
+    verb: str
+    required_permission: Permission
+    """The role it needs unless the repository's config says otherwise."""
+    least_permission: Permission
+    """What this very line needs at least, whatever the config says."""
+    is_always_answered: bool
+    target: StartTarget | None
+    """For commands that start a run on the head."""
+    again: Callable[[Sha], str]
+    """What to type once the head was read; it names the commit where the command takes one."""
+    pin: Callable[[Sha], str]
+    """What to type to run that commit whenever it became the head."""
+
+
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """What the operator allows, and the roles that commands need: for all commands alike."""
+
+    repositories: Sequence[str]
+    permissions: Mapping[str, Permission]
+    """The role each command needs, by verb."""
+
+
+@dataclass(frozen=True, slots=True)
+class Allowed:
+    """The command may be carried out."""
+
+    role: Permission
+    head: Head | None = None
+    """The commit that may run, for commands that start a run."""
+    workflow: str = ""
+    """The workflow's file name; empty for all, or for YAML sent along."""
+
+
+@dataclass(frozen=True, slots=True)
+class Needs:
+    """These facts have to be read before there is a decision."""
+
+    facts: frozenset[Fact]
+
+
+@dataclass(frozen=True, slots=True)
+class NotYet:
+    """GitHub's API does not know the newest head yet; ask again."""
+
+
+Decision = Allowed | Refused | Needs | NotYet
+
+
+def decide_before_reading(comment: Comment, facts: Facts, bounds: Bounds) -> Refused | None:
+    """What the ledger and the operator's settings decide, before GitHub is asked anything."""
+    try:
+        check_repository(comment.repo, bounds.repositories)
+        check_limits(facts.usage)
+    except Refused as no:
+        return no
+    return None
+
+
+def decide_rules(facts: Facts) -> Refused | None:
+    """A broken config never means "no rules"."""
+    if isinstance(facts.rules, BrokenRules):
+        text = refusals.bad_config(facts.rules.path, facts.rules.why)
+        return Refused(Reason.BAD_CONFIG, text)
+    return None
+
+
+def decide(
+    comment: Comment,
+    received_at: float,
+    needs: CommandNeeds,
+    facts: Facts,
+    bounds: Bounds,
+    now: float,
+) -> Decision:
+    """Whether a command may be carried out.
+
+    The order: repository allowed, not limited, rules readable, not late, the author's role, the
+    command allowed, and for a start the head known and guarded, the workflow found and allowed.
+    """
+    try:
+        return _decide(comment, received_at, needs, facts, bounds, now)
+    except Refused as no:
+        return no
+
+
+def _decide(
+    comment: Comment,
+    received_at: float,
+    needs: CommandNeeds,
+    facts: Facts,
+    bounds: Bounds,
+    now: float,
+) -> Decision:
+    if needs.is_always_answered:
+        return Allowed(Permission.NONE)
+    check_repository(comment.repo, bounds.repositories)
+    check_limits(facts.usage)
+    if facts.rules is None:
+        return Needs(frozenset({Fact.RULES, Fact.ROLE}))
+    if (broken := decide_rules(facts)) is not None:
+        raise broken
+    config = facts.config
+    required = max(config.needs(needs.verb, needs.required_permission), needs.least_permission)
+    if max(required, needs.required_permission) is not Permission.NONE:
+        check_age(comment.written_at, received_at)
+    role = acting_role(comment, facts)
+    if role is None:
+        return Needs(frozenset({Fact.ROLE}))
+    may = [verb for verb, p in bounds.permissions.items() if config.needs(verb, p) <= role]
+    check_permission(needs.verb, required, role, may)
+    if needs.target is None:
+        return Allowed(role)
+    return _decide_start(comment, needs, needs.target, role, facts, now)
+
+
+def _decide_start(
+    comment: Comment,
+    needs: CommandNeeds,
+    target: StartTarget,
+    role: Permission,
+    facts: Facts,
+    now: float,
+) -> Decision:
+    wanted = {Fact.HEAD, Fact.RUNS} | ({Fact.WORKFLOWS} if not target.is_inline else set())
+    if facts.seen is None:
+        return Needs(frozenset(wanted))
+    head = facts.seen.head
+    if target.is_dispatch:
+        check_dispatch(head)
+    guarded = decide_head(comment, needs, target.sha, facts, now)
+    if not isinstance(guarded, Head):
+        return guarded
+    if target.is_inline:
+        check_inline(head)
+    elif facts.workflows is None or facts.workflows.sha != head.sha:
+        return Needs(frozenset({Fact.WORKFLOWS, Fact.RUNS}))
+    workflow = ""
+    if not target.is_inline and facts.workflows is not None:
+        names = facts.workflows.names
+        if not names:
+            raise Refused(Reason.NO_WORKFLOWS, refusals.no_workflows(head.sha))
+        workflow = find_workflow(target, names, head.sha)
+        check_workflows(facts.config, [workflow] if workflow else names, role)
+    if (
+        facts.runs is None
+        or facts.runs.sha != head.sha
+        or facts.runs.is_dispatch != target.is_dispatch
+    ):
+        return Needs(frozenset({Fact.RUNS}))
+    return Allowed(role, head, workflow)
+
+
+def acting_role(comment: Comment, facts: Facts) -> Permission | None:
+    """The role that a command acts with; none when it has to be read. What an event sets off acts
+    for the repository, allowed bots act as writers."""
+    if comment.event is not None:
+        return Permission.ADMIN
+    if comment.author.is_bot:
+        return Permission.WRITE
+    return facts.role
+
+
+def decide_head(
+    comment: Comment, needs: CommandNeeds, pinned: Sha | None, facts: Facts, now: float
+) -> Head | Needs | NotYet:
+    """The head, when this command may run it; raises Refused."""
+    if facts.seen is None:
+        return Needs(frozenset({Fact.HEAD}))
+    head = facts.seen.head
+    pinned = pinned or comment.reviewed
+    if comment.event is not None and not head.in_fork:
+        pinned = comment.event.sha
+    check_exists(head)
+    suite = facts.head_date if facts.head_date and facts.head_date.sha == head.sha else None
+    # The API may be behind its own webhooks: then the ledger heard of another head a moment ago.
+    lag = AUTOMATION_LAG_SECONDS if comment.event else LAG_SECONDS
+    recent = next((known for known in facts.heads if known.received_at > now - lag), None)
+    if recent is not None and recent.sha != head.sha:
+        since = next((known.since for known in facts.heads if known.sha == head.sha), None)
+        if since is None and suite is None:
+            return Needs(frozenset({Fact.HEAD_DATE}))
+        if since is None and suite is not None:
+            since = suite.created_at
+        if since is None or since < recent.since:
+            return NotYet()
+    since = None
+    if pinned is None and not head.in_fork:
+        # A check suite may be as old as the commit's time on another branch, so it counts only
+        # while no head of the pull request was heard of.
+        if facts.heads:
+            since = facts.heads[0].since if facts.heads[0].sha == head.sha else None
+        elif suite is None:
+            return Needs(frozenset({Fact.HEAD_DATE}))
+        else:
+            since = suite.created_at
+    if head.in_fork and facts.role is None:
+        return Needs(frozenset({Fact.ROLE}))
+    check_head(
+        HeadFacts(
+            head=head,
+            is_open=facts.seen.is_open,
+            pinned=pinned,
+            since=since,
+            asked_at=comment.written_at,
+            may_write=facts.role is not None and facts.role >= Permission.WRITE,
+            forks=facts.config.forks,
+        ),
+        needs.again(head.sha),
+        needs.pin(head.sha),
+    )
+    return head
+
+
+def find_workflow(target: StartTarget, names: Sequence[str], sha: Sha) -> str:
+    """The file that was meant; empty for all of them."""
+    typed = target.workflow
+    if typed is None and target.job is None:
+        return ""
+    if typed is None:
+        if len(names) > 1:
+            raise Refused(Reason.JOB_NEEDS_WORKFLOW, refusals.job_needs_workflow(names))
+        return names[0]
+    found = matches(typed, names)
+    if not found:
+        raise Refused(
+            Reason.UNKNOWN_WORKFLOW,
+            refusals.unknown_workflow(typed, sha, names, closest_match(typed, names)),
+        )
+    if len(found) > 1:
+        raise Refused(Reason.AMBIGUOUS_WORKFLOW, refusals.ambiguous_workflow(typed, found))
+    return found[0]

@@ -22,6 +22,7 @@ from bot.core.models import Claim, PendingChange, StartAttempt, TrackedRun, Work
 from bot.core.rate_limit import Budget
 from bot.core.reasons import Reason
 from bot.core.types import CommandId, RepoName, RunId, Sha, WorkItemId
+from bot.rules.facts import KnownHead
 from bot.storage import rows
 from bot.storage.database import Store, Work
 from bot.storage.group_commit import GroupCommit
@@ -263,6 +264,11 @@ class Ledger:
     async def is_from_fork(self, repo: RepoName, sha: Sha) -> bool:
         """Whether a commit has been the head of a pull request from a fork, as far as we heard."""
         return await self._scalar(self._sql.in_fork, repo=repo, sha=sha) is not None
+
+    async def newest_heads(self, repo: RepoName, number: int) -> tuple[KnownHead, ...]:
+        """The newest heads of a pull request that webhooks told of, newest first."""
+        found = await self._rows(self._sql.newest_heads, repo=repo, number=number)
+        return tuple(KnownHead(Sha(row.sha), row.since, row.received_at) for row in found)
 
     async def newest_head(
         self, repo: RepoName, number: int, heard_after: float

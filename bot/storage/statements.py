@@ -199,6 +199,12 @@ class Statements:
             )
             .limit(1)
         )
+        self.newest_heads = (  # repo, number
+            sa.select(heads.c.sha, heads.c.since, heads.c.received_at)
+            .where(*_of_pull_request(heads))
+            .order_by(heads.c.since.desc())
+            .limit(50)
+        )
         self.newest_head = (  # repo, number, heard_after
             sa.select(heads.c.sha, heads.c.since)
             .where(*_of_pull_request(heads), heads.c.received_at > sa.bindparam("heard_after"))

@@ -11,7 +11,7 @@ from starlette.responses import Response
 from bot.demo.simulators.depot import SimulatedDepot
 from bot.demo.simulators.depot.faults import LostResponse, Work
 from bot.demo.simulators.github import SimulatedGitHub
-from bot.engine.start import WINDOW_SECONDS
+from bot.engine.runs import WINDOW_SECONDS
 from bot.messages import runs
 from tests.support.commands import changes, facts, not_permitted, pushes, reason, said
 from tests.support.conversation import REPO, Conversation

@@ -12,7 +12,7 @@ from bot.core.types import CommandId, Permission, Sha
 from bot.demo.simulators.depot import SimulatedDepot
 from bot.demo.simulators.depot.hostile_texts import ALL, MENTIONS
 from bot.demo.simulators.github import SimulatedGitHub
-from bot.engine.visit import LOOK_SECONDS
+from bot.engine.processor import LOOK_SECONDS
 from bot.github.api import CONFIG_SECONDS
 from bot.messages import refusals, runs
 from bot.messages.markdown import code

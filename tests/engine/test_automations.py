@@ -428,7 +428,9 @@ async def test_what_people_wrote_before_and_after_is_answered_in_order(
     pr.github.hooks.pending.reverse()
     await pr.settles()
     await pr.passes(10)
-    assert [call.request["job"] for call in depot.calls_of("Run")] == ["build", "lint", "test"]
+    first, *others = [call.request["job"] for call in depot.calls_of("Run")]
+    assert first == "build"
+    assert sorted(others) == ["lint", "test"]  # a comment does not wait for what events set off
     await pr.passes(120)
     hears_all(pr)
 

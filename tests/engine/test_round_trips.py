@@ -29,44 +29,44 @@ async def scene(tmp_path: Path, private_key: str) -> AsyncIterator[Scene]:
 
 
 async def test_nothing_is_known(scene: Scene) -> None:
-    """The token, the pull request with all that is read beside it, and `Run`."""
+    """The token, the role with the rules, the head with all that is read beside it, and `Run`."""
     await scene.hears_of_the_head()
     scene.services.github.forget_token(scene.stage.github.installations[0].id)
-    assert await scene.round_trips("/depot run ci.yml job=test") == 3
+    assert await scene.round_trips("/depot run ci.yml job=test") == 4
 
 
 async def test_the_head_is_known(scene: Scene) -> None:
     await scene.hears_of_the_head()
-    assert await scene.round_trips("/depot run ci.yml job=test") == 2
+    assert await scene.round_trips("/depot run ci.yml job=test") == 3
 
 
 async def test_all_is_known(scene: Scene) -> None:
     await scene.hears_of_the_head()
     await scene.round_trips("/depot run ci.yml job=test")
-    assert await scene.round_trips("/depot run ci.yml job=build") == 2
-    assert await scene.round_trips("/depot run nightly") == 2
+    assert await scene.round_trips("/depot run ci.yml job=build") == 3
+    assert await scene.round_trips("/depot run nightly") == 3
 
 
 async def test_the_head_was_never_heard_of(scene: Scene) -> None:
-    """As after the App is installed: what dates the head is read beside the rest."""
+    """As after the App is installed: what is in the head is read after it, beside what dates it."""
     scene.stage.github.hooks.pending.clear()
     await scene.services.github.at(RepoName(REPO), None).config_texts()  # a token
-    assert await scene.round_trips("/depot run ci.yml job=test") == 3
+    assert await scene.round_trips("/depot run ci.yml job=test") == 4
 
 
 async def test_the_head_moved_unheard(scene: Scene) -> None:
-    """What was read ahead was read in vain; the head is read once more beside the rest."""
+    """The command names the commit: what is in it is read beside the head."""
     await scene.hears_of_the_head()
     scene.stage.github.push(REPO, 1, {"change.txt": "2\n"})
     head = scene.stage.github.pull(REPO, 1).head_sha
     scene.stage.github.hooks.pending.clear()
-    assert await scene.round_trips(f"/depot run ci.yml job=test sha={head}") == 2
+    assert await scene.round_trips(f"/depot run ci.yml job=test sha={head}") == 3
 
 
 async def test_yaml_sent_along(scene: Scene) -> None:
     scene.stage.github.role(REPO, "alice", "maintain")
     await scene.hears_of_the_head()
-    assert await scene.round_trips(f"/depot run\n```yaml\n{CI}\n```") == 2
+    assert await scene.round_trips(f"/depot run\n```yaml\n{CI}\n```") == 3
 
 
 async def test_two_commands_in_one_comment_look_twice(scene: Scene) -> None:

@@ -13,7 +13,7 @@ from bot.core.backoff import POLLING
 from bot.demo.simulators.depot import SimulatedDepot
 from bot.demo.simulators.depot.faults import Work
 from bot.demo.simulators.github import SimulatedGitHub
-from bot.engine.dispatch import EDIT_SECONDS
+from bot.engine.publisher import EDIT_SECONDS
 from bot.engine.run_poller import GIVE_UP_SECONDS
 from bot.messages import runs
 from tests.support.commands import CI, SLOW, attempts, facts, pushes, ran, runs_on, said, stands

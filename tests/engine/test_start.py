@@ -15,7 +15,7 @@ from bot.demo.simulators.depot import Run, SimulatedDepot
 from bot.demo.simulators.depot.faults import Work
 from bot.demo.simulators.github import DeliveryOutcome, SimulatedGitHub
 from bot.demo.stage import Stage
-from bot.engine.start import LATE_SECONDS, WINDOW_SECONDS
+from bot.engine.runs import LATE_SECONDS, WINDOW_SECONDS
 from bot.messages import refusals, runs
 from tests.support.commands import stands
 from tests.support.conversation import HOOK, REPO, Conversation, Hook, ManualClock, bot_on

@@ -12,10 +12,10 @@ from bot.core.errors import Refused
 from bot.core.types import Head, Permission, RepoName, Sha
 from bot.messages import refusals
 from bot.rules import policy
+from bot.rules.facts import Usage
 from bot.rules.policy import (
     LATE_SECONDS,
     HeadFacts,
-    Usage,
     check_again,
     check_age,
     check_dispatch,

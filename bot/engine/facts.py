@@ -1,0 +1,205 @@
+"""Gathers the facts that a decision rests on: each once in a step, side by side."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Mapping
+from dataclasses import dataclass, replace
+from typing import TypeVar
+
+from bot.core.clock import Clock
+from bot.core.events import Comment
+from bot.core.types import Permission, Sha
+from bot.depot.client import Depot
+from bot.engine.runs import runs_before
+from bot.github.repository import Repository
+from bot.ops.settings import Limits
+from bot.parsing.workflow_file import candidates
+from bot.rules import policy
+from bot.rules.facts import (
+    BrokenRules,
+    Fact,
+    Facts,
+    HeadDate,
+    RunsAtHead,
+    SeenHead,
+    Usage,
+    WorkflowNames,
+)
+from bot.rules.policy import StartTarget
+from bot.rules.repository_config import BadConfig, Config, parse
+from bot.storage.ledger import Ledger
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class FactReader:
+    """Reads facts about one pull request."""
+
+    comment: Comment
+    repository: Repository
+    depot: Depot
+    ledger: Ledger
+    clock: Clock
+    verbs: Mapping[str, type]
+    """The arguments of each command that can be typed, to check the repository's config by."""
+
+    async def allows_reactions(self) -> bool:
+        """Whether the repository wants reactions; a config that is broken forbids none."""
+        rules = await self._rules()
+        return not isinstance(rules, Config) or "reactions" not in rules.silence
+
+    async def known(self, limits: Limits) -> Facts:
+        """What the ledger knows: nobody outside is asked."""
+        comment = self.comment
+        heads = await self.ledger.newest_heads(comment.repo, comment.number)
+        usage = Usage(0, 0, limits.per_person, limits.per_repository)
+        if comment.event is None:
+            within = policy.LIMIT_SECONDS
+            usage = replace(
+                usage,
+                by_person=await self.ledger.count_commands(
+                    comment.repo, within, author=comment.author.login
+                ),
+                # What strangers are refused must not use up what others may do.
+                in_repository=await self.ledger.count_commands(
+                    comment.repo, within, but=policy.UNCOUNTED
+                ),
+            )
+        return Facts(heads=heads, usage=usage)
+
+    async def gather(
+        self, facts: Facts, wanted: frozenset[Fact], target: StartTarget | None = None
+    ) -> Facts:
+        """The facts with those that are wanted; raises what keeps one from being read.
+
+        What is asked of the head is asked beside the head itself where the ledger knows which
+        commit that should be. Where it was another, it is asked again.
+        """
+        seen = self._seen() if Fact.HEAD in wanted else _known(facts.seen)
+        sha = self._expected_head(facts, wanted, target)
+        if sha is None and wanted & {Fact.WORKFLOWS, Fact.RUNS, Fact.HEAD_DATE}:
+            facts = replace(facts, seen=await seen)
+            seen = _known(facts.seen)
+            sha = facts.seen.head.sha if facts.seen else None
+            if not facts.heads and target is not None and target.sha is None:
+                wanted |= {Fact.HEAD_DATE}  # it will be asked for next
+        rules, role, head, head_date, workflows, runs = await _side_by_side(
+            self._rules() if Fact.RULES in wanted else _known(facts.rules),
+            self._role() if Fact.ROLE in wanted else _known(facts.role),
+            seen,
+            self._head_date(sha) if sha and Fact.HEAD_DATE in wanted else _known(facts.head_date),
+            self._workflows(sha, target)
+            if sha and Fact.WORKFLOWS in wanted
+            else _known(facts.workflows),
+            self._runs(sha, target) if sha and Fact.RUNS in wanted else _known(facts.runs),
+        )
+        return replace(
+            facts,
+            rules=rules,
+            role=role,
+            seen=head,
+            head_date=head_date,
+            workflows=workflows,
+            runs=runs,
+        )
+
+    def _expected_head(
+        self, facts: Facts, wanted: frozenset[Fact], target: StartTarget | None
+    ) -> Sha | None:
+        """The commit that is, or should be, the head; none when nobody has heard of it."""
+        if Fact.HEAD not in wanted and facts.seen is not None:
+            return facts.seen.head.sha
+        if target is not None and target.sha is not None:
+            return target.sha
+        if self.comment.reviewed is not None:
+            return self.comment.reviewed
+        return facts.heads[0].sha if facts.heads else None
+
+    async def _seen(self) -> SeenHead | None:
+        pull = await self.repository.pull_request(self.comment.number)
+        return SeenHead(pull.head, pull.is_open, read_at=self.clock.now())
+
+    async def _role(self) -> Permission | None:
+        return await self.repository.permission(self.comment.author.login)
+
+    async def _rules(self) -> Config | BrokenRules | None:
+        texts = await self.repository.config_texts()
+        if not texts:
+            return Config()
+        path, text = texts[0]
+        try:
+            if len(texts) > 1:
+                raise BadConfig("there is a `.yml` and a `.yaml` of it")
+            return parse(text, self.verbs)
+        except BadConfig as wrong:
+            return BrokenRules(path, str(wrong))
+
+    async def _head_date(self, sha: Sha) -> HeadDate | None:
+        return HeadDate(sha, await self.repository.oldest_check_suite(sha))
+
+    async def _workflows(self, sha: Sha, target: StartTarget | None) -> WorkflowNames | None:
+        """The names; the file that is probably meant is fetched beside them."""
+        typed = target.workflow if target and (target.job or target.is_dispatch) else None
+        names, *_ = await _settled(
+            self.repository.workflow_names(sha),
+            *(self._fetch(sha, name) for name in (candidates(typed) if typed else [])),
+        )
+        return WorkflowNames(sha, names)
+
+    async def _fetch(self, sha: Sha, name: str) -> tuple[str, ...]:
+        await self.repository.workflow_text(sha, name)
+        return ()
+
+    async def _runs(self, sha: Sha, target: StartTarget | None) -> RunsAtHead | None:
+        is_dispatch = target is not None and target.is_dispatch
+        repo = self.comment.repo
+        listed = await runs_before(self.depot, repo, sha, is_dispatch=is_dispatch)
+        tracked = await self.ledger.tracked_runs_at(repo, sha)
+        return RunsAtHead(sha, is_dispatch, tuple(listed), tuple(tracked))
+
+
+async def _known(value: T) -> T:
+    """A fact that needs no reading."""
+    return value
+
+
+async def _settled(*reads: Awaitable[T]) -> list[T]:
+    """All of them, once each has ended; raises the first error."""
+    done = await asyncio.gather(*reads, return_exceptions=True)
+    values: list[T] = []
+    for one in done:
+        if isinstance(one, BaseException):
+            raise one
+        values.append(one)
+    return values
+
+
+A = TypeVar("A")
+B = TypeVar("B")
+C = TypeVar("C")
+D = TypeVar("D")
+E = TypeVar("E")
+F = TypeVar("F")
+
+
+async def _side_by_side(
+    a: Awaitable[A],
+    b: Awaitable[B],
+    c: Awaitable[C],
+    d: Awaitable[D],
+    e: Awaitable[E],
+    f: Awaitable[F],
+) -> tuple[A, B, C, D, E, F]:
+    """All six, once each has ended; raises the first error."""
+    started = (
+        asyncio.ensure_future(a),
+        asyncio.ensure_future(b),
+        asyncio.ensure_future(c),
+        asyncio.ensure_future(d),
+        asyncio.ensure_future(e),
+        asyncio.ensure_future(f),
+    )
+    await asyncio.wait(started)
+    return await asyncio.gather(*started)

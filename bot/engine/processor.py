@@ -1,0 +1,542 @@
+"""One step of one work item, top to bottom: load, parse, gather, decide, act, perform, poll,
+render, publish, save.
+
+This is the only file that knows all parts. What a command may do is decided in
+`bot.rules.policy`, what it does in `bot.commands`; trouble becomes a value in `_in_trouble`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import structlog
+
+from bot.commands.base import (
+    Answer,
+    Asked,
+    ChangeRun,
+    Command,
+    Handled,
+    Outcome,
+    ParsedCommand,
+    RetryLater,
+    StartRun,
+    TrackRuns,
+    parse_line,
+    run_at,
+)
+from bot.core import models
+from bot.core.backoff import FAILED_STEP, UPSTREAM_TROUBLE
+from bot.core.clock import Clock
+from bot.core.errors import Misreading, Refused
+from bot.core.events import CommandLine
+from bot.core.models import Claim, TrackedRun, WorkItem
+from bot.core.reasons import Reason
+from bot.core.types import CommandId, Head, Permission, Sha
+from bot.depot.client import Depot, DepotError, DepotRefused, DepotUnavailable
+from bot.engine import run_poller
+from bot.engine.facts import FactReader
+from bot.engine.publisher import Publisher, account, sooner
+from bot.engine.reader import CommandReader
+from bot.engine.runs import Runs, is_watched
+from bot.github.api import GitHub
+from bot.github.errors import Forbidden, GitHubError, GitHubUnavailable, NotFound
+from bot.messages import refusals
+from bot.messages import reply as reply_message
+from bot.messages import runs as run_messages
+from bot.ops.settings import Operator
+from bot.parsing.comments import MAX_COMMANDS
+from bot.rules import automations, policy
+from bot.rules.facts import Fact, Facts
+from bot.rules.policy import Allowed, Bounds, CommandNeeds, Needs, NotYet, StartTarget
+from bot.rules.repository_config import Config
+from bot.storage.database import LedgerUnavailable
+from bot.storage.ledger import LeaseLost, Ledger
+
+EVENT_TRIES = 8
+"""How often it is tried to find out what follows on an event."""
+
+WATCH_SECONDS = 10.0
+"""Pause between two searches for a run of a lost start that comes to light late."""
+
+BOT_LIMIT = 10
+"""Commands of one bot under one pull request in an hour."""
+
+ABANDON_SECONDS = 24 * 3600.0
+"""A work item whose steps fail for so long is left alone."""
+
+TROUBLE_SECONDS = 15 * 60.0
+"""How long a command is tried while GitHub or Depot does not answer."""
+
+LOOK_SECONDS = 3.0
+"""How old the last look at the head may be when a run is started; it is looked at again then."""
+
+log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class Processor:
+    """Works on claimed work items."""
+
+    ledger: Ledger
+    github: GitHub
+    depot: Depot
+    active_runs: run_poller.ActiveRuns
+    publisher: Publisher
+    clock: Clock
+    commands: Mapping[str, Command]
+    internal: Mapping[str, Command]
+    """What only events set off."""
+    operator: Operator
+    count: Callable[[Reason], None]
+    """Told the reason of each decision."""
+
+    async def step(self, claim: Claim) -> None:
+        """Do whatever is due for this work item, and say when to come back."""
+        item = await self.ledger.load(claim.work_item_id)
+        if self._is_hopeless(item):
+            log.error("work_item_given_up", failures=item.failures)
+            await self._drop(claim, item, Reason.GIVEN_UP)
+            return await self.ledger.release(claim, None)
+        repository = self.github.at(item.comment.repo, item.comment.installation)
+        reader = FactReader(
+            item.comment, repository, self.depot, self.ledger, self.clock, self._verbs
+        )
+        try:
+            wait, unmoved = await self._advance(claim, item, reader)
+        except (GitHubUnavailable, DepotUnavailable) as trouble:
+            log.warning("upstream_trouble", error=str(trouble))
+            if isinstance(trouble, GitHubUnavailable) and trouble.retry_after:
+                await self.ledger.pause_writes(account(item), trouble.retry_after)
+            pause = FAILED_STEP.pause(item.failures, trouble.retry_after)
+            return await self.ledger.release_failed(claim, pause)
+        await self.ledger.release(claim, wait, unmoved)
+
+    async def _advance(
+        self, claim: Claim, item: WorkItem, reader: FactReader
+    ) -> tuple[float | None, Sequence[TrackedRun]]:
+        """All that can be done now: seconds until there is more, none when all is done; and the
+        runs that were polled and have not moved, which are still to be stored."""
+        facts = await reader.known(self.operator.limits) if item.is_undecided else Facts.none()
+        if not item.acknowledged:
+            is_for_us, facts = await self._is_for_us(item, facts, reader)
+            if not is_for_us:
+                await self._drop(claim, item, Reason.BOT_NOT_ALLOWED)
+                return None, ()
+        if item.comment.event is not None and not item.commands and item.is_undecided:
+            lines, facts = await self._lines_set_off(item, facts, reader)
+            await self.ledger.add_commands(claim, lines)
+            item = await self.ledger.load(claim.work_item_id)
+        reacting = asyncio.create_task(
+            self.publisher.react(claim, item, reader.repository, reader.allows_reactions)
+        )
+        try:
+            item, facts, wait = await self._decide(claim, item, facts, reader)
+            item, unmoved = await self._poll(claim, item)
+            wait = sooner(wait, _until(item.next_poll_at, self.clock.now()))
+            if is_watched(item, self.clock.now()):
+                wait = sooner(wait, WATCH_SECONDS)
+            if item.comment.event is not None:
+                facts = await self._with_rules(facts, reader)
+            if not _is_silenced(item, facts):
+                text = reply_message.render(item)
+                more = await self.publisher.publish(claim, item, reader.repository, text)
+                wait = sooner(wait, more)
+        finally:
+            await reacting
+        return wait, unmoved
+
+    # --- whose comment it is, and what an event sets off -----------------------------------------
+
+    async def _is_for_us(
+        self, item: WorkItem, facts: Facts, reader: FactReader
+    ) -> tuple[bool, Facts]:
+        """Not our own comments; those of other bots only where the repository names them, and not
+        without end: two bots could keep each other talking."""
+        comment = item.comment
+        if comment.event is not None:
+            return True, facts
+        if comment.author.login == await self.github.login():
+            return False, facts
+        if not comment.author.is_bot:
+            return True, facts
+        facts = await self._with_rules(facts, reader)
+        if comment.author.login.lower() not in {login.lower() for login in facts.config.bots}:
+            return False, facts
+        count = await self.ledger.count_commands(
+            comment.repo, policy.LIMIT_SECONDS, author=comment.author.login, number=comment.number
+        )
+        return count <= BOT_LIMIT, facts
+
+    async def _lines_set_off(
+        self, item: WorkItem, facts: Facts, reader: FactReader
+    ) -> tuple[list[CommandLine], Facts]:
+        """The command lines that an event sets off."""
+        event = item.comment.event
+        if event is None:
+            raise TypeError("a comment sets nothing off")
+        try:
+            facts = await self._with_rules(facts, reader)
+            if event.kind == "review_approved":
+                # Everybody who may read may approve; what follows is for those who may write.
+                facts = await reader.gather(facts, frozenset({Fact.ROLE}))
+                if (facts.role or Permission.NONE) < Permission.WRITE:
+                    return [], facts
+            changed: list[str] = []
+            if automations.needs_paths(facts.config, event):
+                changed = await reader.repository.changed_paths(item.comment.number)
+        except GitHubUnavailable:
+            if item.failures < EVENT_TRIES:
+                raise
+            log.warning("automations_passed_over", reason="github does not answer")
+            return [], facts
+        except GitHubError as error:
+            log.warning("automations_passed_over", error=str(error))
+            return [], facts
+        return automations.lines(facts.config, event, changed), facts
+
+    async def _with_rules(self, facts: Facts, reader: FactReader) -> Facts:
+        if facts.rules is not None:
+            return facts
+        return await reader.gather(facts, frozenset({Fact.RULES}))
+
+    # --- deciding --------------------------------------------------------------------------------
+
+    async def _decide(
+        self, claim: Claim, item: WorkItem, facts: Facts, reader: FactReader
+    ) -> tuple[WorkItem, Facts, float | None]:
+        """Decide the commands in order, up to the first that has to wait; seconds until then."""
+        was_searching = bool(item.start_attempts)
+        for command in item.commands:
+            if command.decided:
+                continue
+            outcome, facts = await self._outcome(claim, item, command, facts, reader)
+            if isinstance(outcome, RetryLater):
+                await self.ledger.save_postponement(
+                    claim, command.command_id, outcome.text, outcome.troubled_since
+                )
+                postponed = replace(
+                    command, answer=outcome.text, troubled_since=outcome.troubled_since
+                )
+                return item.with_command(postponed), facts, outcome.seconds
+            text = outcome.text if isinstance(outcome, Answer) else ""
+            runs = outcome.runs if isinstance(outcome, TrackRuns) else ()
+            await self.ledger.save_decision(
+                claim, command.command_id, outcome.reason, text, runs, outcome.settles
+            )
+            self.count(outcome.reason)
+            log.info("command_decided", command=command.command_id, reason=outcome.reason)
+            decided = replace(command, decided=True, reason=outcome.reason, answer=text)
+            item = item.with_command(decided, runs)
+        if was_searching:
+            item = await self.ledger.load(claim.work_item_id)
+        return item, facts, None
+
+    async def _outcome(
+        self,
+        claim: Claim,
+        item: WorkItem,
+        command: models.Command,
+        facts: Facts,
+        reader: FactReader,
+    ) -> tuple[Outcome, Facts]:
+        """What a command comes to: the one place where trouble becomes a value."""
+        command_id = command.command_id
+        try:
+            outcome, facts = await self._attempt(claim, item, command, facts, reader)
+        except (NotFound, Forbidden) as error:
+            log.warning("github_refused", error=str(error), command=command_id)
+            outcome = Answer(refusals.github_refused(command_id), reason=Reason.GITHUB_REFUSED)
+        except DepotRefused as no:
+            log.warning("depot_refused", error=str(no), command=command_id)
+            if await self._may_have_started(item, command_id):
+                outcome = Answer(run_messages.start_unknown(), reason=Reason.START_UNKNOWN)
+            else:
+                text = refusals.depot_refused(no.code, no.message)
+                outcome = Answer(text, reason=Reason.from_depot(no.code))
+        except (GitHubError, DepotError) as trouble:
+            outcome = await self._in_trouble(item, command, trouble)
+        except (LeaseLost, LedgerUnavailable):
+            raise
+        except Exception:
+            log.exception("command_failed", command=command_id)
+            outcome = Answer(refusals.internal_error(command_id), reason=Reason.INTERNAL_ERROR)
+        if isinstance(outcome, Refused):
+            is_silent = _is_silent(outcome.reason, item, facts)
+            outcome = Answer("" if is_silent else outcome.text, reason=outcome.reason)
+        return outcome, facts
+
+    async def _attempt(
+        self,
+        claim: Claim,
+        item: WorkItem,
+        command: models.Command,
+        facts: Facts,
+        reader: FactReader,
+    ) -> tuple[Outcome | Refused, Facts]:
+        """Parse, gather and decide in turns, act, perform."""
+        runs = Runs(self.depot, self.ledger, self.clock, claim)
+        if (attempt := item.open_start_attempt(command.command_id)) is not None:
+            # A call may have been made already: what it did comes before any other question.
+            is_second = item.has_lost_start(command.command_id)
+            return await runs.resume(attempt, is_second=is_second), facts
+        if len(item.commands) > MAX_COMMANDS:
+            return Refused(Reason.TOO_MANY_COMMANDS, refusals.too_many_commands()), facts
+        parsed, facts = await self._parse(item, command, facts, reader)
+        if isinstance(parsed, Refused):
+            return parsed, facts
+        decision, facts = await self._decision(item, parsed.needs, facts, reader)
+        if isinstance(decision, Refused):
+            return decision, facts
+        handling = _Handling(self, item, command, parsed.needs, facts, reader)
+        try:
+            handled = await parsed.handle(handling.reader(decision))
+            return await self._perform(runs, item, command.command_id, handled, handling)
+        except Refused as no:
+            return no, handling.facts
+
+    async def _parse(
+        self, item: WorkItem, command: models.Command, facts: Facts, reader: FactReader
+    ) -> tuple[ParsedCommand | Refused, Facts]:
+        """What a line says, with the repository's aliases."""
+        known = dict(self.commands)
+        if item.comment.event is not None:
+            known.update(self.internal)
+        parsed = parse_line(command.line, Config(), known)
+        if isinstance(parsed, ParsedCommand) and parsed.needs.is_always_answered:
+            return parsed, facts
+        refused = policy.decide_before_reading(item.comment, facts, self._bounds)
+        if refused is not None:
+            return refused, facts
+        if facts.rules is None:
+            wanted = {Fact.RULES}
+            if policy.acting_role(item.comment, facts) is None:
+                wanted.add(Fact.ROLE)
+            facts = await reader.gather(facts, frozenset(wanted))
+        refused = policy.decide_rules(facts)
+        if refused is not None:
+            return refused, facts
+        parsed = parse_line(command.line, facts.config, known)
+        if isinstance(parsed, Misreading):
+            return Refused(Reason.MISREAD, refusals.misreading(parsed, self._verbs)), facts
+        return parsed, facts
+
+    async def _decision(
+        self, item: WorkItem, needs: CommandNeeds, facts: Facts, reader: FactReader
+    ) -> tuple[Allowed | Refused, Facts]:
+        """Gather and decide take turns until there is a decision."""
+        while True:
+            decision = policy.decide(
+                item.comment, item.received_at, needs, facts, self._bounds, self.clock.now()
+            )
+            match decision:
+                case Needs(wanted):
+                    facts = await reader.gather(facts, wanted, needs.target)
+                case NotYet():
+                    raise GitHubUnavailable("the API does not know the newest head yet")
+                case _:
+                    return decision, facts
+
+    async def _perform(
+        self,
+        runs: Runs,
+        item: WorkItem,
+        command_id: CommandId,
+        handled: Handled,
+        handling: _Handling,
+    ) -> tuple[Outcome, Facts]:
+        """Start or change a run, as the handler wants."""
+        match handled:
+            case StartRun():
+                await handling.look_at_the_head_again(handled.request.sha)
+                before = handling.facts.runs
+                if before is None:
+                    raise TypeError("the runs at the head were not read")
+                outcome = await runs.start(command_id, handled, before)
+            case ChangeRun():
+                if item.pending_change(command_id) is None:
+                    handling.check_workflows(handled.run)
+                outcome = await runs.change(item, command_id, handled)
+            case Answer():
+                return handled, handling.facts
+        return outcome, handling.facts.after_a_change()
+
+    # --- trouble ---------------------------------------------------------------------------------
+
+    async def _in_trouble(
+        self, item: WorkItem, command: models.Command, trouble: GitHubError | DepotError
+    ) -> Outcome:
+        """GitHub or Depot does not answer: try for a while, and say so."""
+        command_id = command.command_id
+        log.warning("upstream_trouble", error=str(trouble), command=command_id)
+        who = "Depot" if isinstance(trouble, DepotError) else "GitHub"
+        now = self.clock.now()
+        since = command.troubled_since or now
+        if now - since < TROUBLE_SECONDS:
+            asked = getattr(trouble, "retry_after", None)
+            pause = UPSTREAM_TROUBLE.pause_after(now - since, asked)
+            return RetryLater(pause, refusals.trying(who), since)
+        item = await self.ledger.load(item.work_item_id)
+        if item.open_start_attempt(command_id) is not None:
+            return Answer(run_messages.start_unknown(), reason=Reason.START_UNKNOWN)
+        in_doubt = item.pending_change(command_id) is not None
+        say = refusals.gave_up_in_doubt if in_doubt else refusals.gave_up
+        minutes = int(TROUBLE_SECONDS // 60)
+        return Answer(say(who, minutes, command_id), reason=Reason.COULD_NOT_ASK)
+
+    async def _may_have_started(self, item: WorkItem, command_id: CommandId) -> bool:
+        """Whether a run may have been started for a command without our knowing."""
+        item = await self.ledger.load(item.work_item_id)
+        return item.open_start_attempt(command_id) is not None
+
+    def _is_hopeless(self, item: WorkItem) -> bool:
+        since = item.failing_since
+        return since is not None and self.clock.now() - since > ABANDON_SECONDS
+
+    async def _drop(self, claim: Claim, item: WorkItem, reason: Reason) -> None:
+        """Decide, without a word, what is not decided yet."""
+        for command in item.commands:
+            if not command.decided:
+                await self.ledger.save_decision(claim, command.command_id, reason, "")
+                self.count(reason)
+        if not item.commands:
+            await self.ledger.add_commands(claim, [])
+
+    # --- polling ---------------------------------------------------------------------------------
+
+    async def _poll(self, claim: Claim, item: WorkItem) -> tuple[WorkItem, Sequence[TrackedRun]]:
+        """Poll the runs that are due, side by side; the work item as it is after that.
+
+        A run that moved is stored at once, before anybody is told. Those that have not moved are
+        returned, to be stored at the end.
+        """
+        if is_watched(item, self.clock.now()):
+            runs = Runs(self.depot, self.ledger, self.clock, claim)
+            try:
+                await self.ledger.track_runs(claim, await runs.late(item))
+                item = await self.ledger.load(claim.work_item_id)
+            except DepotError as error:  # tried again at the next search
+                log.warning("late_run_search_failed", error=str(error))
+        now = self.clock.now()
+        due = [run for run in item.runs if run.next_poll_at is not None and run.next_poll_at <= now]
+        polled = await asyncio.gather(
+            *(run_poller.poll(self.depot, self.active_runs, self.clock, run) for run in due)
+        )
+        unmoved = []
+        for before, after in zip(due, polled, strict=True):
+            if after == replace(before, polls=after.polls, next_poll_at=after.next_poll_at):
+                unmoved.append(after)
+            else:
+                await self.ledger.save_run(claim, after)
+        return item.with_runs(polled), unmoved
+
+    @property
+    def _verbs(self) -> dict[str, type]:
+        return {verb: command.arguments for verb, command in self.commands.items()}
+
+    @property
+    def _bounds(self) -> Bounds:
+        permissions = {verb: known.required_permission for verb, known in self.commands.items()}
+        return Bounds(self.operator.repositories, permissions)
+
+
+class _Handling:
+    """One command while its handler runs: the facts grow with what it asks for."""
+
+    def __init__(
+        self,
+        processor: Processor,
+        item: WorkItem,
+        command: models.Command,
+        needs: CommandNeeds,
+        facts: Facts,
+        reader: FactReader,
+    ) -> None:
+        self.facts = facts
+        self._processor = processor
+        self._item = item
+        self._command = command
+        self._needs = needs
+        self._reader = reader
+        self._role = Permission.NONE
+
+    def reader(self, allowed: Allowed) -> CommandReader:
+        self._role = allowed.role
+        asked = Asked(
+            line=self._command.line,
+            author=self._item.comment.author.login,
+            role=allowed.role,
+            config=self.facts.config,
+            commands=self._processor.commands,
+        )
+        return CommandReader(
+            asked=asked,
+            allowed=allowed,
+            item=self._item,
+            command=self._command,
+            verb=self._needs.verb,
+            repository=self._reader.repository,
+            depot=self._processor.depot,
+            ledger=self._processor.ledger,
+            now=self._processor.clock.now(),
+            seen_head=self._seen_head,
+            why_no_start=self._why_no_start,
+        )
+
+    async def _seen_head(self) -> Head:
+        if self.facts.seen is None:
+            self.facts = await self._reader.gather(self.facts, frozenset({Fact.HEAD}))
+        if self.facts.seen is None:
+            raise TypeError("the head was not read")
+        return self.facts.seen.head
+
+    async def _why_no_start(self) -> str:
+        """Why `/depot run` would be refused now for what the head is; empty when it would not."""
+        needs = replace(self._needs, target=StartTarget(None), again=run_at, pin=run_at)
+        while True:
+            try:
+                decision = policy.decide_head(
+                    self._item.comment, needs, None, self.facts, self._processor.clock.now()
+                )
+            except Refused as no:
+                return no.text
+            match decision:
+                case Needs(wanted):
+                    self.facts = await self._reader.gather(self.facts, wanted)
+                case NotYet():
+                    raise GitHubUnavailable("the API does not know the newest head yet")
+                case _:
+                    return ""
+
+    async def look_at_the_head_again(self, sha: str) -> None:
+        """Right before a start: raises Refused when the head has moved."""
+        seen = self.facts.seen
+        if seen is None or self._processor.clock.now() - seen.read_at > LOOK_SECONDS:
+            self.facts = await self._reader.gather(self.facts, frozenset({Fact.HEAD}))
+            seen = self.facts.seen
+        if seen is not None:
+            again = self._needs.again(seen.head.sha)
+            policy.check_not_moved(Sha(sha), seen.head, seen.is_open, again)
+
+    def check_workflows(self, run: TrackedRun) -> None:
+        """Before a run is changed: raises Refused when one of its workflows is not allowed."""
+        paths = [workflow.path.rpartition("/")[2] for workflow in run.run.workflows]
+        policy.check_workflows(self.facts.config, [path for path in paths if path], self._role)
+
+
+def _is_silent(reason: Reason, item: WorkItem, facts: Facts) -> bool:
+    """Whether a refusal is kept to ourselves."""
+    if item.comment.event is not None and reason in automations.QUIET:
+        return True
+    return reason in policy.ROLE_REASONS and "refusals" in facts.config.silence
+
+
+def _is_silenced(item: WorkItem, facts: Facts) -> bool:
+    """Whether the repository wants no replies about what events set off."""
+    return item.comment.event is not None and "automations" in facts.config.silence
+
+
+def _until(moment: float | None, now: float) -> float | None:
+    return None if moment is None else max(0.0, moment - now)

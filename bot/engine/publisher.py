@@ -1,0 +1,181 @@
+"""The only code that writes to GitHub: the reaction, and the one reply, posted once and edited."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, replace
+
+import structlog
+
+from bot.core.clock import Clock
+from bot.core.models import Claim, Reply, WorkItem
+from bot.github.errors import Forbidden, GitHubError, NotFound
+from bot.github.repository import Repository
+from bot.messages import reply as reply_message
+from bot.storage.ledger import Ledger
+
+EDIT_SECONDS = 10.0
+"""Pause between two edits of a reply whose runs are still under way."""
+
+KEEP_FOR_RESULTS = 60
+"""Writes of an hour's budget that reactions and passing states leave for replies and results."""
+
+log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class React:
+    """Put 👀 on the comment."""
+
+
+@dataclass(frozen=True, slots=True)
+class Find:
+    """Look for the reply: it may have been posted without our knowing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Post:
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Edit:
+    comment_id: int
+    text: str
+    is_result: bool
+    """A decision or the last state, which goes before passing states."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wait:
+    """There is something to write, in so many seconds."""
+
+    seconds: float
+
+
+Write = React | Find | Post | Edit | Wait
+
+
+def next_writes(item: WorkItem, text: str, now: float) -> tuple[Write, ...]:
+    """What is to be written so that the reply says *text*. Empty text: nothing to say yet."""
+    writes: list[Write] = []
+    if not item.acknowledged and item.comment.event is None:
+        writes.append(React())
+    reply = item.reply
+    if text in {"", reply.text}:
+        return tuple(writes)
+    if reply.comment_id is None:
+        writes.append(Find() if reply.attempted else Post(text))
+        return tuple(writes)
+    is_last = item.next_poll_at is None and all(command.decided for command in item.commands)
+    is_news = reply_message.decided(text) != reply_message.decided(reply.text)
+    since_last = now - (reply.written_at or 0.0)
+    if is_last or is_news or since_last >= EDIT_SECONDS:
+        writes.append(Edit(reply.comment_id, text, is_result=is_last or is_news))
+    else:
+        writes.append(Wait(EDIT_SECONDS - since_last))
+    return tuple(writes)
+
+
+@dataclass(frozen=True, slots=True)
+class Publisher:
+    """Performs writes for claimed work items."""
+
+    ledger: Ledger
+    clock: Clock
+
+    async def react(
+        self,
+        claim: Claim,
+        item: WorkItem,
+        repository: Repository,
+        allowed: Callable[[], Awaitable[bool]],
+    ) -> None:
+        """Put 👀 on the comment. Only a courtesy: no failure of it stops anything."""
+        if React() not in next_writes(item, "", self.clock.now()):
+            return
+        try:
+            is_short = await self.ledger.reserve_write(account(item), keep=KEEP_FOR_RESULTS)
+            if not is_short and await allowed():
+                await repository.react(item.comment.source, item.comment.comment_id)
+        except GitHubError as error:
+            log.warning("reaction_failed", error=str(error))
+        await self.ledger.save_acknowledgement(claim)
+
+    async def publish(
+        self, claim: Claim, item: WorkItem, repository: Repository, text: str
+    ) -> float | None:
+        """Make the reply say *text*; seconds until there is more to write, none when all is."""
+        for write in next_writes(item, text, self.clock.now()):
+            match write:
+                case Find():
+                    found = await self._find(claim, item, repository)
+                    if found is None:
+                        return None
+                    # What was found is the reply; without one it is posted now.
+                    return await self.publish(claim, replace(item, reply=found), repository, text)
+                case Post():
+                    return await self._post(claim, item, repository, text)
+                case Edit():
+                    return await self._edit(claim, item, repository, write)
+                case Wait():
+                    return write.seconds
+                case React():
+                    continue  # on its way beside the decision
+        return None
+
+    async def _find(self, claim: Claim, item: WorkItem, repository: Repository) -> Reply | None:
+        """The reply that was posted before a crash, or whose answer was lost; an empty one when
+        there is none, and nothing when it cannot be looked for."""
+        try:
+            # `since` is by GitHub's clock; a reply cannot be older than what it answers.
+            async for comment in repository.own_comments(
+                item.comment.number, since=item.comment.written_at - 1
+            ):
+                if reply_message.answers(comment.body) == item.work_item_id:
+                    await self.ledger.save_reply(claim, comment.comment_id, comment.body)
+                    return Reply(comment.comment_id, True, comment.body)
+        except (NotFound, Forbidden) as error:
+            # Without a look it could be posted twice.
+            log.warning("reply_not_looked_for", error=str(error))
+            return None
+        return Reply()
+
+    async def _post(
+        self, claim: Claim, item: WorkItem, repository: Repository, text: str
+    ) -> float | None:
+        """Post the reply; from now on it is looked for before it is posted again."""
+        if pause := await self.ledger.reserve_write(account(item)):
+            return pause
+        await self.ledger.save_reply_attempt(claim)
+        try:
+            comment_id = await repository.comment(item.comment.number, text)
+        except (NotFound, Forbidden) as error:
+            log.warning("reply_not_posted", error=str(error))
+            return None
+        await self.ledger.save_reply(claim, comment_id, text)
+        return None
+
+    async def _edit(
+        self, claim: Claim, item: WorkItem, repository: Repository, edit: Edit
+    ) -> float | None:
+        keep = 0 if edit.is_result else KEEP_FOR_RESULTS
+        if pause := await self.ledger.reserve_write(account(item), keep=keep):
+            return pause  # what changes until then goes into the same edit
+        try:
+            await repository.edit_comment(edit.comment_id, edit.text)
+        except (NotFound, Forbidden) as error:
+            # Somebody deleted the reply, or locked the thread: not written a second time.
+            log.warning("reply_not_edited", error=str(error))
+        await self.ledger.save_reply(claim, edit.comment_id, edit.text)
+        return None
+
+
+def account(item: WorkItem) -> str:
+    """Whose budget of writes at GitHub a work item draws on."""
+    return f"installation {item.comment.installation or 'unknown'}"
+
+
+def sooner(*waits: float | None) -> float | None:
+    """The shortest of some pauses in seconds; none when there is nothing to wait for."""
+    return min((wait for wait in waits if wait is not None), default=None)

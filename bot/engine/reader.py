@@ -1,0 +1,186 @@
+"""What a command's handler may read: the head and what is in it, and runs of this repository."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+
+from bot.commands.base import Asked
+from bot.core import jobs
+from bot.core.errors import Refused
+from bot.core.models import Command, PendingChange, TrackedRun, WorkItem
+from bot.core.reasons import Reason
+from bot.core.runs import Artifact, Diagnosis, Job, ListedRun, Run, Workflow
+from bot.core.types import Head, Permission, RunId, Sha
+from bot.depot.client import Depot, DepotRefused, Target
+from bot.github.repository import Repository
+from bot.messages import refusals
+from bot.parsing.arguments import closest_match
+from bot.parsing.workflow_file import BadWorkflow, Outline, outline
+from bot.rules import policy
+from bot.rules.policy import Allowed
+from bot.rules.repository_config import PATHS
+from bot.storage.ledger import Ledger
+
+
+@dataclass(frozen=True, slots=True)
+class CommandReader:
+    """`bot.commands.base.Reader` for one command that was allowed."""
+
+    asked: Asked
+    allowed: Allowed
+    item: WorkItem
+    command: Command
+    verb: str
+    repository: Repository
+    depot: Depot
+    ledger: Ledger
+    now: float
+    seen_head: Callable[[], Awaitable[Head]]
+    """The head as GitHub showed it in this step; read when nobody has."""
+    why_no_start: Callable[[], Awaitable[str]]
+    """Why a run on the head would be refused; empty when it would not."""
+
+    # --- the head and what is in it --------------------------------------------------------------
+
+    @property
+    def checked_head(self) -> Head:
+        if self.allowed.head is None:
+            raise TypeError(f"the head was not checked for {self.verb}")
+        return self.allowed.head
+
+    @property
+    def workflow(self) -> str:
+        return self.allowed.workflow
+
+    async def head(self) -> Head:
+        return await self.seen_head()
+
+    async def head_problem(self) -> str:
+        return await self.why_no_start()
+
+    async def workflow_names(self, sha: Sha) -> tuple[str, ...]:
+        names = await self.repository.workflow_names(sha)
+        if not names:
+            raise Refused(Reason.NO_WORKFLOWS, refusals.no_workflows(sha))
+        return names
+
+    async def outline(self, sha: Sha, workflow: str) -> Outline:
+        text = await self.repository.workflow_text(sha, workflow)
+        try:
+            if text is None:
+                raise BadWorkflow("too large, or not there")
+            return outline(text)
+        except BadWorkflow as wrong:
+            raise Refused(
+                Reason.BAD_WORKFLOW, refusals.unreadable_workflow(workflow, sha, str(wrong))
+            ) from wrong
+
+    async def proposed_configs(self) -> Sequence[tuple[str, str]]:
+        return await self.repository.texts(PATHS, (await self.head()).sha)
+
+    async def last_answer(self) -> str | None:
+        comment = self.item.comment
+        return await self.ledger.last_answer(comment.repo, comment.number, self.command.line.text)
+
+    # --- runs that are there ---------------------------------------------------------------------
+
+    @property
+    def pending_change(self) -> PendingChange | None:
+        return self.item.pending_change(self.command.command_id)
+
+    async def runs(self) -> list[ListedRun]:
+        return await self.depot.runs(self.item.comment.repo, (await self.head()).sha)
+
+    async def run(self, typed: str | None) -> TrackedRun:
+        if self.pending_change is not None:
+            run_id = self.pending_change.run_id
+        else:
+            run_id = RunId(typed) if typed else await self._newest()
+        reading = asyncio.ensure_future(self.depot.run_status(run_id))
+        try:
+            # Whether it is one of this repository comes before anything else that can be said.
+            listed = await self._listed(run_id)
+        except BaseException:
+            await asyncio.gather(reading, return_exceptions=True)
+            raise
+        known = await self.ledger.find_run(run_id)
+        return self._tracked(listed, await reading, known)
+
+    async def _newest(self) -> RunId:
+        """The newest run on the head; else the newest that a command here started."""
+        if listed := await self.runs():
+            return listed[0].run_id
+        comment = self.item.comment
+        known = await self.ledger.newest_run(comment.repo, comment.number)
+        if known is None:
+            raise Refused(Reason.NO_RUN, refusals.no_run())
+        return known.run.run_id
+
+    async def _listed(self, run_id: RunId) -> ListedRun:
+        """A run, when it is one of this repository.
+
+        The organisation's token reaches the runs of all its repositories, so an id proves nothing;
+        another repository's run and an unknown one get the same answer.
+        """
+        try:
+            listed = await self.depot.listed_run(run_id)
+        except DepotRefused as no:
+            if no.code != "not_found":
+                raise
+            raise Refused(Reason.UNKNOWN_RUN, refusals.unknown_run(run_id)) from no
+        if listed.repo.lower() != self.item.comment.repo.lower():
+            raise Refused(Reason.UNKNOWN_RUN, refusals.unknown_run(run_id))
+        return listed
+
+    def _tracked(self, listed: ListedRun, run: Run, known: TrackedRun | None) -> TrackedRun:
+        """A run as this command sees it; what is known of its start says more than its tree."""
+        paths = [workflow.path.rpartition("/")[2] for workflow in run.workflows]
+        return TrackedRun(
+            command_id=self.command.command_id,
+            run=run,
+            repo=self.item.comment.repo,
+            sha=listed.sha,
+            workflow=known.workflow if known else paths[0] if len(paths) == 1 else "",
+            job=known.job if known else "",
+            tracked_since=self.now,
+            is_inline=known.is_inline if known else bool(paths) and not any(paths),
+            in_fork=known is not None and known.in_fork,
+        )
+
+    async def job(self, run: TrackedRun, typed: str) -> tuple[Workflow, Job]:
+        found = jobs.match(typed, run.run.jobs)
+        if not found:
+            keys = [job.key for job in run.run.jobs]
+            closest = closest_match(typed, list(jobs.names(run.run.jobs).values()))
+            raise Refused(
+                Reason.UNKNOWN_JOB, refusals.unknown_job_of_run(typed, run, keys, closest)
+            )
+        if len(found) > 1:
+            keys = [job.key for job in found]
+            raise Refused(Reason.AMBIGUOUS_JOB, refusals.ambiguous_job(typed, keys))
+        (job,) = found
+        return next(w for w in run.run.workflows if job in w.jobs), job
+
+    async def check_again(self, run: TrackedRun) -> None:
+        in_fork = (
+            run.in_fork
+            or (await self.head()).in_fork
+            or await self.ledger.is_from_fork(run.repo, run.sha)
+        )
+        policy.check_again(in_fork, self.asked.config)
+        if run.is_inline:
+            policy.check_permission(self.verb, Permission.MAINTAIN, self.asked.role)
+
+    async def run_status(self, run_id: RunId) -> Run:
+        return await self.depot.run_status(run_id)
+
+    async def log_tail(self, attempt_id: str, lines: int) -> list[str]:
+        return await self.depot.log_tail(attempt_id, lines)
+
+    async def diagnosis(self, target: Target, target_id: str) -> Diagnosis:
+        return await self.depot.diagnosis(target, target_id)
+
+    async def artifacts(self, run_id: RunId) -> list[Artifact]:
+        return await self.depot.artifacts(run_id)

@@ -1,0 +1,330 @@
+"""Starting and changing runs: the only code that does. Intent, call, outcome.
+
+Depot's `Run` carries nothing to recognise a repeated call by. So the attempt is stored first, with
+the runs that are there already; then `Run` is called once. When its outcome stays unknown, the new
+run is looked for in ListRuns for a while. One that could be it is adopted, several are named, and
+only if there is none is `Run` sent once more (bot/depot/README.md, "Starting a run once"). A retry,
+rerun or cancellation is stored first, too, with how the run stood.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, replace
+
+from bot.commands.base import (
+    Answer,
+    Change,
+    ChangeRun,
+    Outcome,
+    RetryLater,
+    StartRun,
+    TrackRuns,
+)
+from bot.core import jobs
+from bot.core.backoff import POLLING, START_SEARCH
+from bot.core.clock import Clock
+from bot.core.models import Claim, PendingChange, StartAttempt, StartRequest, TrackedRun, WorkItem
+from bot.core.reasons import Reason
+from bot.core.runs import Job, ListedRun, Run, is_over
+from bot.core.types import CommandId, RepoName, Sha
+from bot.depot.client import Depot, DepotError, DepotNotReached, DepotRefused, DepotUnavailable
+from bot.messages import refusals, runs
+from bot.parsing.workflow_file import path
+from bot.rules.facts import RunsAtHead
+from bot.storage.ledger import Ledger, StartInProgress
+
+WINDOW_SECONDS = 45.0
+"""How long a run is looked for after a call whose outcome is unknown."""
+
+LATE_SECONDS = 300.0
+"""How long after sending again the run of the first call is still looked for."""
+
+SKEW_SECONDS = 120.0
+"""How far Depot's clock may be behind ours."""
+
+TRIGGER = "api"
+"""The trigger of runs that `Run` makes (believed: bot/depot/README.md, "Run")."""
+
+DISPATCH_TRIGGER = "workflow_dispatch"
+"""The trigger of runs that `DispatchWorkflow` makes (believed: bot/depot/README.md,
+"DispatchWorkflow")."""
+
+
+async def runs_before(
+    depot: Depot, repo: RepoName, sha: Sha, *, is_dispatch: bool
+) -> list[ListedRun]:
+    """The runs that are there already: none of them can be the one to be started."""
+    if is_dispatch:
+        # A dispatch runs what the branch points to when it arrives: maybe another commit.
+        return await depot.newest_runs(repo, DISPATCH_TRIGGER)
+    return await depot.runs(repo, sha, trigger=TRIGGER)
+
+
+@dataclass(frozen=True, slots=True)
+class Runs:
+    """Starts and changes runs for one claimed work item."""
+
+    depot: Depot
+    ledger: Ledger
+    clock: Clock
+    claim: Claim
+
+    async def start(self, command_id: CommandId, wanted: StartRun, before: RunsAtHead) -> Outcome:
+        """Start a run, once; or point to the same one that is under way, unless it is forced."""
+        running = None if wanted.force else _same(wanted.request, before)
+        if running is None:
+            return await self.send(command_id, wanted.request, before.listed)
+        now = self.clock.now()
+        pointing = replace(
+            running,
+            command_id=command_id,
+            tracked_since=now,
+            polls=0,
+            next_poll_at=now,
+            note=runs.already_running(),
+        )
+        return TrackRuns((pointing,), reason=Reason.ALREADY_RUNNING)
+
+    async def send(
+        self,
+        command_id: CommandId,
+        start: StartRequest,
+        before: Sequence[ListedRun],
+        lost: StartAttempt | None = None,
+    ) -> Outcome:
+        """Store the attempt, then call `Run` once.
+
+        *lost* is the attempt of a first call that left no trace. Raises DepotNotReached when
+        nothing was sent; any other doubt is resolved here or answered with RetryLater.
+        """
+        ids = tuple(run.run_id for run in before)
+        new = StartAttempt(0, command_id, start, ids, self.clock.now(), 0, "open")
+        try:
+            attempt = await self.ledger.add_start_attempt(self.claim, new, lost)
+        except StartInProgress:
+            return RetryLater(2.0, runs.waiting_for_other_start())
+        try:
+            run = await self._call(start)
+        except DepotNotReached:
+            await self.ledger.save_start_attempt(self.claim, replace(attempt, outcome="unsent"))
+            raise
+        except DepotUnavailable as unknown:
+            if unknown.retry_after:
+                return RetryLater(unknown.retry_after, runs.looking_for_run())
+            return await self.resume(attempt, is_second=lost is not None)
+        except DepotRefused as no:
+            return Answer(
+                refusals.depot_refused(no.code, no.message),
+                reason=Reason.from_depot(no.code),
+                settles=replace(attempt, outcome="refused"),
+            )
+        return await self._started(attempt, run, runs.started_again() if lost else "")
+
+    async def _call(self, start: StartRequest) -> Run:
+        if start.branch:
+            return await self.depot.dispatch(start.repo, start.workflow, start.branch, start.inputs)
+        return await self.depot.run(
+            start.repo,
+            start.sha,
+            workflow=path(start.workflow) if start.workflow else None,
+            content=start.content,
+            job=start.job or None,
+        )
+
+    async def resume(self, attempt: StartAttempt, *, is_second: bool) -> Outcome:
+        """Find out what became of a call whose outcome is unknown.
+
+        *is_second* says that a first call before this one left no trace either.
+        """
+        candidates = await self._candidates(attempt)
+        fitting = [run for run in candidates if _fits(attempt.start, run)]
+        pending = [run for run in candidates if not run.workflows and not run.is_over]
+        is_last_look = self.clock.now() >= attempt.created_at + WINDOW_SECONDS
+        if is_last_look:
+            fitting += pending
+            pending = []
+        if len(fitting) > 1:
+            return Answer(
+                runs.ambiguous_start([run.run_id for run in fitting]),
+                reason=Reason.START_AMBIGUOUS,
+                settles=replace(attempt, outcome="ambiguous"),
+            )
+        if fitting and not pending:
+            return await self._started(attempt, fitting[0], runs.adopted())
+        if not is_last_look:
+            await self.ledger.save_start_attempt(
+                self.claim, replace(attempt, searches=attempt.searches + 1)
+            )
+            return RetryLater(START_SEARCH.pause(attempt.searches), runs.looking_for_run())
+        lost = replace(attempt, outcome="lost")
+        if is_second:
+            return Answer(runs.start_unknown(), reason=Reason.START_UNKNOWN, settles=lost)
+        before = await self._before(attempt.start)
+        return await self.send(attempt.command_id, attempt.start, before, lost)
+
+    async def _before(self, start: StartRequest) -> list[ListedRun]:
+        return await runs_before(self.depot, start.repo, start.sha, is_dispatch=bool(start.branch))
+
+    async def late(self, item: WorkItem) -> list[TrackedRun]:
+        """Runs of first calls that came to light only after the call was sent again."""
+        return [
+            self._followed(attempt, run, runs.late_twin())
+            for attempt in _watched(item, self.clock.now())
+            for run in await self._candidates(attempt)
+            if _fits(attempt.start, run)
+        ]
+
+    async def _candidates(self, attempt: StartAttempt) -> list[Run]:
+        """New runs on the commit that no command of ours has claimed, with their trees."""
+        new = [
+            run
+            for run in await self._before(attempt.start)
+            if run.run_id not in attempt.runs_before
+            and (run.created is None or run.created >= attempt.created_at - SKEW_SECONDS)
+        ]
+        claimed = await self.ledger.known_run_ids([run.run_id for run in new])
+        unclaimed = [run for run in new if run.run_id not in claimed]
+        return [await self.depot.run_status(run.run_id) for run in unclaimed]
+
+    async def _started(self, attempt: StartAttempt, run: Run, note: str) -> Outcome:
+        tracked = self._followed(attempt, run, note)
+        if attempt.start.branch:
+            tracked = replace(tracked, sha=await self._dispatched_commit(attempt, run))
+        return TrackRuns((tracked,), settles=replace(attempt, outcome="started"))
+
+    async def _dispatched_commit(self, attempt: StartAttempt, run: Run) -> Sha:
+        """What a dispatch really runs: the branch may have moved after we looked."""
+        try:
+            return (await self.depot.listed_run(run.run_id)).sha or attempt.start.sha
+        except DepotError:
+            return attempt.start.sha
+
+    def _followed(self, attempt: StartAttempt, run: Run, note: str) -> TrackedRun:
+        now = self.clock.now()
+        start = attempt.start
+        return TrackedRun(
+            command_id=attempt.command_id,
+            run=run,
+            repo=start.repo,
+            sha=start.sha,
+            workflow=start.workflow,
+            job=start.job,
+            tracked_since=now,
+            is_inline=bool(start.content),
+            in_fork=start.in_fork,
+            note="\n\n".join(text for text in (note, start.note) if text),
+            next_poll_at=now + POLLING.first,
+        )
+
+    # --- changing runs that are there ------------------------------------------------------------
+
+    async def change(self, item: WorkItem, command_id: CommandId, wanted: ChangeRun) -> Outcome:
+        """Retry, rerun or cancel a run, once, and track it again."""
+        if not wanted.is_done:
+            before = item.pending_change(command_id)
+            if before is None:
+                before = PendingChange(
+                    command_id, wanted.run.run.run_id, jobs.attempts(wanted.run.run)
+                )
+                await self.ledger.add_pending_change(self.claim, before)
+            try:
+                await self._send_change(wanted, before)
+            except DepotRefused as no:
+                answer = await self._not_possible(wanted, no)
+                if answer is None:
+                    raise
+                return answer
+        return await self._track_again(wanted)
+
+    async def _send_change(self, wanted: ChangeRun, before: PendingChange) -> None:
+        match wanted:
+            case ChangeRun(change=Change.CANCEL, job=None):
+                await self.depot.cancel_run(wanted.run.run.run_id)
+            case ChangeRun(change=Change.CANCEL, job=Job() as job):
+                await self.depot.cancel_job(wanted.workflows[0].workflow_id, job.job_id)
+            case ChangeRun(change=Change.RETRY, job=Job() as job):
+                await self.depot.retry_job(wanted.workflows[0].workflow_id, job.job_id)
+            case ChangeRun(change=Change.RETRY):
+                await self._send_each(wanted, before, self.depot.retry_failed_jobs)
+            case _:
+                await self._send_each(wanted, before, self.depot.rerun_workflow)
+
+    async def _send_each(
+        self, wanted: ChangeRun, before: PendingChange, call: Callable[[str], Awaitable[None]]
+    ) -> None:
+        """Each workflow once; one that has moved since was called in an earlier step."""
+        refused: list[DepotRefused] = []
+        for workflow in wanted.workflows:
+            if not jobs.has_moved(workflow, before.attempts):
+                try:
+                    await call(workflow.workflow_id)
+                except DepotRefused as no:
+                    refused.append(no)  # one that cannot move keeps no other from it
+        if refused and len(refused) == len(wanted.workflows):
+            raise refused[0]
+
+    async def _not_possible(self, wanted: ChangeRun, no: DepotRefused) -> Answer | None:
+        """What to say when the state of the run does not allow it; none when that is not why."""
+        if no.code != "failed_precondition":
+            return None
+        if wanted.change is not Change.CANCEL:
+            return wanted.refused
+        run = replace(wanted.run, run=await self.depot.run_status(wanted.run.run.run_id))
+        if wanted.job is None:
+            return Answer(runs.already_over(run), reason=Reason.ALREADY_OVER)
+        job = next((j for j in run.run.jobs if j.job_id == wanted.job.job_id), wanted.job)
+        return Answer(runs.job_already_over(job, run), reason=Reason.ALREADY_OVER)
+
+    async def _track_again(self, wanted: ChangeRun) -> TrackRuns:
+        """Track a run that was moved, here and wherever it was tracked before."""
+        now = self.clock.now()
+        await self.ledger.resume_tracking(wanted.run.run.run_id, now)
+        status, reason = {
+            Change.RETRY: ("queued", Reason.RETRIED),
+            Change.RERUN: ("queued", Reason.RERUN),
+            Change.CANCEL: ("cancelled", Reason.CANCELLED),
+        }[wanted.change]
+        if wanted.change is Change.CANCEL and wanted.job is not None:
+            status = wanted.run.run.status
+        # Its jobs are not what they were; the first poll tells.
+        expected = replace(wanted.run.run, status=status, workflows=(), seconds=None)
+        return TrackRuns((replace(wanted.run, run=expected, next_poll_at=now),), reason=reason)
+
+
+def _same(start: StartRequest, before: RunsAtHead) -> TrackedRun | None:
+    """A run of the same that the bot tracks and that Depot lists as under way."""
+    active = {run.run_id for run in before.listed if not is_over(run.status)}
+    same = (
+        run
+        for run in before.tracked
+        if run.run.run_id in active
+        and not run.is_inline
+        and (run.workflow, run.job) == (start.workflow, start.job)
+    )
+    return next(same, None)
+
+
+def is_watched(item: WorkItem, now: float) -> bool:
+    """Whether a run of a lost first call may still come to light."""
+    return bool(_watched(item, now))
+
+
+def _watched(item: WorkItem, now: float) -> list[StartAttempt]:
+    """The lost calls whose runs are still looked for."""
+    watch = WINDOW_SECONDS + LATE_SECONDS
+    return [i for i in item.start_attempts if i.outcome == "lost" and now < i.created_at + watch]
+
+
+def _fits(start: StartRequest, run: Run) -> bool:
+    """Whether a run may be what *start* asked for, judging by its compiled tree."""
+    if not run.workflows:
+        return False
+    names = [workflow.path.rpartition("/")[2] for workflow in run.workflows]
+    if start.workflow and names != [start.workflow]:
+        return False
+    if start.content and any(names):
+        return False
+    if start.job and run.jobs:
+        return all(job.status == "skipped" or start.job in job.key.split(":") for job in run.jobs)
+    return True

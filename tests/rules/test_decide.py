@@ -1,0 +1,311 @@
+"""The one order in which it is decided whether a command may be carried out."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from bot.core.errors import Refused
+from bot.core.events import Actor, CommandLine, Comment, PullRequestEvent, Source
+from bot.core.reasons import Reason
+from bot.core.types import Head, Permission, RepoName, Sha
+from bot.rules.facts import (
+    BrokenRules,
+    Fact,
+    Facts,
+    HeadDate,
+    KnownHead,
+    RunsAtHead,
+    SeenHead,
+    Usage,
+    WorkflowNames,
+)
+from bot.rules.policy import (
+    LAG_SECONDS,
+    LATE_SECONDS,
+    Allowed,
+    Bounds,
+    CommandNeeds,
+    Decision,
+    Needs,
+    NotYet,
+    StartTarget,
+    acting_role,
+    decide,
+    decide_before_reading,
+)
+from bot.rules.repository_config import Config
+
+REPO = RepoName("octo/hello")
+SHA = Sha("3f2c1d09b8a7e6f5d4c3b2a1908f7e6d5c4b3a29")
+OTHER = Sha("0123456789" * 4)
+NOW = 1_795_500_100.0
+WRITTEN = NOW - 10
+
+HEAD = Head(SHA, "feature", REPO, REPO)
+FORK = Head(SHA, "feature", RepoName("mallory/hello"), REPO)
+COMMENT = Comment(
+    Source.ISSUE_COMMENT, REPO, 1, 7, Actor("alice"), WRITTEN, "", (CommandLine("run ci.yml"),)
+)
+BOUNDS = Bounds(["octo/*"], {"run": Permission.WRITE, "status": Permission.NONE})
+STATUS = CommandNeeds(
+    "status",
+    Permission.NONE,
+    Permission.NONE,
+    is_always_answered=False,
+    target=None,
+    again="/depot run sha={}".format,
+    pin="/depot run sha={}".format,
+)
+RUN = replace(
+    STATUS, verb="run", required_permission=Permission.WRITE, target=StartTarget("ci.yml")
+)
+HELP = replace(STATUS, verb="help", is_always_answered=True)
+
+NOTHING = Facts(
+    heads=(KnownHead(SHA, since=WRITTEN - 60, received_at=NOW - 3600),),
+    usage=Usage(1, 1, 60, 600),
+)
+KNOWN = replace(NOTHING, rules=Config(), role=Permission.WRITE)
+SEEN = replace(KNOWN, seen=SeenHead(HEAD, is_open=True, read_at=NOW))
+ALL = replace(
+    SEEN,
+    workflows=WorkflowNames(SHA, ("ci.yml", "nightly.yaml")),
+    runs=RunsAtHead(SHA, is_dispatch=False, listed=(), tracked=()),
+)
+
+
+def decided(
+    facts: Facts, needs: CommandNeeds = RUN, comment: Comment = COMMENT, received_at: float = NOW
+) -> Decision:
+    return decide(comment, received_at, needs, facts, BOUNDS, NOW)
+
+
+def reason(decision: Decision) -> Reason | None:
+    return decision.reason if isinstance(decision, Refused) else None
+
+
+# --- what is refused first, whatever else stands against it --------------------------------------
+
+STRANGE = replace(COMMENT, repo=RepoName("elsewhere/hello"))
+MANY = Usage(61, 1, 60, 600)
+IN_ORDER: list[tuple[Reason, Comment, float, Facts]] = [
+    (
+        Reason.REPOSITORY_NOT_ALLOWED,
+        STRANGE,
+        NOW + LATE_SECONDS,
+        replace(ALL, usage=MANY, rules=BrokenRules("x.yml", "why"), role=Permission.NONE),
+    ),
+    (
+        Reason.RATE_LIMITED,
+        COMMENT,
+        NOW + LATE_SECONDS,
+        replace(ALL, usage=MANY, rules=BrokenRules("x.yml", "why"), role=Permission.NONE),
+    ),
+    (
+        Reason.BAD_CONFIG,
+        COMMENT,
+        NOW + LATE_SECONDS,
+        replace(ALL, rules=BrokenRules("x.yml", "why"), role=Permission.NONE),
+    ),
+    (Reason.TOO_LATE, COMMENT, NOW + LATE_SECONDS, replace(ALL, role=Permission.NONE)),
+    (
+        Reason.NOT_A_WRITER,
+        COMMENT,
+        NOW,
+        replace(ALL, role=Permission.TRIAGE, seen=SeenHead(FORK, is_open=False, read_at=NOW)),
+    ),
+    (
+        Reason.PULL_REQUEST_CLOSED,
+        COMMENT,
+        NOW,
+        replace(ALL, seen=SeenHead(FORK, is_open=False, read_at=NOW)),
+    ),
+    (
+        Reason.FORK_REFUSED,
+        COMMENT,
+        NOW,
+        replace(
+            ALL, seen=SeenHead(FORK, is_open=True, read_at=NOW), workflows=WorkflowNames(SHA, ())
+        ),
+    ),
+    (Reason.NO_WORKFLOWS, COMMENT, NOW, replace(ALL, workflows=WorkflowNames(SHA, ()))),
+    (Reason.UNKNOWN_WORKFLOW, COMMENT, NOW, replace(ALL, workflows=WorkflowNames(SHA, ("a.yml",)))),
+    (
+        Reason.WORKFLOW_NOT_ALLOWED,
+        COMMENT,
+        NOW,
+        replace(ALL, rules=Config(workflows={"ci.yml": "admin"})),
+    ),
+]
+
+
+@pytest.mark.parametrize(("expected", "comment", "received_at", "facts"), IN_ORDER)
+def test_what_is_refused_first(
+    expected: Reason, comment: Comment, received_at: float, facts: Facts
+) -> None:
+    assert reason(decided(facts, comment=comment, received_at=received_at)) is expected
+
+
+def test_what_nothing_stands_against() -> None:
+    assert decided(ALL) == Allowed(Permission.WRITE, HEAD, "ci.yml")
+    assert decided(KNOWN, STATUS) == Allowed(Permission.WRITE)
+    assert decided(replace(NOTHING, usage=MANY), HELP) == Allowed(Permission.NONE)
+
+
+# --- what is read, and when ----------------------------------------------------------------------
+
+UNHEARD = replace(SEEN, heads=())
+READ: list[tuple[Facts, CommandNeeds, set[Fact]]] = [
+    (NOTHING, STATUS, {Fact.RULES, Fact.ROLE}),
+    (NOTHING, RUN, {Fact.RULES, Fact.ROLE}),
+    (replace(NOTHING, rules=Config()), RUN, {Fact.ROLE}),
+    (KNOWN, RUN, {Fact.HEAD, Fact.WORKFLOWS, Fact.RUNS}),
+    (KNOWN, replace(RUN, target=StartTarget(None, is_inline=True)), {Fact.HEAD, Fact.RUNS}),
+    (SEEN, RUN, {Fact.WORKFLOWS, Fact.RUNS}),
+    # what was read of another commit counts for nothing
+    (replace(ALL, workflows=WorkflowNames(OTHER, ("ci.yml",))), RUN, {Fact.WORKFLOWS, Fact.RUNS}),
+    (replace(ALL, runs=RunsAtHead(OTHER, False, (), ())), RUN, {Fact.RUNS}),
+    (replace(ALL, runs=RunsAtHead(SHA, True, (), ())), RUN, {Fact.RUNS}),
+    (UNHEARD, RUN, {Fact.HEAD_DATE}),
+    (replace(UNHEARD, head_date=HeadDate(OTHER, 0.0)), RUN, {Fact.HEAD_DATE}),
+    (
+        replace(SEEN, role=None, seen=SeenHead(FORK, is_open=True, read_at=NOW)),
+        replace(RUN, required_permission=Permission.NONE),
+        {Fact.ROLE},
+    ),
+]
+
+
+@pytest.mark.parametrize(("facts", "needs", "wanted"), READ)
+def test_what_has_to_be_read(facts: Facts, needs: CommandNeeds, wanted: set[Fact]) -> None:
+    assert decided(facts, needs) == Needs(frozenset(wanted))
+
+
+def test_nothing_is_read_for_somebody_who_may_not() -> None:
+    assert reason(decided(replace(KNOWN, role=Permission.READ))) is Reason.NOT_A_WRITER
+    assert reason(decided(replace(NOTHING, usage=MANY))) is Reason.RATE_LIMITED
+
+
+def test_a_fork_of_a_bots_comment_is_judged_by_its_own_role() -> None:
+    bot = replace(COMMENT, author=Actor("renovate[bot]", is_bot=True))
+    facts = replace(SEEN, role=None, seen=SeenHead(FORK, is_open=True, read_at=NOW))
+    assert decided(facts, comment=bot) == Needs(frozenset({Fact.ROLE}))
+
+
+# --- heads ---------------------------------------------------------------------------------------
+
+LAGGING = (KnownHead(OTHER, since=NOW - 5, received_at=NOW - 4),)
+
+
+@pytest.mark.parametrize(
+    ("facts", "expected"),
+    [
+        (replace(SEEN, heads=LAGGING), Needs(frozenset({Fact.HEAD_DATE}))),
+        (replace(ALL, heads=LAGGING, head_date=HeadDate(SHA, None)), NotYet()),
+        (replace(ALL, heads=LAGGING, head_date=HeadDate(SHA, NOW - 3600)), NotYet()),
+        # known to the ledger, and older than the one it heard of a moment ago
+        (replace(ALL, heads=(*LAGGING, *NOTHING.heads)), NotYet()),
+    ],
+)
+def test_an_api_that_is_behind_its_webhooks(facts: Facts, expected: Decision) -> None:
+    assert decided(facts) == expected
+
+
+def test_a_head_heard_of_long_ago_is_no_lag() -> None:
+    old = (KnownHead(OTHER, since=NOW - 500, received_at=NOW - LAG_SECONDS - 1),)
+    assert reason(decided(replace(ALL, heads=old))) is Reason.HEAD_UNDATED
+
+
+def test_a_check_suite_dates_a_head_that_nobody_heard_of() -> None:
+    facts = replace(ALL, heads=(), head_date=HeadDate(SHA, WRITTEN - 1))
+    assert decided(facts) == Allowed(Permission.WRITE, HEAD, "ci.yml")
+    newer = replace(facts, head_date=HeadDate(SHA, WRITTEN))
+    assert reason(decided(newer)) is Reason.HEAD_NEWER
+
+
+EVENT = replace(
+    COMMENT,
+    source=Source.EVENT,
+    event=PullRequestEvent("labeled", "guid", SHA, "main", "full-ci"),
+)
+
+
+def test_what_an_event_sets_off_runs_the_commit_of_the_event() -> None:
+    assert decided(replace(ALL, role=None), comment=EVENT) == Allowed(
+        Permission.ADMIN, HEAD, "ci.yml"
+    )
+    moved = SeenHead(replace(HEAD, sha=OTHER), is_open=True, read_at=NOW)
+    assert reason(decided(replace(ALL, seen=moved), comment=EVENT)) is Reason.STALE_SHA
+
+
+@pytest.mark.parametrize(
+    ("comment", "role", "expected"),
+    [
+        (COMMENT, None, None),
+        (COMMENT, Permission.TRIAGE, Permission.TRIAGE),
+        (EVENT, None, Permission.ADMIN),
+        (replace(COMMENT, author=Actor("x[bot]", is_bot=True)), None, Permission.WRITE),
+    ],
+)
+def test_the_role_that_a_command_acts_with(
+    comment: Comment, role: Permission | None, expected: Permission | None
+) -> None:
+    assert acting_role(comment, replace(NOTHING, role=role)) is expected
+
+
+# --- starts --------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("target", "expected"),
+    [
+        (StartTarget(None), Allowed(Permission.WRITE, HEAD, "")),
+        (StartTarget("ci"), Allowed(Permission.WRITE, HEAD, "ci.yml")),
+        (StartTarget("nightly", "soak"), Allowed(Permission.WRITE, HEAD, "nightly.yaml")),
+        (StartTarget(None, is_inline=True), Allowed(Permission.WRITE, HEAD, "")),
+        (StartTarget("ci", sha=SHA), Allowed(Permission.WRITE, HEAD, "ci.yml")),
+        (StartTarget("ci", sha=OTHER), Reason.STALE_SHA),
+        (StartTarget(None, "test"), Reason.JOB_NEEDS_WORKFLOW),
+        (StartTarget("cl.yml"), Reason.UNKNOWN_WORKFLOW),
+    ],
+)
+def test_which_workflow_is_meant(target: StartTarget, expected: Allowed | Reason) -> None:
+    decision = decided(ALL, replace(RUN, target=target))
+    assert (reason(decision) or decision) == expected
+
+
+def test_what_never_runs_on_a_fork() -> None:
+    pinned = replace(
+        ALL, rules=Config(forks="pinned"), seen=SeenHead(FORK, is_open=True, read_at=NOW)
+    )
+    inline = replace(RUN, target=StartTarget(None, sha=SHA, is_inline=True))
+    assert reason(decided(pinned, inline)) is Reason.FORK_INLINE
+    dispatch = replace(RUN, target=StartTarget("ci", is_dispatch=True))
+    assert reason(decided(pinned, dispatch)) is Reason.FORK_DISPATCH
+
+
+def test_two_files_that_may_be_meant() -> None:
+    both = replace(ALL, workflows=WorkflowNames(SHA, ("ci.yaml", "ci.yml")))
+    decision = decided(both, replace(RUN, target=StartTarget("ci")))
+    assert reason(decision) is Reason.AMBIGUOUS_WORKFLOW
+
+
+def test_the_only_workflow_is_meant_with_a_job_alone() -> None:
+    one = replace(ALL, workflows=WorkflowNames(SHA, ("ci.yml",)))
+    decision = decided(one, replace(RUN, target=StartTarget(None, "test")))
+    assert decision == Allowed(Permission.WRITE, HEAD, "ci.yml")
+
+
+# --- before anything is read ---------------------------------------------------------------------
+
+
+def test_what_is_decided_before_anything_is_read() -> None:
+    assert decide_before_reading(COMMENT, NOTHING, BOUNDS) is None
+    strange = decide_before_reading(STRANGE, NOTHING, BOUNDS)
+    assert strange is not None
+    assert strange.reason is Reason.REPOSITORY_NOT_ALLOWED
+    many = decide_before_reading(COMMENT, replace(NOTHING, usage=MANY), BOUNDS)
+    assert many is not None
+    assert many.reason is Reason.RATE_LIMITED
