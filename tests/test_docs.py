@@ -118,3 +118,12 @@ def test_every_make_target_named_is_there() -> None:
     )
     assert named
     assert named <= targets
+
+
+def test_the_tour_names_what_is_there() -> None:
+    tour = (ROOT / "bot" / "README.md").read_text()
+    rooms = {one.name for one in (ROOT / "bot").iterdir() if (one / "__init__.py").exists()}
+    named = set(re.findall(r"`([a-z_/]+(?:\.py|/))`", tour))
+    assert {f"{room}/" for room in rooms} <= named
+    for name in named - {"tests/commands/"}:
+        assert (ROOT / "bot" / name).exists(), name
