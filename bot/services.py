@@ -108,19 +108,19 @@ async def open_services(
     )
     try:
         async with open_clients(settings, around, metrics) as (github, depot):
-            ledger = Ledger(store)
+            ledger = Ledger.on(store)
             # Machines that share a ledger go by its clock, whatever their own ones say.
             clock = AdjustedClock(around.clock)
             if store.is_shared:
-                clock.adjust(await ledger.now())
+                clock.adjust(await ledger.queue.now())
             if not store.is_shared:
                 # The only process on this ledger: leases of an earlier one are void.
-                await ledger.release_all()
+                await ledger.queue.release_all()
             processor = Processor(
                 ledger=ledger,
                 github=github,
                 depot=depot,
-                active_runs=ActiveRuns(depot, clock, ledger.wake_runs),
+                active_runs=ActiveRuns(depot, clock, ledger.queue.wake_runs),
                 publisher=Publisher(ledger, clock),
                 clock=clock,
                 commands=COMMANDS,
@@ -128,7 +128,7 @@ async def open_services(
                 operator=settings.operator,
                 count=metrics.count_decision,
             )
-            worker = Worker(ledger, processor.step)
+            worker = Worker(ledger.queue, processor.step)
             sweeper = Sweeper(ledger, github, clock)
             yield Services(settings, store, clock, ledger, github, depot, worker, sweeper, metrics)
     finally:
@@ -142,12 +142,12 @@ async def working(services: Services) -> AsyncIterator[None]:
     beside = [
         asyncio.create_task(services.store.listen(worker.wake)),
         asyncio.create_task(
-            repeat(ledger, "missed deliveries", DELIVERIES_EVERY, sweeper.deliveries)
+            repeat(ledger.queue, "missed deliveries", DELIVERIES_EVERY, sweeper.deliveries)
         ),
-        asyncio.create_task(repeat(ledger, "old rows", OLD_ROWS_EVERY, sweeper.old_rows)),
+        asyncio.create_task(repeat(ledger.queue, "old rows", OLD_ROWS_EVERY, sweeper.old_rows)),
     ]
     if services.store.is_shared:
-        beside.append(asyncio.create_task(keep_time(ledger, services.clock)))
+        beside.append(asyncio.create_task(keep_time(ledger.queue, services.clock)))
     running = asyncio.create_task(worker.run())
     try:
         yield

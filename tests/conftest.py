@@ -76,7 +76,7 @@ async def store(database: Database) -> AsyncIterator[Store]:
 
 @pytest.fixture
 def ledger(store: Store) -> Ledger:
-    return Ledger(store)
+    return Ledger.on(store)
 
 
 @pytest.fixture

@@ -185,7 +185,7 @@ BORDERS = {
     "github.api",
     "github.repository",
     "depot.client",
-    "storage.ledger",
+    "storage.rows",
     "ops.settings",
 }
 # Subscripts with a text that are no payload's: each with what it is.

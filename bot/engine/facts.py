@@ -53,17 +53,17 @@ class FactReader:
     async def known(self, limits: Limits) -> Facts:
         """What the ledger knows: nobody outside is asked."""
         comment = self.comment
-        heads = await self.ledger.newest_heads(comment.repo, comment.number)
+        heads = await self.ledger.pull_requests.newest_heads(comment.repo, comment.number)
         usage = Usage(0, 0, limits.per_person, limits.per_repository)
         if comment.event is None:
             within = policy.LIMIT_SECONDS
             usage = replace(
                 usage,
-                by_person=await self.ledger.count_commands(
+                by_person=await self.ledger.pull_requests.count_commands(
                     comment.repo, within, author=comment.author.login
                 ),
                 # What strangers are refused must not use up what others may do.
-                in_repository=await self.ledger.count_commands(
+                in_repository=await self.ledger.pull_requests.count_commands(
                     comment.repo, within, but=policy.UNCOUNTED
                 ),
             )
@@ -156,7 +156,7 @@ class FactReader:
         is_dispatch = target is not None and target.is_dispatch
         repo = self.comment.repo
         listed = await runs_before(self.depot, repo, sha, is_dispatch=is_dispatch)
-        tracked = await self.ledger.tracked_runs_at(repo, sha)
+        tracked = await self.ledger.items.tracked_runs_at(repo, sha)
         return RunsAtHead(sha, is_dispatch, tuple(listed), tuple(tracked))
 
 

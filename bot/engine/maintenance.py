@@ -56,5 +56,5 @@ class Sweeper:
 
     async def old_rows(self) -> None:
         """Delete what is over and old."""
-        if gone := await self.ledger.delete_old():
+        if gone := await self.ledger.retention.delete_old():
             log.info("old requests deleted", requests=gone)

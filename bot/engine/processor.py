@@ -53,7 +53,8 @@ from bot.rules.facts import Fact, Facts
 from bot.rules.policy import Allowed, Bounds, CommandNeeds, Needs, NotYet, StartTarget
 from bot.rules.repository_config import Config
 from bot.storage.database import LedgerUnavailable
-from bot.storage.ledger import LeaseLost, Ledger
+from bot.storage.ledger import Ledger
+from bot.storage.part import LeaseLost
 
 EVENT_TRIES = 8
 """How often it is tried to find out what follows on an event."""
@@ -95,11 +96,11 @@ class Processor:
 
     async def step(self, claim: Claim) -> None:
         """Do whatever is due for this work item, and say when to come back."""
-        item = await self.ledger.load(claim.work_item_id)
+        item = await self.ledger.items.load(claim.work_item_id)
         if self._is_hopeless(item):
             log.error("work_item_given_up", failures=item.failures)
             await self._drop(claim, item, Reason.GIVEN_UP)
-            return await self.ledger.release(claim, None)
+            return await self.ledger.queue.release(claim, None)
         repository = self.github.at(item.comment.repo, item.comment.installation)
         reader = FactReader(
             item.comment, repository, self.depot, self.ledger, self.clock, self._verbs
@@ -109,10 +110,10 @@ class Processor:
         except (GitHubUnavailable, DepotUnavailable) as trouble:
             log.warning("upstream_trouble", error=str(trouble))
             if isinstance(trouble, GitHubUnavailable) and trouble.retry_after:
-                await self.ledger.pause_writes(account(item), trouble.retry_after)
+                await self.ledger.write_budget.pause_writes(account(item), trouble.retry_after)
             pause = FAILED_STEP.pause(item.failures, trouble.retry_after)
-            return await self.ledger.release_failed(claim, pause)
-        await self.ledger.release(claim, wait, unmoved)
+            return await self.ledger.queue.release_failed(claim, pause)
+        await self.ledger.queue.release(claim, wait, unmoved)
 
     async def _advance(
         self, claim: Claim, item: WorkItem, reader: FactReader
@@ -127,8 +128,8 @@ class Processor:
                 return None, ()
         if item.comment.event is not None and not item.commands and item.is_undecided:
             lines, facts = await self._lines_set_off(item, facts, reader)
-            await self.ledger.add_commands(claim, lines)
-            item = await self.ledger.load(claim.work_item_id)
+            await self.ledger.items.add_commands(claim, lines)
+            item = await self.ledger.items.load(claim.work_item_id)
         reacting = asyncio.create_task(
             self.publisher.react(claim, item, reader.repository, reader.allows_reactions)
         )
@@ -165,7 +166,7 @@ class Processor:
         facts = await self._with_rules(facts, reader)
         if comment.author.login.lower() not in {login.lower() for login in facts.config.bots}:
             return False, facts
-        count = await self.ledger.count_commands(
+        count = await self.ledger.pull_requests.count_commands(
             comment.repo, policy.LIMIT_SECONDS, author=comment.author.login, number=comment.number
         )
         return count <= BOT_LIMIT, facts
@@ -214,7 +215,7 @@ class Processor:
                 continue
             outcome, facts = await self._outcome(claim, item, command, facts, reader)
             if isinstance(outcome, RetryLater):
-                await self.ledger.save_postponement(
+                await self.ledger.items.save_postponement(
                     claim, command.command_id, outcome.text, outcome.troubled_since
                 )
                 postponed = replace(
@@ -223,7 +224,7 @@ class Processor:
                 return item.with_command(postponed), facts, outcome.seconds
             text = outcome.text if isinstance(outcome, Answer) else ""
             runs = outcome.runs if isinstance(outcome, TrackRuns) else ()
-            await self.ledger.save_decision(
+            await self.ledger.items.save_decision(
                 claim, command.command_id, outcome.reason, text, runs, outcome.settles
             )
             self.count(outcome.reason)
@@ -231,7 +232,7 @@ class Processor:
             decided = replace(command, decided=True, reason=outcome.reason, answer=text)
             item = item.with_command(decided, runs)
         if was_searching:
-            item = await self.ledger.load(claim.work_item_id)
+            item = await self.ledger.items.load(claim.work_item_id)
         return item, facts, None
 
     async def _outcome(
@@ -378,7 +379,7 @@ class Processor:
             asked = getattr(trouble, "retry_after", None)
             pause = UPSTREAM_TROUBLE.pause_after(now - since, asked)
             return RetryLater(pause, refusals.trying(who), since)
-        item = await self.ledger.load(item.work_item_id)
+        item = await self.ledger.items.load(item.work_item_id)
         if item.open_start_attempt(command_id) is not None:
             return Answer(run_messages.start_unknown(), reason=Reason.START_UNKNOWN)
         in_doubt = item.pending_change(command_id) is not None
@@ -388,7 +389,7 @@ class Processor:
 
     async def _may_have_started(self, item: WorkItem, command_id: CommandId) -> bool:
         """Whether a run may have been started for a command without our knowing."""
-        item = await self.ledger.load(item.work_item_id)
+        item = await self.ledger.items.load(item.work_item_id)
         return item.open_start_attempt(command_id) is not None
 
     def _is_hopeless(self, item: WorkItem) -> bool:
@@ -399,10 +400,10 @@ class Processor:
         """Decide, without a word, what is not decided yet."""
         for command in item.commands:
             if not command.decided:
-                await self.ledger.save_decision(claim, command.command_id, reason, "")
+                await self.ledger.items.save_decision(claim, command.command_id, reason, "")
                 self.count(reason)
         if not item.commands:
-            await self.ledger.add_commands(claim, [])
+            await self.ledger.items.add_commands(claim, [])
 
     # --- polling ---------------------------------------------------------------------------------
 
@@ -415,8 +416,8 @@ class Processor:
         if is_watched(item, self.clock.now()):
             runs = Runs(self.depot, self.ledger, self.clock, claim)
             try:
-                await self.ledger.track_runs(claim, await runs.late(item))
-                item = await self.ledger.load(claim.work_item_id)
+                await self.ledger.items.track_runs(claim, await runs.late(item))
+                item = await self.ledger.items.load(claim.work_item_id)
             except DepotError as error:  # tried again at the next search
                 log.warning("late_run_search_failed", error=str(error))
         now = self.clock.now()
@@ -429,7 +430,7 @@ class Processor:
             if after == replace(before, polls=after.polls, next_poll_at=after.next_poll_at):
                 unmoved.append(after)
             else:
-                await self.ledger.save_run(claim, after)
+                await self.ledger.items.save_run(claim, after)
         return item.with_runs(polled), unmoved
 
     @property

@@ -95,12 +95,14 @@ class Publisher:
         if React() not in next_writes(item, "", self.clock.now()):
             return
         try:
-            is_short = await self.ledger.reserve_write(account(item), keep=KEEP_FOR_RESULTS)
+            is_short = await self.ledger.write_budget.reserve_write(
+                account(item), keep=KEEP_FOR_RESULTS
+            )
             if not is_short and await allowed():
                 await repository.react(item.comment.source, item.comment.comment_id)
         except GitHubError as error:
             log.warning("reaction_failed", error=str(error))
-        await self.ledger.save_acknowledgement(claim)
+        await self.ledger.items.save_acknowledgement(claim)
 
     async def publish(
         self, claim: Claim, item: WorkItem, repository: Repository, text: str
@@ -133,7 +135,7 @@ class Publisher:
                 item.comment.number, since=item.comment.written_at - 1
             ):
                 if reply_message.answers(comment.body) == item.work_item_id:
-                    await self.ledger.save_reply(claim, comment.comment_id, comment.body)
+                    await self.ledger.items.save_reply(claim, comment.comment_id, comment.body)
                     return Reply(comment.comment_id, True, comment.body)
         except (NotFound, Forbidden) as error:
             # Without a look it could be posted twice.
@@ -145,29 +147,29 @@ class Publisher:
         self, claim: Claim, item: WorkItem, repository: Repository, text: str
     ) -> float | None:
         """Post the reply; from now on it is looked for before it is posted again."""
-        if pause := await self.ledger.reserve_write(account(item)):
+        if pause := await self.ledger.write_budget.reserve_write(account(item)):
             return pause
-        await self.ledger.save_reply_attempt(claim)
+        await self.ledger.items.save_reply_attempt(claim)
         try:
             comment_id = await repository.comment(item.comment.number, text)
         except (NotFound, Forbidden) as error:
             log.warning("reply_not_posted", error=str(error))
             return None
-        await self.ledger.save_reply(claim, comment_id, text)
+        await self.ledger.items.save_reply(claim, comment_id, text)
         return None
 
     async def _edit(
         self, claim: Claim, item: WorkItem, repository: Repository, edit: Edit
     ) -> float | None:
         keep = 0 if edit.is_result else KEEP_FOR_RESULTS
-        if pause := await self.ledger.reserve_write(account(item), keep=keep):
+        if pause := await self.ledger.write_budget.reserve_write(account(item), keep=keep):
             return pause  # what changes until then goes into the same edit
         try:
             await repository.edit_comment(edit.comment_id, edit.text)
         except (NotFound, Forbidden) as error:
             # Somebody deleted the reply, or locked the thread: not written a second time.
             log.warning("reply_not_edited", error=str(error))
-        await self.ledger.save_reply(claim, edit.comment_id, edit.text)
+        await self.ledger.items.save_reply(claim, edit.comment_id, edit.text)
         return None
 
 

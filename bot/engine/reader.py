@@ -82,7 +82,9 @@ class CommandReader:
 
     async def last_answer(self) -> str | None:
         comment = self.item.comment
-        return await self.ledger.last_answer(comment.repo, comment.number, self.command.line.text)
+        return await self.ledger.items.last_answer(
+            comment.repo, comment.number, self.command.line.text
+        )
 
     # --- runs that are there ---------------------------------------------------------------------
 
@@ -105,7 +107,7 @@ class CommandReader:
         except BaseException:
             await asyncio.gather(reading, return_exceptions=True)
             raise
-        known = await self.ledger.find_run(run_id)
+        known = await self.ledger.items.find_run(run_id)
         return self._tracked(listed, await reading, known)
 
     async def _newest(self) -> RunId:
@@ -113,7 +115,7 @@ class CommandReader:
         if listed := await self.runs():
             return listed[0].run_id
         comment = self.item.comment
-        known = await self.ledger.newest_run(comment.repo, comment.number)
+        known = await self.ledger.items.newest_run(comment.repo, comment.number)
         if known is None:
             raise Refused(Reason.NO_RUN, refusals.no_run())
         return known.run.run_id
@@ -167,7 +169,7 @@ class CommandReader:
         in_fork = (
             run.in_fork
             or (await self.head()).in_fork
-            or await self.ledger.is_from_fork(run.repo, run.sha)
+            or await self.ledger.pull_requests.is_from_fork(run.repo, run.sha)
         )
         policy.check_again(in_fork, self.asked.config)
         if run.is_inline:

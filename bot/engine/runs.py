@@ -32,7 +32,8 @@ from bot.depot.client import Depot, DepotError, DepotNotReached, DepotRefused, D
 from bot.messages import refusals, runs
 from bot.parsing.workflow_file import path
 from bot.rules.facts import RunsAtHead
-from bot.storage.ledger import Ledger, StartInProgress
+from bot.storage.items import StartInProgress
+from bot.storage.ledger import Ledger
 
 WINDOW_SECONDS = 45.0
 """How long a run is looked for after a call whose outcome is unknown."""
@@ -101,13 +102,15 @@ class Runs:
         ids = tuple(run.run_id for run in before)
         new = StartAttempt(0, command_id, start, ids, self.clock.now(), 0, "open")
         try:
-            attempt = await self.ledger.add_start_attempt(self.claim, new, lost)
+            attempt = await self.ledger.items.add_start_attempt(self.claim, new, lost)
         except StartInProgress:
             return RetryLater(2.0, runs.waiting_for_other_start())
         try:
             run = await self._call(start)
         except DepotNotReached:
-            await self.ledger.save_start_attempt(self.claim, replace(attempt, outcome="unsent"))
+            await self.ledger.items.save_start_attempt(
+                self.claim, replace(attempt, outcome="unsent")
+            )
             raise
         except DepotUnavailable as unknown:
             if unknown.retry_after:
@@ -153,7 +156,7 @@ class Runs:
         if fitting and not pending:
             return await self._started(attempt, fitting[0], runs.adopted())
         if not is_last_look:
-            await self.ledger.save_start_attempt(
+            await self.ledger.items.save_start_attempt(
                 self.claim, replace(attempt, searches=attempt.searches + 1)
             )
             return RetryLater(START_SEARCH.pause(attempt.searches), runs.looking_for_run())
@@ -183,7 +186,7 @@ class Runs:
             if run.run_id not in attempt.runs_before
             and (run.created is None or run.created >= attempt.created_at - SKEW_SECONDS)
         ]
-        claimed = await self.ledger.known_run_ids([run.run_id for run in new])
+        claimed = await self.ledger.items.known_run_ids([run.run_id for run in new])
         unclaimed = [run for run in new if run.run_id not in claimed]
         return [await self.depot.run_status(run.run_id) for run in unclaimed]
 
@@ -227,7 +230,7 @@ class Runs:
                 before = PendingChange(
                     command_id, wanted.run.run.run_id, jobs.attempts(wanted.run.run)
                 )
-                await self.ledger.add_pending_change(self.claim, before)
+                await self.ledger.items.add_pending_change(self.claim, before)
             try:
                 await self._send_change(wanted, before)
             except DepotRefused as no:
@@ -279,7 +282,7 @@ class Runs:
     async def _track_again(self, wanted: ChangeRun) -> TrackRuns:
         """Track a run that was moved, here and wherever it was tracked before."""
         now = self.clock.now()
-        await self.ledger.resume_tracking(wanted.run.run.run_id, now)
+        await self.ledger.items.resume_tracking(wanted.run.run.run_id, now)
         status, reason = {
             Change.RETRY: ("queued", Reason.RETRIED),
             Change.RERUN: ("queued", Reason.RERUN),

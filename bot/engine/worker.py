@@ -14,8 +14,8 @@ import structlog
 from bot.core.clock import AdjustedClock
 from bot.core.models import Claim
 from bot.storage.database import LedgerUnavailable
-from bot.storage.ledger import LeaseLost, Ledger
-from bot.storage.statements import LEASE_SECONDS
+from bot.storage.part import LeaseLost
+from bot.storage.queue import LEASE_SECONDS, Queue
 
 CONCURRENCY = 16
 """Requests worked on at the same time: more would keep webhooks waiting when many are due."""
@@ -40,8 +40,8 @@ Step = Callable[[Claim], Awaitable[None]]
 class Worker:
     """Runs *step* for every request that is due, until stopped."""
 
-    def __init__(self, ledger: Ledger, step: Step) -> None:
-        self._ledger = ledger
+    def __init__(self, queue: Queue, step: Step) -> None:
+        self._queue = queue
         self._step = step
         self._wake = asyncio.Event()
         # A flag as well as cancellation: on Python 3.11 `wait_for` can swallow a cancellation.
@@ -87,7 +87,7 @@ class Worker:
     async def _start_due(self) -> int:
         """Claim what is due, as far as there is room, and start its steps."""
         room = CONCURRENCY - len(self._tasks)
-        claims = await self._ledger.claim(room) if room > 0 else []
+        claims = await self._queue.claim(room) if room > 0 else []
         for claim in claims:
             task = asyncio.create_task(self._hold(claim))
             self._tasks.add(task)
@@ -117,7 +117,7 @@ class Worker:
 
     async def _put_off(self, claim: Claim) -> None:
         try:
-            await self._ledger.release_failed(claim, RETRY_SECONDS)
+            await self._queue.release_failed(claim, RETRY_SECONDS)
         except (LeaseLost, LedgerUnavailable) as error:
             # Its lease ends by itself, and then it is done again.
             log.warning("not put off", request=claim.work_item_id, error=type(error).__name__)
@@ -126,7 +126,7 @@ class Worker:
         while True:
             await asyncio.sleep(LEASE_SECONDS / 3)
             try:
-                await self._ledger.renew(claim)
+                await self._queue.renew(claim)
             except (LeaseLost, LedgerUnavailable):
                 return  # the step finds out at its next write
 
@@ -134,7 +134,7 @@ class Worker:
         """Seconds until something is due."""
         if len(self._tasks) >= CONCURRENCY:
             return POLL_SECONDS  # the end of any step wakes us
-        wait = await self._ledger.until_due()
+        wait = await self._queue.until_due()
         return POLL_SECONDS if wait is None else min(max(wait, 0.01), POLL_SECONDS)
 
     async def _sleep(self, seconds: float) -> None:
@@ -144,14 +144,12 @@ class Worker:
         waiter.cancel()
 
 
-async def repeat(
-    ledger: Ledger, name: str, every: float, job: Callable[[], Awaitable[None]]
-) -> None:
+async def repeat(queue: Queue, name: str, every: float, job: Callable[[], Awaitable[None]]) -> None:
     """Do *job* every so many seconds, in one process of all that share the ledger, until
     cancelled. A failure is logged, and the job done again at its next turn."""
     while True:
         try:
-            if await ledger.claim_periodic_job(name, every):
+            if await queue.claim_periodic_job(name, every):
                 await job()
         except LedgerUnavailable as error:
             log.error("the ledger cannot be used", job=name, error=str(error))
@@ -160,11 +158,11 @@ async def repeat(
         await asyncio.sleep(every / 4)
 
 
-async def keep_time(ledger: Ledger, clock: AdjustedClock) -> None:
+async def keep_time(queue: Queue, clock: AdjustedClock) -> None:
     """Keep this machine's clock in line with the ledger's, until cancelled."""
     while True:
         await asyncio.sleep(KEEP_TIME_EVERY)
         try:
-            clock.adjust(await ledger.now())
+            clock.adjust(await queue.now())
         except LedgerUnavailable as error:
             log.error("the ledger cannot be used", job="keep time", error=str(error))

@@ -84,7 +84,7 @@ async def database_finding(settings: Settings) -> Finding:
 async def ledger_finding(ledger: Ledger) -> Finding:
     """The database, as the running bot has it open."""
     try:
-        await ledger.check()
+        await ledger.queue.check()
     except LedgerUnavailable as error:
         return Finding("database", False, str(error))
     return Finding("database", True, "it answers")

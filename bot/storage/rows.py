@@ -62,11 +62,11 @@ def work_item_row(comment: Comment) -> Values:
     }
 
 
-def command_rows(request_id: WorkItemId, lines: Sequence[CommandLine]) -> list[Values]:
+def command_rows(work_item_id: WorkItemId, lines: Sequence[CommandLine]) -> list[Values]:
     return [
         {
-            "id": f"{request_id}.{place}",
-            "work_item_id": request_id,
+            "id": f"{work_item_id}.{place}",
+            "work_item_id": work_item_id,
             "position": place,
             "line": line.text,
             "blocks": _json(line.blocks),
@@ -75,44 +75,44 @@ def command_rows(request_id: WorkItemId, lines: Sequence[CommandLine]) -> list[V
     ]
 
 
-def pending_change_row(deed: PendingChange) -> Values:
+def pending_change_row(change: PendingChange) -> Values:
     return {
-        "command_id": deed.command_id,
-        "run_id": deed.run_id,
-        "attempts_before": _json(deed.attempts),
+        "command_id": change.command_id,
+        "run_id": change.run_id,
+        "attempts_before": _json(change.attempts),
     }
 
 
-def start_attempt_row(intent: StartAttempt) -> Values:
+def start_attempt_row(attempt: StartAttempt) -> Values:
     return {
-        "command_id": intent.command_id,
-        "repo": intent.start.repo,
-        "sha": intent.start.sha,
-        "workflow": intent.start.workflow,
-        "request": _json(intent.start),
-        "run_ids_before": _json(intent.runs_before),
-        "created_at": intent.created_at,
-        "polls": intent.searches,
-        "outcome": intent.outcome,
+        "command_id": attempt.command_id,
+        "repo": attempt.start.repo,
+        "sha": attempt.start.sha,
+        "workflow": attempt.start.workflow,
+        "request": _json(attempt.start),
+        "run_ids_before": _json(attempt.runs_before),
+        "created_at": attempt.created_at,
+        "polls": attempt.searches,
+        "outcome": attempt.outcome,
     }
 
 
-def tracked_run_row(followed: TrackedRun) -> Values:
+def tracked_run_row(run: TrackedRun) -> Values:
     return {
-        "command_id": followed.command_id,
-        "run_id": followed.run.run_id,
-        "repo": followed.repo,
-        "sha": followed.sha,
-        "workflow": followed.workflow,
-        "job": followed.job,
-        "is_inline": followed.is_inline,
-        "in_fork": followed.in_fork,
-        "note": followed.note,
-        "failure": followed.failure,
-        "state": _json(followed.run),
-        "tracked_since": followed.tracked_since,
-        "polls": followed.polls,
-        "next_poll_at": followed.next_poll_at,
+        "command_id": run.command_id,
+        "run_id": run.run.run_id,
+        "repo": run.repo,
+        "sha": run.sha,
+        "workflow": run.workflow,
+        "job": run.job,
+        "is_inline": run.is_inline,
+        "in_fork": run.in_fork,
+        "note": run.note,
+        "failure": run.failure,
+        "state": _json(run.run),
+        "tracked_since": run.tracked_since,
+        "polls": run.polls,
+        "next_poll_at": run.next_poll_at,
     }
 
 

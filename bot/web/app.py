@@ -81,7 +81,7 @@ class Health:
 
     async def ready(self, _: Request) -> Response:
         try:
-            await self._ledger.check()
+            await self._ledger.queue.check()
         except LedgerUnavailable as error:
             return JSONResponse({"status": "unavailable", "database": str(error)}, 503)
         return JSONResponse({"status": "ok"})

@@ -147,7 +147,7 @@ class Pages:
             raise nothing
         request_id, place = WorkItemId(match[1]), int(match[2]) if match[2] else None
         try:
-            found = await self._ledger.load(request_id)
+            found = await self._ledger.items.load(request_id)
         except KeyError:
             raise nothing from None
         if place is not None:

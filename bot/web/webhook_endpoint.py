@@ -82,13 +82,13 @@ class WebhookEndpoint:
             case deliveries.Ignored():
                 return "ignored"
             case deliveries.CommentWritten(comments):
-                is_new = await self._ledger.accept(delivery, comments)
+                is_new = await self._ledger.inbox.accept(delivery, comments)
                 return "queued" if is_new else "duplicate"
             case deliveries.HeadChanged():
-                is_new = await self._ledger.accept_head(delivery, event)
+                is_new = await self._ledger.inbox.accept_head(delivery, event)
                 return "queued" if is_new else "duplicate"
             case deliveries.CheckRunChanged(repo, sha):
-                return "queued" if await self._ledger.wake(repo, sha) else "ignored"
+                return "queued" if await self._ledger.queue.wake(repo, sha) else "ignored"
 
 
 def _headers(scope: Scope) -> dict[str, str]:

@@ -73,10 +73,10 @@ class Bot:
     async def add(self, count: int) -> None:
         for place in range(count):
             delivery = Delivery("1", f"guid-{place}", "issue_comment")
-            await self.ledger.accept(delivery, (_comment(place),))
+            await self.ledger.inbox.accept(delivery, (_comment(place),))
 
     async def work(self) -> None:
-        worker = Worker(self.ledger, self._step)
+        worker = Worker(self.ledger.queue, self._step)
         running = asyncio.create_task(worker.run())
         try:
             await asyncio.shield(running)
@@ -85,15 +85,15 @@ class Bot:
             await running
 
     async def _step(self, claim: Claim) -> None:
-        request = await self.ledger.load(claim.work_item_id)
+        request = await self.ledger.items.load(claim.work_item_id)
         self._had[claim.work_item_id] += 1
         wait = self.rest(self._had[claim.work_item_id])
         if wait is None:
             # Comments after it wait until its command is decided.
-            await self.ledger.save_decision(
+            await self.ledger.items.save_decision(
                 claim, request.commands[0].command_id, Reason.ANSWERED, ""
             )
-        await self.ledger.release(claim, wait)
+        await self.ledger.queue.release(claim, wait)
         self.steps += 1
 
 
@@ -182,7 +182,7 @@ async def _open(is_bot: bool, rest: Rest, trace: int | None = None) -> AsyncIter
             stack.callback(event.remove, sa.Pool, "connect", connected)
             store = await open_store(url, SystemClock())
             stack.push_async_callback(store.close)
-            yield Bot(Ledger(store), rest)
+            yield Bot(Ledger.on(store), rest)
             return
         connections = []
         for _ in range(CONNECTIONS):

@@ -62,7 +62,7 @@ async def rows(folder: Path) -> list[Row]:
 async def _follow(database_url: str, depot: SimulatedDepot, sha: str) -> None:
     """A ledger in which so many commands have started their runs, and said so."""
     store = await open_store(database_url, SystemClock())
-    ledger = Ledger(store)
+    ledger = Ledger.on(store)
     now = SystemClock().now()
     for first in range(0, RUNS, AT_ONCE):
         await asyncio.gather(
@@ -97,9 +97,9 @@ async def _start(ledger: Ledger, run_id: str, sha: str, place: int, now: float) 
         next_poll_at=now + place % POLLING.longest,
     )
     claim = Claim(comment.work_item_id, 0)
-    await ledger.accept(Delivery("1", f"guid-{place}", "issue_comment"), (comment,))
-    await ledger.save_acknowledgement(claim)
-    await ledger.save_decision(claim, followed.command_id, Reason.STARTED, "", (followed,))
-    said = reply.render(await ledger.load(comment.work_item_id))
-    await ledger.save_reply(claim, place + 1, said)
-    await ledger.release(claim, place % POLLING.longest)
+    await ledger.inbox.accept(Delivery("1", f"guid-{place}", "issue_comment"), (comment,))
+    await ledger.items.save_acknowledgement(claim)
+    await ledger.items.save_decision(claim, followed.command_id, Reason.STARTED, "", (followed,))
+    said = reply.render(await ledger.items.load(comment.work_item_id))
+    await ledger.items.save_reply(claim, place + 1, said)
+    await ledger.queue.release(claim, place % POLLING.longest)

@@ -23,7 +23,7 @@ from bot.github import errors as github_errors
 from bot.github import webhooks
 from bot.github.api import GitHub
 from bot.ops import settings
-from bot.storage import database, ledger
+from bot.storage import database, items, part
 from tests.support.conversation import ManualClock
 
 pytestmark = pytest.mark.anyio
@@ -46,8 +46,8 @@ EXAMPLES: list[Exception] = [
     github_errors.BadCredentials("401: Bad credentials"),
     github_errors.GitHubUnavailable("rate limit", 60.0),
     github_errors.GitHubUnavailable("ReadTimeout"),
-    ledger.LeaseLost("ic-1"),
-    ledger.StartInProgress("ci.yml"),
+    part.LeaseLost("ic-1"),
+    items.StartInProgress("ci.yml"),
     database.LedgerUnavailable("OperationalError"),
     database.AlreadyInUse("another process is using x.db"),
     webhooks.TooLarge("the body is larger than 1 bytes"),
@@ -76,7 +76,8 @@ def test_every_error_has_an_example() -> None:
                 errors,
                 depot_client,
                 github_errors,
-                ledger,
+                part,
+                items,
                 database,
                 settings,
                 webhooks,

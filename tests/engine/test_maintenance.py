@@ -11,14 +11,14 @@ import pytest
 from structlog.testing import capture_logs
 
 from bot.core.credentials import TokenCredentials
-from bot.core.types import RepoName, Sha
+from bot.core.types import RepoName
 from bot.demo.simulators.depot import SimulatedDepot
 from bot.demo.simulators.github import SimulatedGitHub
 from bot.demo.simulators.github.rest import RequestRecord
 from bot.engine.maintenance import MAX_ATTEMPTS, WINDOW_SECONDS, Sweeper
 from bot.github.api import GitHub
 from bot.messages import refusals
-from bot.storage.statements import KEEP_SECONDS
+from bot.storage.retention import KEEP_SECONDS
 from tests.contracts.checks import transport_to
 from tests.support.conversation import REPO, Conversation, ManualClock, untouched
 
@@ -173,7 +173,8 @@ async def test_every_event_that_is_read_is_asked_for(
     await pr.settles()
     assert "`/depot run" in pr.reply()
     # The head it missed is known now.
-    assert await pr.services.ledger.head_since(RepoName(REPO), 1, Sha(pr.head)) == clock.time
+    newest, *_ = await pr.services.ledger.pull_requests.newest_heads(RepoName(REPO), 1)
+    assert (newest.sha, newest.since) == (pr.head, clock.time)
 
 
 async def test_what_is_older_than_github_keeps_is_left_alone(
@@ -303,4 +304,4 @@ async def test_old_rows_go(pr: Conversation, clock: ManualClock) -> None:
     # That comment, and that the pull request was opened.
     assert [(log["event"], log["requests"]) for log in logs] == [("old requests deleted", 2)]
     # A comment that is delivered again after all that time is new to the ledger, and far too late.
-    assert await pr.services.ledger.until_due() is None
+    assert await pr.services.ledger.queue.until_due() is None

@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -33,8 +33,9 @@ from bot.engine.worker import (
 )
 from bot.storage.connect import open_store
 from bot.storage.database import LedgerUnavailable, Store
-from bot.storage.ledger import LeaseLost, Ledger
-from bot.storage.statements import LEASE_SECONDS
+from bot.storage.ledger import Ledger
+from bot.storage.part import LeaseLost
+from bot.storage.queue import LEASE_SECONDS, Queue
 from tests.support.conversation import START, ManualClock
 from tests.support.databases import Halt
 from tests.support.ledgers import migrated
@@ -61,7 +62,7 @@ async def store(tmp_path: Path) -> AsyncIterator[Store]:
 
 @pytest.fixture
 def ledger(store: Store) -> Ledger:
-    return Ledger(store)
+    return Ledger.on(store)
 
 
 @pytest.fixture(autouse=True)
@@ -94,7 +95,7 @@ async def accepted(ledger: Ledger, *numbers: int) -> None:
             url="",
             lines=(CommandLine("run"),),
         )
-        assert await ledger.accept(Delivery("h1", f"g{number}", "issue_comment"), [comment])
+        assert await ledger.inbox.accept(Delivery("h1", f"g{number}", "issue_comment"), [comment])
 
 
 @dataclass
@@ -124,7 +125,7 @@ def done(ledger: Ledger) -> Callable[[Claim], Awaitable[None]]:
     """A step after which nothing is left to do."""
 
     async def step(claim: Claim) -> None:
-        await ledger.release(claim, None)
+        await ledger.queue.release(claim, None)
 
     return step
 
@@ -144,14 +145,14 @@ def logged() -> Iterator[list[str]]:
 async def test_what_is_there_at_the_start_is_done(ledger: Ledger) -> None:
     await accepted(ledger, 1, 2)
     steps = Steps(ledger, done(ledger))
-    async with working(Worker(ledger, steps.step)):
+    async with working(Worker(ledger.queue, steps.step)):
         await asyncio.sleep(0.001)
     assert sorted(steps.ended) == [(0.0, "ic-1"), (0.0, "ic-2")]
 
 
 async def test_a_woken_worker_looks_at_once(ledger: Ledger) -> None:
     steps = Steps(ledger, done(ledger))
-    worker = Worker(ledger, steps.step)
+    worker = Worker(ledger.queue, steps.step)
     async with working(worker):
         await asyncio.sleep(1)
         await accepted(ledger, 1)
@@ -162,7 +163,7 @@ async def test_a_woken_worker_looks_at_once(ledger: Ledger) -> None:
 
 async def test_a_word_that_comes_during_the_look_is_not_lost(ledger: Ledger) -> None:
     steps = Steps(ledger, done(ledger))
-    worker = Worker(ledger, steps.step)
+    worker = Worker(ledger.queue, steps.step)
     async with working(worker):
         # The worker is in the middle of its first look, which finds nothing yet.
         await asyncio.sleep(0)
@@ -175,7 +176,7 @@ async def test_a_word_that_comes_during_the_look_is_not_lost(ledger: Ledger) -> 
 
 async def test_what_nobody_told_of_is_found(ledger: Ledger) -> None:
     steps = Steps(ledger, done(ledger))
-    async with working(Worker(ledger, steps.step)):
+    async with working(Worker(ledger.queue, steps.step)):
         await asyncio.sleep(1)
         await accepted(ledger, 1)
         await asyncio.sleep(20)
@@ -187,10 +188,10 @@ async def test_a_step_is_done_when_it_is_due(ledger: Ledger) -> None:
     delays = iter([0.0, 2.0, 30.0, None])
 
     async def step(claim: Claim) -> None:
-        await ledger.release(claim, next(delays))
+        await ledger.queue.release(claim, next(delays))
 
     steps = Steps(ledger, step)
-    async with working(Worker(ledger, steps.step)):
+    async with working(Worker(ledger.queue, steps.step)):
         await asyncio.sleep(100)
     assert [at for at, _ in steps.begun] == pytest.approx([0.0, 0.0, 2.0, 32.0], abs=0.02)
     assert next(delays, "none") == "none"
@@ -202,10 +203,10 @@ async def test_no_more_at_once_than_there_is_room_for(ledger: Ledger) -> None:
 
     async def step(claim: Claim) -> None:
         await let_go.wait()
-        await ledger.release(claim, None)
+        await ledger.queue.release(claim, None)
 
     steps = Steps(ledger, step)
-    async with working(Worker(ledger, steps.step)):
+    async with working(Worker(ledger.queue, steps.step)):
         await asyncio.sleep(1)
         assert len(steps.begun) == CONCURRENCY
         let_go.set()
@@ -221,10 +222,10 @@ async def test_room_that_comes_free_is_used_at_once(ledger: Ledger) -> None:
 
     async def step(claim: Claim) -> None:
         await asyncio.sleep(3)
-        await ledger.release(claim, None)
+        await ledger.queue.release(claim, None)
 
     steps = Steps(ledger, step)
-    async with working(Worker(ledger, steps.step)):
+    async with working(Worker(ledger.queue, steps.step)):
         await asyncio.sleep(10)
     assert steps.begun[-1][0] == pytest.approx(3.0, abs=0.02)
     assert len(steps.ended) == CONCURRENCY + 1
@@ -236,14 +237,14 @@ async def test_draining_does_what_comes_up_and_leaves_what_is_to_come(ledger: Le
     async def step(claim: Claim) -> None:
         if claim.work_item_id == "ic-1":
             await accepted(ledger, 2)
-            await ledger.release(claim, 5.0)
+            await ledger.queue.release(claim, 5.0)
         else:
-            await ledger.release(claim, None)
+            await ledger.queue.release(claim, None)
 
     steps = Steps(ledger, step)
-    await Worker(ledger, steps.step).drain()
+    await Worker(ledger.queue, steps.step).drain()
     assert steps.ended == [(0.0, "ic-1"), (0.0, "ic-2")]
-    assert await ledger.until_due() == 5.0
+    assert await ledger.queue.until_due() == 5.0
     assert now() == 0.0
 
 
@@ -257,13 +258,13 @@ async def test_a_failing_step_is_done_again_later(ledger: Ledger) -> None:
     async def step(claim: Claim) -> None:
         if (error := next(tries)) is not None:
             raise error
-        await ledger.release(claim, None)
+        await ledger.queue.release(claim, None)
 
     steps = Steps(ledger, step)
     with logged() as events:
-        async with working(Worker(ledger, steps.step)):
+        async with working(Worker(ledger.queue, steps.step)):
             await asyncio.sleep(RETRY_SECONDS / 2)
-            got = await ledger.load(WorkItemId("ic-1"))
+            got = await ledger.items.load(WorkItemId("ic-1"))
             assert (got.failures, got.failing_since) == (1, START)
             await asyncio.sleep(1000)
     assert events == ["step failed", "step failed"]
@@ -278,11 +279,11 @@ async def test_a_failing_step_stops_no_other(ledger: Ledger) -> None:
     async def step(claim: Claim) -> None:
         if claim.work_item_id == "ic-1":
             raise KeyError("on purpose")
-        await ledger.release(claim, None)
+        await ledger.queue.release(claim, None)
 
     steps = Steps(ledger, step)
     with logged():
-        async with working(Worker(ledger, steps.step)):
+        async with working(Worker(ledger.queue, steps.step)):
             await asyncio.sleep(1)
     assert steps.ended == [(0.0, "ic-2")]
 
@@ -291,16 +292,16 @@ async def test_a_worker_that_was_taken_over_leaves_it_at_that(ledger: Ledger) ->
     await accepted(ledger, 1)
 
     async def step(claim: Claim) -> None:
-        await ledger.release_all()
-        (taken,) = await ledger.claim(1)
+        await ledger.queue.release_all()
+        (taken,) = await ledger.queue.claim(1)
         assert taken.fencing_token > claim.fencing_token
-        await ledger.save_acknowledgement(claim)
+        await ledger.items.save_acknowledgement(claim)
 
     steps = Steps(ledger, step)
     with logged() as events:
-        await Worker(ledger, steps.step).drain()
+        await Worker(ledger.queue, steps.step).drain()
     assert events == ["taken over by another worker"]
-    got = await ledger.load(WorkItemId("ic-1"))
+    got = await ledger.items.load(WorkItemId("ic-1"))
     assert (got.failures, got.acknowledged) == (0, False)
 
 
@@ -311,11 +312,11 @@ async def test_a_step_that_cannot_store_is_done_again_when_its_lease_ends(ledger
     async def step(claim: Claim) -> None:
         if (error := next(tries)) is not None:
             raise error
-        await ledger.release(claim, None)
+        await ledger.queue.release(claim, None)
 
     steps = Steps(ledger, step)
     with logged() as events:
-        async with working(Worker(ledger, steps.step)):
+        async with working(Worker(ledger.queue, steps.step)):
             await asyncio.sleep(100)
     assert events == ["the ledger cannot be written"]
     assert [at for at, _ in steps.begun] == pytest.approx([0.0, LEASE_SECONDS], abs=0.05)
@@ -326,11 +327,11 @@ async def test_a_step_that_cannot_store_is_done_again_when_its_lease_ends(ledger
 async def test_a_failure_that_cannot_be_stored_is_logged(
     error: type[Exception], store: Store
 ) -> None:
-    class Failing(Ledger):
+    class Failing(Queue):
         async def release_failed(self, claim: Claim, delay: float) -> None:
             raise error("on purpose")
 
-    ledger = Failing(store)
+    ledger = replace(Ledger.on(store), queue=Failing(store))
     await accepted(ledger, 1)
 
     async def step(claim: Claim) -> None:
@@ -339,7 +340,7 @@ async def test_a_failure_that_cannot_be_stored_is_logged(
     complaints: list[object] = []
     asyncio.get_running_loop().set_exception_handler(lambda _, what: complaints.append(what))
     with logged() as events:
-        await Worker(ledger, step).drain()
+        await Worker(ledger.queue, step).drain()
         await asyncio.sleep(0)
     assert complaints == []
     assert len(events) == 2
@@ -354,7 +355,7 @@ async def rename(store: Store, table: str, to: str) -> None:
 
 async def test_a_ledger_that_fails_for_a_while(ledger: Ledger, store: Store) -> None:
     steps = Steps(ledger, done(ledger))
-    worker = Worker(ledger, steps.step)
+    worker = Worker(ledger.queue, steps.step)
     await accepted(ledger, 1)
     await rename(store, "work_items", "elsewhere")
     with logged() as events:
@@ -374,10 +375,10 @@ async def test_a_long_step_keeps_its_lease(ledger: Ledger) -> None:
 
     async def step(claim: Claim) -> None:
         await asyncio.sleep(10 * LEASE_SECONDS)
-        await ledger.release(claim, None)
+        await ledger.queue.release(claim, None)
 
     steps = Steps(ledger, step)
-    async with working(Worker(ledger, steps.step)), working(Worker(ledger, steps.step)):
+    async with working(Worker(ledger.queue, steps.step)), working(Worker(ledger.queue, steps.step)):
         await asyncio.sleep(20 * LEASE_SECONDS)
     assert steps.begun == [(0.0, "ic-1")]
     ((ended, _),) = steps.ended
@@ -386,9 +387,9 @@ async def test_a_long_step_keeps_its_lease(ledger: Ledger) -> None:
 
 async def test_what_a_dead_worker_held_goes_on(ledger: Ledger) -> None:
     await accepted(ledger, 1)
-    (dead,) = await ledger.claim(1)
+    (dead,) = await ledger.queue.claim(1)
     steps = Steps(ledger, done(ledger))
-    async with working(Worker(ledger, steps.step)):
+    async with working(Worker(ledger.queue, steps.step)):
         await asyncio.sleep(3 * LEASE_SECONDS)
     ((at, request_id),) = steps.ended
     assert request_id == dead.work_item_id
@@ -402,9 +403,9 @@ async def test_nothing_is_renewed_once_the_step_is_over(ledger: Ledger) -> None:
         raise LedgerUnavailable("on purpose")
 
     with logged():
-        await Worker(ledger, step).drain()
+        await Worker(ledger.queue, step).drain()
         await asyncio.sleep(LEASE_SECONDS)
-    assert len(await ledger.claim(1)) == 1
+    assert len(await ledger.queue.claim(1)) == 1
 
 
 async def test_a_lease_that_was_lost_is_no_longer_renewed(ledger: Ledger) -> None:
@@ -415,12 +416,12 @@ async def test_a_lease_that_was_lost_is_no_longer_renewed(ledger: Ledger) -> Non
     async def step(claim: Claim) -> None:
         mine.append(claim)
         if others:
-            return await ledger.release(claim, None)
-        await ledger.release_all()
-        others.extend(await ledger.claim(1))
+            return await ledger.queue.release(claim, None)
+        await ledger.queue.release_all()
+        others.extend(await ledger.queue.claim(1))
         await asyncio.sleep(3 * LEASE_SECONDS)
 
-    await Worker(ledger, step).drain()
+    await Worker(ledger.queue, step).drain()
     # The other's lease is its own to renew: nobody did, and so it ended meanwhile.
     assert [claim.fencing_token for claim in mine] == [1, 3]
     assert [claim.fencing_token for claim in others] == [2]
@@ -434,10 +435,10 @@ async def test_stopping_lets_steps_end_and_starts_none(ledger: Ledger) -> None:
 
     async def step(claim: Claim) -> None:
         await asyncio.sleep(STOP_SECONDS - 1)
-        await ledger.release(claim, None)
+        await ledger.queue.release(claim, None)
 
     steps = Steps(ledger, step)
-    worker = Worker(ledger, steps.step)
+    worker = Worker(ledger.queue, steps.step)
     running = asyncio.create_task(worker.run())
     await asyncio.sleep(0.5)
     await accepted(ledger, 2)
@@ -445,7 +446,7 @@ async def test_stopping_lets_steps_end_and_starts_none(ledger: Ledger) -> None:
     await running
     assert steps.ended == [(STOP_SECONDS - 1, "ic-1")]
     assert now() == STOP_SECONDS - 1
-    assert [claim.work_item_id for claim in await ledger.claim(10)] == ["ic-2"]
+    assert [claim.work_item_id for claim in await ledger.queue.claim(10)] == ["ic-2"]
 
 
 async def test_stopping_cuts_what_does_not_end(ledger: Ledger) -> None:
@@ -453,14 +454,14 @@ async def test_stopping_cuts_what_does_not_end(ledger: Ledger) -> None:
     cut: list[str] = []
 
     async def step(claim: Claim) -> None:
-        await ledger.save_acknowledgement(claim)
+        await ledger.items.save_acknowledgement(claim)
         try:
             await asyncio.Event().wait()
         except asyncio.CancelledError:
             cut.append(claim.work_item_id)
             raise
 
-    worker = Worker(ledger, step)
+    worker = Worker(ledger.queue, step)
     running = asyncio.create_task(worker.run())
     await asyncio.sleep(1)
     worker.stop()
@@ -468,10 +469,10 @@ async def test_stopping_cuts_what_does_not_end(ledger: Ledger) -> None:
     assert now() == 1 + STOP_SECONDS
     assert sorted(cut) == ["ic-1", "ic-2"]
     # What was stored is stored; the rest goes on after the next start.
-    await ledger.release_all()
-    assert len(await ledger.claim(10)) == 2
+    await ledger.queue.release_all()
+    assert len(await ledger.queue.claim(10)) == 2
     for number in (1, 2):
-        assert (await ledger.load(WorkItemId(f"ic-{number}"))).acknowledged
+        assert (await ledger.items.load(WorkItemId(f"ic-{number}"))).acknowledged
 
 
 async def test_what_is_being_stored_when_it_is_cut_is_stored(ledger: Ledger, store: Store) -> None:
@@ -487,7 +488,7 @@ async def test_what_is_being_stored_when_it_is_cut_is_stored(ledger: Ledger, sto
         await asyncio.sleep(1)  # the worker has seen that there is nothing else, and sleeps
         await store.transact(work)
 
-    worker = Worker(ledger, step)
+    worker = Worker(ledger.queue, step)
     running = asyncio.create_task(worker.run())
     await halt.reached.wait()
     worker.stop()
@@ -495,11 +496,11 @@ async def test_what_is_being_stored_when_it_is_cut_is_stored(ledger: Ledger, sto
     skipping_loop().is_busy = lambda: False
     await running
     halt.let_go.set()
-    assert (await ledger.load(WorkItemId("ic-1"))).reply.text == "half and half"
+    assert (await ledger.items.load(WorkItemId("ic-1"))).reply.text == "half and half"
 
 
 async def test_a_worker_that_is_idle_stops_at_once(ledger: Ledger) -> None:
-    worker = Worker(ledger, done(ledger))
+    worker = Worker(ledger.queue, done(ledger))
     running = asyncio.create_task(worker.run())
     await asyncio.sleep(1)
     worker.stop()
@@ -510,7 +511,7 @@ async def test_a_worker_that_is_idle_stops_at_once(ledger: Ledger) -> None:
 async def test_a_worker_stopped_before_it_began_does_nothing(ledger: Ledger) -> None:
     await accepted(ledger, 1)
     steps = Steps(ledger, done(ledger))
-    worker = Worker(ledger, steps.step)
+    worker = Worker(ledger.queue, steps.step)
     worker.stop()
     await worker.run()
     assert steps.begun == []
@@ -522,7 +523,7 @@ async def test_a_worker_stopped_before_it_began_does_nothing(ledger: Ledger) -> 
 @asynccontextmanager
 async def repeating(*jobs: Callable[[], Awaitable[None]], ledger: Ledger) -> AsyncIterator[None]:
     """The same job in several processes."""
-    tasks = [asyncio.create_task(repeat(ledger, "sweep", 300.0, job)) for job in jobs]
+    tasks = [asyncio.create_task(repeat(ledger.queue, "sweep", 300.0, job)) for job in jobs]
     yield
     for task in tasks:
         task.cancel()
@@ -596,7 +597,7 @@ async def test_this_machines_clock_is_kept_in_line(ledger: Ledger) -> None:
     machine = ManualClock(0.0)  # wrong by far, and it does not even move
     clock = AdjustedClock(machine)
     assert clock.now() == 0.0
-    keeping = asyncio.create_task(keep_time(ledger, clock))
+    keeping = asyncio.create_task(keep_time(ledger.queue, clock))
     await asyncio.sleep(KEEP_TIME_EVERY + 1)
     assert clock.now() == START + KEEP_TIME_EVERY
     machine.time += 5

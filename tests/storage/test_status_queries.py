@@ -65,9 +65,11 @@ async def test_what_is_followed_waits_for_nobody(
 ) -> None:
     await accepted(ledger, comment(1, "run ci.yml job=test"))
     claim = await claimed(ledger)
-    now = await ledger.now()
-    await ledger.save_decision(claim, first(claim), Reason.STARTED, "", [run_of(first(claim), now)])
-    await ledger.release(claim, 10)
+    now = await ledger.queue.now()
+    await ledger.items.save_decision(
+        claim, first(claim), Reason.STARTED, "", [run_of(first(claim), now)]
+    )
+    await ledger.queue.release(claim, 10)
     queue = await archive.queue()
     assert (queue.undecided, queue.due, queue.followed_runs) == (0, 0, 1)
     assert queue.oldest is None
@@ -80,8 +82,8 @@ async def test_what_is_followed_waits_for_nobody(
     assert (run.run.run_id, run.run.status, run.workflow, run.job) == (
         *("r1", "queued", "ci.yml", "test"),
     )
-    await ledger.save_run(claim, run_of(first(claim), now, "finished"))
-    await ledger.release(claim, None)
+    await ledger.items.save_run(claim, run_of(first(claim), now, "finished"))
+    await ledger.queue.release(claim, None)
     assert (await archive.queue()).followed_runs == 0
     (command,) = (await archive.page(Filter(), 10)).commands
     assert command.state is State.DONE
@@ -89,8 +91,8 @@ async def test_what_is_followed_waits_for_nobody(
 
 async def test_filters(archive: StatusQueries, ledger: Ledger) -> None:
     await accepted(ledger, comment(1), comment(2, repo=RepoName("octo/Other"), number=2))
-    claims = {claim.work_item_id: claim for claim in await ledger.claim(10)}
-    await ledger.save_decision(
+    claims = {claim.work_item_id: claim for claim in await ledger.queue.claim(10)}
+    await ledger.items.save_decision(
         claims[comment(1).work_item_id], CommandId("ic-1.1"), Reason.ANSWERED, "Yes."
     )
     assert sorted(await ids(archive)) == ["ic-1.1", "ic-2.1"]

@@ -126,7 +126,7 @@ class Conversation:
     async def passes(self, seconds: float) -> None:
         """Let time pass: work is done at the moment it comes due."""
         end = self.clock.time + seconds
-        while (wait := await self.services.ledger.until_due()) is not None and (
+        while (wait := await self.services.ledger.queue.until_due()) is not None and (
             due := self.clock.time + max(wait, 0.0)
         ) <= end:
             self.clock.time = due

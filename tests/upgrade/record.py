@@ -47,7 +47,7 @@ async def play(stage: Stage, clock: ManualClock, services: Services) -> None:
     await passes(60)
     await prs[scene.RUNNING].says("alice", "/depot run ci.yml job=test")
     await passes(60)
-    assert await services.ledger.claim_periodic_job("missed deliveries", 300.0)
+    assert await services.ledger.queue.claim_periodic_job("missed deliveries", 300.0)
 
     # All at the same moment: what waits here would be done seconds later.
     github.faults.bad_gateway("POST", f"/issues/{scene.UNANSWERED}/comments")
@@ -60,7 +60,7 @@ async def play(stage: Stage, clock: ManualClock, services: Services) -> None:
     await prs[scene.TROUBLED].says("alice", "/depot run ci.yml job=lint")
     github.comment(REPO, scene.CLAIMED, "alice", "/depot run ci.yml job=lint")
     await github.deliver(HOOK)
-    assert len(await services.ledger.claim(10)) == 1
+    assert len(await services.ledger.queue.claim(10)) == 1
     scene.open_pull_request(stage, scene.OPENED)
     await github.deliver(HOOK)
 

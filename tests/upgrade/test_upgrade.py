@@ -151,7 +151,7 @@ async def test_the_work_goes_on(old: Database, stage: Stage, hook: Hook) -> None
         await prs[1].passes(700)
         queue = await StatusQueries(services.store).queue()
         assert (queue.undecided, queue.due, queue.followed_runs) == (0, 0, 0)
-        assert await services.ledger.until_due() is None
+        assert await services.ledger.queue.until_due() is None
 
     # Each reply stands once, with all that there is to say.
     told = {

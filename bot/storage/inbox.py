@@ -1,0 +1,131 @@
+"""What comes in: deliveries, work items and their commands, and the heads that webhooks tell of."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from operator import itemgetter
+from typing import Any
+
+import sqlalchemy as sa
+
+from bot.core.deliveries import Delivery, HeadChanged
+from bot.core.events import Comment
+from bot.storage import rows
+from bot.storage.database import Store
+from bot.storage.group_commit import GroupCommit
+from bot.storage.part import (
+    NEW_COMMAND,
+    NOTHING,
+    Part,
+    adding,
+    execute_all,
+)
+from bot.storage.rows import Values
+from bot.storage.tables import (
+    commands,
+    deliveries,
+    heads,
+    work_items,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Incoming:
+    """A delivery that is to be stored, with what it brings."""
+
+    delivery: Delivery
+    comments: tuple[Comment, ...]
+    head: HeadChanged | None = None
+
+
+_ZERO: sa.ColumnElement[Any] = sa.literal_column("0")
+_NEW_WORK_ITEM: dict[str, sa.ColumnElement[Any]] = {
+    "deciding": sa.true(),
+    "acknowledged": sa.false(),
+    "reply_attempted": sa.false(),
+    "reply_text": NOTHING,
+    "failures": _ZERO,
+    "lease_until": _ZERO,
+    "fencing_token": _ZERO,
+}
+"""What is the same in all new work items stands in the statement: it is not sent for each."""
+
+
+class Inbox(Part):
+    """Stores deliveries."""
+
+    def __init__(self, store: Store) -> None:
+        super().__init__(store)
+        now = store.now()
+        self._incoming = GroupCommit(self._accept)
+        self._add_deliveries = adding(store, deliveries, received_at=now).returning(
+            *deliveries.primary_key
+        )
+        self._add_work_items = adding(
+            store, work_items, received_at=now, due_at=now, **_NEW_WORK_ITEM
+        ).returning(*work_items.primary_key)
+        self._add_commands = adding(store, commands, **NEW_COMMAND)
+        self._set_heads = _setting_heads(store, now)
+
+    async def accept(self, delivery: Delivery, comments: Sequence[Comment]) -> bool:
+        """Store comments' commands, and what happened. False when all is known already.
+
+        The same comment under another delivery (two hooks, a redelivery) is the same work item.
+        """
+        return await self._incoming.add(Incoming(delivery, tuple(comments)))
+
+    async def accept_head(self, delivery: Delivery, head: HeadChanged) -> bool:
+        """Note since when a commit is the head, and store that it happened."""
+        return await self._incoming.add(Incoming(delivery, (head.event,), head))
+
+    async def _accept(self, group: Sequence[Incoming]) -> list[bool]:
+        """Store deliveries together; for each whether it brought anything new."""
+
+        def work(db: sa.Connection) -> list[bool]:
+            execute_all(db, self._set_heads, [rows.head_row(one.head) for one in group if one.head])
+            # In one order everywhere: two processes must not wait for each other's rows.
+            delivered = [rows.delivery_row(one.delivery) for one in group]
+            delivered.sort(key=itemgetter("hook", "guid"))
+            new = _add_new(db, self._add_deliveries, delivered)
+            fresh = [one for one in group if (one.delivery.hook, one.delivery.guid) in new]
+            items = [rows.work_item_row(comment) for one in fresh for comment in one.comments]
+            items.sort(key=itemgetter("id"))
+            new_items = _add_new(db, self._add_work_items, items)
+            lines = [
+                line
+                for one in fresh
+                for comment in one.comments
+                if (comment.work_item_id,) in new_items
+                for line in rows.command_rows(comment.work_item_id, comment.lines)
+            ]
+            execute_all(db, self._add_commands, lines)
+            if new_items:
+                self._store.notify(db)
+            return [_take(one, new_items) if one in fresh else False for one in group]
+
+        return await self._store.transact(work)
+
+
+def _add_new(
+    db: sa.Connection, adding: sa.Executable, values: Sequence[Values]
+) -> set[tuple[Any, ...]]:
+    """Insert rows that are not there yet; the primary keys of those that were not."""
+    return {tuple(row) for row in db.execute(adding, values)} if values else set()
+
+
+def _take(one: Incoming, new_items: set[tuple[Any, ...]]) -> bool:
+    """Whether a delivery brought something new; of several that brought it, the first did."""
+    brought = {(comment.work_item_id,) for comment in one.comments} & new_items
+    new_items -= brought
+    return bool(brought)
+
+
+def _setting_heads(store: Store, now: sa.ColumnElement[float]) -> sa.Insert:
+    insert = store.insert(heads).values(received_at=now)
+    # Deliveries come in any order: what counts is the last time it became the head.
+    return insert.on_conflict_do_update(
+        index_elements=[heads.c.repo, heads.c.number, heads.c.sha],
+        set_={"since": insert.excluded.since, "received_at": now},
+        where=heads.c.since < insert.excluded.since,
+    )

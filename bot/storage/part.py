@@ -1,0 +1,137 @@
+"""What the parts of the ledger share: transactions, writes under a claim, and pieces of SQL.
+
+SQL is built once, in each part's `__init__`: SQLAlchemy takes ten times as long to build a
+statement as to execute it again. What differs from one execution to the next are parameters. Those
+of a condition are called `of_…` where the statement also sets columns, which go by their own names.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, TypeVar, cast
+
+import sqlalchemy as sa
+
+from bot.core.models import Claim, TrackedRun
+from bot.storage import rows
+from bot.storage.database import Store, Work
+from bot.storage.rows import Values
+from bot.storage.tables import (
+    commands,
+    tracked_runs,
+    work_items,
+)
+
+T = TypeVar("T")
+
+Wake = tuple[sa.Update, sa.Update]
+"""What makes some runs' work items due, and the runs themselves."""
+
+
+NOTHING: sa.ColumnElement[Any] = sa.literal_column("''")
+NEW_COMMAND: dict[str, sa.ColumnElement[Any]] = {
+    "decided": sa.false(),
+    "reason": NOTHING,
+    "answer": NOTHING,
+}
+"""What is the same in all new commands stands in the statement: it is not sent for each."""
+
+
+class LeaseLost(Exception):
+    """Another worker has taken the work item over: whatever this one still holds is stale."""
+
+
+class Part:
+    """Each method is one transaction; all raise `LedgerUnavailable` when the store fails.
+
+    Times are the store's, in seconds since the epoch: machines that share it may have clocks of
+    their own.
+    """
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._touch = sa.update(work_items).where(  # of_work_item, of_fencing_token
+            work_items.c.id == sa.bindparam("of_work_item"),
+            work_items.c.fencing_token == sa.bindparam("of_fencing_token"),
+        )
+
+        self._set_tracked_run = sa.update(tracked_runs).where(  # of_command, of_run
+            tracked_runs.c.command_id == sa.bindparam("of_command"),
+            tracked_runs.c.run_id == sa.bindparam("of_run"),
+        )
+
+    async def _scalar(self, query: sa.Executable, **parameters: object) -> Any:
+        """The first value of the first row; none when there is no row."""
+        return await self._store.transact(lambda db: db.scalar(query, parameters))
+
+    async def _rows(self, query: sa.Executable, **parameters: object) -> Sequence[sa.Row[Any]]:
+        return await self._store.transact(lambda db: db.execute(query, parameters).all())
+
+    async def _write(
+        self, claim: Claim, touch: sa.Update, work: Work[T] | None = None, **parameters: object
+    ) -> T:
+        """Change a work item under its claim, and in the same transaction what hangs on it.
+
+        *parameters* are those of *touch*, and values of further columns.
+        """
+        mine = {
+            "of_work_item": claim.work_item_id,
+            "of_fencing_token": claim.fencing_token,
+            "fencing_token": claim.fencing_token,
+        }
+
+        def transaction(db: sa.Connection) -> T:
+            if db.execute(touch, {**mine, **parameters}).rowcount != 1:
+                raise LeaseLost(claim.work_item_id)
+            return work(db) if work is not None else cast(T, None)
+
+        return await self._store.transact(transaction)
+
+    async def _wake(self, wake: Wake, which: Values, **values: object) -> bool:
+        """Not fenced: at worst a step that is under way overwrites it with its own next look."""
+        theirs, runs = wake
+
+        def work(db: sa.Connection) -> bool:
+            woken = db.execute(theirs, which)
+            db.execute(runs, {**which, **values})
+            if woken.rowcount > 0:
+                self._store.notify(db)
+            return woken.rowcount > 0
+
+        return await self._store.transact(work)
+
+    def _set_runs(self, db: sa.Connection, runs: Sequence[TrackedRun]) -> None:
+        changes = [
+            {"of_command": run.command_id, "of_run": run.run.run_id, **rows.tracked_run_row(run)}
+            for run in runs
+        ]
+        execute_all(db, self._set_tracked_run, changes)
+
+
+def execute_all(db: sa.Connection, statement: sa.Executable, values: Sequence[Values]) -> None:
+    """Execute it for each of these, if there are any."""
+    if values:
+        db.execute(statement, values)
+
+
+def adding(store: Store, table: sa.Table, **same: sa.ColumnElement[Any]) -> sa.Insert:
+    """An INSERT of rows that are not there yet; *same* is the same in all."""
+    insert = store.insert(table)
+    if same:
+        insert = insert.values(**same)
+    return insert.on_conflict_do_nothing()
+
+
+def of_pull_request(table: sa.Table) -> tuple[sa.ColumnElement[bool], ...]:
+    return table.c.repo == sa.bindparam("repo"), table.c.number == sa.bindparam("number")
+
+
+def waking(now: sa.ColumnElement[float], *which: sa.ColumnElement[bool]) -> Wake:
+    theirs = sa.select(commands.c.work_item_id).where(
+        commands.c.id.in_(sa.select(tracked_runs.c.command_id).where(*which))
+    )
+    due = sa.case((work_items.c.due_at < now, work_items.c.due_at), else_=now)
+    return (
+        sa.update(work_items).where(work_items.c.id.in_(theirs)).values(due_at=due),
+        sa.update(tracked_runs).where(*which).values(next_poll_at=0.0, polls=0),
+    )

@@ -1,0 +1,82 @@
+"""What the ledger knows of a pull request: its heads, and how much is asked there."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from typing import cast
+
+import sqlalchemy as sa
+
+from bot.core.reasons import Reason
+from bot.core.types import RepoName, Sha
+from bot.rules.facts import KnownHead
+from bot.storage.database import Store
+from bot.storage.part import (
+    Part,
+    of_pull_request,
+)
+from bot.storage.tables import (
+    commands,
+    heads,
+    work_items,
+)
+
+
+class PullRequests(Part):
+    """Heads and usage."""
+
+    def __init__(self, store: Store) -> None:
+        super().__init__(store)
+        now = store.now()
+        self._in_fork = (  # repo, sha
+            sa.select(heads.c.sha)
+            .where(
+                heads.c.repo == sa.bindparam("repo"),
+                heads.c.sha == sa.bindparam("sha"),
+                heads.c.in_fork,
+            )
+            .limit(1)
+        )
+        self._newest_heads = (  # repo, number
+            sa.select(heads.c.sha, heads.c.since, heads.c.received_at)
+            .where(*of_pull_request(heads))
+            .order_by(heads.c.since.desc())
+            .limit(50)
+        )
+        self._count_commands = (  # repo, within, but
+            sa.select(sa.func.count())
+            .select_from(commands.join(work_items))
+            .where(
+                work_items.c.repo == sa.bindparam("repo"),
+                work_items.c.received_at > now - sa.bindparam("within", type_=sa.Float),
+                work_items.c.event.is_(None),
+                commands.c.reason.not_in(sa.bindparam("but", expanding=True)),
+            )
+        )
+
+    async def is_from_fork(self, repo: RepoName, sha: Sha) -> bool:
+        """Whether a commit has been the head of a pull request from a fork, as far as we heard."""
+        return await self._scalar(self._in_fork, repo=repo, sha=sha) is not None
+
+    async def newest_heads(self, repo: RepoName, number: int) -> tuple[KnownHead, ...]:
+        """The newest heads of a pull request that webhooks told of, newest first."""
+        found = await self._rows(self._newest_heads, repo=repo, number=number)
+        return tuple(KnownHead(Sha(row.sha), row.since, row.received_at) for row in found)
+
+    async def count_commands(
+        self,
+        repo: RepoName,
+        within: float,
+        author: str | None = None,
+        number: int | None = None,
+        but: Collection[Reason] = (),
+    ) -> int:
+        """Commands from comments received in the last *within* seconds: in a repository, by
+        somebody, under a pull request; without those decided for the reasons *but*."""
+        count = self._count_commands
+        if author is not None:
+            count = count.where(work_items.c.author == author)
+        if number is not None:
+            count = count.where(work_items.c.number == number)
+        codes = [reason.value for reason in but]
+        return cast(int, await self._scalar(count, repo=repo, within=within, but=codes))

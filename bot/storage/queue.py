@@ -1,0 +1,178 @@
+"""Which work item is due, who holds it, and what one process does at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, cast
+
+import sqlalchemy as sa
+
+from bot.core.models import Claim, TrackedRun
+from bot.core.types import RepoName, RunId, Sha, WorkItemId
+from bot.storage.database import Store
+from bot.storage.part import (
+    Part,
+    waking,
+)
+from bot.storage.tables import (
+    periodic_jobs,
+    tracked_runs,
+    work_items,
+)
+
+LEASE_SECONDS = 10.0
+"""How long a claim holds without being renewed; a dead worker's work goes on after that."""
+
+
+class Queue(Part):
+    """Work that is due."""
+
+    def __init__(self, store: Store) -> None:
+        super().__init__(store)
+        now = store.now()
+        delay = sa.bindparam("delay", type_=sa.Float)
+        is_tracked = tracked_runs.c.next_poll_at.is_not(None)
+        self._now = sa.select(now)
+        self._check = sa.select(sa.func.count()).select_from(work_items).where(sa.false())
+        self._find_due = (  # most
+            sa.select(work_items.c.id)
+            .where(work_items.c.due_at <= now, work_items.c.lease_until <= now, _is_its_turn())
+            .order_by(work_items.c.due_at)
+            .limit(sa.bindparam("most", type_=sa.Integer))
+            .with_for_update(skip_locked=True)
+        )
+        self._lease = (  # of_work_items
+            sa.update(work_items)
+            .where(work_items.c.id.in_(sa.bindparam("of_work_items", expanding=True)))
+            .values(lease_until=now + LEASE_SECONDS, fencing_token=work_items.c.fencing_token + 1)
+            .returning(work_items.c.id, work_items.c.fencing_token)
+        )
+        self._until_due = _until_due(now)
+        self._release_all = sa.update(work_items).values(lease_until=0.0)
+        self._renew = self._touch.values(lease_until=now + LEASE_SECONDS)
+        self._release_for_good = self._touch.values(lease_until=0.0, failures=0, failing_since=None)
+        self._release_until = self._release_for_good.values(due_at=now + delay)  # delay
+        self._release_after_failure = self._touch.values(  # delay
+            due_at=now + delay,
+            lease_until=0.0,
+            failures=work_items.c.failures + 1,
+            failing_since=sa.func.coalesce(work_items.c.failing_since, now),
+        )
+        self._wake_commit = waking(  # of_repo, of_sha
+            now,
+            tracked_runs.c.repo == sa.bindparam("of_repo"),
+            tracked_runs.c.sha == sa.bindparam("of_sha"),
+            is_tracked,
+        )
+        self._wake_runs = waking(  # of_runs
+            now, tracked_runs.c.run_id.in_(sa.bindparam("of_runs", expanding=True)), is_tracked
+        )
+        self._take_periodic_job = _taking_periodic_job(store, now)  # name, every
+
+    async def claim(self, limit: int) -> list[Claim]:
+        """Claim up to *limit* work items whose step is due and which nobody holds.
+
+        While an earlier comment of a pull request is undecided, later ones of it wait.
+        """
+
+        def work(db: sa.Connection) -> list[Claim]:
+            due = db.execute(self._find_due, {"most": limit}).scalars().all()
+            if not due:
+                return []
+            taken = db.execute(self._lease, {"of_work_items": due})
+            return [Claim(WorkItemId(row.id), row.fencing_token) for row in taken]
+
+        return await self._store.transact(work)
+
+    async def until_due(self) -> float | None:
+        """Seconds until the next step that may be claimed is due; none when nothing waits.
+
+        A held one counts from the end of its lease. One that waits for an earlier comment is not
+        counted: it comes up when that one is let go.
+        """
+        return cast("float | None", await self._scalar(self._until_due))
+
+    async def renew(self, claim: Claim) -> None:
+        """Hold a claim for longer; raises LeaseLost."""
+        await self._write(claim, self._renew)
+
+    async def release(
+        self, claim: Claim, delay: float | None, runs: Sequence[TrackedRun] = ()
+    ) -> None:
+        """Let go of a claim; its next step is due in *delay* seconds, or never. *runs* are
+        tracked runs that were polled and are stored with it."""
+
+        def work(db: sa.Connection) -> None:
+            self._set_runs(db, runs)
+
+        if delay is None:
+            await self._write(claim, self._release_for_good, work, due_at=None)
+        else:
+            await self._write(claim, self._release_until, work, delay=delay)
+
+    async def release_failed(self, claim: Claim, delay: float) -> None:
+        """Let go of a claim whose step has to be done again in *delay* seconds."""
+        await self._write(claim, self._release_after_failure, delay=delay)
+
+    async def release_all(self) -> None:
+        """End every lease: for the start of the only process that uses this ledger."""
+
+        def work(db: sa.Connection) -> None:
+            db.execute(self._release_all)
+
+        await self._store.transact(work)
+
+    async def claim_periodic_job(self, name: str, every: float) -> bool:
+        """Whether it is this process's turn to do something that one process does, once in
+        *every* seconds."""
+        return await self._scalar(self._take_periodic_job, name=name, every=every) is not None
+
+    async def wake(self, repo: RepoName, sha: Sha) -> bool:
+        """Poll at once the runs that are tracked on a commit; whether there are any."""
+        return await self._wake(self._wake_commit, {"of_repo": repo, "of_sha": sha})
+
+    async def wake_runs(self, run_ids: Sequence[RunId]) -> bool:
+        """Look at once at these runs, for everybody who follows them."""
+        return await self._wake(self._wake_runs, {"of_runs": run_ids})
+
+    async def now(self) -> float:
+        """The time by the store's clock."""
+        return cast(float, await self._scalar(self._now))
+
+    async def check(self) -> None:
+        """Raises LedgerUnavailable when the store does not answer."""
+        await self._scalar(self._check)
+
+
+def _is_its_turn() -> sa.ColumnElement[bool]:
+    """Commands of a pull request are decided in the order of their comments."""
+    # What only happened keeps no command waiting: nobody asked for it.
+    earlier = work_items.alias("earlier")
+    waits = sa.exists().where(
+        sa.or_(earlier.c.event.is_(None), work_items.c.event.is_not(None)),
+        earlier.c.repo == work_items.c.repo,
+        earlier.c.number == work_items.c.number,
+        earlier.c.deciding,
+        sa.tuple_(earlier.c.written_at, earlier.c.comment_id, earlier.c.id)
+        < sa.tuple_(work_items.c.written_at, work_items.c.comment_id, work_items.c.id),
+    )
+    return sa.or_(~work_items.c.deciding, ~waits)
+
+
+def _until_due(now: sa.ColumnElement[float]) -> sa.Select[Any]:
+    """Seconds until the next step may be claimed; a held one counts from the end of its lease."""
+    due = sa.case(
+        (work_items.c.lease_until > work_items.c.due_at, work_items.c.lease_until),
+        else_=work_items.c.due_at,
+    )
+    return sa.select(sa.func.min(due) - now).where(work_items.c.due_at.is_not(None), _is_its_turn())
+
+
+def _taking_periodic_job(store: Store, now: sa.ColumnElement[float]) -> sa.Executable:
+    every = sa.bindparam("every", type_=sa.Float)
+    insert = store.insert(periodic_jobs).values(next_due_at=now + every)
+    return insert.on_conflict_do_update(
+        index_elements=[periodic_jobs.c.name],
+        set_={"next_due_at": insert.excluded.next_due_at},
+        where=periodic_jobs.c.next_due_at <= now,
+    ).returning(periodic_jobs.c.name)
