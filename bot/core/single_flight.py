@@ -35,10 +35,6 @@ class SingleFlightCache(Generic[K, V]):
         # Shielded: a caller that goes away must not take the fetch from those who still wait.
         return await asyncio.shield(flight)
 
-    def has(self, key: K) -> bool:
-        """Whether the value under *key* is there."""
-        return key in self._store
-
     def forget(self, key: K) -> None:
         """Fetch *key* anew next time."""
         self._store.pop(key, None)

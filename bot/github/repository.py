@@ -157,13 +157,6 @@ class Repository:
             )
         )
 
-    def has_read(self, sha: Sha, names: Sequence[str]) -> bool:
-        """Whether the workflow folder at a commit is known, and all of these files if any are."""
-        files, folder = self._github._files, self._github._folders
-        return folder.has((self._repo, sha)) and all(
-            files.has((self._repo, sha, name)) for name in names
-        )
-
     async def workflow_text(self, sha: Sha, name: str) -> str | None:
         """A workflow file's text at a commit; none when it is not there or too large to read."""
         if "/" in name:

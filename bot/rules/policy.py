@@ -380,9 +380,9 @@ def decide_head(
     recent = next((known for known in facts.heads if known.received_at > now - lag), None)
     if recent is not None and recent.sha != head.sha:
         since = next((known.since for known in facts.heads if known.sha == head.sha), None)
-        if since is None and suite is None:
-            return Needs(frozenset({Fact.HEAD_DATE}))
-        if since is None and suite is not None:
+        if since is None:
+            if suite is None:
+                return Needs(frozenset({Fact.HEAD_DATE}))
             since = suite.created_at
         if since is None or since < recent.since:
             return NotYet()

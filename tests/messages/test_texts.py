@@ -313,3 +313,8 @@ def test_many_names_are_counted() -> None:
         f"`w` may mean {shown} and 2 more. Name one of them."
     )
     assert f"| `ci.yml` | {shown} and 2 more |" in answers.workflow_list(SHA, [("ci.yml", names)])
+
+
+def test_too_many_commands() -> None:
+    said = "A comment may hold 10 commands. Nothing of this one was done."
+    assert refusals.too_many_commands() == said

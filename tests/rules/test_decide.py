@@ -34,6 +34,7 @@ from bot.rules.policy import (
     acting_role,
     decide,
     decide_before_reading,
+    decide_head,
 )
 from bot.rules.repository_config import Config
 
@@ -284,6 +285,16 @@ def test_what_never_runs_on_a_fork() -> None:
     assert reason(decided(pinned, inline)) is Reason.FORK_INLINE
     dispatch = replace(RUN, target=StartTarget("ci", is_dispatch=True))
     assert reason(decided(pinned, dispatch)) is Reason.FORK_DISPATCH
+
+
+def test_a_head_that_is_asked_about_alone_has_to_be_read() -> None:
+    assert decide_head(COMMENT, RUN, None, KNOWN, NOW) == Needs(frozenset({Fact.HEAD}))
+
+
+def test_a_lagging_api_that_is_not_behind_after_all() -> None:
+    """The head is newer than the one that was heard of a moment ago."""
+    facts = replace(ALL, heads=LAGGING, head_date=HeadDate(SHA, NOW - 1))
+    assert reason(decided(facts)) is Reason.HEAD_UNDATED
 
 
 def test_two_files_that_may_be_meant() -> None:
