@@ -17,6 +17,8 @@ class Claim:
 
     work_item_id: WorkItemId
     fencing_token: int
+    is_poll: bool = False
+    """All its commands are decided: what is left is to poll its runs and to write its reply."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""How work survives: claims due requests, runs their steps, lets go; a crash loses nothing.
+"""How work survives: claims due work items, runs their steps, lets go; a crash loses nothing.
 
 The only file that sleeps. Steps repeat after a crash, so each looks first whether it has already
 happened; what a step has done is a row before the next effect.
@@ -17,8 +17,10 @@ from bot.storage.database import LedgerUnavailable
 from bot.storage.part import LeaseLost
 from bot.storage.queue import LEASE_SECONDS, Queue
 
-CONCURRENCY = 16
-"""Requests worked on at the same time: more would keep webhooks waiting when many are due."""
+COMMAND_SLOTS = 16
+POLL_SLOTS = 16
+"""Work items worked on at the same time: more would keep webhooks waiting when many are due. A new
+command never waits behind the polls of runs, so these have slots of their own."""
 
 POLL_SECONDS = 5.0
 """The longest sleep between two looks for due work."""
@@ -38,7 +40,7 @@ Step = Callable[[Claim], Awaitable[None]]
 
 
 class Worker:
-    """Runs *step* for every request that is due, until stopped."""
+    """Runs *step* for every work item that is due, until stopped."""
 
     def __init__(self, queue: Queue, step: Step) -> None:
         self._queue = queue
@@ -46,7 +48,8 @@ class Worker:
         self._wake = asyncio.Event()
         # A flag as well as cancellation: on Python 3.11 `wait_for` can swallow a cancellation.
         self._stopping = False
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._commands: set[asyncio.Task[None]] = set()
+        self._polls: set[asyncio.Task[None]] = set()
 
     def wake(self) -> None:
         """Look for due work now."""
@@ -86,17 +89,29 @@ class Worker:
 
     async def _start_due(self) -> int:
         """Claim what is due, as far as there is room, and start its steps."""
-        room = CONCURRENCY - len(self._tasks)
-        claims = await self._queue.claim(room) if room > 0 else []
+        if self._is_full:
+            return 0
+        claims = await self._queue.claim(
+            COMMAND_SLOTS - len(self._commands), POLL_SLOTS - len(self._polls)
+        )
         for claim in claims:
             task = asyncio.create_task(self._hold(claim))
-            self._tasks.add(task)
+            (self._polls if claim.is_poll else self._commands).add(task)
             task.add_done_callback(self._ended)
         return len(claims)
 
     def _ended(self, task: asyncio.Task[None]) -> None:
-        self._tasks.discard(task)
+        self._commands.discard(task)
+        self._polls.discard(task)
         self._wake.set()
+
+    @property
+    def _tasks(self) -> set[asyncio.Task[None]]:
+        return self._commands | self._polls
+
+    @property
+    def _is_full(self) -> bool:
+        return len(self._commands) >= COMMAND_SLOTS and len(self._polls) >= POLL_SLOTS
 
     async def _hold(self, claim: Claim) -> None:
         """One step, with its lease renewed while it lasts."""
@@ -132,9 +147,15 @@ class Worker:
 
     async def _pause(self) -> float:
         """Seconds until something is due."""
-        if len(self._tasks) >= CONCURRENCY:
+        if self._is_full:
             return POLL_SECONDS  # the end of any step wakes us
-        wait = await self._queue.until_due()
+        deciding = []
+        if len(self._commands) < COMMAND_SLOTS:
+            deciding.append(True)
+        if len(self._polls) < POLL_SLOTS:
+            deciding.append(False)
+        # What has no room now is woken for by the end of a step.
+        wait = await self._queue.until_due(deciding)
         return POLL_SECONDS if wait is None else min(max(wait, 0.01), POLL_SECONDS)
 
     async def _sleep(self, seconds: float) -> None:

@@ -34,9 +34,14 @@ class Queue(Part):
         is_tracked = tracked_runs.c.next_poll_at.is_not(None)
         self._now = sa.select(now)
         self._check = sa.select(sa.func.count()).select_from(work_items).where(sa.false())
-        self._find_due = (  # most
+        self._find_due = (  # most, deciding
             sa.select(work_items.c.id)
-            .where(work_items.c.due_at <= now, work_items.c.lease_until <= now, _is_its_turn())
+            .where(
+                work_items.c.due_at <= now,
+                work_items.c.lease_until <= now,
+                work_items.c.deciding.in_(sa.bindparam("deciding", expanding=True)),
+                _is_its_turn(),
+            )
             .order_by(work_items.c.due_at)
             .limit(sa.bindparam("most", type_=sa.Integer))
             .with_for_update(skip_locked=True)
@@ -45,7 +50,7 @@ class Queue(Part):
             sa.update(work_items)
             .where(work_items.c.id.in_(sa.bindparam("of_work_items", expanding=True)))
             .values(lease_until=now + LEASE_SECONDS, fencing_token=work_items.c.fencing_token + 1)
-            .returning(work_items.c.id, work_items.c.fencing_token)
+            .returning(work_items.c.id, work_items.c.fencing_token, work_items.c.deciding)
         )
         self._until_due = _until_due(now)
         self._release_all = sa.update(work_items).values(lease_until=0.0)
@@ -69,28 +74,40 @@ class Queue(Part):
         )
         self._take_periodic_job = _taking_periodic_job(store, now)  # name, every
 
-    async def claim(self, limit: int) -> list[Claim]:
+    async def claim(self, limit: int, polls: int | None = None) -> list[Claim]:
         """Claim up to *limit* work items whose step is due and which nobody holds.
 
+        With *polls*, those are undecided ones, and up to *polls* decided ones come beside them.
         While an earlier comment of a pull request is undecided, later ones of it wait.
         """
+        wanted = [(limit, [True, False])] if polls is None else [(limit, [True]), (polls, [False])]
 
         def work(db: sa.Connection) -> list[Claim]:
-            due = db.execute(self._find_due, {"most": limit}).scalars().all()
+            due = [
+                item
+                for most, deciding in wanted
+                if most > 0
+                for item in db.scalars(self._find_due, {"most": most, "deciding": deciding})
+            ]
             if not due:
                 return []
             taken = db.execute(self._lease, {"of_work_items": due})
-            return [Claim(WorkItemId(row.id), row.fencing_token) for row in taken]
+            return [
+                Claim(WorkItemId(row.id), row.fencing_token, is_poll=not row.deciding)
+                for row in taken
+            ]
 
         return await self._store.transact(work)
 
-    async def until_due(self) -> float | None:
+    async def until_due(self, deciding: Sequence[bool] = (True, False)) -> float | None:
         """Seconds until the next step that may be claimed is due; none when nothing waits.
 
-        A held one counts from the end of its lease. One that waits for an earlier comment is not
-        counted: it comes up when that one is let go.
+        *deciding*: of undecided work items, decided ones, or both. A held one counts from the end
+        of its lease. One that waits for an earlier comment is not counted: it comes up when that
+        one is let go.
         """
-        return cast("float | None", await self._scalar(self._until_due))
+        wait = await self._scalar(self._until_due, deciding=list(deciding))
+        return cast("float | None", wait)
 
     async def renew(self, claim: Claim) -> None:
         """Hold a claim for longer; raises LeaseLost."""
@@ -165,7 +182,11 @@ def _until_due(now: sa.ColumnElement[float]) -> sa.Select[Any]:
         (work_items.c.lease_until > work_items.c.due_at, work_items.c.lease_until),
         else_=work_items.c.due_at,
     )
-    return sa.select(sa.func.min(due) - now).where(work_items.c.due_at.is_not(None), _is_its_turn())
+    return sa.select(sa.func.min(due) - now).where(
+        work_items.c.due_at.is_not(None),
+        work_items.c.deciding.in_(sa.bindparam("deciding", expanding=True)),
+        _is_its_turn(),
+    )
 
 
 def _taking_periodic_job(store: Store, now: sa.ColumnElement[float]) -> sa.Executable:

@@ -27,7 +27,7 @@ from bot.core.events import Actor, CommandLine, Comment, Source
 from bot.core.models import Claim
 from bot.core.reasons import Reason
 from bot.core.types import RepoName, WorkItemId
-from bot.engine.worker import CONCURRENCY, Worker
+from bot.engine.worker import COMMAND_SLOTS, Worker
 from bot.storage.connect import open_store
 from bot.storage.ledger import Ledger
 from tests.bench.lease_table import TABLE, LeaseTable, Rest
@@ -104,7 +104,7 @@ class Table(LeaseTable):
         await self.add_items([(place, place % KEYS) for place in range(count)])
 
     async def work(self) -> None:
-        await self.run(CONCURRENCY)
+        await self.run(COMMAND_SLOTS)
 
 
 async def rows(folder: Path) -> list[Row]:

@@ -20,11 +20,13 @@ from bot.core.clock import AdjustedClock
 from bot.core.deliveries import Delivery
 from bot.core.events import Actor, CommandLine, Comment, Source
 from bot.core.models import Claim
+from bot.core.reasons import Reason
 from bot.core.types import RepoName, WorkItemId
 from bot.engine.worker import (
-    CONCURRENCY,
+    COMMAND_SLOTS,
     KEEP_TIME_EVERY,
     POLL_SECONDS,
+    POLL_SLOTS,
     RETRY_SECONDS,
     STOP_SECONDS,
     Worker,
@@ -198,7 +200,7 @@ async def test_a_step_is_done_when_it_is_due(ledger: Ledger) -> None:
 
 
 async def test_no_more_at_once_than_there_is_room_for(ledger: Ledger) -> None:
-    await accepted(ledger, *range(1, CONCURRENCY + 9))
+    await accepted(ledger, *range(1, COMMAND_SLOTS + 9))
     let_go = asyncio.Event()
 
     async def step(claim: Claim) -> None:
@@ -208,17 +210,48 @@ async def test_no_more_at_once_than_there_is_room_for(ledger: Ledger) -> None:
     steps = Steps(ledger, step)
     async with working(Worker(ledger.queue, steps.step)):
         await asyncio.sleep(1)
-        assert len(steps.begun) == CONCURRENCY
+        assert len(steps.begun) == COMMAND_SLOTS
         let_go.set()
         await asyncio.sleep(1)
     # The longest due went first; each was done once.
     assert sorted(request_id for _, request_id in steps.ended) == sorted(
-        f"ic-{number}" for number in range(1, CONCURRENCY + 9)
+        f"ic-{number}" for number in range(1, COMMAND_SLOTS + 9)
     )
 
 
+async def test_a_new_command_does_not_wait_behind_polls(ledger: Ledger) -> None:
+    """As when Depot takes connections and never answers: every slot for polls is taken."""
+    numbers = range(1, POLL_SLOTS + 9)
+    await accepted(ledger, *numbers)
+    for claim in await ledger.queue.claim(len(numbers)):
+        item = await ledger.items.load(claim.work_item_id)
+        await ledger.items.save_decision(claim, item.commands[0].command_id, Reason.ANSWERED, "")
+        await ledger.queue.release(claim, 0.0)
+    let_go = asyncio.Event()
+    polled: list[WorkItemId] = []
+    commanded: list[WorkItemId] = []
+
+    async def step(claim: Claim) -> None:
+        (polled if claim.is_poll else commanded).append(claim.work_item_id)
+        if claim.is_poll:
+            await let_go.wait()
+        await ledger.queue.release(claim, None)
+
+    worker = Worker(ledger.queue, step)
+    async with working(worker):
+        await asyncio.sleep(1)
+        assert (len(polled), commanded) == (POLL_SLOTS, [])
+        await accepted(ledger, 1000)
+        worker.wake()
+        await asyncio.sleep(1)
+        assert commanded == ["ic-1000"]
+        let_go.set()
+        await asyncio.sleep(1)
+    assert len(polled) == len(numbers)
+
+
 async def test_room_that_comes_free_is_used_at_once(ledger: Ledger) -> None:
-    await accepted(ledger, *range(1, CONCURRENCY + 2))
+    await accepted(ledger, *range(1, COMMAND_SLOTS + 2))
 
     async def step(claim: Claim) -> None:
         await asyncio.sleep(3)
@@ -228,7 +261,7 @@ async def test_room_that_comes_free_is_used_at_once(ledger: Ledger) -> None:
     async with working(Worker(ledger.queue, steps.step)):
         await asyncio.sleep(10)
     assert steps.begun[-1][0] == pytest.approx(3.0, abs=0.02)
-    assert len(steps.ended) == CONCURRENCY + 1
+    assert len(steps.ended) == COMMAND_SLOTS + 1
 
 
 async def test_draining_does_what_comes_up_and_leaves_what_is_to_come(ledger: Ledger) -> None:
