@@ -53,21 +53,22 @@ class FactReader:
     async def known(self, limits: Limits) -> Facts:
         """What the ledger knows: nobody outside is asked."""
         comment = self.comment
-        heads = await self.ledger.pull_requests.newest_heads(comment.repo, comment.number)
-        usage = Usage(0, 0, limits.per_person, limits.per_repository)
-        if comment.event is None:
-            within = policy.LIMIT_SECONDS
-            usage = replace(
-                usage,
-                by_person=await self.ledger.pull_requests.count_commands(
-                    comment.repo, within, author=comment.author.login
-                ),
-                # What strangers are refused must not use up what others may do.
-                in_repository=await self.ledger.pull_requests.count_commands(
-                    comment.repo, within, but=policy.UNCOUNTED
-                ),
-            )
-        return Facts(heads=heads, usage=usage)
+        known = await self.ledger.pull_requests.known(
+            comment.repo,
+            comment.number,
+            comment.author.login,
+            policy.LIMIT_SECONDS,
+            # What strangers are refused must not use up what others may do.
+            but=policy.UNCOUNTED,
+        )
+        is_counted = comment.event is None
+        usage = Usage(
+            by_person=known.by_person if is_counted else 0,
+            in_repository=known.in_repository if is_counted else 0,
+            per_person=limits.per_person,
+            per_repository=limits.per_repository,
+        )
+        return Facts(heads=known.heads, usage=usage)
 
     async def gather(
         self, facts: Facts, wanted: frozenset[Fact], target: StartTarget | None = None

@@ -141,7 +141,8 @@ class Items(Part):
                 row,
                 commands=db.execute(self._commands, mine),
                 start_attempts=db.execute(self._start_attempts, mine),
-                pending_changes=db.execute(self._pending_changes, mine),
+                # Only a command that is still to be decided asks what it was about to do.
+                pending_changes=db.execute(self._pending_changes, mine) if row.deciding else (),
                 tracked_runs=db.execute(self._tracked_runs, mine),
             )
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from dataclasses import dataclass
 from typing import cast
 
 import sqlalchemy as sa
@@ -20,6 +21,16 @@ from bot.storage.tables import (
     heads,
     work_items,
 )
+
+
+@dataclass(frozen=True, slots=True)
+class KnownPullRequest:
+    """What the ledger knows of a pull request, as far as a decision needs it."""
+
+    heads: tuple[KnownHead, ...]
+    """The newest heads that webhooks told of, newest first."""
+    by_person: int
+    in_repository: int
 
 
 class PullRequests(Part):
@@ -53,6 +64,9 @@ class PullRequests(Part):
                 commands.c.reason.not_in(sa.bindparam("but", expanding=True)),
             )
         )
+        self._count_by_author = self._count_commands.where(  # author
+            work_items.c.author == sa.bindparam("author")
+        )
 
     async def is_from_fork(self, repo: RepoName, sha: Sha) -> bool:
         """Whether a commit has been the head of a pull request from a fork, as far as we heard."""
@@ -62,6 +76,28 @@ class PullRequests(Part):
         """The newest heads of a pull request that webhooks told of, newest first."""
         found = await self._rows(self._newest_heads, repo=repo, number=number)
         return tuple(KnownHead(Sha(row.sha), row.since, row.received_at) for row in found)
+
+    async def known(
+        self, repo: RepoName, number: int, author: str, within: float, but: Collection[Reason]
+    ) -> KnownPullRequest:
+        """What a decision needs to know of a pull request, in one transaction: its heads, and the
+        commands of the last *within* seconds, by its author and (without those decided for the
+        reasons *but*) in the repository."""
+        everywhere = {"repo": repo, "within": within}
+        codes = [reason.value for reason in but]
+
+        def work(db: sa.Connection) -> KnownPullRequest:
+            heads = db.execute(self._newest_heads, {"repo": repo, "number": number}).all()
+            mine = {**everywhere, "but": [], "author": author}
+            return KnownPullRequest(
+                tuple(KnownHead(Sha(row.sha), row.since, row.received_at) for row in heads),
+                by_person=cast(int, db.scalar(self._count_by_author, mine)),
+                in_repository=cast(
+                    int, db.scalar(self._count_commands, {**everywhere, "but": codes})
+                ),
+            )
+
+        return await self._store.transact(work)
 
     async def count_commands(
         self,

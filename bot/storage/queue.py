@@ -34,15 +34,10 @@ class Queue(Part):
         is_tracked = tracked_runs.c.next_poll_at.is_not(None)
         self._now = sa.select(now)
         self._check = sa.select(sa.func.count()).select_from(work_items).where(sa.false())
-        self._find_due = (  # most, deciding
-            sa.select(work_items.c.id)
-            .where(
-                work_items.c.due_at <= now,
-                work_items.c.lease_until <= now,
-                work_items.c.deciding.in_(sa.bindparam("deciding", expanding=True)),
-                _is_its_turn(),
-            )
-            .order_by(work_items.c.due_at)
+        self._find_due = (  # most
+            sa.select(work_items.c.id, work_items.c.deciding)
+            .where(work_items.c.due_at <= now, work_items.c.lease_until <= now, _is_its_turn())
+            .order_by(work_items.c.deciding.desc(), work_items.c.due_at)
             .limit(sa.bindparam("most", type_=sa.Integer))
             .with_for_update(skip_locked=True)
         )
@@ -74,20 +69,18 @@ class Queue(Part):
         )
         self._take_periodic_job = _taking_periodic_job(store, now)  # name, every
 
-    async def claim(self, limit: int, polls: int | None = None) -> list[Claim]:
-        """Claim up to *limit* work items whose step is due and which nobody holds.
+    async def claim(self, commands: int, polls: int) -> list[Claim]:
+        """Claim work items whose step is due and which nobody holds: up to *commands* that are
+        undecided, and up to *polls* that are decided and have runs to poll or a reply to write.
 
-        With *polls*, those are undecided ones, and up to *polls* decided ones come beside them.
         While an earlier comment of a pull request is undecided, later ones of it wait.
         """
-        wanted = [(limit, [True, False])] if polls is None else [(limit, [True]), (polls, [False])]
 
         def work(db: sa.Connection) -> list[Claim]:
+            found = db.execute(self._find_due, {"most": commands + polls}).all()
             due = [
-                item
-                for most, deciding in wanted
-                if most > 0
-                for item in db.scalars(self._find_due, {"most": most, "deciding": deciding})
+                *[row.id for row in found if row.deciding][:commands],
+                *[row.id for row in found if not row.deciding][:polls],
             ]
             if not due:
                 return []

@@ -223,7 +223,7 @@ async def test_a_new_command_does_not_wait_behind_polls(ledger: Ledger) -> None:
     """As when Depot takes connections and never answers: every slot for polls is taken."""
     numbers = range(1, POLL_SLOTS + 9)
     await accepted(ledger, *numbers)
-    for claim in await ledger.queue.claim(len(numbers)):
+    for claim in await ledger.queue.claim(len(numbers), len(numbers)):
         item = await ledger.items.load(claim.work_item_id)
         await ledger.items.save_decision(claim, item.commands[0].command_id, Reason.ANSWERED, "")
         await ledger.queue.release(claim, 0.0)
@@ -326,7 +326,7 @@ async def test_a_worker_that_was_taken_over_leaves_it_at_that(ledger: Ledger) ->
 
     async def step(claim: Claim) -> None:
         await ledger.queue.release_all()
-        (taken,) = await ledger.queue.claim(1)
+        (taken,) = await ledger.queue.claim(1, 1)
         assert taken.fencing_token > claim.fencing_token
         await ledger.items.save_acknowledgement(claim)
 
@@ -420,7 +420,7 @@ async def test_a_long_step_keeps_its_lease(ledger: Ledger) -> None:
 
 async def test_what_a_dead_worker_held_goes_on(ledger: Ledger) -> None:
     await accepted(ledger, 1)
-    (dead,) = await ledger.queue.claim(1)
+    (dead,) = await ledger.queue.claim(1, 1)
     steps = Steps(ledger, done(ledger))
     async with working(Worker(ledger.queue, steps.step)):
         await asyncio.sleep(3 * LEASE_SECONDS)
@@ -438,7 +438,7 @@ async def test_nothing_is_renewed_once_the_step_is_over(ledger: Ledger) -> None:
     with logged():
         await Worker(ledger.queue, step).drain()
         await asyncio.sleep(LEASE_SECONDS)
-    assert len(await ledger.queue.claim(1)) == 1
+    assert len(await ledger.queue.claim(1, 1)) == 1
 
 
 async def test_a_lease_that_was_lost_is_no_longer_renewed(ledger: Ledger) -> None:
@@ -451,7 +451,7 @@ async def test_a_lease_that_was_lost_is_no_longer_renewed(ledger: Ledger) -> Non
         if others:
             return await ledger.queue.release(claim, None)
         await ledger.queue.release_all()
-        others.extend(await ledger.queue.claim(1))
+        others.extend(await ledger.queue.claim(1, 1))
         await asyncio.sleep(3 * LEASE_SECONDS)
 
     await Worker(ledger.queue, step).drain()
@@ -479,7 +479,7 @@ async def test_stopping_lets_steps_end_and_starts_none(ledger: Ledger) -> None:
     await running
     assert steps.ended == [(STOP_SECONDS - 1, "ic-1")]
     assert now() == STOP_SECONDS - 1
-    assert [claim.work_item_id for claim in await ledger.queue.claim(10)] == ["ic-2"]
+    assert [claim.work_item_id for claim in await ledger.queue.claim(10, 10)] == ["ic-2"]
 
 
 async def test_stopping_cuts_what_does_not_end(ledger: Ledger) -> None:
@@ -503,7 +503,7 @@ async def test_stopping_cuts_what_does_not_end(ledger: Ledger) -> None:
     assert sorted(cut) == ["ic-1", "ic-2"]
     # What was stored is stored; the rest goes on after the next start.
     await ledger.queue.release_all()
-    assert len(await ledger.queue.claim(10)) == 2
+    assert len(await ledger.queue.claim(10, 10)) == 2
     for number in (1, 2):
         assert (await ledger.items.load(WorkItemId(f"ic-{number}"))).acknowledged
 

@@ -77,12 +77,12 @@ async def accepted(ledger: Ledger, *comments: Comment) -> None:
 
 
 async def claimed(ledger: Ledger) -> Claim:
-    (claim,) = await ledger.queue.claim(10)
+    (claim,) = await ledger.queue.claim(10, 10)
     return claim
 
 
 async def ids(ledger: Ledger, limit: int = 10) -> list[str]:
-    return sorted(claim.work_item_id for claim in await ledger.queue.claim(limit))
+    return sorted(claim.work_item_id for claim in await ledger.queue.claim(limit, limit))
 
 
 def first(claim: Claim) -> CommandId:
@@ -144,15 +144,15 @@ async def test_a_request_is_held_by_one_at_a_time(ledger: Ledger, database: Data
     await accepted(ledger, comment())
     assert await ledger.queue.until_due() == database.near(0.0)
     claim = await claimed(ledger)
-    assert await ledger.queue.claim(10) == []
+    assert await ledger.queue.claim(10, 10) == []
     assert await ledger.queue.until_due() == database.near(LEASE_SECONDS)
     # PostgreSQL's clock goes on by itself: not so near to the end there.
     rest = 5.0 if database.is_postgresql else 0.5
     database.passes(LEASE_SECONDS - rest)
-    assert await ledger.queue.claim(10) == []
+    assert await ledger.queue.claim(10, 10) == []
     await ledger.queue.renew(claim)
     database.passes(LEASE_SECONDS - rest)
-    assert await ledger.queue.claim(10) == []
+    assert await ledger.queue.claim(10, 10) == []
     database.passes(rest)
     again = await claimed(ledger)
     assert again.work_item_id == claim.work_item_id
@@ -172,7 +172,7 @@ async def test_until_something_may_be_claimed(ledger: Ledger, database: Database
     assert await ledger.queue.until_due() == database.near(LEASE_SECONDS)
     await ledger.items.save_decision(claim, first(claim), Reason.ANSWERED, "")
     assert await ledger.queue.until_due() == database.near(0.0)
-    (other,) = await ledger.queue.claim(10)
+    (other,) = await ledger.queue.claim(10, 10)
     await ledger.queue.release(other, None)
     await ledger.queue.release(claim, 300.0)
     assert await ledger.queue.until_due() == database.near(300.0)
@@ -180,9 +180,9 @@ async def test_until_something_may_be_claimed(ledger: Ledger, database: Database
 
 async def test_no_more_than_there_is_room_for(ledger: Ledger) -> None:
     await accepted(ledger, *(comment(n, number=n) for n in range(1, 6)))
-    assert len(await ledger.queue.claim(3)) == 3
-    assert len(await ledger.queue.claim(3)) == 2
-    assert await ledger.queue.claim(3) == []
+    assert len(await ledger.queue.claim(3, 3)) == 3
+    assert len(await ledger.queue.claim(3, 3)) == 2
+    assert await ledger.queue.claim(3, 3) == []
 
 
 async def test_the_longest_due_goes_first(ledger: Ledger, database: Database) -> None:
@@ -197,12 +197,12 @@ async def test_resting_until_the_next_step(ledger: Ledger, database: Database) -
     await accepted(ledger, comment())
     await ledger.queue.release(await claimed(ledger), 50.0)
     assert await ledger.queue.until_due() == database.near(50.0)
-    assert await ledger.queue.claim(10) == []
+    assert await ledger.queue.claim(10, 10) == []
     database.passes(50)
     await ledger.queue.release(await claimed(ledger), None)
     assert await ledger.queue.until_due() is None
     database.passes(1e9)
-    assert await ledger.queue.claim(10) == []
+    assert await ledger.queue.claim(10, 10) == []
 
 
 async def test_failing_steps_are_counted_from_the_first(ledger: Ledger, database: Database) -> None:
@@ -213,7 +213,7 @@ async def test_failing_steps_are_counted_from_the_first(ledger: Ledger, database
         got = await ledger.items.load(claim.work_item_id)
         assert (got.failures, got.failing_since) == (failures, database.ago(60 * (failures - 1)))
         assert await ledger.queue.until_due() == database.near(60.0)
-        assert await ledger.queue.claim(10) == []
+        assert await ledger.queue.claim(10, 10) == []
         database.passes(60)
     claim = await claimed(ledger)
     await ledger.queue.release(claim, 1.0)
@@ -338,7 +338,7 @@ async def test_the_gate_opens_when_all_is_decided(ledger: Ledger, database: Data
     database.passes(50)
     assert await ids(ledger) == []
     database.passes(50)
-    (claim,) = await ledger.queue.claim(10)
+    (claim,) = await ledger.queue.claim(10, 10)
     await ledger.items.save_decision(claim, CommandId("ic-1.2"), Reason.ANSWERED, "a list")
     # Following its run, it no longer holds anybody up; nor is it held up by a later comment.
     await ledger.queue.release(claim, 0.0)
@@ -437,7 +437,7 @@ async def test_what_is_known_of_the_reply(ledger: Ledger, database: Database) ->
 
 async def test_the_same_thing_is_not_started_twice_at_once(ledger: Ledger) -> None:
     await accepted(ledger, comment(1, number=1), comment(2, number=2))
-    one, other = sorted(await ledger.queue.claim(10), key=lambda claim: claim.work_item_id)
+    one, other = sorted(await ledger.queue.claim(10, 10), key=lambda claim: claim.work_item_id)
     noted = await ledger.items.add_start_attempt(one, intent(one))
     with pytest.raises(StartInProgress):
         await ledger.items.add_start_attempt(other, intent(other))
@@ -464,7 +464,7 @@ async def test_a_settled_intent_stands_in_nobodys_way(outcome: str, ledger: Ledg
 
 async def test_a_lost_intent_is_replaced_in_one_go(ledger: Ledger) -> None:
     await accepted(ledger, comment(1), comment(2, number=2))
-    one, other = sorted(await ledger.queue.claim(10), key=lambda claim: claim.work_item_id)
+    one, other = sorted(await ledger.queue.claim(10, 10), key=lambda claim: claim.work_item_id)
     noted = await ledger.items.add_start_attempt(one, intent(one))
     lost = replace(noted, outcome="lost")
     second = await ledger.items.add_start_attempt(one, intent(one), lost)
@@ -486,7 +486,7 @@ async def test_a_store_that_fails_is_said_as_that(ledger: Ledger, store: Store) 
     await ledger.queue.check()
     await rename(store, "work_items", "elsewhere")
     try:
-        for call in (ledger.queue.check, ledger.queue.until_due, lambda: ledger.queue.claim(1)):
+        for call in (ledger.queue.check, ledger.queue.until_due, lambda: ledger.queue.claim(1, 1)):
             with pytest.raises(LedgerUnavailable):
                 await call()
     finally:
@@ -682,7 +682,7 @@ async def test_a_deed_is_noted_once(ledger: Ledger) -> None:
 async def following(ledger: Ledger, number: int, *runs: TrackedRun) -> Claim:
     """A request that is decided, follows these runs, and rests for a long time."""
     await accepted(ledger, comment(number, number=number))
-    (claim,) = await ledger.queue.claim(10)
+    (claim,) = await ledger.queue.claim(10, 10)
     mine = [replace(run, command_id=first(claim)) for run in runs]
     await ledger.items.save_decision(claim, first(claim), Reason.STARTED, "", mine)
     await ledger.queue.release(claim, 1000.0)
@@ -747,7 +747,7 @@ async def test_a_word_of_depot_wakes_those_who_follow(ledger: Ledger, database: 
     assert await ledger.queue.until_due() == database.near(1000.0)
     assert await ledger.queue.wake(HELLO, SHA)
     assert await ledger.queue.until_due() == database.near(0.0)
-    (claim,) = await ledger.queue.claim(10)
+    (claim,) = await ledger.queue.claim(10, 10)
     assert claim.work_item_id == one.work_item_id
     (woken,) = (await ledger.items.load(one.work_item_id)).runs
     assert woken == replace(run, command_id=first(one), polls=0, next_poll_at=0.0)
@@ -771,7 +771,7 @@ async def test_waking_does_not_take_a_request_from_who_holds_it(ledger: Ledger) 
     assert await ledger.queue.wake(HELLO, SHA)
     claim = await claimed(ledger)
     assert await ledger.queue.wake(HELLO, SHA)
-    assert await ledger.queue.claim(10) == []
+    assert await ledger.queue.claim(10, 10) == []
     await ledger.queue.renew(claim)
 
 
@@ -781,7 +781,7 @@ async def test_a_run_at_rest_is_followed_again(ledger: Ledger, database: Databas
     other = await following(
         ledger, 2, over, replace(over, run=replace(over.run, run_id=RunId("r2")))
     )
-    for claim in await ledger.queue.claim(10):
+    for claim in await ledger.queue.claim(10, 10):
         await ledger.queue.release(claim, None)
     await ledger.items.resume_tracking(RunId("r1"), START + 50)
     assert await ids(ledger) == [one.work_item_id, other.work_item_id]
@@ -807,7 +807,7 @@ async def test_commands_are_counted(ledger: Ledger, database: Database) -> None:
     await accepted(ledger, bob, comment(3, repo=RepoName("octo/other")))
     # What automations do counts for nobody.
     await ledger.inbox.accept_head(*head("g1", OLD, START - 100))
-    (claim,) = [one for one in await ledger.queue.claim(10) if one.work_item_id == "ev-g1"]
+    (claim,) = [one for one in await ledger.queue.claim(10, 10) if one.work_item_id == "ev-g1"]
     await ledger.items.add_commands(claim, [CommandLine("run")])
 
     assert await ledger.pull_requests.count_commands(HELLO, 3600.0) == 3
@@ -857,7 +857,7 @@ async def test_the_last_answer_to_the_same_line(ledger: Ledger, database: Databa
     await ledger.items.save_postponement(claim, first(claim), "wait", START)
     # What somebody was told who asked is another matter.
     await accepted(ledger, comment(1, "list", at=START - 1))
-    (asked,) = await ledger.queue.claim(10)
+    (asked,) = await ledger.queue.claim(10, 10)
     await ledger.items.save_decision(asked, first(asked), Reason.ANSWERED, "asked")
     assert await ledger.items.last_answer(HELLO, 1, "list") == "second"
     assert await ledger.items.last_answer(HELLO, 1, "status") is None
@@ -872,10 +872,10 @@ async def test_old_rows_are_forgotten_when_all_is_over(ledger: Ledger, database:
     await ledger.queue.release(over, None)
     await following(ledger, 2, replace(followed(ANY), run=Run(RunId("r2"), "org", "queued")))
     await accepted(ledger, comment(3, number=3))  # undecided, and at rest for ever
-    (stuck,) = await ledger.queue.claim(10)
+    (stuck,) = await ledger.queue.claim(10, 10)
     await ledger.queue.release(stuck, None)
     await ledger.inbox.accept_head(*head("g1", OLD, START))
-    (told,) = await ledger.queue.claim(10)
+    (told,) = await ledger.queue.claim(10, 10)
     await ledger.items.add_commands(told, [])
     await ledger.queue.release(told, None)
 
@@ -984,7 +984,7 @@ async def test_nothing_is_claimed_twice_by_workers_at_once(postgresql: Database)
         got: list[list[str]] = [[], [], [], []]
 
         async def worker(ledger: Ledger, mine: list[str]) -> None:
-            while claims := await ledger.queue.claim(7):
+            while claims := await ledger.queue.claim(7, 7):
                 mine += [claim.work_item_id for claim in claims]
 
         await asyncio.gather(
@@ -1023,7 +1023,7 @@ async def test_the_same_comment_through_two_machines_at_once(postgresql: Databas
                 for store, hook in ((here, "h1"), (there, "h2"), (here, "h3"), (there, "h1"))
             )
             assert sorted(await asyncio.gather(*accepting)) == [False, False, False, True]
-        assert len(await Ledger.on(here).queue.claim(50)) == 10
+        assert len(await Ledger.on(here).queue.claim(50, 50)) == 10
 
 
 async def test_waking_and_stepping_at_once_come_to_an_end(postgresql: Database) -> None:

@@ -91,7 +91,7 @@ async def test_what_is_followed_waits_for_nobody(
 
 async def test_filters(archive: StatusQueries, ledger: Ledger) -> None:
     await accepted(ledger, comment(1), comment(2, repo=RepoName("octo/Other"), number=2))
-    claims = {claim.work_item_id: claim for claim in await ledger.queue.claim(10)}
+    claims = {claim.work_item_id: claim for claim in await ledger.queue.claim(10, 10)}
     await ledger.items.save_decision(
         claims[comment(1).work_item_id], CommandId("ic-1.1"), Reason.ANSWERED, "Yes."
     )

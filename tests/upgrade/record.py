@@ -60,7 +60,7 @@ async def play(stage: Stage, clock: ManualClock, services: Services) -> None:
     await prs[scene.TROUBLED].says("alice", "/depot run ci.yml job=lint")
     github.comment(REPO, scene.CLAIMED, "alice", "/depot run ci.yml job=lint")
     await github.deliver(HOOK)
-    assert len(await services.ledger.queue.claim(10)) == 1
+    assert len(await services.ledger.queue.claim(10, 10)) == 1
     scene.open_pull_request(stage, scene.OPENED)
     await github.deliver(HOOK)
 
