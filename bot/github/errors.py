@@ -1,12 +1,11 @@
-"""Failures of requests to GitHub, as one family. gidgethub's and the HTTP client's errors are
-translated here.
+"""The errors of requests to GitHub. gidgethub's and the HTTP client's errors are translated here.
 
-    GitHubError               every failure
-    ├── NotFound              404 or 410: it is not there, or not for us
-    ├── Forbidden             403 that is no rate limit
-    ├── Rejected              422: GitHub does not take what was sent
-    ├── BadCredentials        401
-    └── GitHubUnavailable     no answer, a server error, or a rate limit; ask again later
+GitHubError               every failure
+├── NotFound              404 or 410: it is not there, or not visible to the bot
+├── Forbidden             403 that is no rate limit
+├── Unprocessable         422: GitHub refuses what was sent
+├── BadCredentials        401
+└── GitHubUnavailable     no answer, a server error, or a rate limit; ask again later
 """
 
 from __future__ import annotations
@@ -62,7 +61,7 @@ class GitHubUnavailable(GitHubError):
 
 @contextmanager
 def translated_errors() -> Iterator[None]:
-    """The border: what gidgethub and httpx raise becomes our family."""
+    """Raise what gidgethub and httpx raise as GitHubError."""
     try:
         yield
     except GitHubError:
@@ -78,7 +77,8 @@ def translated_errors() -> Iterator[None]:
     except httpx.HTTPError as error:
         raise GitHubUnavailable(type(error).__name__) from error
     except (ValueError, LookupError, TypeError, RecursionError) as error:
-        # gidgethub decodes bodies and status codes without a net: a proxy's page, a cut answer.
+        # gidgethub does not guard its decoding of bodies and status codes: a proxy's page or a
+        # truncated answer fails there.
         raise GitHubUnavailable(f"not understood: {type(error).__name__}") from error
 
 

@@ -7,19 +7,17 @@ from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import msgspec
 from gidgethub.sansio import accept_format
 
 from bot.core.events import Source
+from bot.core.single_flight import SingleFlightCache
 from bot.core.types import WORKFLOW_FOLDER, Head, Permission, RepoName, Sha
 from bot.github.errors import BadCredentials, NotFound, translated_errors
-from bot.github.session import RAW, Id, Login, Session, decode
+from bot.github.session import RAW, Id, Login, Session, Sessions, decode
 from bot.rules import repository_config
-
-if TYPE_CHECKING:
-    from bot.github.api import GitHub
 
 MAX_FILE = 512 * 1024
 """Bytes of a workflow file that we read; GitHub would give more (bot/github/README.md, "Reading
@@ -93,11 +91,25 @@ class _Comment(msgspec.Struct):
     user: Login | None = None
 
 
-class Repository:
-    """What the bot reads and writes in one repository."""
+@dataclass(frozen=True, slots=True)
+class Caches:
+    """What was read lately, of all repositories."""
 
-    def __init__(self, github: GitHub, repo: RepoName, installation: int | None) -> None:
-        self._github = github
+    roles: SingleFlightCache[tuple[RepoName, str], Permission]
+    """By login in lower case."""
+    configs: SingleFlightCache[RepoName, tuple[tuple[str, str], ...]]
+    folders: SingleFlightCache[tuple[RepoName, Sha], tuple[str, ...]]
+    files: SingleFlightCache[tuple[RepoName, Sha, str], str | None]
+
+
+class Repository:
+    """What the bot reads and writes in one repository. Each request raises GitHubError."""
+
+    def __init__(
+        self, sessions: Sessions, caches: Caches, repo: RepoName, installation: int | None
+    ) -> None:
+        self._sessions = sessions
+        self._caches = caches
         self._repo = repo
         self._installation = installation
         self._vars = dict(zip(("owner", "repo"), repo.split("/", 1), strict=True))
@@ -120,11 +132,11 @@ class Repository:
 
     async def permission(self, login: str) -> Permission:
         """A person's role here; somebody GitHub does not know has none."""
-        return await self._github._roles.get(
-            (self._repo, login.lower()), lambda: self._ask_permission(login)
+        return await self._caches.roles.get(
+            (self._repo, login.lower()), lambda: self._fetch_permission(login)
         )
 
-    async def _ask_permission(self, login: str) -> Permission:
+    async def _fetch_permission(self, login: str) -> Permission:
         try:
             answer = await self._get(
                 "/repos/{owner}/{repo}/collaborators/{login}/permission", login=login
@@ -135,11 +147,11 @@ class Repository:
 
     async def workflow_names(self, sha: Sha) -> tuple[str, ...]:
         """The file names in `.depot/workflows` at a commit, sorted; empty without that folder."""
-        return await self._github._folders.get(
-            (self._repo, sha), lambda: self._ask_workflow_names(sha)
+        return await self._caches.folders.get(
+            (self._repo, sha), lambda: self._fetch_workflow_names(sha)
         )
 
-    async def _ask_workflow_names(self, sha: Sha) -> tuple[str, ...]:
+    async def _fetch_workflow_names(self, sha: Sha) -> tuple[str, ...]:
         try:
             answer = await self._get(
                 "/repos/{owner}/{repo}/contents{/path*}{?ref}",
@@ -161,12 +173,12 @@ class Repository:
         """A workflow file's text at a commit; none when it is not there or too large to read."""
         if "/" in name:
             return None  # a path could lead anywhere in GitHub's API
-        text = await self._github._files.get(
-            (self._repo, sha, name), lambda: self._ask_text(sha, f"{WORKFLOW_FOLDER}/{name}")
+        text = await self._caches.files.get(
+            (self._repo, sha, name), lambda: self._fetch_text(sha, f"{WORKFLOW_FOLDER}/{name}")
         )
         return text if text is not None and len(text) <= MAX_FILE else None
 
-    async def _ask_text(self, sha: Sha | None, path: str) -> str | None:
+    async def _fetch_text(self, sha: Sha | None, path: str) -> str | None:
         try:
             answer = await self._get(
                 "/repos/{owner}/{repo}/contents{/path*}{?ref}",
@@ -183,16 +195,16 @@ class Repository:
 
     async def config_texts(self) -> tuple[tuple[str, str], ...]:
         """The repository's config on its default branch: path and text of each file there is."""
-        return await self._github._configs.get(self._repo, self._ask_config_texts)
+        return await self._caches.configs.get(self._repo, self._fetch_config_texts)
 
-    async def _ask_config_texts(self) -> tuple[tuple[str, str], ...]:
+    async def _fetch_config_texts(self) -> tuple[tuple[str, str], ...]:
         return await self.texts(repository_config.PATHS)
 
     async def texts(
         self, paths: Sequence[str], sha: Sha | None = None
     ) -> tuple[tuple[str, str], ...]:
         """Those of some files that are there, at a commit or on the default branch."""
-        texts = await asyncio.gather(*(self._ask_text(sha, path) for path in paths))
+        texts = await asyncio.gather(*(self._fetch_text(sha, path) for path in paths))
         return tuple(
             (path, text) for path, text in zip(paths, texts, strict=True) if text is not None
         )
@@ -255,12 +267,12 @@ class Repository:
 
     async def own_comments(self, number: int, since: float) -> AsyncIterator[PostedComment]:
         """The bot's own comments under a pull request, written or changed since *since*."""
-        login = await self._github.login()
+        login = await self._sessions.login()
         moment = datetime.fromtimestamp(since, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-        api, token = await self._access()
+        session, token = await self._access()
         seen = 0
         with self._errors():
-            async for item in api.getiter(
+            async for item in session.getiter(
                 "/repos/{owner}/{repo}/issues/{number}/comments{?since,per_page}",
                 {**self._vars, "number": str(number), "since": moment, "per_page": "100"},
                 oauth_token=token,
@@ -274,22 +286,22 @@ class Repository:
 
     async def _access(self) -> tuple[Session, str | None]:
         if self._installation is None:
-            self._installation = await self._github.installation(self._repo)
-        return await self._github.access(self._installation)
+            self._installation = await self._sessions.installation(self._repo)
+        return await self._sessions.access(self._installation)
 
     async def _get(self, url: str, *, accept: str = accept_format(), **variables: Any) -> Any:
         if any(value in (".", "..") for value in variables.values()):
             raise NotFound(url)  # such a step in a path leads somewhere else
-        api, token = await self._access()
+        session, token = await self._access()
         with self._errors():
-            return await api.getitem(
+            return await session.getitem(
                 url, {**self._vars, **variables}, oauth_token=token, accept=accept
             )
 
     async def _send(self, method: str, url: str, data: Any, **variables: str) -> Any:
-        api, token = await self._access()
+        session, token = await self._access()
         with self._errors():
-            return await getattr(api, method)(
+            return await getattr(session, method)(
                 url, {**self._vars, **variables}, data=data, oauth_token=token
             )
 
@@ -299,5 +311,5 @@ class Repository:
             with translated_errors():
                 yield
         except BadCredentials:
-            self._github.forget_token(self._installation)
+            self._sessions.forget_token(self._installation)
             raise

@@ -1,19 +1,35 @@
-"""gidgethub's client as the bot uses it: credentials go to the configured host only."""
+"""Access to GitHub: gidgethub's client, and one such client and token per installation."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import Any, TypeVar
+from functools import lru_cache
+from typing import Any, TypeVar, cast
 
 import gidgethub
 import gidgethub.httpx
+import httpx
 import msgspec
+from cachetools import LRUCache, TLRUCache, TTLCache
+from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives.serialization import load_pem_private_key
+from gidgethub import apps
 from gidgethub.sansio import RateLimit
 
-from bot.github.errors import GitHubError, GitHubUnavailable
+from bot import __version__
+from bot.core.clock import Clock
+from bot.core.credentials import AppCredentials, Credentials, TokenCredentials
+from bot.core.rate_limit import Quota
+from bot.core.single_flight import SingleFlightCache
+from bot.core.types import RepoName
+from bot.github.errors import GitHubError, GitHubUnavailable, translated_errors
 
 RAW = "application/vnd.github.raw+json"
+"""The media type under which GitHub sends a file as it is."""
+
+TOKEN_MARGIN = 300
+"""Seconds before its end at which an installation token is no longer used (it lives an hour)."""
 
 
 class Login(msgspec.Struct):
@@ -22,6 +38,15 @@ class Login(msgspec.Struct):
 
 class Id(msgspec.Struct):
     id: int
+
+
+class _App(msgspec.Struct):
+    slug: str
+
+
+class _Token(msgspec.Struct):
+    token: str
+    expires_at: datetime
 
 
 T = TypeVar("T")
@@ -56,8 +81,141 @@ class Session(gidgethub.httpx.GitHubAPI):
 
 
 def decode(answer: Any, shape: type[T]) -> T:
-    """GitHub's JSON as the fields we use; anything else counts as no answer."""
+    """GitHub's JSON as the fields we use; raises GitHubUnavailable for anything else."""
     try:
         return msgspec.convert(answer, shape)
     except msgspec.ValidationError as error:
         raise GitHubUnavailable(f"not understood: {error}") from error
+
+
+class Sessions:
+    """The sessions of one account: its own, and that of each of the App's installations."""
+
+    def __init__(
+        self, client: httpx.AsyncClient, credentials: Credentials, *, url: str, clock: Clock
+    ) -> None:
+        self._client = client
+        self._credentials = credentials
+        self._url = url
+        self._private_key = (
+            _loaded(credentials.private_key) if isinstance(credentials, AppCredentials) else ""
+        )
+        self._sessions: LRUCache[int | None, Session] = LRUCache(1000)
+        self._tokens: SingleFlightCache[int, _Token] = SingleFlightCache(
+            TLRUCache(1000, _token_expiry, clock.now)
+        )
+        self._installations: SingleFlightCache[RepoName, int] = SingleFlightCache(
+            TTLCache(10_000, 3600, clock.now)
+        )
+        self._logins: SingleFlightCache[str, str] = SingleFlightCache({})
+
+    @property
+    def is_app(self) -> bool:
+        """Whether the account is an App, not a bot account."""
+        return isinstance(self._credentials, AppCredentials)
+
+    @property
+    def own(self) -> Session:
+        """The session of the App itself, or of the bot account."""
+        return self._session(None)
+
+    async def login(self) -> str:
+        """The login under which the bot writes; raises GitHubError."""
+        return await self._logins.get("self", self._fetch_login)
+
+    async def installation(self, repo: RepoName) -> int | None:
+        """The App's installation on *repo*; none for a bot account. Raises GitHubError."""
+        if isinstance(self._credentials, TokenCredentials):
+            return None
+        return await self._installations.get(repo, lambda: self._fetch_installation(repo))
+
+    async def access(self, installation: int | None) -> tuple[Session, str | None]:
+        """The session of an installation and the token to send; none where the session has its
+        own. Raises GitHubError."""
+        if isinstance(self._credentials, TokenCredentials) or installation is None:
+            return self.own, None
+        token = await self._tokens.get(installation, lambda: self._fetch_token(installation))
+        return self._session(installation), token.token
+
+    def forget_token(self, installation: int | None) -> None:
+        """Ask for a new installation token next time: this one was refused."""
+        if installation is not None:
+            self._tokens.forget(installation)
+
+    def rate_limits(self) -> dict[int | None, Quota]:
+        """What GitHub last said is left of this hour's requests, by installation; none is the App
+        itself, or the bot account."""
+        limits = {key: session.rate_limit for key, session in self._sessions.items()}
+        return {
+            installation: Quota(limit.limit, limit.remaining, limit.reset_datetime.timestamp())
+            for installation, limit in limits.items()
+            if limit is not None
+        }
+
+    def _session(self, installation: int | None) -> Session:
+        """The session of one installation: each has its own ETags and rate limit."""
+        session = self._sessions.get(installation)
+        if session is None:
+            session = self._sessions[installation] = self._new_session()
+        return session
+
+    def _new_session(self) -> Session:
+        cache: LRUCache[str, Any] = LRUCache(500)
+        requester = f"depot-bot/{__version__}"
+        if isinstance(self._credentials, TokenCredentials):
+            return Session(
+                self._client,
+                requester,
+                oauth_token=self._credentials.token,
+                cache=cache,
+                base_url=self._url,
+            )
+        return Session(
+            self._client,
+            requester,
+            app_id=self._credentials.app_id,
+            private_key=self._private_key,
+            cache=cache,
+            base_url=self._url,
+        )
+
+    async def _fetch_login(self) -> str:
+        with translated_errors():
+            if isinstance(self._credentials, TokenCredentials):
+                return decode(await self.own.getitem("/user"), Login).login
+            return decode(await self.own.getitem("/app"), _App).slug + "[bot]"
+
+    async def _fetch_installation(self, repo: RepoName) -> int:
+        with translated_errors():
+            answer = await self.own.getitem(f"/repos/{repo}/installation")
+        return decode(answer, Id).id
+
+    async def _fetch_token(self, installation: int) -> _Token:
+        assert isinstance(self._credentials, AppCredentials)
+        with translated_errors():
+            answer = await apps.get_installation_access_token(
+                self.own,
+                installation_id=str(installation),
+                app_id=self._credentials.app_id,
+                private_key=self._private_key,
+            )
+        return decode(answer, _Token)
+
+
+@lru_cache(maxsize=1)
+def _loaded(private_key: str) -> str:
+    """The App's key, read once.
+
+    Reading and checking it takes 70 ms, which gidgethub would spend for each token that it signs
+    while everything else waits. gidgethub hands the key to PyJWT as it is, which takes keys as
+    well as their text (pyjwt.readthedocs.io, `jwt.encode`). A key that cannot be read fails there,
+    when it is used.
+    """
+    try:
+        return cast(str, load_pem_private_key(private_key.encode(), password=None))
+    except (ValueError, TypeError, UnsupportedAlgorithm):
+        return private_key
+
+
+def _token_expiry(_: int, token: _Token, __: float) -> float:
+    return token.expires_at.timestamp() - TOKEN_MARGIN

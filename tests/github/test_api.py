@@ -15,8 +15,9 @@ from bot.core.events import Source
 from bot.core.types import Permission, RepoName, Sha
 from bot.demo.simulators.github import RequestRecord, SimulatedGitHub
 from bot.demo.stage import Stage
-from bot.github.api import ROLE_SECONDS, TOKEN_MARGIN, GitHub
+from bot.github.api import ROLE_SECONDS, GitHub
 from bot.github.errors import BadCredentials, Forbidden, GitHubError, GitHubUnavailable, NotFound
+from bot.github.session import TOKEN_MARGIN
 from tests.contracts.checks import transport_to
 from tests.support.conversation import CI, REPO, ManualClock
 
