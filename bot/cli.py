@@ -170,5 +170,5 @@ async def serve_setup(settings: Settings) -> int:
     async with open_setup(settings, env_file, lambda: load(_environment())) as app:
         here = f"http://localhost:{settings.port}"
         address = settings.public_url if settings.admin_password else here
-        log.warning("not set up yet: open this page", page=f"{address}/setup")
+        log.warning("setup_needed", page=f"{address}/setup")
         return await listen(app, settings.host, settings.port)

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import ast
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -235,6 +236,45 @@ def test_dictionaries_die_at_the_door() -> None:
 def test_a_planted_subscript_is_seen() -> None:
     assert text_subscripts(ast.parse("x = payload['action']['name']")) == {"action", "name"}
     assert text_subscripts(ast.parse("x: Literal['a'] = y[0]")) == set()
+
+
+LEVELS = {"debug", "info", "warning", "error", "critical", "exception"}
+EVENT_NAME = re.compile(r"[a-z]+(_[a-z]+)+")
+
+
+def log_events(tree: ast.Module) -> list[str]:
+    """What is logged as the event of each call; for anything but a literal, its source."""
+    return [
+        event.value
+        if isinstance(event, ast.Constant) and isinstance(event.value, str)
+        else f"not a literal: {ast.unparse(event) if event else ast.unparse(call)}"
+        for call in ast.walk(tree)
+        if isinstance(call, ast.Call)
+        and isinstance(call.func, ast.Attribute)
+        and call.func.attr in LEVELS
+        and dotted(call.func.value) == "log"
+        for event in [call.args[0] if call.args else None]
+    ]
+
+
+def test_log_events_have_names_to_search_for() -> None:
+    events = [event for _, tree in modules() for event in log_events(tree)]
+    assert len(events) > 20
+    assert [event for event in events if not EVENT_NAME.fullmatch(event)] == []
+
+
+def test_loggers_are_called_log() -> None:
+    """So that the test above sees their calls."""
+    for name, tree in modules():
+        for node in ast.walk(tree):
+            if isinstance(node, ast.Assign) and "get_logger" in ast.unparse(node.value):
+                assert ast.unparse(node.targets[0]) == "log", name
+
+
+@pytest.mark.parametrize("source", ["log.info('Two words')", "log.error(f'run_{x}')", "log.info()"])
+def test_a_planted_sentence_in_the_log_is_seen(source: str) -> None:
+    (event,) = log_events(ast.parse(source))
+    assert not EVENT_NAME.fullmatch(event)
 
 
 def test_nothing_is_patched_in_the_suite() -> None:

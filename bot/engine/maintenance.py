@@ -43,18 +43,18 @@ class Sweeper:
                 if delivery.event in webhooks.EVENTS and delivery.attempts < MAX_ATTEMPTS:
                     await self._redeliver(delivery)
         except GitHubError as error:
-            log.warning("missed deliveries cannot be looked for", error=str(error))
+            log.warning("missed_deliveries_lookup_failed", error=str(error))
 
     async def _redeliver(self, delivery: FailedDelivery) -> None:
         """One that GitHub will not send again must not keep the others from it."""
         try:
             await self.github.redeliver(delivery.delivery_id)
         except (NotFound, Unprocessable, Forbidden) as error:
-            log.warning("no redelivery", delivery=delivery.guid, error=str(error))
+            log.warning("redelivery_refused", delivery=delivery.guid, error=str(error))
         else:
-            log.info("redelivery asked for", delivery=delivery.guid, kind=delivery.event)
+            log.info("redelivery_requested", delivery=delivery.guid, kind=delivery.event)
 
     async def old_rows(self) -> None:
         """Delete what is over and old."""
         if gone := await self.ledger.retention.delete_old():
-            log.info("old requests deleted", requests=gone)
+            log.info("old_work_items_deleted", count=gone)

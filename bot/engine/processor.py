@@ -108,7 +108,7 @@ class Processor:
         try:
             wait, unmoved = await self._advance(claim, item, reader)
         except (GitHubUnavailable, DepotUnavailable) as trouble:
-            log.warning("upstream_trouble", error=str(trouble))
+            log.warning("upstream_unavailable", error=str(trouble))
             if isinstance(trouble, GitHubUnavailable) and trouble.retry_after:
                 await self.ledger.write_budget.pause_writes(account(item), trouble.retry_after)
             pause = FAILED_STEP.pause(item.failures, trouble.retry_after)
@@ -191,10 +191,10 @@ class Processor:
         except GitHubUnavailable:
             if item.failures < EVENT_TRIES:
                 raise
-            log.warning("automations_passed_over", reason="github does not answer")
+            log.warning("automations_skipped", error="GitHub does not answer")
             return [], facts
         except GitHubError as error:
-            log.warning("automations_passed_over", error=str(error))
+            log.warning("automations_skipped", error=str(error))
             return [], facts
         return automations.lines(facts.config, event, changed), facts
 
@@ -371,7 +371,7 @@ class Processor:
     ) -> Outcome:
         """GitHub or Depot does not answer: try for a while, and say so."""
         command_id = command.command_id
-        log.warning("upstream_trouble", error=str(trouble), command=command_id)
+        log.warning("upstream_unavailable", error=str(trouble), command=command_id)
         who = "Depot" if isinstance(trouble, DepotError) else "GitHub"
         now = self.clock.now()
         since = command.troubled_since or now
@@ -419,7 +419,7 @@ class Processor:
                 await self.ledger.items.track_runs(claim, await runs.late(item))
                 item = await self.ledger.items.load(claim.work_item_id)
             except DepotError as error:  # tried again at the next search
-                log.warning("late_run_search_failed", error=str(error))
+                log.warning("lost_start_lookup_failed", error=str(error))
         now = self.clock.now()
         due = [run for run in item.runs if run.next_poll_at is not None and run.next_poll_at <= now]
         polled = await asyncio.gather(

@@ -139,7 +139,7 @@ class Publisher:
                     return Reply(comment.comment_id, True, comment.body)
         except (NotFound, Forbidden) as error:
             # Without a look it could be posted twice.
-            log.warning("reply_not_looked_for", error=str(error))
+            log.warning("reply_lookup_failed", error=str(error))
             return None
         return Reply()
 
@@ -153,7 +153,7 @@ class Publisher:
         try:
             comment_id = await repository.comment(item.comment.number, text)
         except (NotFound, Forbidden) as error:
-            log.warning("reply_not_posted", error=str(error))
+            log.warning("reply_post_refused", error=str(error))
             return None
         await self.ledger.items.save_reply(claim, comment_id, text)
         return None
@@ -168,7 +168,7 @@ class Publisher:
             await repository.edit_comment(edit.comment_id, edit.text)
         except (NotFound, Forbidden) as error:
             # Somebody deleted the reply, or locked the thread: not written a second time.
-            log.warning("reply_not_edited", error=str(error))
+            log.warning("reply_edit_refused", error=str(error))
         await self.ledger.items.save_reply(claim, edit.comment_id, edit.text)
         return None
 

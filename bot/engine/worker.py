@@ -68,7 +68,7 @@ class Worker:
                 started = await self._start_due()
                 pause = 0.0 if started else await self._pause()
             except LedgerUnavailable as error:
-                log.error("the ledger cannot be read", error=str(error))
+                log.error("ledger_unavailable", error=str(error))
                 pause = 1.0
             if pause:
                 await self._sleep(pause)
@@ -120,12 +120,12 @@ class Worker:
             with structlog.contextvars.bound_contextvars(request=claim.work_item_id):
                 await self._step(claim)
         except LeaseLost:
-            log.warning("taken over by another worker", request=claim.work_item_id)
+            log.warning("lease_lost", request=claim.work_item_id)
         except LedgerUnavailable as error:
             # Nothing more can be stored; the lease ends by itself and the step is done again.
-            log.error("the ledger cannot be written", request=claim.work_item_id, error=str(error))
+            log.error("ledger_unavailable", request=claim.work_item_id, error=str(error))
         except Exception:
-            log.exception("step failed", request=claim.work_item_id)
+            log.exception("step_failed", request=claim.work_item_id)
             await self._put_off(claim)
         finally:
             renewing.cancel()
@@ -135,7 +135,7 @@ class Worker:
             await self._queue.release_failed(claim, RETRY_SECONDS)
         except (LeaseLost, LedgerUnavailable) as error:
             # Its lease ends by itself, and then it is done again.
-            log.warning("not put off", request=claim.work_item_id, error=type(error).__name__)
+            log.warning("release_failed", request=claim.work_item_id, error=type(error).__name__)
 
     async def _renew(self, claim: Claim) -> None:
         while True:
@@ -173,9 +173,9 @@ async def repeat(queue: Queue, name: str, every: float, job: Callable[[], Awaita
             if await queue.claim_periodic_job(name, every):
                 await job()
         except LedgerUnavailable as error:
-            log.error("the ledger cannot be used", job=name, error=str(error))
+            log.error("ledger_unavailable", job=name, error=str(error))
         except Exception:
-            log.exception("job failed", job=name)
+            log.exception("job_failed", job=name)
         await asyncio.sleep(every / 4)
 
 
@@ -186,4 +186,4 @@ async def keep_time(queue: Queue, clock: AdjustedClock) -> None:
         try:
             clock.adjust(await queue.now())
         except LedgerUnavailable as error:
-            log.error("the ledger cannot be used", job="keep time", error=str(error))
+            log.error("ledger_unavailable", job="keep_time", error=str(error))

@@ -98,6 +98,6 @@ class MetricsEndpoint:
         try:
             queue = await self._archive.queue()
         except LedgerUnavailable as error:
-            log.error("the ledger cannot be read", error=str(error))
+            log.error("ledger_unavailable", error=str(error))
             queue = None
         return Response(self._counted.text(queue), media_type=metrics_.CONTENT_TYPE)

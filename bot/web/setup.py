@@ -261,12 +261,12 @@ class Setup:
                 write_env(self._env_file, issued.variables())
             except (OSError, UnicodeError) as error:
                 problem = f"{self._env_file} cannot be written: {_why(error)}"
-                log.error("the credentials cannot be stored", why=problem)
+                log.error("credentials_not_stored", error=problem)
                 title = "The credentials could not be stored"
                 raise _Stopped(500, title, problem, app=issued) from None
             await self._take_over(issued)
             del self._issued[state]
-        log.info("set up", app=issued.slug, file=str(self._env_file))
+        log.info("setup_completed", app=issued.slug, file=str(self._env_file))
         return self._html(
             "setup_done.html",
             title="The bot is running",
@@ -282,16 +282,16 @@ class Setup:
         try:
             answer = await self._client.post(url)
         except httpx.HTTPError as error:
-            log.warning("GitHub does not answer the set-up", error=type(error).__name__)
+            log.warning("setup_upstream_unavailable", error=type(error).__name__)
             raise _Stopped(502, "GitHub does not answer", may_try_again=True) from None
         status = answer.status_code
         if status in {403, 429} or status >= 500:
-            log.warning("GitHub has trouble with the set-up", status=status)
+            log.warning("setup_upstream_unavailable", status=status)
             title = f"GitHub has trouble (it answered {status})"
             raise _Stopped(502, title, may_try_again=True)
         del self._states[state]
         if status != 201:
-            log.warning("GitHub refused the set-up's code", status=status)
+            log.warning("setup_code_refused", status=status)
             title = "GitHub did not take the code: it is good once, and for an hour"
             raise _Stopped(
                 502, title, "If GitHub lists the new App already, delete it there first."
@@ -299,7 +299,7 @@ class Setup:
         try:
             issued = msgspec.json.decode(answer.content, type=_Issued)
         except msgspec.DecodeError as error:
-            log.error("GitHub's credentials cannot be read", error=str(error))
+            log.error("credentials_unreadable", error=str(error))
             title = "GitHub's answer cannot be read: delete the App there, and begin again"
             raise _Stopped(502, title) from None
         self._issued[state] = issued
@@ -314,7 +314,7 @@ class Setup:
             problems = error.problems
         except (AlreadyInUse, LedgerUnavailable) as error:
             problems = (f"The ledger cannot be opened: {error}",)
-        log.error("the bot cannot start after the set-up", problems=problems)
+        log.error("start_after_setup_failed", problems=problems)
         title = "The bot cannot start with these settings"
         raise _Stopped(500, title, *problems, app=issued, is_stored=True)
 

@@ -86,7 +86,7 @@ class Pages:
             except NotAnswerable as no:
                 return self._message(request, no.status, no.text)
             except LedgerUnavailable as error:
-                log.error("a page cannot be shown", error=str(error))
+                log.error("ledger_unavailable", error=str(error))
                 return self._message(request, 503, "The ledger cannot be read now.")
             response.headers["vary"] = "accept"
             return response

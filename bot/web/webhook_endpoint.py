@@ -50,7 +50,7 @@ class WebhookEndpoint:
         try:
             answer = await self._answer(_headers(scope), receive)
         except Disconnected:
-            log.warning("a delivery ended before it was complete")
+            log.warning("delivery_incomplete")
             self._metrics.count_delivery("rejected")
             return
         await answer(scope, receive, send)
@@ -62,13 +62,13 @@ class WebhookEndpoint:
             delivery = webhooks.delivery(headers)
             event = webhooks.read(delivery, body)
         except webhooks.DeliveryRejected as no:
-            log.warning("delivery turned away", status=no.status, why=str(no))
+            log.warning("delivery_rejected", status=no.status, error=str(no))
             self._metrics.count_delivery("rejected")
             return _problem(no.status, str(no))
         try:
             result = await self._store(delivery, event)
         except LedgerUnavailable as error:
-            log.error("a delivery could not be stored", error=str(error), delivery=delivery.guid)
+            log.error("delivery_not_stored", error=str(error), delivery=delivery.guid)
             self._metrics.count_delivery("failed")
             return _problem(503, "the ledger cannot store it")
         self._metrics.count_delivery(result)

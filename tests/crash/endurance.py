@@ -267,7 +267,7 @@ async def zombie(place: Place, rounds: int) -> Row:
         async with one.bot():
             await until(all_finished(one, numbers), "the other goes on")
             os.kill(first.process.pid, signal.SIGCONT)
-            await until(lambda: "taken over" in first.log.read_text(), "it finds out")
+            await until(lambda: "lease_lost" in first.log.read_text(), "it finds out")
         note = "its late write was refused"
         return count(one, "a worker asleep beyond its lease wakes up", place.store, numbers, note)
 

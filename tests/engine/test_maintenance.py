@@ -252,7 +252,7 @@ async def test_a_github_that_is_down_is_only_logged(
     with capture_logs() as logs:
         assert asked_again(await sweep(pr)) == 0
     assert [(log["log_level"], log["event"]) for log in logs] == [
-        ("warning", "missed deliveries cannot be looked for")
+        ("warning", "missed_deliveries_lookup_failed")
     ]
     fault.lift()
     await sweep(pr)
@@ -302,6 +302,6 @@ async def test_old_rows_go(pr: Conversation, clock: ManualClock) -> None:
         await sweeper.old_rows()
         await sweeper.old_rows()
     # That comment, and that the pull request was opened.
-    assert [(log["event"], log["requests"]) for log in logs] == [("old requests deleted", 2)]
+    assert [(log["event"], log["count"]) for log in logs] == [("old_work_items_deleted", 2)]
     # A comment that is delivered again after all that time is new to the ledger, and far too late.
     assert await pr.services.ledger.queue.until_due() is None

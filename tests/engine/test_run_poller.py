@@ -439,7 +439,7 @@ async def test_a_reply_is_not_looked_for_without_end_where_the_thread_is_gone(
     with capture_logs() as logs:
         await pr.says("alice", "/depot run ci.yml")
         await pr.passes(120)
-    assert not [one for one in logs if one["event"] == "step failed"]
+    assert not [one for one in logs if one["event"] == "step_failed"]
     assert depot.runs[0].over
     assert len(said(pr)) == 1  # and it is not posted twice
     pr.reply()
