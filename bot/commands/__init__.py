@@ -39,4 +39,4 @@ COMMANDS: Mapping[str, Command] = MappingProxyType(
 )
 
 INTERNAL: Mapping[str, Command] = MappingProxyType({types.CHECK_CONFIG: CHECK_CONFIG})
-"""What only follows on a happening; nobody can type it."""
+"""What only events set off; nobody can type it."""

@@ -19,7 +19,7 @@ class Delivery:
 
 @dataclass(frozen=True, slots=True)
 class CommentWritten:
-    """Somebody wrote a comment that holds a command, or something happened that automations may
+    """Somebody wrote a comment that holds a command, or there was an event that automations may
     follow; an approval can be both."""
 
     comments: tuple[Comment, ...]

@@ -17,7 +17,7 @@ class Source(Enum):
     REVIEW_COMMENT = "rc"
     REVIEW = "rv"
     EVENT = "ev"
-    """Not a comment: something happened to the pull request, and automations may follow."""
+    """Not a comment: an event of the pull request, which may set off automations."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,12 +39,12 @@ class CommandLine:
 
 @dataclass(frozen=True, slots=True)
 class PullRequestEvent:
-    """Something that happened to a pull request, for automations to follow."""
+    """An event of a pull request, which may set off automations."""
 
     kind: str
     """`opened`, `synchronize`, `reopened`, `ready_for_review`, `labeled` or `review_approved`."""
     guid: str
-    """The delivery that told of it."""
+    """The delivery that brought it."""
     sha: Sha
     """The head at that moment; of an approval the commit that was approved."""
     base_branch: str
@@ -55,7 +55,7 @@ class PullRequestEvent:
 class Comment:
     """A comment on a pull request that holds at least one command line.
 
-    Or something else that happened to it: then `happening` says what, `author` is who did it, and
+    Or an event of it: then `event` says which, `author` is who caused it, and
     the lines come from the repository's automations.
     """
 

@@ -49,7 +49,7 @@ class StartRequest:
     content: tuple[str, ...] = ()
     """Whole workflow files, instead of the repository's."""
     in_fork: bool = False
-    """The commit is a stranger's."""
+    """The commit is from a fork: untrusted code."""
     branch: str = ""
     """Dispatch on this branch's head."""
     inputs: dict[str, str] = field(default_factory=dict)
@@ -100,14 +100,14 @@ class TrackedRun:
     is_inline: bool = False
     """It runs YAML that was sent along."""
     in_fork: bool = False
-    """Its commit is a stranger's."""
+    """Its commit is from a fork: untrusted code."""
     note: str = ""
     """What the reply adds, in Markdown."""
     failure: str = ""
     """Why it failed, in Markdown; the reply shows it folded."""
     polls: int = 0
     next_poll_at: float | None = None
-    """When it is looked at next; none when it is no longer followed."""
+    """When it is polled next; none when it is no longer tracked."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,7 +164,7 @@ class WorkItem:
         return replace(self, runs=runs)
 
     def open_start_attempt(self, command_id: CommandId) -> StartAttempt | None:
-        """The intent of a command whose outcome is not known."""
+        """The start attempt of a command whose outcome is not known."""
         mine = (
             i for i in self.start_attempts if i.command_id == command_id and i.outcome == "open"
         )
@@ -172,7 +172,9 @@ class WorkItem:
 
     def pending_change(self, command_id: CommandId) -> PendingChange | None:
         """What a command was about to do to a run, if it came so far."""
-        return next((deed for deed in self.pending_changes if deed.command_id == command_id), None)
+        return next(
+            (change for change in self.pending_changes if change.command_id == command_id), None
+        )
 
     def has_lost_start(self, command_id: CommandId) -> bool:
         """Whether a first call for this command left no trace."""

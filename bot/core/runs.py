@@ -50,7 +50,7 @@ class Workflow:
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """A run of Depot CI as it stood when we last looked."""
+    """A run of Depot CI as it stood when it was last read."""
 
     run_id: RunId
     org_id: str

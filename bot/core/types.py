@@ -71,4 +71,4 @@ class Head:
 
 
 Json = dict[str, Any]
-"""A JSON object on its way in or out; only the doors to GitHub, Depot and the ledger hold one."""
+"""A JSON object on its way in or out; only the clients and the ledger hold one."""

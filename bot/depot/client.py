@@ -303,12 +303,12 @@ class Depot:
 
 def _error(response: httpx.Response) -> DepotError:
     try:
-        told = msgspec.json.decode(response.content, type=ErrorBody)
+        body = msgspec.json.decode(response.content, type=ErrorBody)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        told = ErrorBody()  # a proxy's HTML, or nothing: never shown to anyone
-    code = told.code or _CODE_OF_STATUS.get(response.status_code, "unknown")
+        body = ErrorBody()  # a proxy's HTML, or nothing: never shown to anyone
+    code = body.code or _CODE_OF_STATUS.get(response.status_code, "unknown")
     kind = DepotRefused if code in REFUSALS else DepotUnavailable
-    return kind(code, told.message, _retry_after(response))
+    return kind(code, body.message, _retry_after(response))
 
 
 def _retry_after(response: httpx.Response) -> float | None:

@@ -92,7 +92,7 @@ class Processor:
     """What only events set off."""
     operator: Operator
     count: Callable[[Reason], None]
-    """Told the reason of each decision."""
+    """Called with the reason of each decision."""
 
     async def step(self, claim: Claim) -> None:
         """Do whatever is due for this work item, and say when to come back."""

@@ -24,11 +24,11 @@ LISTING_SECONDS = 5.0
 
 SHARED_LISTING_FROM = 3
 SHARED_LISTING_SECONDS = 60.0
-"""More runs than this, looked at within so many seconds, are followed by listings."""
+"""More runs than this, polled within so many seconds, are tracked by listings."""
 
 MANY_RUNS = 100
-"""Of so many, somebody looks all the time, and a listing wakes whoever follows a run that moved:
-nobody has to look often."""
+"""Above this many tracked runs, poll each at the longest interval; the shared listing wakes those
+that changed."""
 
 LOG_LINES = 30
 """Log lines that are shown with a failed run."""
@@ -42,7 +42,7 @@ class ActiveRuns:
     """The organisation's active runs, listed once for everybody who follows one of them.
 
     A listing tells only how a run as a whole stands. It is worth its pages when many runs are
-    followed; for a few, asking for each is as cheap and shows their jobs move. Each listing wakes
+    tracked; for a few, asking for each is as cheap and shows their jobs move. Each listing wakes
     whoever follows a run that has moved.
     """
 
@@ -54,7 +54,7 @@ class ActiveRuns:
         self._listing: SingleFlightCache[str, dict[RunId, str]] = SingleFlightCache(
             TTLCache(1, LISTING_SECONDS, clock.now)
         )
-        # How the runs stood that somebody has looked at lately.
+        # How the runs stood that were polled lately.
         self._followed: TTLCache[RunId, str] = TTLCache(math.inf, SHARED_LISTING_SECONDS, clock.now)
         self._listed: dict[RunId, str] = {}
 
@@ -63,20 +63,20 @@ class ActiveRuns:
         """Seconds to leave between two looks at a run, however new it is."""
         return POLLING.longest if len(self._followed) > MANY_RUNS else 0.0
 
-    async def has_moved(self, followed: TrackedRun) -> bool:
-        """Whether a run has to be asked for: its state changed, or the board does not say."""
-        self.saw(followed.run)
-        was_woken = followed.polls == 0
+    async def has_moved(self, tracked: TrackedRun) -> bool:
+        """Whether a run has to be asked for: its state changed, or the listing does not say."""
+        self.saw(tracked.run)
+        was_woken = tracked.polls == 0
         if was_woken or len(self._followed) <= SHARED_LISTING_FROM:
             return True
         try:
             states = await self._listing.get("active", self._list)
         except DepotRefused:
             return True  # what that means for this run, Depot says when asked for it
-        return states.get(followed.run.run_id) != followed.run.status
+        return states.get(tracked.run.run_id) != tracked.run.status
 
     def saw(self, run: Run) -> None:
-        """A run that is followed stands like this."""
+        """A tracked run stands like this."""
         if run.is_over:
             self._followed.pop(run.run_id, None)
         else:
@@ -96,32 +96,34 @@ class ActiveRuns:
         return states
 
 
-async def poll(depot: Depot, board: ActiveRuns, clock: Clock, followed: TrackedRun) -> TrackedRun:
-    """The run as it stands now, and when it is looked at next. Never raises for Depot's troubles:
-    a read that fails is simply tried at the next look."""
+async def poll(
+    depot: Depot, active_runs: ActiveRuns, clock: Clock, tracked: TrackedRun
+) -> TrackedRun:
+    """The run as it stands now, and when it is polled next. Never raises for Depot's troubles:
+    a read that fails is simply tried at the next poll."""
     try:
-        if not await board.has_moved(followed):
-            return _later(followed, clock, board.shortest_pause)
-        run = await depot.run_status(followed.run.run_id)
-        board.saw(run)
+        if not await active_runs.has_moved(tracked):
+            return _later(tracked, clock, active_runs.shortest_pause)
+        run = await depot.run_status(tracked.run.run_id)
+        active_runs.saw(run)
     except DepotRefused as no:
         gone = no.code == "not_found"
         note = runs.run_disappeared() if gone else runs.following_refused(no.code)
-        return replace(followed, note=note, next_poll_at=None)
+        return replace(tracked, note=note, next_poll_at=None)
     except DepotUnavailable as trouble:
-        return _later(followed, clock, trouble.retry_after)
+        return _later(tracked, clock, trouble.retry_after)
     if not run.is_over:
-        return _later(replace(followed, run=run, failure=""), clock, board.shortest_pause)
+        return _later(replace(tracked, run=run, failure=""), clock, active_runs.shortest_pause)
     run, failure = await asyncio.gather(_with_times(depot, run), _failure(depot, run))
-    return replace(followed, run=run, failure=failure, next_poll_at=None)
+    return replace(tracked, run=run, failure=failure, next_poll_at=None)
 
 
-def _later(followed: TrackedRun, clock: Clock, at_least: float | None = None) -> TrackedRun:
+def _later(tracked: TrackedRun, clock: Clock, at_least: float | None = None) -> TrackedRun:
     now = clock.now()
-    if now - followed.tracked_since >= GIVE_UP_SECONDS:
-        return replace(followed, note=runs.following_given_up(), next_poll_at=None)
-    wait = POLLING.pause(followed.polls, at_least)
-    return replace(followed, polls=followed.polls + 1, next_poll_at=now + wait)
+    if now - tracked.tracked_since >= GIVE_UP_SECONDS:
+        return replace(tracked, note=runs.following_given_up(), next_poll_at=None)
+    wait = POLLING.pause(tracked.polls, at_least)
+    return replace(tracked, polls=tracked.polls + 1, next_poll_at=now + wait)
 
 
 async def _with_times(depot: Depot, run: Run) -> Run:

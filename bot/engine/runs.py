@@ -1,4 +1,4 @@
-"""Starting and changing runs: the only code that does. Intent, call, outcome.
+"""Starting and changing runs: the only code that does. Attempt, call, outcome.
 
 Depot's `Run` carries nothing to recognise a repeated call by. So the attempt is stored first, with
 the runs that are there already; then `Run` is called once. When its outcome stays unknown, the new
@@ -197,7 +197,7 @@ class Runs:
         return TrackRuns((tracked,), settles=replace(attempt, outcome="started"))
 
     async def _dispatched_commit(self, attempt: StartAttempt, run: Run) -> Sha:
-        """What a dispatch really runs: the branch may have moved after we looked."""
+        """What a dispatch really runs: the branch may have moved since it was read."""
         try:
             return (await self.depot.listed_run(run.run_id)).sha or attempt.start.sha
         except DepotError:

@@ -1,4 +1,4 @@
-"""The door: a delivery's headers and body become a typed event, or a reason to turn it away.
+"""A delivery's headers and body become a typed event, or a reason to reject it.
 
 Pure. The signature is checked before anything is parsed, and only the fields that are used are
 decoded. Beyond this file nobody sees a webhook's JSON.
@@ -251,7 +251,7 @@ _decode_check_run = msgspec.json.Decoder(_CheckRun).decode
 _decode_pull_request = msgspec.json.Decoder(_PullRequestEvent).decode
 
 _SETS_HEAD = frozenset({"opened", "synchronize", "reopened"})
-_HAPPENS = frozenset({"ready_for_review", "labeled"})
+_OTHER_ACTIONS = frozenset({"ready_for_review", "labeled"})
 
 
 def _check_run(body: bytes, _: str) -> Event:
@@ -265,22 +265,22 @@ def _check_run(body: bytes, _: str) -> Event:
 def _pull_request(body: bytes, guid: str) -> Event:
     payload = _decode_pull_request(body)
     action, pull = payload.action, payload.pull_request
-    if action not in _SETS_HEAD | _HAPPENS:
+    if action not in _SETS_HEAD | _OTHER_ACTIONS:
         return Ignored("action")
-    happening = PullRequestEvent(
+    event = PullRequestEvent(
         kind=action,
         guid=guid,
         sha=Sha(pull.head.sha),
         base_branch=pull.base.ref,
         label=payload.label.name if payload.label else "",
     )
-    comment = _happened(happening, payload, pull, _seconds(pull.updated_at))
-    if action in _HAPPENS:
+    comment = _event_item(event, payload, pull, _seconds(pull.updated_at))
+    if action in _OTHER_ACTIONS:
         return CommentWritten((comment,))
     return HeadChanged(
         repo=comment.repo,
         number=pull.number,
-        sha=happening.sha,
+        sha=event.sha,
         since=comment.written_at,
         in_fork=pull.head.repo is None or pull.head.repo.full_name != comment.repo,
         event=comment,
@@ -313,13 +313,13 @@ def _review(body: bytes, guid: str) -> Event:
     by_its_author = review.user is not None and review.user.login == payload.sender.login
     if review.state != "approved" or not review.commit_id or not by_its_author:
         return _written(comment)
-    happening = PullRequestEvent(
+    event = PullRequestEvent(
         kind="review_approved",
         guid=guid,
         sha=Sha(review.commit_id),
         base_branch=pull.base.ref,
     )
-    approval = _happened(happening, payload, pull, _seconds(review.submitted_at))
+    approval = _event_item(event, payload, pull, _seconds(review.submitted_at))
     if isinstance(comment, str):
         return CommentWritten((approval,))
     return CommentWritten((comment, approval))
@@ -357,8 +357,8 @@ def _comment(
     )
 
 
-def _happened(
-    happening: PullRequestEvent,
+def _event_item(
+    event: PullRequestEvent,
     payload: _PullRequestEvent | _Review,
     pull: _PullRequest,
     at: float,
@@ -373,8 +373,8 @@ def _happened(
         url=pull.html_url,
         lines=(),
         installation=payload.installation.id if payload.installation else None,
-        reviewed=happening.sha if happening.kind == "review_approved" else None,
-        event=happening,
+        reviewed=event.sha if event.kind == "review_approved" else None,
+        event=event,
     )
 
 

@@ -75,8 +75,8 @@ def hidden(name: str, value: Any) -> str:
 def find_hidden(name: str, text: str) -> Any | None:
     """The value that `hidden` put at the end of *text*; none when there is none.
 
-    Only the last one counts, and only on a line of its own: what else looks like one is a
-    stranger's text, quoted.
+    Only the last one counts, and only on a line of its own: what else looks like one is
+    untrusted text, quoted.
     """
     found = re.findall(rf"^<!-- {re.escape(name)} ([^<>\n]+) -->$", text, re.MULTILINE)
     try:

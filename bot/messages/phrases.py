@@ -20,17 +20,17 @@ def typed(line: str) -> str:
     return code(f"/depot {line}".strip())
 
 
-def run_name(followed: TrackedRun) -> str:
+def run_name(tracked: TrackedRun) -> str:
     """Id, link, workflow, job and commit of a run."""
-    run = followed.run
+    run = tracked.run
     shown = code(run.run_id)
     if run.org_id:
         shown = link(shown, run.org_id, "workflows", run.run_id, base=DEPOT_PAGES)
-    what = code(followed.workflow) if followed.workflow else "all workflows"
-    if followed.is_inline:
+    what = code(tracked.workflow) if tracked.workflow else "all workflows"
+    if tracked.is_inline:
         what = "the YAML"
-    job = f" ({code(followed.job)})" if followed.job else ""
-    return f"{shown} of {what}{job} on {commit(followed.sha)}"
+    job = f" ({code(tracked.job)})" if tracked.job else ""
+    return f"{shown} of {what}{job} on {commit(tracked.sha)}"
 
 
 def commit(sha: Sha) -> str:

@@ -54,14 +54,14 @@ def _is_passed_over(command: Command, request: WorkItem) -> bool:
     return command.decided and not command.answer and not has_run
 
 
-def _heading(command: Command, happening: PullRequestEvent | None) -> str:
+def _heading(command: Command, event: PullRequestEvent | None) -> str:
     """What is being answered: the command as it was typed, or what it follows on."""
-    if happening is None:
+    if event is None:
         return f"> {typed(command.line.text)}"
     if command.line.text == CHECK_CONFIG:
         return f"> {code(CONFIG_PATH)} changes here"
-    event = f"{happening.kind} {happening.label}".strip()
-    return f"> {typed(command.line.text)}, which follows on {code(event)} here"
+    what = f"{event.kind} {event.label}".strip()
+    return f"> {typed(command.line.text)}, which follows on {code(what)} here"
 
 
 def facts(request: WorkItem) -> dict[str, Any]:

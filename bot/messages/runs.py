@@ -20,26 +20,26 @@ from bot.messages.phrases import (
 from bot.messages.redaction import mask
 
 
-def run_state(followed: TrackedRun) -> str:
+def run_state(tracked: TrackedRun) -> str:
     """A run in words: what it runs, how it stands, its jobs."""
-    return "\n\n".join(run_parts(followed))
+    return "\n\n".join(run_parts(tracked))
 
 
-def run_parts(followed: TrackedRun) -> list[str]:
-    run = followed.run
+def run_parts(tracked: TrackedRun) -> list[str]:
+    run = tracked.run
     took = f" in {duration(run.seconds)}" if run.is_over and run.seconds is not None else ""
     if any(job.newest_attempt and job.newest_attempt.number > 1 for job in run.jobs):
         took = ""  # a retried run still counts from its first start
     state = f"**{state_word(run.status)}**" if run.is_over else state_word(run.status)
-    parts = [f"Run {run_name(followed)}: {state}{took}."]
-    if followed.note:
-        parts.append(followed.note)
+    parts = [f"Run {run_name(tracked)}: {state}{took}."]
+    if tracked.note:
+        parts.append(tracked.note)
     parts += [_compile_error(w) for w in run.workflows if w.error]
-    if table := _job_table(run.jobs, only_one_was_asked_for=bool(followed.job)):
+    if table := _job_table(run.jobs, only_one_was_asked_for=bool(tracked.job)):
         parts.append(table)
-    if followed.failure:
+    if tracked.failure:
         parts.append(
-            f"<details><summary>Why it failed</summary>\n\n{followed.failure}\n\n</details>"
+            f"<details><summary>Why it failed</summary>\n\n{tracked.failure}\n\n</details>"
         )
     return parts
 

@@ -204,12 +204,12 @@ def _reading(line: CommandLine, commands: Mapping[str, Known]) -> Reading:
 
 
 def _follows(comment: Comment) -> str:
-    happening = comment.event
-    assert happening is not None
-    what = f"{happening.kind} {happening.label}".strip()
+    event = comment.event
+    assert event is not None
+    what = f"{event.kind} {event.label}".strip()
     return (
         f"Automations of {comment.repo} may follow on it: {what} by {comment.author.login}, "
-        f"into {happening.base_branch}."
+        f"into {event.base_branch}."
     )
 
 

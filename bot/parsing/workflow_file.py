@@ -1,6 +1,6 @@
 """Workflow files: finding the one that was meant, and reading which jobs it has.
 
-Pure. The YAML is a stranger's: only strings, lists and mappings are built from it.
+Pure. The YAML is untrusted: only strings, lists and mappings are built from it.
 """
 
 from __future__ import annotations

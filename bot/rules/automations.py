@@ -1,4 +1,4 @@
-"""From something that happened to a pull request to the command lines that follow.
+"""From an event of a pull request to the command lines that it sets off.
 
 Pure, given what was read: the rules are the repository's (`bot.rules.repository_config`).
 """
@@ -28,19 +28,19 @@ QUIET = frozenset(
 """Reasons for which an automation is passed over without a word: nobody asked for it."""
 
 
-def needs_paths(config: Config, happening: PullRequestEvent) -> bool:
+def needs_paths(config: Config, event: PullRequestEvent) -> bool:
     """Whether the changed files have to be read to know what follows."""
-    changes_files = happening.kind in {"opened", "synchronize"}
-    return changes_files or any(a.paths for a in config.automations if a.follows(happening))
+    changes_files = event.kind in {"opened", "synchronize"}
+    return changes_files or any(a.paths for a in config.automations if a.follows(event))
 
 
-def lines(config: Config, happening: PullRequestEvent, changed: Sequence[str]) -> list[CommandLine]:
-    """What follows on a happening, given the files that the pull request changes."""
+def lines(config: Config, event: PullRequestEvent, changed: Sequence[str]) -> list[CommandLine]:
+    """What an event sets off, given the files that the pull request changes."""
     following = [
         CommandLine(automation.do)
         for automation in config.automations
-        if automation.follows(happening) and automation.concerns(list(changed))
+        if automation.follows(event) and automation.concerns(list(changed))
     ]
-    if happening.kind in {"opened", "synchronize"} and set(changed) & set(PATHS):
+    if event.kind in {"opened", "synchronize"} and set(changed) & set(PATHS):
         following.append(CommandLine(CHECK_CONFIG))
     return following[:MAX_COMMANDS]

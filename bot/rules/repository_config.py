@@ -37,7 +37,7 @@ _ALIAS = re.compile(r"[a-z][a-z0-9-]{0,30}")
 
 
 class BadConfig(Exception):
-    """The file cannot be used; the text says where and why, and quotes a stranger's words."""
+    """The file cannot be used; the text says where and why, and quotes untrusted text."""
 
 
 class Automation(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -51,12 +51,12 @@ class Automation(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         list[str], msgspec.Meta(description="only when a changed file fits one of these patterns")
     ] = []
 
-    def follows(self, happening: PullRequestEvent) -> bool:
-        """Whether it follows on what happened; its paths are another question."""
+    def follows(self, event: PullRequestEvent) -> bool:
+        """Whether the event sets it off; its paths are another question."""
         return (
-            self.on == happening.kind
-            and (not self.label or self.label == happening.label)
-            and fnmatchcase(happening.base_branch, self.base)
+            self.on == event.kind
+            and (not self.label or self.label == event.label)
+            and fnmatchcase(event.base_branch, self.base)
         )
 
     def concerns(self, changed: list[str]) -> bool:

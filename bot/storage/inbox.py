@@ -69,14 +69,14 @@ class Inbox(Part):
         self._set_heads = _setting_heads(store, now)
 
     async def accept(self, delivery: Delivery, comments: Sequence[Comment]) -> bool:
-        """Store comments' commands, and what happened. False when all is known already.
+        """Store comments' commands, and events. False when all is known already.
 
         The same comment under another delivery (two hooks, a redelivery) is the same work item.
         """
         return await self._incoming.add(Incoming(delivery, tuple(comments)))
 
     async def accept_head(self, delivery: Delivery, head: HeadChanged) -> bool:
-        """Note since when a commit is the head, and store that it happened."""
+        """Store since when a commit is the head, and the event itself."""
         return await self._incoming.add(Incoming(delivery, (head.event,), head))
 
     async def _accept(self, group: Sequence[Incoming]) -> list[bool]:

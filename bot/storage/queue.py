@@ -156,7 +156,7 @@ class Queue(Part):
 
 def _is_its_turn() -> sa.ColumnElement[bool]:
     """Commands of a pull request are decided in the order of their comments."""
-    # What only happened keeps no command waiting: nobody asked for it.
+    # An event keeps no command waiting: nobody asked for what it sets off.
     earlier = work_items.alias("earlier")
     waits = sa.exists().where(
         sa.or_(earlier.c.event.is_(None), work_items.c.event.is_not(None)),

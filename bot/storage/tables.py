@@ -50,7 +50,7 @@ work_items = sa.Table(
     sa.Column("url", sa.Text, nullable=False),
     sa.Column("installation_id", sa.BigInteger),
     sa.Column("reviewed_sha", sa.Text),
-    sa.Column("event", sa.Text),  # JSON: bot.core.events.Happening; none for a comment
+    sa.Column("event", sa.Text),  # JSON: bot.core.events.PullRequestEvent; none for a comment
     # Some of its commands are not decided yet: later comments of the pull request wait for it.
     sa.Column("deciding", sa.Boolean, nullable=False),
     sa.Column("acknowledged", sa.Boolean, nullable=False),

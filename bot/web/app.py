@@ -39,25 +39,29 @@ def create_app(services: Services, *, run_worker: bool = True) -> Starlette:
         async with working(services):
             yield
 
-    door = WebhookEndpoint(
+    webhook_endpoint = WebhookEndpoint(
         services.ledger,
         services.settings.webhook_secrets,
         services.metrics,
         services.worker.wake,
     )
     health = Health(services.ledger)
-    archive = StatusQueries(services.store)
+    status_queries = StatusQueries(services.store)
     password = services.settings.admin_password
     pages = Pages(
-        archive, services.ledger, services.github.rate_limits, partial(_check, services), password
+        status_queries,
+        services.ledger,
+        services.github.rate_limits,
+        partial(_check, services),
+        password,
     )
-    figures = MetricsEndpoint(services.metrics, archive)
+    metrics_endpoint = MetricsEndpoint(services.metrics, status_queries)
     return Starlette(
         routes=[
-            Route("/webhook", door, methods=["POST"]),
+            Route("/webhook", webhook_endpoint, methods=["POST"]),
             Route("/healthz", health.alive),
             Route("/readyz", health.ready),
-            Route("/metrics", guarded(figures.metrics, password)),
+            Route("/metrics", guarded(metrics_endpoint.metrics, password)),
             *pages.routes(),
         ],
         lifespan=lifespan,
@@ -90,9 +94,9 @@ class Health:
 class MetricsEndpoint:
     """What Prometheus comes for."""
 
-    def __init__(self, counted: metrics_.Metrics, archive: StatusQueries) -> None:
+    def __init__(self, counted: metrics_.Metrics, status_queries: StatusQueries) -> None:
         self._counted = counted
-        self._archive = archive
+        self._archive = status_queries
 
     async def metrics(self, _: Request) -> Response:
         try:

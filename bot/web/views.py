@@ -286,8 +286,8 @@ def section(command: models.Command, request: models.WorkItem, now: float) -> Se
             if run.command_id == mine
         ),
         starts=tuple(
-            StartView(moment(intent.created_at, now), intent.start.sha[:7], intent.outcome)
-            for intent in request.start_attempts
-            if intent.command_id == mine
+            StartView(moment(attempt.created_at, now), attempt.start.sha[:7], attempt.outcome)
+            for attempt in request.start_attempts
+            if attempt.command_id == mine
         ),
     )
