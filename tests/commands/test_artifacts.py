@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 
 import pytest
+from inline_snapshot import snapshot
 
 from bot.demo.simulators.depot import SimulatedDepot
-from bot.messages import refusals
 from tests.support.commands import not_permitted, ran, reason, refuses_others_runs, stands
 from tests.support.conversation import Conversation
 from tests.support.sentences import name_of
@@ -102,6 +102,6 @@ async def test_depot_is_away_for_a_moment(pr: Conversation, depot: SimulatedDepo
     await ran(pr, depot)
     depot.faults.refuse("ListArtifacts")
     await pr.says("trudy", "/depot artifacts")
-    assert pr.reply() == refusals.trying("Depot")
+    assert pr.reply() == snapshot("Depot does not answer right now; still trying.")
     await pr.passes(30)
     assert stands(pr)[-1].endswith("has no artifacts.")

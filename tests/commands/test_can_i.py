@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from inline_snapshot import snapshot
 
 from bot.commands import COMMANDS
 from bot.core.types import Permission
@@ -69,9 +70,11 @@ async def test_the_repositorys_rules_are_in_it(pr: Conversation) -> None:
     await rules(pr, "permissions: {rerun: nobody, cancel: admin, logs: read}\n")
     await pr.says("alice", "/depot can-i")
     told = answers(pr.reply())
-    assert told["rerun"] == refusals.command_not_allowed("rerun")
-    assert told["cancel"] == refusals.not_permitted(
-        "cancel", Permission.ADMIN, Permission.WRITE, ()
+    assert told["rerun"] == snapshot(
+        "This repository does not allow `rerun` (see `.github/depot-bot.yml`)."
+    )
+    assert told["cancel"] == snapshot(
+        "`cancel` needs the `admin` role in this repository; you have `write`."
     )
     assert told["logs"] == ""
     await pr.says("rita", "/depot can-i")
@@ -90,7 +93,9 @@ async def test_what_it_promises_is_so(pr: Conversation) -> None:
 async def test_can_i_itself_may_be_forbidden(pr: Conversation) -> None:
     await rules(pr, "permissions: {can-i: nobody}\n")
     await pr.says("ada", "/depot can-i")
-    assert pr.reply() == refusals.command_not_allowed("can-i")
+    assert pr.reply() == snapshot(
+        "This repository does not allow `can-i` (see `.github/depot-bot.yml`)."
+    )
 
 
 async def test_a_head_that_is_too_new_is_told(pr: Conversation, github: SimulatedGitHub) -> None:

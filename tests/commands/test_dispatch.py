@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import pytest
+from inline_snapshot import snapshot
 from starlette.responses import Response
 
 from bot.demo.simulators.depot import SimulatedDepot
@@ -259,7 +260,9 @@ async def test_the_commit_that_ran_is_shown_when_the_branch_moved(
 async def test_a_lost_answer_is_adopted(pr: Conversation, depot: SimulatedDepot) -> None:
     depot.faults.drop("DispatchWorkflow")
     await pr.says("alice", "/depot dispatch nightly")
-    assert pr.reply() == runs.looking_for_run()
+    assert pr.reply() == snapshot(
+        "Depot's answer to the start was lost. Looking whether the run has begun, so that it is not started twice."
+    )
     await pr.passes(60)
     (run,) = depot.runs
     done = pr.last_edit()
@@ -275,7 +278,9 @@ async def test_a_lost_answer_after_the_branch_moved(
         Before(lambda: github.push(REPO, 1, {"a": "b"}), loses=True), "DispatchWorkflow"
     )
     await pr.says("alice", "/depot dispatch nightly")
-    assert pr.reply() == runs.looking_for_run()
+    assert pr.reply() == snapshot(
+        "Depot's answer to the start was lost. Looking whether the run has begun, so that it is not started twice."
+    )
     await pr.passes(60)
     (run,) = depot.runs
     assert run.sha == pr.head
@@ -285,7 +290,9 @@ async def test_a_lost_answer_after_the_branch_moved(
 async def test_refused_before_it_was_accepted(pr: Conversation, depot: SimulatedDepot) -> None:
     depot.faults.refuse("DispatchWorkflow")
     await pr.says("alice", "/depot dispatch nightly")
-    assert pr.reply() == runs.looking_for_run()
+    assert pr.reply() == snapshot(
+        "Depot's answer to the start was lost. Looking whether the run has begun, so that it is not started twice."
+    )
     await pr.passes(WINDOW_SECONDS + 60)
     (run,) = depot.runs
     done = pr.last_edit()
@@ -299,9 +306,13 @@ async def test_two_that_could_be_it(pr: Conversation, depot: SimulatedDepot) -> 
     path = ".depot/workflows/nightly.yaml"
     await pr.says("alice", "/depot dispatch nightly")
     depot.foreign_run(REPO, pr.head, path, trigger="workflow_dispatch")
-    assert pr.reply() == runs.looking_for_run()
+    assert pr.reply() == snapshot(
+        "Depot's answer to the start was lost. Looking whether the run has begun, so that it is not started twice."
+    )
     await pr.passes(60)
-    new, old = (run.run_id for run in reversed(depot.runs))
-    assert pr.last_edit() == runs.ambiguous_start([new, old])
+    _new, _old = (run.run_id for run in reversed(depot.runs))
+    assert pr.last_edit() == snapshot(
+        "Depot's answer to the start was lost, and more than one run could be the one: `1q5cskslca`, `k91m7mdniv`. Nothing more was started."
+    )
     assert reason(pr) == "start-ambiguous"
     assert len(depot.calls_of("DispatchWorkflow")) == 1

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import pytest
+from inline_snapshot import snapshot
 
 from bot.commands.list import MAX_FILES
-from bot.core.types import Sha
 from bot.demo.simulators.depot import SimulatedDepot
 from bot.demo.simulators.github import SimulatedGitHub
-from bot.messages import refusals
 from tests.support.commands import CI, pushes, reason
 from tests.support.conversation import CI as CI_TEXT
 from tests.support.conversation import REPO, Conversation
@@ -51,7 +50,7 @@ async def test_it_follows_the_head(pr: Conversation) -> None:
 async def test_no_workflows(pr: Conversation) -> None:
     await pushes(pr, dict.fromkeys((CI, NIGHTLY)))  # type: ignore[arg-type]
     await pr.says("alice", "/depot list")
-    assert pr.reply() == refusals.no_workflows(Sha(pr.head))
+    assert pr.reply() == snapshot("There are no workflow files in `.depot/workflows` at `7baeb84`.")
     assert reason(pr) == "no-workflows"
 
 
@@ -106,7 +105,7 @@ async def test_a_closed_pull_request_may_be_looked_at(
 async def test_an_outage_is_not_an_empty_list(pr: Conversation, github: SimulatedGitHub) -> None:
     github.faults.bad_gateway("GET", "/contents/", times=3)
     await pr.says("alice", "/depot list")
-    assert pr.reply() == refusals.trying("GitHub")
+    assert pr.reply() == snapshot("GitHub does not answer right now; still trying.")
     await pr.passes(120)
     assert "`ci.yml`" in pr.last_edit()
 

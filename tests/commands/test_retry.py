@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import Literal
 
 import pytest
+from inline_snapshot import snapshot
 
 from bot.demo.simulators.depot import SimulatedDepot
 from bot.demo.simulators.github import SimulatedGitHub
@@ -506,7 +507,7 @@ async def test_a_lost_answer_for_the_first_of_two_workflows(
     run = await ran(pr, depot, "run", outcome="failed")
     depot.faults.drop("RetryFailedJobs")
     await pr.says("alice", "/depot retry")
-    assert pr.reply() == refusals.trying("Depot")
+    assert pr.reply() == snapshot("Depot does not answer right now; still trying.")
     await pr.passes(60)
     stands(pr)
     assert attempts(run) == {"build": 1, "lint": 1, "test": 2, "soak": 2}
@@ -519,7 +520,7 @@ async def test_in_doubt_the_run_of_the_first_try_is_meant(
     run = await ran(pr, depot, outcome="failed")
     depot.faults.drop("RetryFailedJobs")
     await pr.says("alice", "/depot retry")
-    assert pr.reply() == refusals.trying("Depot")
+    assert pr.reply() == snapshot("Depot does not answer right now; still trying.")
     newer = depot.foreign_run(REPO, pr.head, CI)
     depot.finish(newer.run_id, "failed")
     await pr.passes(60)
@@ -534,7 +535,7 @@ async def test_giving_up_in_doubt_does_not_say_that_nothing_was_done(
     run = await ran(pr, depot, outcome="failed")
     depot.faults.drop("RetryFailedJobs")
     await pr.says("alice", "/depot retry")
-    assert pr.reply() == refusals.trying("Depot")
+    assert pr.reply() == snapshot("Depot does not answer right now; still trying.")
     depot.faults.refuse("GetRunStatus", times=None)
     await pr.passes(20 * 60)
     assert attempts(run)["test"] == 2
@@ -563,7 +564,7 @@ async def test_depot_is_down_before_anything_is_known(
     run = await ran(pr, depot, outcome="failed")
     trouble = depot.faults.refuse(None, times=None)
     await pr.says("alice", "/depot retry")
-    assert pr.reply() == refusals.trying("Depot")
+    assert pr.reply() == snapshot("Depot does not answer right now; still trying.")
     await pr.passes(30)
     trouble.lift()
     await pr.passes(120)
@@ -575,7 +576,7 @@ async def test_depot_is_down_for_good(pr: Conversation, depot: SimulatedDepot) -
     run = await ran(pr, depot, outcome="failed")
     depot.faults.refuse(None, times=None)
     await pr.says("alice", "/depot retry")
-    assert pr.reply() == refusals.trying("Depot")
+    assert pr.reply() == snapshot("Depot does not answer right now; still trying.")
     await pr.passes(3600)
     assert pr.last_edit().startswith(
         "Depot did not answer for 15 minutes, so this was given up and nothing was run."

@@ -7,8 +7,9 @@ from dataclasses import replace
 
 import msgspec
 import pytest
+from inline_snapshot import snapshot
 
-from bot.core.types import CommandId, Permission, Sha
+from bot.core.types import Permission, Sha
 from bot.demo.simulators.depot import SimulatedDepot
 from bot.demo.simulators.depot.hostile_texts import ALL, MENTIONS
 from bot.demo.simulators.github import SimulatedGitHub
@@ -137,7 +138,9 @@ async def test_a_job_among_several_workflows_needs_its_own_named(
     pr: Conversation, depot: SimulatedDepot
 ) -> None:
     await pr.says("alice", "/depot run job=test")
-    assert pr.reply() == refusals.job_needs_workflow(NAMES)
+    assert pr.reply() == snapshot(
+        "A job belongs to one workflow. Name it too: `ci.yml`, `nightly.yaml`."
+    )
     assert depot.calls_of("Run") == []
 
 
@@ -522,7 +525,9 @@ async def test_a_commit_that_is_no_longer_the_head_is_refused(
     await pushes(pr, {"change.txt": "two\n"})
     await pr.says("alice", f"/depot run ci.yml job=test sha={old}")
     again = f"/depot run ci.yml job=test sha={pr.head}"
-    assert pr.reply() == refusals.pin_is_stale(Sha(old), Sha(pr.head), again)
+    assert pr.reply() == snapshot(
+        "`b9a9bdd` is not the head of this pull request: that is `88bc807` now. If you have read it: `/depot run ci.yml job=test sha=88bc8070509d9a20b76e79a033e9d2bd80811092`"
+    )
     assert reason(pr) == "stale-sha"
     assert depot.calls_of("Run") == []
     await pr.says("alice", again)
@@ -542,7 +547,6 @@ async def test_a_commit_that_never_was_the_head_is_refused(
 async def test_a_push_while_the_bot_reads_stops_it(
     pr: Conversation, depot: SimulatedDepot, github: SimulatedGitHub
 ) -> None:
-    old = pr.head
     # Between the first look at the head and the last, which comes right before `Run`.
     github.faults.meanwhile("GET", "/pulls/1$", lambda: None)
     github.faults.meanwhile(
@@ -554,8 +558,9 @@ async def test_a_push_while_the_bot_reads_stops_it(
 
     github.faults.meanwhile("GET", r"/contents/\.depot/workflows$", passes)
     await pr.says("alice", "/depot run ci.yml")
-    again = f"/depot run ci.yml sha={pr.head}"
-    assert pr.reply() == refusals.head_moved(Sha(old), Sha(pr.head), again)
+    assert pr.reply() == snapshot(
+        "The head moved from `b9a9bdd` to `440cff1` meanwhile, so nothing was run. If you have read it: `/depot run ci.yml sha=440cff12d85cf90a21b61b4d2f3ab1631fff109c`"
+    )
     assert reason(pr) == "head-moved"
     assert depot.calls_of("Run") == []
 
@@ -628,7 +633,9 @@ def fork(pr: Conversation, github: SimulatedGitHub, clock: ManualClock) -> Conve
 async def test_a_forks_head_is_not_run_unread(fork: Conversation, depot: SimulatedDepot) -> None:
     await fork.says("alice", "/depot run ci.yml job=test")
     again = f"/depot run ci.yml job=test sha={fork.head}"
-    assert fork.reply() == refusals.fork_needs_sha(again)
+    assert fork.reply() == snapshot(
+        "The head is in a fork: its code and its workflow files are somebody else's. Read them, then name the commit: `/depot run ci.yml job=test sha=d2722c331557e5fa479df174d1ae8a7582dae9ba`"
+    )
     assert reason(fork) == "fork-needs-sha"
     assert depot.calls_of("Run") == []
     await fork.says("alice", again)
@@ -644,7 +651,9 @@ async def test_forks_are_refused_by_default(
     github.commit(REPO, "main", {".github/depot-bot.yml": None})
     clock.time += CONFIG_SECONDS
     await fork.says("alice", f"/depot run ci.yml sha={fork.head}")
-    assert fork.reply() == refusals.fork_refused()
+    assert fork.reply() == snapshot(
+        "The head is in a fork, and this repository runs no commit of a fork. `forks: pinned` in `.github/depot-bot.yml` on the default branch would allow it for commits that a writer names."
+    )
     assert reason(fork) == "fork-refused"
     assert depot.calls_of("Run") == []
 
@@ -659,7 +668,9 @@ async def test_the_forks_own_config_counts_for_nothing(
     assert "Until it is merged the old rules hold." in fork.reply()
     clock.time += CONFIG_SECONDS
     await fork.says("alice", f"/depot run ci.yml sha={fork.head}")
-    assert fork.reply() == refusals.fork_refused()
+    assert fork.reply() == snapshot(
+        "The head is in a fork, and this repository runs no commit of a fork. `forks: pinned` in `.github/depot-bot.yml` on the default branch would allow it for commits that a writer names."
+    )
 
 
 async def test_the_stranger_may_not_pin_it(fork: Conversation, depot: SimulatedDepot) -> None:
@@ -674,17 +685,22 @@ async def test_a_pin_does_not_outlive_a_push_to_the_fork(
     read = fork.head
     github.push(REPO, fork.number, {"change.txt": "evil\n"})
     await fork.says("alice", f"/depot run ci.yml sha={read}")
-    again = f"/depot run ci.yml sha={fork.head}"
-    assert fork.reply() == refusals.pin_is_stale(Sha(read), Sha(fork.head), again)
+    assert fork.reply() == snapshot(
+        "`d2722c3` is not the head of this pull request: that is `fa200fb` now. If you have read it: `/depot run ci.yml sha=fa200fb28e7cebce0ae3a2e82febe69aa3e19ab8`"
+    )
     assert depot.calls_of("Run") == []
 
 
 async def test_depot_may_refuse_a_forks_head(fork: Conversation, depot: SimulatedDepot) -> None:
     depot.switches = replace(depot.switches, fork_head="refuse")
     await fork.says("alice", f"/depot run ci.yml sha={fork.head}")
-    assert fork.reply() == refusals.depot_refused(
-        "permission_denied", "commits of forks cannot be run"
-    )
+    assert fork.reply() == snapshot("""\
+Depot does not let this bot's token do that. Depot answered `permission_denied`:
+
+```
+commits of forks cannot be run
+```\
+""")
 
 
 async def test_the_repositorys_own_workflows_are_not_the_forks(
@@ -737,7 +753,7 @@ async def test_yaml_below_a_named_workflow_is_only_talk(
 
 async def test_yaml_is_not_run_on_a_fork(fork: Conversation, depot: SimulatedDepot) -> None:
     await fork.says("maya", with_yaml(f"/depot run sha={fork.head}", YAML))
-    assert fork.reply() == refusals.fork_inline()
+    assert fork.reply() == snapshot("YAML from a comment is not run on a fork's commit.")
     assert depot.calls_of("Run") == []
 
 
@@ -852,12 +868,14 @@ async def test_an_outage_without_end_is_given_up(
     pr: Conversation, depot: SimulatedDepot, github: SimulatedGitHub
 ) -> None:
     outage = github.faults.bad_gateway("GET", ROLE, times=None)
-    comment = await pr.says("alice", "/depot run ci.yml")
-    assert pr.reply() == refusals.trying("GitHub")
+    await pr.says("alice", "/depot run ci.yml")
+    assert pr.reply() == snapshot("GitHub does not answer right now; still trying.")
     await pr.passes(14 * 60)
     pr.assert_said_nothing_else()
     await pr.passes(3 * 60)
-    assert pr.last_edit() == refusals.gave_up("GitHub", 15, CommandId(f"ic-{comment.id}.1"))
+    assert pr.last_edit() == snapshot(
+        "GitHub did not answer for 15 minutes, so this was given up and nothing was run. Write the command again later. (Reference: `ic-1024.1`)"
+    )
     assert reason(pr) == "could-not-ask"
     assert untouched(depot)
     outage.lift()
@@ -870,7 +888,7 @@ async def test_what_may_be_run_is_not_decided_by_an_outage(
 ) -> None:
     github.faults.bad_gateway("GET", "/contents/", times=2)
     await pr.says("alice", "/depot run ci.yml")
-    assert pr.reply() == refusals.trying("GitHub")
+    assert pr.reply() == snapshot("GitHub does not answer right now; still trying.")
     await pr.passes(60)
     assert pr.last_edit().startswith(f"{name_of(depot.runs[0])}: **finished**")
 
@@ -902,8 +920,10 @@ async def test_what_github_forbids_is_said(
     pr: Conversation, depot: SimulatedDepot, github: SimulatedGitHub
 ) -> None:
     github.faults.answer("GET", "/pulls/1$", 403, '{"message":"Resource not accessible"}')
-    comment = await pr.says("alice", "/depot run ci.yml")
-    assert pr.reply() == refusals.github_refused(f"ic-{comment.id}.1")
+    await pr.says("alice", "/depot run ci.yml")
+    assert pr.reply() == snapshot(
+        "GitHub does not let this bot see or do what that needs. Its operator finds more in the log under `ic-1024.1`."
+    )
     assert untouched(depot)
 
 
@@ -973,7 +993,13 @@ async def test_a_repository_that_depot_does_not_reach(
 ) -> None:
     github.repository_named(REPO).connected = False
     await pr.says("alice", "/depot run ci.yml")
-    assert pr.reply() == refusals.depot_refused("not_found", f"repository {REPO} not found")
+    assert pr.reply() == snapshot("""\
+Depot does not find the repository or the commit. Is the repository connected to Depot? Depot answered `not_found`:
+
+```
+repository octo/hello not found
+```\
+""")
 
 
 async def test_a_wrong_address_of_depot_is_said_as_such(
@@ -981,7 +1007,9 @@ async def test_a_wrong_address_of_depot_is_said_as_such(
 ) -> None:
     depot.faults.no_such_path(None, times=None)
     await pr.says("alice", "/depot run ci.yml")
-    assert pr.reply() == refusals.depot_refused("unimplemented", "")
+    assert pr.reply() == snapshot(
+        "Depot's API was not found where this bot looks for it. Depot answered `unimplemented`."
+    )
 
 
 async def test_a_refused_command_may_be_given_again(
@@ -989,7 +1017,13 @@ async def test_a_refused_command_may_be_given_again(
 ) -> None:
     depot.faults.refuse("Run", "permission_denied", message="no")
     await pr.says("alice", "/depot run ci.yml")
-    assert pr.reply() == refusals.depot_refused("permission_denied", "no")
+    assert pr.reply() == snapshot("""\
+Depot does not let this bot's token do that. Depot answered `permission_denied`:
+
+```
+no
+```\
+""")
     await pr.says("alice", "/depot run ci.yml")
     assert pr.reply() == queued(depot.runs[0])
     await is_followed_to_the_end(pr, depot)
@@ -1247,5 +1281,7 @@ async def test_the_hidden_part_holds_whatever_comes(
 async def test_files_elsewhere_are_no_workflows(pr: Conversation) -> None:
     await pushes(pr, {".depot/workflows/notes.md": "x", ".depot/workflows/sub/deep.yml": CI_TEXT})
     await pr.says("alice", "/depot run deep.yml")
-    assert pr.reply() == refusals.unknown_workflow("deep.yml", Sha(pr.head), NAMES, None)
+    assert pr.reply() == snapshot(
+        "There is no workflow `deep.yml` at `f84d1cb`. There are: `ci.yml`, `nightly.yaml`."
+    )
     assert FILES[CI] == CI_TEXT

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import pytest
+from inline_snapshot import snapshot
 
 from bot.demo.simulators.depot import SimulatedDepot
 from bot.demo.simulators.github import SimulatedGitHub
-from bot.messages import runs
 from tests.support.commands import CI, changes, not_permitted, ran, reason, stands
 from tests.support.conversation import REPO, Conversation, untouched
 from tests.support.sentences import name_of, queued
@@ -249,7 +249,9 @@ async def test_a_pinned_commit_that_is_old(
 async def test_a_lost_answer_is_adopted(pr: Conversation, depot: SimulatedDepot) -> None:
     depot.faults.drop("Run")
     await pr.says("maya", f"/depot run\n{block(PROBE)}")
-    assert pr.reply() == runs.looking_for_run()
+    assert pr.reply() == snapshot(
+        "Depot's answer to the start was lost. Looking whether the run has begun, so that it is not started twice."
+    )
     await pr.passes(60)
     (run,) = depot.runs
     assert pr.last_edit().startswith(f"{name_of(run, 'the YAML')}: **finished**")
@@ -261,7 +263,9 @@ async def test_a_lost_answer_is_not_mixed_up_with_a_run_of_a_file(
     depot.faults.drop("Run")
     await pr.says("maya", f"/depot run\n{block(PROBE)}")
     depot.foreign_run(REPO, pr.head, CI)
-    assert pr.reply() == runs.looking_for_run()
+    assert pr.reply() == snapshot(
+        "Depot's answer to the start was lost. Looking whether the run has begun, so that it is not started twice."
+    )
     await pr.passes(60)
     ours, _ = depot.runs
     assert pr.last_edit().startswith(f"{name_of(ours, 'the YAML')}: **finished**")

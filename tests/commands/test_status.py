@@ -7,11 +7,11 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 import pytest
+from inline_snapshot import snapshot
 from starlette.responses import Response
 
 from bot.demo.simulators.depot import Run, SimulatedDepot
 from bot.demo.simulators.depot.faults import Work
-from bot.messages import refusals
 from tests.support.commands import (
     CI,
     SLOW,
@@ -169,7 +169,7 @@ async def test_depot_is_away_for_a_moment(pr: Conversation, depot: SimulatedDepo
     run = await ran(pr, depot)
     depot.faults.refuse("GetRunStatus", "internal")
     await pr.says("rita", "/depot status")
-    assert pr.reply() == refusals.trying("Depot")
+    assert pr.reply() == snapshot("Depot does not answer right now; still trying.")
     await pr.passes(30)
     assert run.run_id in stands(pr)[-1]
 

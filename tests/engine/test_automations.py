@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
+from inline_snapshot import snapshot
 
 from bot.demo.simulators.depot import SimulatedDepot
 from bot.demo.simulators.github import SimulatedGitHub
-from bot.messages import answers, refusals
 from bot.messages import runs as run_messages
 from tests.support.commands import CI, facts, reasons, said
 from tests.support.conversation import REPO, Conversation, visible
@@ -317,7 +317,7 @@ async def test_an_api_that_lags_behind_runs_the_newest_head_in_the_end(
     HAPPENINGS["synchronize"](pr.github, 1)
     await pr.settles()
     assert depot.runs == []
-    assert pr.reply() == refusals.trying("GitHub")
+    assert pr.reply() == snapshot("GitHub does not answer right now; still trying.")
     old.lift()
     await pr.passes(10)
     (run,) = depot.runs
@@ -384,7 +384,9 @@ async def test_a_workflow_that_nobody_may_run_is_told_in_the_thread(pr: Conversa
     await rules(pr, on("on: labeled, do: run ci.yml", more="workflows: {nightly.*: write}\n"))
     pr.github.label(REPO, 1, "full-ci")
     await pr.settles()
-    assert pr.reply() == refusals.workflow_not_allowed("ci.yml")
+    assert pr.reply() == snapshot(
+        "This repository does not let `ci.yml` be run here (see `.github/depot-bot.yml`)."
+    )
     assert runs(pr) == []
 
 
@@ -399,7 +401,9 @@ async def test_the_pull_requests_own_automations_change_nothing(pr: Conversation
     text = on("on: synchronize, do: run ci.yml", "on: labeled, do: run ci.yml")
     pr.github.commit(REPO, "feature", {CONFIG: text}, author="alice")
     await pr.settles()
-    assert pr.reply() == answers.config_valid(CONFIG)
+    assert pr.reply() == snapshot(
+        "`.github/depot-bot.yml` in this pull request is valid. Until it is merged the old rules hold."
+    )
     await pr.passes(CONFIG_TIME)
     HAPPENINGS["labeled"](pr.github, 1)
     await pr.settles()

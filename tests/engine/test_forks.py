@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import pytest
+from inline_snapshot import snapshot
 
 from bot.demo.simulators.depot import SimulatedDepot
 from bot.demo.simulators.github import SimulatedGitHub
-from bot.messages import answers, refusals
+from bot.messages import refusals
 from tests.support.commands import CI, changes, not_permitted, reason, reasons, said
 from tests.support.conversation import CI as CI_TEXT
 from tests.support.conversation import REPO, Conversation
@@ -68,7 +69,9 @@ async def test_forks_are_refused_by_default(pr: Conversation, login: str, is_pin
 async def test_forks_are_refused_when_the_config_says_so(pr: Conversation) -> None:
     theirs = await forked(pr, "forks: refuse\n")
     await theirs.says("ada", pin(theirs))
-    assert theirs.reply() == refusals.fork_refused()
+    assert theirs.reply() == snapshot(
+        "The head is in a fork, and this repository runs no commit of a fork. `forks: pinned` in `.github/depot-bot.yml` on the default branch would allow it for commits that a writer names."
+    )
     assert runs(theirs) == []
 
 
@@ -84,7 +87,9 @@ async def test_a_fork_needs_the_sha(pr: Conversation) -> None:
     theirs = await forked(pr, PINNED)
     await theirs.says("alice", "/depot run ci.yml job=test")
     line = f"/depot run ci.yml job=test sha={theirs.head}"
-    assert theirs.reply() == refusals.fork_needs_sha(line)
+    assert theirs.reply() == snapshot(
+        "The head is in a fork: its code and its workflow files are somebody else's. Read them, then name the commit: `/depot run ci.yml job=test sha=bd07a5b9f9cc962a85f44ad1e52c1277820db56e`"
+    )
     assert reason(theirs) == "fork-needs-sha"
     assert runs(theirs) == []
     await theirs.says("alice", line)
@@ -99,18 +104,22 @@ async def test_a_stale_sha_of_a_fork_runs_nothing(pr: Conversation) -> None:
     pr.github.push(REPO, theirs.number, {"more.txt": "evil\n"})
     await theirs.passes(60)
     await theirs.says("alice", f"{RUN} sha={before}")
-    assert theirs.reply() == refusals.pin_is_stale(before, sha(theirs), pin(theirs))
+    assert theirs.reply() == snapshot(
+        "`bd07a5b` is not the head of this pull request: that is `36d29a4` now. If you have read it: `/depot run ci.yml sha=36d29a4deb41fae0ccd631deec7769391ff96e3c`"
+    )
     assert reason(theirs) == "stale-sha"
     assert runs(theirs) == []
 
 
 async def test_a_push_after_the_pin_runs_nothing(pr: Conversation) -> None:
     theirs = await forked(pr, PINNED)
-    before = sha(theirs)
+    sha(theirs)
     pr.github.comment(REPO, theirs.number, "alice", pin(theirs))
     pr.github.push(REPO, theirs.number, {"more.txt": "evil\n"})
     await theirs.settles()
-    assert theirs.reply() == refusals.pin_is_stale(before, sha(theirs), pin(theirs))
+    assert theirs.reply() == snapshot(
+        "`bd07a5b` is not the head of this pull request: that is `36d29a4` now. If you have read it: `/depot run ci.yml sha=36d29a4deb41fae0ccd631deec7769391ff96e3c`"
+    )
     assert runs(theirs) == []
 
 
@@ -161,7 +170,9 @@ async def test_a_readers_review_runs_nothing(pr: Conversation) -> None:
     theirs = await forked(pr, "forks: pinned\npermissions: {run: read}\n")
     pr.github.review(REPO, theirs.number, "rita", RUN, "approved")
     await theirs.settles()
-    assert theirs.reply() == refusals.fork_needs_writer()
+    assert theirs.reply() == snapshot(
+        "A fork's commit runs only when somebody with the `write` role names it."
+    )
     assert runs(theirs) == []
 
 
@@ -171,7 +182,9 @@ async def test_a_review_of_an_older_commit_of_a_fork_runs_nothing(pr: Conversati
     pr.github.push(REPO, theirs.number, {"more.txt": "evil\n"})
     pr.github.review(REPO, theirs.number, "alice", RUN, commit_id=before)
     await theirs.settles()
-    assert theirs.reply() == refusals.pin_is_stale(before, sha(theirs), pin(theirs))
+    assert theirs.reply() == snapshot(
+        "`bd07a5b` is not the head of this pull request: that is `36d29a4` now. If you have read it: `/depot run ci.yml sha=36d29a4deb41fae0ccd631deec7769391ff96e3c`"
+    )
     assert runs(theirs) == []
 
 
@@ -216,7 +229,9 @@ async def test_a_fork_of_the_same_owner_is_a_fork(pr: Conversation) -> None:
     repository = {**pull["head"]["repo"], "full_name": "octo/hello-fork"}
     shows(pr, {**pull, "head": {**pull["head"], "repo": repository}})
     await pr.says("alice", RUN)
-    assert pr.reply() == refusals.fork_refused()
+    assert pr.reply() == snapshot(
+        "The head is in a fork, and this repository runs no commit of a fork. `forks: pinned` in `.github/depot-bot.yml` on the default branch would allow it for commits that a writer names."
+    )
     assert runs(pr) == []
 
 
@@ -263,11 +278,15 @@ async def test_the_forks_own_config_changes_nothing(
     github.commit(fork.full_name, "main", {CONFIG: f"{PINNED}permissions: {{run: anyone}}\n"})
     await pr.passes(120)
     theirs = Conversation(pr.clock, pr.stage, pr.services, REPO, pull.number)
-    assert theirs.reply() == answers.config_valid(CONFIG)
+    assert theirs.reply() == snapshot(
+        "`.github/depot-bot.yml` in this pull request is valid. Until it is merged the old rules hold."
+    )
     await theirs.says("mallory", pin(theirs))
     assert theirs.reply().startswith(not_permitted("run", "write", "read"))
     await theirs.says("ada", pin(theirs))
-    assert theirs.reply() == refusals.fork_refused()
+    assert theirs.reply() == snapshot(
+        "The head is in a fork, and this repository runs no commit of a fork. `forks: pinned` in `.github/depot-bot.yml` on the default branch would allow it for commits that a writer names."
+    )
     assert runs(theirs) == []
 
 
@@ -344,5 +363,7 @@ async def test_the_config_takes_forks_back(pr: Conversation) -> None:
     theirs = await forked(pr, PINNED)
     await rules(pr, "forks: refuse\n")
     await theirs.says("alice", pin(theirs))
-    assert theirs.reply() == refusals.fork_refused()
+    assert theirs.reply() == snapshot(
+        "The head is in a fork, and this repository runs no commit of a fork. `forks: pinned` in `.github/depot-bot.yml` on the default branch would allow it for commits that a writer names."
+    )
     assert runs(theirs) == []

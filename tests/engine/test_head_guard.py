@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from inline_snapshot import snapshot
 from starlette.responses import Response
 
-from bot.core.types import Permission, Sha
+from bot.core.types import Sha
 from bot.demo.simulators.depot import SimulatedDepot
 from bot.demo.simulators.depot.faults import Work
 from bot.demo.simulators.github import SimulatedGitHub
@@ -108,14 +109,16 @@ async def test_a_push_that_is_not_heard_of_yet_has_to_be_named(pr: Conversation)
     pr.github.push(REPO, 1, MORE)
     late = takes_back(pr, "pull_request")
     await pr.settles()
-    assert pr.reply() == refusals.head_undated(sha(pr), again(pr.head))
+    assert pr.reply() == snapshot(
+        "It cannot be told since when `88bc807` is the head, so nothing was run. If you have read it: `/depot run ci.yml sha=88bc8070509d9a20b76e79a033e9d2bd80811092`"
+    )
     assert runs(pr) == []
     pr.github.hooks.pending.append(late)
     await pr.settles()
 
 
 async def test_a_push_between_the_first_look_and_the_last_is_not_run(pr: Conversation) -> None:
-    before = sha(pr)
+    sha(pr)
     looks: list[str] = []
 
     def push_at_the_second() -> None:
@@ -127,7 +130,9 @@ async def test_a_push_between_the_first_look_and_the_last_is_not_run(pr: Convers
     reading_takes_long(pr)
     await pr.says("alice", RUN)
     fault.lift()
-    assert pr.reply() == refusals.head_moved(before, sha(pr), again(pr.head))
+    assert pr.reply() == snapshot(
+        "The head moved from `b9a9bdd` to `88bc807` meanwhile, so nothing was run. If you have read it: `/depot run ci.yml sha=88bc8070509d9a20b76e79a033e9d2bd80811092`"
+    )
     assert reason(pr) == "head-moved"
     assert runs(pr) == []
 
@@ -273,7 +278,9 @@ async def test_an_unheard_head_without_a_check_suite_has_to_be_named(
     github.check_suites.clear()
     await pr.passes(3600)
     await pr.says("alice", RUN)
-    assert pr.reply() == refusals.head_undated(sha(pr), again(pr.head))
+    assert pr.reply() == snapshot(
+        "It cannot be told since when `88bc807` is the head, so nothing was run. If you have read it: `/depot run ci.yml sha=88bc8070509d9a20b76e79a033e9d2bd80811092`"
+    )
     assert reason(pr) == "head-undated"
     assert runs(pr) == []
     await pr.says("alice", again(pr.head))
@@ -306,7 +313,7 @@ async def test_no_answer_about_check_suites_runs_nothing_until_there_is_one(
     await pr.passes(1)
     fault = github.faults.bad_gateway("GET", "/check-suites$", times=None)
     await pr.says("alice", RUN)
-    assert pr.reply() == refusals.trying("GitHub")
+    assert pr.reply() == snapshot("GitHub does not answer right now; still trying.")
     assert runs(pr) == []
     fault.lift()
     await pr.passes(5)
@@ -355,7 +362,7 @@ async def test_an_api_that_lags_behind_runs_nothing_until_it_knows_the_head(
     github.push(REPO, 1, MORE)
     await pr.passes(1)
     await pr.says("alice", RUN)
-    assert pr.reply() == refusals.trying("GitHub")
+    assert pr.reply() == snapshot("GitHub does not answer right now; still trying.")
     assert runs(pr) == []
     await pr.passes(10)
     assert runs(pr) == []
@@ -370,14 +377,16 @@ async def test_an_api_that_lags_only_at_the_last_look_runs_nothing(
     pr: Conversation, github: SimulatedGitHub
 ) -> None:
     # One of GitHub's machines knows of the push, another does not.
-    before, old = sha(pr), shown(pr)
+    _before, old = sha(pr), shown(pr)
     github.push(REPO, 1, MORE)
     await pr.passes(1)
     github.faults.meanwhile("GET", PULL, lambda: None, times=1)
     shows(pr, old, times=1)
     reading_takes_long(pr)
     await pr.says("alice", RUN)
-    assert pr.reply() == refusals.head_moved(sha(pr), before, again(before))
+    assert pr.reply() == snapshot(
+        "The head moved from `88bc807` to `b9a9bdd` meanwhile, so nothing was run. If you have read it: `/depot run ci.yml sha=b9a9bdd2013b11801bfa9dfd7f45665d164f4006`"
+    )
     assert reason(pr) == "head-moved"
     assert runs(pr) == []
 
@@ -385,16 +394,18 @@ async def test_an_api_that_lags_only_at_the_last_look_runs_nothing(
 async def test_a_lag_that_lasts_asks_for_the_sha_and_runs_nothing(
     pr: Conversation, github: SimulatedGitHub
 ) -> None:
-    before = sha(pr)
+    sha(pr)
     lags(pr)
     github.push(REPO, 1, MORE)
     await pr.passes(1)
     await pr.says("alice", RUN)
-    assert pr.reply() == refusals.trying("GitHub")
+    assert pr.reply() == snapshot("GitHub does not answer right now; still trying.")
     await pr.passes(LAG_SECONDS / 2)
     pr.assert_said_nothing_else()
     await pr.passes(20 * 60)
-    assert pr.last_edit() == refusals.head_undated(before, again(before))
+    assert pr.last_edit() == snapshot(
+        "It cannot be told since when `b9a9bdd` is the head, so nothing was run. If you have read it: `/depot run ci.yml sha=b9a9bdd2013b11801bfa9dfd7f45665d164f4006`"
+    )
     assert reason(pr) == "head-undated"
     assert runs(pr) == []
 
@@ -411,7 +422,7 @@ async def test_the_right_pin_is_not_called_stale_by_an_api_that_lags(
     await pr.passes(10)
     while pr.unread():
         pr.edited()
-    assert first == refusals.trying("GitHub")
+    assert first == snapshot("GitHub does not answer right now; still trying.")
     assert runs(pr) == [pr.head]
 
 
@@ -457,7 +468,9 @@ async def test_a_stale_pin_is_refused(pr: Conversation, github: SimulatedGitHub)
     github.push(REPO, 1, MORE)
     await pr.passes(60)
     await pr.says("alice", again(before))
-    assert pr.reply() == refusals.pin_is_stale(before, sha(pr), again(pr.head))
+    assert pr.reply() == snapshot(
+        "`b9a9bdd` is not the head of this pull request: that is `88bc807` now. If you have read it: `/depot run ci.yml sha=88bc8070509d9a20b76e79a033e9d2bd80811092`"
+    )
     assert reason(pr) == "stale-sha"
     assert runs(pr) == []
 
@@ -510,7 +523,9 @@ async def test_a_closed_pull_request_runs_nothing(pr: Conversation) -> None:
     pr.github.close(REPO, 1)
     await pr.passes(60)
     await pr.says("alice", again(pr.head))
-    assert pr.reply() == refusals.pull_request_closed()
+    assert pr.reply() == snapshot(
+        "This pull request is closed. Reopen it to run anything on its head."
+    )
     assert reason(pr) == "pull-request-closed"
     assert runs(pr) == []
 
@@ -552,11 +567,13 @@ async def test_a_review_of_an_older_commit_runs_nothing(pr: Conversation, kind: 
 
 
 async def test_a_push_after_the_review_is_not_run(pr: Conversation) -> None:
-    before = sha(pr)
+    sha(pr)
     pr.github.review(REPO, 1, "alice", RUN, "approved")
     pr.github.push(REPO, 1, MORE)
     await pr.settles()
-    assert pr.reply() == refusals.pin_is_stale(before, sha(pr), again(pr.head))
+    assert pr.reply() == snapshot(
+        "`b9a9bdd` is not the head of this pull request: that is `88bc807` now. If you have read it: `/depot run ci.yml sha=88bc8070509d9a20b76e79a033e9d2bd80811092`"
+    )
     assert runs(pr) == []
 
 
@@ -670,5 +687,5 @@ async def test_what_its_author_did_not_send_is_not_read(
 
 def test_the_words_for_roles_are_githubs() -> None:
     assert not_permitted("run", "write", "read") == (
-        refusals.not_permitted("run", Permission.WRITE, Permission.READ, ())
+        snapshot("`run` needs the `write` role in this repository; you have `read`.")
     )

@@ -7,6 +7,7 @@ from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 
 import pytest
+from inline_snapshot import snapshot
 
 from bot.demo.stage import Stage
 from bot.messages import refusals
@@ -157,5 +158,5 @@ async def test_automations_keep_to_the_operators_repositories(bounded: Bounded) 
         await rules(pr, automations)
         pr.github.label(REPO, 1, "full-ci", by="alice")
         await pr.settles()
-        assert pr.reply() == refusals.repository_not_allowed()
+        assert pr.reply() == snapshot("The operator of this bot has not allowed this repository.")
         assert runs(pr) == []

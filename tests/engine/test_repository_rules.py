@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import pytest
+from inline_snapshot import snapshot
 
 from bot.commands import COMMANDS
 from bot.core.types import Permission
@@ -23,7 +24,6 @@ from tests.support.pull_requests import (
     reactions,
     rules,
     runs,
-    sha,
     takes_back,
 )
 from tests.support.sentences import queued
@@ -113,7 +113,9 @@ async def test_nobody_is_nobody(pr: Conversation, github: SimulatedGitHub) -> No
         assert pr.reply() == refusals.command_not_allowed("run")
         assert reason(pr) == "command-not-allowed"
     await pr.says("ada", f"/depot run\n```yaml\n{CI_TEXT}```")
-    assert pr.reply() == refusals.command_not_allowed("run")
+    assert pr.reply() == snapshot(
+        "This repository does not allow `run` (see `.github/depot-bot.yml`)."
+    )
     assert runs(pr) == []
 
 
@@ -149,8 +151,8 @@ async def test_a_late_command_is_not_run_even_if_anyone_may(pr: Conversation) ->
 async def test_the_first_pattern_that_fits_counts(pr: Conversation) -> None:
     await rules(pr, "workflows: {nightly.*: maintain, '*': anyone}\n")
     await pr.says("alice", "/depot run nightly.yaml")
-    assert pr.reply() == refusals.workflow_not_permitted(
-        "nightly.yaml", Permission.MAINTAIN, Permission.WRITE
+    assert pr.reply() == snapshot(
+        "`nightly.yaml` needs the `maintain` role here (see `.github/depot-bot.yml`); you have `write`."
     )
     assert reason(pr) == "workflow-not-allowed"
     assert runs(pr) == []
@@ -180,8 +182,8 @@ async def test_a_workflow_that_fits_no_pattern_is_not_run(pr: Conversation) -> N
 async def test_all_workflows_run_only_when_each_may(pr: Conversation) -> None:
     await rules(pr, "workflows: {ci.yml: write, '*': admin}\n")
     await pr.says("alice", "/depot run")
-    assert pr.reply() == refusals.workflow_not_permitted(
-        "nightly.yaml", Permission.ADMIN, Permission.WRITE
+    assert pr.reply() == snapshot(
+        "`nightly.yaml` needs the `admin` role here (see `.github/depot-bot.yml`); you have `write`."
     )
     assert runs(pr) == []
     await pr.says("ada", "/depot run")
@@ -269,7 +271,9 @@ async def test_the_line_to_copy_is_the_one_behind_the_alias(pr: Conversation) ->
     await rules(pr, ALIASES)
     pr.github.push(REPO, 1, {"change.txt": "two\n"})
     await pr.says("alice", "/depot e2e")
-    assert pr.reply() == refusals.head_newer(sha(pr), f"/depot run ci.yml job=test sha={pr.head}")
+    assert pr.reply() == snapshot(
+        "The head is `88bc807`, pushed after or just before the command was written, so nothing was run. If you have read it: `/depot run ci.yml job=test sha=88bc8070509d9a20b76e79a033e9d2bd80811092`"
+    )
 
 
 async def test_an_alias_for_help(pr: Conversation) -> None:
@@ -376,7 +380,9 @@ async def test_no_refusals_for_want_of_a_role(pr: Conversation) -> None:
 async def test_a_workflow_without_dispatch_is_said_whatever_is_silent(pr: Conversation) -> None:
     await rules(pr, "silence: [refusals]\n")
     await pr.says("alice", "/depot dispatch ci.yml")
-    assert pr.reply() == refusals.not_dispatchable("ci.yml")
+    assert pr.reply() == snapshot(
+        "`ci.yml` has no `workflow_dispatch` trigger at the head. `/depot run ci.yml` needs none."
+    )
 
 
 # --- a broken file -------------------------------------------------------------------------------
@@ -445,7 +451,9 @@ async def test_one_character_less_than_too_long_is_read(pr: Conversation) -> Non
     head = "permissions: {run: nobody}\n#"
     await rules(pr, head + "x" * (MAX_LENGTH - len(head)))
     await pr.says("ada", RUN)
-    assert pr.reply() == refusals.command_not_allowed("run")
+    assert pr.reply() == snapshot(
+        "This repository does not allow `run` (see `.github/depot-bot.yml`)."
+    )
 
 
 @pytest.mark.parametrize("size", [MAX_LENGTH + 1, 1024 * 1024 + 1])
@@ -473,7 +481,9 @@ async def test_a_config_that_github_does_not_give_never_counts_as_none(
 async def test_a_folder_in_its_place_never_counts_as_none(pr: Conversation) -> None:
     await rules(pr, "x\n", path=f"{CONFIG}/README.md")
     await pr.says("ada", RUN)
-    assert pr.reply() == refusals.bad_config(CONFIG, "Expected `object`, got `array`")
+    assert pr.reply() == snapshot(
+        "`.github/depot-bot.yml` on the default branch is broken, and without its rules nothing is done: `` Expected `object`, got `array` ``."
+    )
     assert runs(pr) == []
 
 
@@ -498,7 +508,9 @@ async def test_two_configs_are_none(pr: Conversation) -> None:
     await rules(pr, "permissions: {run: nobody}\n", path=YAML_CONFIG)
     await rules(pr, "forks: refuse\n")
     await pr.says("ada", RUN)
-    assert pr.reply() == refusals.bad_config(CONFIG, "there is a `.yml` and a `.yaml` of it")
+    assert pr.reply() == snapshot(
+        "`.github/depot-bot.yml` on the default branch is broken, and without its rules nothing is done: ``there is a `.yml` and a `.yaml` of it``."
+    )
     assert runs(pr) == []
 
 
@@ -522,7 +534,9 @@ async def test_it_is_believed_for_a_minute_and_read_again(
     assert reads() == before
     await pr.passes(31)
     await pr.says("alice", "/depot list")
-    assert pr.reply() == refusals.command_not_allowed("list")
+    assert pr.reply() == snapshot(
+        "This repository does not allow `list` (see `.github/depot-bot.yml`)."
+    )
     assert reads() == before + 1
 
 
@@ -533,7 +547,7 @@ async def test_an_outage_while_it_is_read_runs_nothing_and_is_said(
     await pr.passes(CONFIG_TIME)
     fault = github.faults.bad_gateway("GET", f"/contents/{CONFIG}$", times=None)
     await pr.says("alice", RUN)
-    assert pr.reply() == refusals.trying("GitHub")
+    assert pr.reply() == snapshot("GitHub does not answer right now; still trying.")
     await pr.passes(60)
     assert runs(pr) == []
     fault.lift()
@@ -546,7 +560,7 @@ async def test_an_outage_that_lasts_is_given_up(pr: Conversation, github: Simula
     await pr.passes(CONFIG_TIME)
     github.faults.bad_gateway("GET", f"/contents/{CONFIG}$", times=None)
     await pr.says("ada", RUN)
-    assert pr.reply() == refusals.trying("GitHub")
+    assert pr.reply() == snapshot("GitHub does not answer right now; still trying.")
     await pr.passes(20 * 60)
     assert pr.edited().startswith("GitHub did not answer for 15 minutes")
     assert reason(pr) == "could-not-ask"
@@ -587,7 +601,9 @@ async def changes_config(pr: Conversation, text: str | None, path: str = CONFIG)
 async def test_the_config_of_the_pull_request_changes_nothing(pr: Conversation) -> None:
     await rules(pr, "permissions: {run: maintain}\n")
     await changes_config(pr, "permissions: {run: read}\naliases: {e2e: run ci.yml}\n")
-    assert pr.reply() == answers.config_valid(CONFIG)
+    assert pr.reply() == snapshot(
+        "`.github/depot-bot.yml` in this pull request is valid. Until it is merged the old rules hold."
+    )
     await pr.says("alice", RUN)
     assert pr.reply().startswith(not_permitted("run", "maintain", "write"))
     await pr.says("maya", "/depot e2e")
@@ -640,7 +656,9 @@ async def test_a_second_config_beside_the_first_is_told(
 
 async def test_what_somebody_types_is_no_verdict(pr: Conversation) -> None:
     await changes_config(pr, "forks: pinned\n")
-    assert pr.reply() == answers.config_valid(CONFIG)
+    assert pr.reply() == snapshot(
+        "`.github/depot-bot.yml` in this pull request is valid. Until it is merged the old rules hold."
+    )
     await pr.says("alice", "/depot check-config")
     pr.reply()
     await changes_config(pr, "forks: refuse\n")
@@ -659,4 +677,6 @@ async def test_the_verdict_comes_though_the_old_rules_are_silent(pr: Conversatio
 async def test_the_pull_request_that_mends_it_is_told(pr: Conversation) -> None:
     await rules(pr, BROKEN)
     await changes_config(pr, "forks: refuse\n")
-    assert pr.reply() == answers.config_valid(CONFIG)
+    assert pr.reply() == snapshot(
+        "`.github/depot-bot.yml` in this pull request is valid. Until it is merged the old rules hold."
+    )
