@@ -15,29 +15,29 @@ class Backoff:
     longest: float
 
     def pause(self, tries: int, at_least: float | None = None) -> float:
-        """The pause after so many earlier tries; no less than what the other side asked for."""
+        """Seconds to wait after *tries* earlier tries; no less than the other side asked for."""
         grown = self.longest
         if tries < math.log(self.longest / self.first, self.factor):
             grown = self.first * self.factor**tries
         return max(grown, at_least or 0.0)
 
     def pause_after(self, seconds: float, at_least: float | None = None) -> float:
-        """The pause when the tries are not counted, but have gone on for so long.
+        """Seconds to wait when the tries are not counted, but have gone on for *seconds*.
 
-        If each pause is this share of the time before it, the pauses grow by *factor* as well.
+        Each pause is a fixed share of the time before it, so the pauses grow by *factor* as well.
         """
         grown = max(self.first, seconds * (self.factor - 1.0))
         return max(min(grown, self.longest), at_least or 0.0)
 
 
 POLLING = Backoff(first=2.0, factor=1.3, longest=30.0)
-"""Between two looks at a run that is under way."""
+"""Between two polls of a run that is under way."""
 
 START_SEARCH = Backoff(first=1.0, factor=2.0, longest=8.0)
-"""Between two looks for the run of a call whose outcome is unknown."""
+"""Between two searches for the run of a call whose outcome is unknown."""
 
 UPSTREAM_TROUBLE = Backoff(first=2.0, factor=1.5, longest=60.0)
 """Before a command is tried again while GitHub or Depot does not answer."""
 
 FAILED_STEP = Backoff(first=1.0, factor=2.0, longest=60.0)
-"""Before a step is done again that GitHub or Depot did not let come to its end."""
+"""Before a step is repeated that failed because of GitHub or Depot."""

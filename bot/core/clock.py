@@ -1,4 +1,4 @@
-"""Time as a parameter: the bot asks a `Clock`, so tests and the demo can bring their own."""
+"""Time as a parameter: the bot asks a `Clock`, and tests and the demo pass their own."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class SystemClock:
 
 
 class AdjustedClock:
-    """Another clock, brought into line with one that several machines share."""
+    """A clock corrected to one that several machines share."""
 
     def __init__(self, base: Clock) -> None:
         self._base = base
@@ -30,5 +30,5 @@ class AdjustedClock:
         return self._base.now() + self._offset
 
     def adjust(self, shared: float) -> None:
-        """It is *shared* now, by the clock that all go by."""
+        """Set this clock to *shared*, the time of the common clock."""
         self._offset = shared - self._base.now()

@@ -19,28 +19,29 @@ class Delivery:
 
 @dataclass(frozen=True, slots=True)
 class CommentWritten:
-    """Somebody wrote a comment that holds a command, or there was an event that automations may
-    follow; an approval can be both."""
+    """A comment that holds a command, or an event that may trigger automations; an approval can
+    be both."""
 
     comments: tuple[Comment, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class HeadChanged:
-    """A pull request's head is this commit since then, by GitHub's clock."""
+    """A pull request has a new head."""
 
     repo: RepoName
     number: int
     sha: Sha
     since: float
+    """When it became the head, by GitHub's clock."""
     in_fork: bool
     event: Comment
-    """The same as something that automations may follow."""
+    """The same change as an event that may trigger automations."""
 
 
 @dataclass(frozen=True, slots=True)
 class CheckRunChanged:
-    """Depot's check of a job moved: runs on that commit are worth a look at once."""
+    """Depot's check of a job changed: runs on that commit are polled at once."""
 
     repo: RepoName
     sha: Sha
@@ -48,7 +49,7 @@ class CheckRunChanged:
 
 @dataclass(frozen=True, slots=True)
 class Ignored:
-    """Nothing in it is for us."""
+    """The delivery holds nothing for the bot."""
 
     why: str
 

@@ -46,7 +46,7 @@ class UnknownArgument(Misreading):
 
 @dataclass(frozen=True, slots=True)
 class UnexpectedArgument(Misreading):
-    """One word more than the command takes."""
+    """One argument more than the command takes."""
 
     verb: str
     value: str

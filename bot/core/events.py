@@ -1,6 +1,4 @@
-"""What happens on GitHub, as values: a comment with commands, an event of a pull request, and the
-delivery that told of it.
-"""
+"""What happens on GitHub, as values: a comment with commands, and an event of a pull request."""
 
 from __future__ import annotations
 
@@ -17,7 +15,7 @@ class Source(Enum):
     REVIEW_COMMENT = "rc"
     REVIEW = "rv"
     EVENT = "ev"
-    """Not a comment: an event of the pull request, which may set off automations."""
+    """Not a comment: an event of the pull request, which may trigger automations."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,20 +31,20 @@ class CommandLine:
     """One line addressed to the bot, and the YAML blocks that directly follow it."""
 
     text: str
-    """What stands behind `/depot`, as typed."""
+    """What follows `/depot`, as typed."""
     blocks: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class PullRequestEvent:
-    """An event of a pull request, which may set off automations."""
+    """An event of a pull request that may trigger automations."""
 
     kind: str
     """`opened`, `synchronize`, `reopened`, `ready_for_review`, `labeled` or `review_approved`."""
     guid: str
-    """The delivery that brought it."""
+    """The delivery that reported it."""
     sha: Sha
-    """The head at that moment; of an approval the commit that was approved."""
+    """The head at that moment; for an approval, the approved commit."""
     base_branch: str
     label: str = ""
 
@@ -55,8 +53,8 @@ class PullRequestEvent:
 class Comment:
     """A comment on a pull request that holds at least one command line.
 
-    Or an event of it: then `event` says which, `author` is who caused it, and
-    the lines come from the repository's automations.
+    Or an event of the pull request: then `event` is set, `author` is who caused it, and the lines
+    come from the repository's automations.
     """
 
     source: Source

@@ -1,4 +1,4 @@
-"""Jobs of a run: finding the one that was meant, and what to call each.
+"""Jobs of a run: finding the one that was meant, and the name shown for each.
 
 Pure. Keys come in several shapes, `ci.yml:test`, `ci.yml:test:matrix-0`, `_inline_0.yaml:test`
 (bot/depot/README.md, "Job keys").
@@ -11,30 +11,30 @@ from collections.abc import Mapping, Sequence
 from bot.core.runs import Job, Run, Workflow, is_over
 
 FAILED = frozenset({"failed", "cancelled"})
-"""States of a job that a retry takes up again."""
+"""States of a job that a retry starts again."""
 
 
 def match(typed: str, jobs: Sequence[Job]) -> list[Job]:
-    """The jobs that *typed* may mean: equal keys; else keys that end in it; else keys that hold
+    """The jobs that *typed* may mean: equal keys; else keys that end in it; else keys that contain
     it, always as whole segments; else labels. More than one is ambiguous."""
     wanted = typed.split(":")
     by_level = (
         [job for job in jobs if job.key == typed],
         [job for job in jobs if job.key.split(":")[-len(wanted) :] == wanted],
-        [job for job in jobs if _holds(job.key.split(":"), wanted)],
+        [job for job in jobs if _contains(job.key.split(":"), wanted)],
         [job for job in jobs if job.name == typed],
     )
     return next((found for found in by_level if found), [])
 
 
-def _holds(segments: Sequence[str], wanted: Sequence[str]) -> bool:
-    places = range(len(segments) - len(wanted) + 1)
-    return any(list(segments[place : place + len(wanted)]) == list(wanted) for place in places)
+def _contains(segments: Sequence[str], wanted: Sequence[str]) -> bool:
+    starts = range(len(segments) - len(wanted) + 1)
+    return any(list(segments[start : start + len(wanted)]) == list(wanted) for start in starts)
 
 
 def names(jobs: Sequence[Job]) -> dict[str, str]:
-    """What to call each job, by id: Depot's label, else its key without the file in front of it,
-    unless two would then look the same."""
+    """The name shown for each job, by id: Depot's label, else its key without the file. Two jobs
+    that would have the same name keep their whole keys."""
     short = {job.job_id: job.name or job.key.partition(":")[2] or job.key for job in jobs}
     seen = list(short.values())
     return {
@@ -44,7 +44,7 @@ def names(jobs: Sequence[Job]) -> dict[str, str]:
 
 
 def failed(jobs: Sequence[Job]) -> list[Job]:
-    """The failed and cancelled ones."""
+    """The failed and cancelled jobs."""
     return [job for job in jobs if job.status in FAILED]
 
 
@@ -56,7 +56,10 @@ def attempts(run: Run) -> dict[str, int]:
 
 
 def has_moved(workflow: Workflow, before: Mapping[str, int]) -> bool:
-    """Whether a workflow that was over has been taken up again since *before*."""
+    """Whether a workflow that was over has been started again.
+
+    *before* has the number of each job's newest attempt at that time, by job id.
+    """
     return not is_over(workflow.status) or any(
         newest.number > before.get(job.job_id, 0)
         for job in workflow.jobs

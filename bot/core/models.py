@@ -1,4 +1,4 @@
-"""What the ledger keeps, as values."""
+"""What the database keeps, as values."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from bot.core.types import CommandId, RepoName, RunId, Sha, WorkItemId
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """The right to work on a request, until the lease ends or is taken over."""
+    """The right to process a work item, until the lease ends or is taken over."""
 
     work_item_id: WorkItemId
     fencing_token: int
@@ -23,18 +23,18 @@ class Claim:
 
 @dataclass(frozen=True, slots=True)
 class Command:
-    """One command of a request, and what became of it."""
+    """One command of a work item, and its outcome."""
 
     command_id: CommandId
     place: int
     line: CommandLine
     decided: bool = False
     reason: Reason | None = None
-    """What became of it; none until decided."""
+    """Its outcome; none until decided."""
     answer: str = ""
-    """What the reply says of it, in Markdown. Empty while its runs speak for it."""
+    """Its part of the reply, in Markdown; empty when the reply only shows its runs."""
     troubled_since: float | None = None
-    """Since when GitHub or Depot keeps it from being decided."""
+    """Since when it cannot be decided because GitHub or Depot does not answer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,18 +49,18 @@ class StartRequest:
     content: tuple[str, ...] = ()
     """Whole workflow files, instead of the repository's."""
     in_fork: bool = False
-    """The commit is from a fork: untrusted code."""
+    """The commit is in a fork: its author is not trusted."""
     branch: str = ""
     """Dispatch on this branch's head."""
     inputs: dict[str, str] = field(default_factory=dict)
     """Inputs of a dispatch."""
     note: str = ""
-    """What the reply says beside the run, in Markdown."""
+    """What the reply adds about the run, in Markdown."""
 
 
 @dataclass(frozen=True, slots=True)
 class StartAttempt:
-    """That a run is about to be started, noted before Depot is asked."""
+    """A start of a run, saved before Depot is asked for it."""
 
     attempt_id: int
     command_id: CommandId
@@ -76,17 +76,17 @@ class StartAttempt:
 
 @dataclass(frozen=True, slots=True)
 class PendingChange:
-    """That a run is about to be retried, rerun or cancelled, noted before Depot is asked."""
+    """A retry, rerun or cancellation of a run, saved before Depot is asked for it."""
 
     command_id: CommandId
     run_id: RunId
     attempts: dict[str, int]
-    """The number of each job's newest attempt before, by job id."""
+    """The number of each job's newest attempt before the change, by job id."""
 
 
 @dataclass(frozen=True, slots=True)
 class TrackedRun:
-    """A run that a command started or points to."""
+    """A run that a command started or refers to."""
 
     command_id: CommandId
     run: Run
@@ -95,14 +95,14 @@ class TrackedRun:
     workflow: str
     """The workflow's file name; empty for all, or for YAML sent along."""
     job: str
-    """The only job asked for; empty for all."""
+    """The only job that was asked for; empty for all."""
     tracked_since: float
     is_inline: bool = False
     """It runs YAML that was sent along."""
     in_fork: bool = False
-    """Its commit is from a fork: untrusted code."""
+    """Its commit is in a fork: the author is not trusted."""
     note: str = ""
-    """What the reply adds, in Markdown."""
+    """What the reply adds about it, in Markdown."""
     failure: str = ""
     """Why it failed, in Markdown; the reply shows it folded."""
     polls: int = 0
@@ -112,7 +112,7 @@ class TrackedRun:
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """The one comment that answers a request."""
+    """The one comment that answers a work item."""
 
     comment_id: int | None = None
     attempted: bool = False
@@ -122,7 +122,7 @@ class Reply:
 
 @dataclass(frozen=True, slots=True)
 class WorkItem:
-    """A comment, its commands and everything that hangs on them, as loaded."""
+    """A comment or event with its commands, their runs and the reply, as loaded."""
 
     comment: Comment
     received_at: float
@@ -141,41 +141,45 @@ class WorkItem:
 
     @property
     def is_undecided(self) -> bool:
-        """Whether a command, or what an event sets off, is still to be decided."""
+        """Whether a command, or what an event triggers, is still to be decided."""
         return not self.commands or any(not command.decided for command in self.commands)
 
     @property
     def next_poll_at(self) -> float | None:
-        """When the next of its runs is polled; none when none is tracked any more."""
+        """When the next of its runs is polled; none when no run is tracked any more."""
         times = [run.next_poll_at for run in self.runs if run.next_poll_at is not None]
         return min(times, default=None)
 
     def with_command(self, command: Command, runs: Sequence[TrackedRun] = ()) -> WorkItem:
-        """The same with this state of a command, and further runs."""
+        """A copy with this state of a command, and with further runs."""
         commands = tuple(
-            command if one.command_id == command.command_id else one for one in self.commands
+            command if old.command_id == command.command_id else old for old in self.commands
         )
         return replace(self, commands=commands, runs=(*self.runs, *runs))
 
     def with_runs(self, polled: Sequence[TrackedRun]) -> WorkItem:
-        """The same with these states of some of its runs."""
+        """A copy with these states of some of its runs."""
         newer = {(run.command_id, run.run.run_id): run for run in polled}
         runs = tuple(newer.get((run.command_id, run.run.run_id), run) for run in self.runs)
         return replace(self, runs=runs)
 
     def open_start_attempt(self, command_id: CommandId) -> StartAttempt | None:
-        """The start attempt of a command whose outcome is not known."""
-        mine = (
-            i for i in self.start_attempts if i.command_id == command_id and i.outcome == "open"
+        """The start of a command whose outcome is not known; none when there is none."""
+        open_attempts = (
+            attempt
+            for attempt in self.start_attempts
+            if attempt.command_id == command_id and attempt.outcome == "open"
         )
-        return next(mine, None)
+        return next(open_attempts, None)
 
     def pending_change(self, command_id: CommandId) -> PendingChange | None:
-        """What a command was about to do to a run, if it came so far."""
-        return next(
-            (change for change in self.pending_changes if change.command_id == command_id), None
-        )
+        """The saved change of a run by this command; none when there is none."""
+        changes = (change for change in self.pending_changes if change.command_id == command_id)
+        return next(changes, None)
 
     def has_lost_start(self, command_id: CommandId) -> bool:
-        """Whether a first call for this command left no trace."""
-        return any(i.command_id == command_id and i.outcome == "lost" for i in self.start_attempts)
+        """Whether no run was found for an earlier start of this command."""
+        return any(
+            attempt.command_id == command_id and attempt.outcome == "lost"
+            for attempt in self.start_attempts
+        )

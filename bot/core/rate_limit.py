@@ -1,8 +1,8 @@
 """How many writes to GitHub an account has left: two token buckets.
 
 Pure. GitHub allows 80 content-creating requests a minute and 500 an hour (bot/github/README.md,
-"Rate limits"). A few may follow each other closely, so that a reaction and a reply come at once;
-then they are a second apart.
+"Rate limits"). Some may be sent at once, so that a reaction and a reply are not delayed; further
+ones are a second apart.
 """
 
 from __future__ import annotations
@@ -10,17 +10,17 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 BURST = 20.0
-"""Writes that may follow each other at once: with one a second, 80 in the busiest minute."""
+"""Writes that may be sent at once: together with one a second, 80 in the busiest minute."""
 
 PER_SECOND = 1.0
 HOUR_BURST = 250.0
 PER_HOUR = 245.0
-"""Writes that may come at once, and that come back in an hour: together below 500 in any hour."""
+"""Writes that may be sent at once, and writes that an hour adds: together below 500 an hour."""
 
 
 @dataclass(frozen=True, slots=True)
 class Budget:
-    """What is left at `counted_at`; times are seconds since the epoch."""
+    """Writes left at `counted_at`; times are seconds since the epoch."""
 
     minute: float
     hour: float
@@ -32,7 +32,7 @@ class Budget:
         return cls(BURST, HOUR_BURST, now)
 
     def at(self, now: float) -> Budget:
-        """What is left later on."""
+        """The budget at a later time."""
         passed = max(0.0, now - self.counted_at)
         return replace(
             self,
@@ -42,7 +42,7 @@ class Budget:
         )
 
     def wait(self, now: float, keep: int = 0) -> float:
-        """Seconds until a write is possible that leaves *keep* of the hour; 0 for now."""
+        """Seconds until a write is possible that leaves *keep* of the hour's; 0 when it is now."""
         left = self.at(now)
         wait = max(
             0.0,
@@ -50,21 +50,21 @@ class Budget:
             (1 - left.minute) / PER_SECOND,
             (1 + keep - left.hour) * 3600 / PER_HOUR,
         )
-        return round(wait, 6)  # what is less is an error of floating point
+        return round(wait, 6)  # anything smaller is a rounding error of floating point
 
     def spent(self, now: float) -> Budget:
-        """After one write."""
+        """The budget after one write."""
         left = self.at(now)
         return replace(left, minute=left.minute - 1, hour=left.hour - 1)
 
     def closed(self, until: float) -> Budget:
-        """After GitHub asked for a pause."""
+        """The budget after GitHub asked for a pause."""
         return replace(self, closed_until=max(self.closed_until, until))
 
 
 @dataclass(frozen=True, slots=True)
 class Quota:
-    """What is left of an hour's requests to GitHub's API, as GitHub last said."""
+    """What is left of an hour's requests to GitHub's API, as GitHub last reported."""
 
     limit: int
     remaining: int

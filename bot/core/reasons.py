@@ -1,7 +1,7 @@
-"""The reason codes: what became of a command, for programs, metrics and logs.
+"""The reason codes: the outcome of a command, for programs, metrics and logs.
 
-A code is part of the outside: it stands in the hidden JSON of replies, in `/metrics`, in the
-address of a filtered status page and in the database. None changes its text.
+Codes are a public interface: they are in the hidden JSON of replies, in `/metrics`, in the
+addresses of filtered status pages and in the database. A code never changes.
 """
 
 from __future__ import annotations
@@ -10,11 +10,11 @@ from enum import StrEnum
 from typing import Self
 
 UNDECIDED = "deciding"
-"""What stands in the place of a code while a command is not decided."""
+"""Stands in place of a code while a command is not decided."""
 
 
 class Reason(StrEnum):
-    """What became of a command: the value is its code, `meaning` one sentence for people."""
+    """The outcome of a command: the value is its code, `meaning` one sentence for people."""
 
     _value_: str
     meaning: str
@@ -41,7 +41,7 @@ class Reason(StrEnum):
     TOO_LATE = "too-late", "The command reached the bot too long after it was written."
     RATE_LIMITED = "rate-limited", "Too many commands in an hour, by a person or in a repository."
 
-    # Who may.
+    # Authorization.
     REPOSITORY_NOT_ALLOWED = (
         "repository-not-allowed",
         "The bot's operator does not allow this repository.",
@@ -139,5 +139,5 @@ _BY_CODE = {reason.value: reason for reason in Reason}
 
 
 def code(reason: Reason | None) -> str:
-    """What a program reads: the reason's code, or that nothing is decided yet."""
+    """The reason's code; UNDECIDED while there is none."""
     return UNDECIDED if reason is None else reason.value

@@ -1,6 +1,6 @@
-"""Runs of Depot CI as values: workflows, jobs, attempts, and what Depot says of them.
+"""Runs of Depot CI as values: workflows, jobs, attempts and diagnoses.
 
-States are Depot's own words.
+States are the words of Depot's API.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ class Attempt:
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """A job of a run, with Depot's own words for its state."""
+    """A job of a run."""
 
     job_id: str
     key: str
@@ -29,7 +29,7 @@ class Job:
     name: str = ""
     attempts: tuple[Attempt, ...] = ()
     seconds: float | None = None
-    """How long its newest attempt ran, once Depot says so."""
+    """How long its newest attempt ran; none until Depot reports it."""
 
     @property
     def newest_attempt(self) -> Attempt | None:
@@ -50,14 +50,14 @@ class Workflow:
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """A run of Depot CI as it stood when it was last read."""
+    """A run of Depot CI as of the last poll."""
 
     run_id: RunId
     org_id: str
     status: str
     workflows: tuple[Workflow, ...] = ()
     seconds: float | None = None
-    """From start to finish, once over."""
+    """From start to finish; none until it is over."""
 
     @property
     def is_over(self) -> bool:
@@ -75,16 +75,16 @@ class ListedRun:
     run_id: RunId
     repo: RepoName
     sha: Sha
-    """The head commit it ran for."""
+    """The head commit that it runs."""
     trigger: str
     status: str
     created: float | None
-    """When it was made; none when Depot's text is not a time."""
+    """When it was created; none when Depot's text is not a time."""
 
 
 @dataclass(frozen=True, slots=True)
 class Times:
-    """How long a run and its jobs took, as far as Depot says."""
+    """How long a run and its jobs took, as far as Depot reports it."""
 
     run: float | None
     jobs: dict[str, float]
@@ -110,12 +110,12 @@ class Diagnosis:
 
     failures: tuple[Failure, ...] = ()
     is_cut: bool = False
-    """There is more than Depot puts into its answers."""
+    """There are more failures than Depot's answer holds."""
 
 
 @dataclass(frozen=True, slots=True)
 class Artifact:
-    """A file that a job kept."""
+    """A file that a job uploaded."""
 
     name: str
     job_key: str
@@ -124,10 +124,9 @@ class Artifact:
 
 
 OVER = frozenset({"finished", "failed", "cancelled", "skipped"})
-"""States after which nothing moves by itself (bot/depot/README.md, "States"). Any other word
-counts as not over."""
+"""Terminal states (bot/depot/README.md, "States"). Any other word counts as not over."""
 
 
 def is_over(status: str) -> bool:
-    """Whether a run, workflow or job in this state is done."""
+    """Whether this state of a run, workflow or job is terminal."""
     return status in OVER

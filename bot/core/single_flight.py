@@ -1,7 +1,7 @@
-"""A bounded cache for answers from outside, with one flight per key.
+"""A cache for answers of GitHub and Depot with one fetch per key at a time.
 
-The bounds and lifetimes are cachetools'; what is added is that callers who ask for the same key
-while it is being fetched wait for that one fetch.
+The store, from cachetools, sets the bounds and lifetimes. Callers that ask for a key while it is
+being fetched wait for that one fetch.
 """
 
 from __future__ import annotations
@@ -19,29 +19,32 @@ V = TypeVar("V")
 class SingleFlightCache(Generic[K, V]):
     def __init__(self, store: MutableMapping[K, V]) -> None:
         self._store = store
-        self._flights: dict[K, asyncio.Future[V]] = {}
+        self._fetches: dict[K, asyncio.Future[V]] = {}
 
     async def get(self, key: K, fetch: Callable[[], Awaitable[V]]) -> V:
-        """The value under *key*, fetched when it is not there. A failed fetch is not kept."""
+        """The value under *key*, fetched when it is not cached.
+
+        Raises what *fetch* raises; a failed fetch is not cached.
+        """
         try:
             return self._store[key]
         except KeyError:
             pass
-        flight = self._flights.get(key)
-        if flight is None:
-            flight = asyncio.ensure_future(fetch())
-            self._flights[key] = flight
-            flight.add_done_callback(partial(self._land, key))
-        # Shielded: a caller that goes away must not take the fetch from those who still wait.
-        return await asyncio.shield(flight)
+        running = self._fetches.get(key)
+        if running is None:
+            running = asyncio.ensure_future(fetch())
+            self._fetches[key] = running
+            running.add_done_callback(partial(self._finish, key))
+        # Shielded: a caller that is cancelled must not cancel the fetch for the others.
+        return await asyncio.shield(running)
 
     def forget(self, key: K) -> None:
-        """Fetch *key* anew next time."""
+        """Remove *key*, so that it is fetched again next time."""
         self._store.pop(key, None)
 
-    def _land(self, key: K, flight: asyncio.Future[V]) -> None:
-        self._flights.pop(key, None)
-        if not flight.cancelled() and flight.exception() is None:
-            # cachetools refuses a value that is larger than the whole cache: it is just not kept.
+    def _finish(self, key: K, fetch: asyncio.Future[V]) -> None:
+        self._fetches.pop(key, None)
+        if not fetch.cancelled() and fetch.exception() is None:
+            # cachetools refuses a value that is larger than the whole cache: it is not kept.
             with suppress(ValueError):
-                self._store[key] = flight.result()
+                self._store[key] = fetch.result()

@@ -1,4 +1,4 @@
-"""The words the whole bot shares: plain values, no behaviour beyond what they say of themselves.
+"""Types that all of the bot shares: plain values.
 
 Times are seconds since the epoch (UTC) as `float`; durations are seconds.
 """
@@ -19,10 +19,10 @@ RunId = NewType("RunId", str)
 """Depot's id of a run: opaque."""
 
 WorkItemId = NewType("WorkItemId", str)
-"""Our name of one comment that holds commands, e.g. `ic-2400012`."""
+"""The id of one comment or event, e.g. `ic-2400012`."""
 
 CommandId = NewType("CommandId", str)
-"""Our name of one command: its comment and its place in it, e.g. `ic-2400012.1`."""
+"""The id of one command: its work item's id and its position in it, e.g. `ic-2400012.1`."""
 
 CHECK_CONFIG = "check-config"
 """The internal command for a changed config; nobody can type it or give an alias that name."""
@@ -41,7 +41,7 @@ class Permission(IntEnum):
     MAINTAIN = 4
     ADMIN = 5
     NOBODY = 6
-    """What no role reaches: a repository forbids something with it."""
+    """Above every role: a repository forbids something with it."""
 
     @property
     def word(self) -> str:
@@ -50,14 +50,14 @@ class Permission(IntEnum):
 
     @classmethod
     def from_role(cls, role_name: str) -> Permission:
-        """GitHub's `role_name`; a role we do not know (a custom one) counts as none."""
+        """The permission for GitHub's `role_name`; an unknown (custom) role counts as none."""
         known = (cls.READ, cls.TRIAGE, cls.WRITE, cls.MAINTAIN, cls.ADMIN)
         return next((role for role in known if role.word == role_name.lower()), cls.NONE)
 
 
 @dataclass(frozen=True, slots=True)
 class Head:
-    """What a pull request would run: its newest commit, and where that comes from."""
+    """A pull request's newest commit, and the branch that it is on."""
 
     sha: Sha
     branch: str
@@ -71,4 +71,4 @@ class Head:
 
 
 Json = dict[str, Any]
-"""A JSON object on its way in or out; only the clients and the ledger hold one."""
+"""A JSON object, as the clients of GitHub and Depot and the storage send and receive it."""
