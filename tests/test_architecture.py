@@ -202,7 +202,7 @@ NO_PAYLOADS = {
     ("web.setup", "content-security-policy"),
     ("ops.explain", "x-github-event"),  # a stored delivery's header
     ("parsing.comments", "steps"),  # the Markdown parser's environment
-    ("parsing.arguments", "word"),  # the metadata of a dataclass's field
+    ("parsing.arguments", "argument"),  # the metadata of a dataclass's field
     ("storage.database", "connection"),  # the attributes of alembic's configuration
     ("parsing.workflow_file", "workflow_dispatch"),  # a stranger's YAML, which becomes values there
 }

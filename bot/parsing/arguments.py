@@ -32,9 +32,9 @@ class Argument:
 
     help: str
     show: str = ""
-    """How usage shows its value, e.g. `SHA`; without it the field's name in capitals."""
+    """How the usage line shows its value, e.g. `SHA`; by default the field's name in capitals."""
     keyword: bool = False
-    """Only as `name=value`, `--name value`; otherwise by its place."""
+    """Only as `name=value` or `--name value`; otherwise also by its position."""
     convert: Callable[[str], Any] = str
     """Raises ValueError with a sentence for the user."""
     rest: bool = False
@@ -49,37 +49,39 @@ def argument(
     keyword: bool = False,
     convert: Callable[[str], Any] = str,
 ) -> Any:
-    """A field of a command's dataclass: one word. Without a default it is required."""
-    return field(default=default, metadata={"word": Argument(help, show, keyword, convert)})
+    """A field of a command's dataclass: one argument, required when it has no default."""
+    return field(default=default, metadata={"argument": Argument(help, show, keyword, convert)})
 
 
 def flag(help: str) -> Any:
-    """A field that is true when its name is there: `force` or `--force`."""
-    return field(default=False, metadata={"word": Argument(help, keyword=True, convert=yes_or_no)})
+    """A field that is true when its name is given: `force` or `--force`."""
+    return field(
+        default=False, metadata={"argument": Argument(help, keyword=True, convert=yes_or_no)}
+    )
 
 
 def remaining(help: str) -> Any:
     """A field that takes all further `NAME=VALUE`."""
-    return field(default_factory=dict, metadata={"word": Argument(help, rest=True)})
+    return field(default_factory=dict, metadata={"argument": Argument(help, rest=True)})
 
 
 def arguments_of(command: type) -> dict[str, tuple[Field[Any], Argument]]:
-    """A command's words by name, in the order of their places."""
-    return {f.name: (f, f.metadata["word"]) for f in dataclasses.fields(command)}
+    """A command's arguments by name, in the order of their positions."""
+    return {f.name: (f, f.metadata["argument"]) for f in dataclasses.fields(command)}
 
 
 def usage(verb: str, command: type) -> str:
     """How to type a command, e.g. `run [WORKFLOW] [job=JOB]`."""
-    return " ".join([verb, *(_usage_of(f, w) for f, w in arguments_of(command).values())])
+    return " ".join([verb, *(_usage_of(f, arg) for f, arg in arguments_of(command).values())])
 
 
-def _usage_of(f: Field[Any], w: Argument) -> str:
-    shown = w.show or f.name.upper()
-    if w.rest:
+def _usage_of(f: Field[Any], arg: Argument) -> str:
+    shown = arg.show or f.name.upper()
+    if arg.rest:
         return "[NAME=VALUE …]"
     if f.default is False:
         return f"[{f.name}]"
-    text = f"{f.name}={shown}" if w.keyword else shown
+    text = f"{f.name}={shown}" if arg.keyword else shown
     return text if _is_required(f) else f"[{text}]"
 
 
@@ -88,23 +90,24 @@ def _is_required(f: Field[Any]) -> bool:
 
 
 def format_command(verb: str, command: Any, **changes: Any) -> str:
-    """How to type *command*, with some of its words changed."""
+    """How to type *command*, with some of its arguments changed."""
     parts = [verb]
-    for name, (f, w) in arguments_of(type(command)).items():
+    for name, (f, arg) in arguments_of(type(command)).items():
         value = changes.get(name, getattr(command, name))
-        if w.rest:
+        if arg.rest:
             parts += [f"{key}={_quoted(text)}" for key, text in value.items()]
         elif f.default is False:
             parts += [name] if value else []
         elif value is not None:
             quoted = _quoted(str(value))
-            by_name = w.keyword or _looks_like_an_option(str(value), type(command))
+            by_name = arg.keyword or _looks_like_an_option(str(value), type(command))
             parts.append(f"{name}={quoted}" if by_name else quoted)
     return " ".join(parts)
 
 
 def _quoted(value: str) -> str:
-    """As one word; a long dash after a space does not stand for `--` when a quote is between."""
+    """*value* as one shell word. A quote between a space and a long dash keeps the dash from being
+    read as `--`."""
     return re.sub(r"(?<=\s)(?=[—–]\w)", "''", shlex.quote(value))
 
 
@@ -115,100 +118,106 @@ def _looks_like_an_option(value: str, command: type) -> bool:
 
 
 def parse_command(line: str, verbs: Mapping[str, type]) -> Any | Misreading:
-    """The command on a line: an instance of its verb's dataclass, or what is wrong with it.
+    """The command on a line: an instance of its verb's dataclass, or what is wrong with the line.
 
-    An empty line asks for help, so `verbs` should have a `help` whose fields all have defaults.
+    An empty line is read as `help`; all fields of that command need defaults.
     """
     try:
-        typed = shlex.split(_forgive(line), comments=False)
+        typed = shlex.split(_normalize(line), comments=False)
     except ValueError:
         return UnclosedQuote(line)
     verb, *arguments = typed or ["help"]
     verb = verb.lower()
     if verb not in verbs:
-        return UnknownCommand(line, verb, _nearest_line(typed, verbs))
-    return _Reader(line, verb, verbs[verb]).read(arguments)
+        return UnknownCommand(line, verb, _closest_line(typed, verbs))
+    return _ArgumentParser(line, verb, verbs[verb]).parse(arguments)
 
 
-def _forgive(line: str) -> str:
-    """Undo what phones and Markdown do to a line: curly quotes, long dashes, backticks."""
+def _normalize(line: str) -> str:
+    """Replace what phones and Markdown put into a line: curly quotes, long dashes, backticks."""
     line = line.replace("\u00a0", " ")
     line = re.sub("[“”„]", '"', line)
     line = re.sub(r"(?<=\s)[—–](?=\w)", "--", line)
     return line.replace("`", '"')
 
 
-def _nearest_line(typed: Sequence[str], verbs: Mapping[str, type]) -> str | None:
-    """The whole line as it was probably meant."""
+def _closest_line(typed: Sequence[str], verbs: Mapping[str, type]) -> str | None:
+    """The whole line as it was probably meant; none when no command is similar."""
     verb, *arguments = typed
     if verb.lower().endswith((".yml", ".yaml")) and "run" in verbs:
         return shlex.join(["run", *typed])
-    meant = closest_match(verb, verbs)
-    return shlex.join([meant, *arguments]) if meant else None
+    closest = closest_match(verb, verbs)
+    return shlex.join([closest, *arguments]) if closest else None
 
 
 def closest_match(typed: str, known: Sequence[str] | Mapping[str, Any]) -> str | None:
-    """The known word most like what was typed, or none that is like it."""
+    """The known name that is most similar to what was typed; none when none is similar."""
     return next(iter(get_close_matches(typed.lower(), list(known), n=1, cutoff=0.6)), None)
 
 
-class _Reader:
-    """Reads the arguments of one command into its dataclass."""
+class _ArgumentParser:
+    """Parses the arguments of one command into its dataclass."""
 
     def __init__(self, line: str, verb: str, command: type) -> None:
         self.line = line
         self.verb = verb
         self.command = command
-        self.words = arguments_of(command)
+        self.arguments = arguments_of(command)
         self.values: dict[str, Any] = {}
-        self.places = [n for n, (_, w) in self.words.items() if not w.keyword and not w.rest]
-        self.rest = next((n for n, (_, w) in self.words.items() if w.rest), None)
+        self.positional = [
+            n for n, (_, arg) in self.arguments.items() if not arg.keyword and not arg.rest
+        ]
+        self.remaining_field = next((n for n, (_, arg) in self.arguments.items() if arg.rest), None)
 
-    def read(self, arguments: Sequence[str]) -> Any | Misreading:
+    def parse(self, arguments: Sequence[str]) -> Any | Misreading:
         remaining = list(arguments)
         while remaining:
             if wrong := self._take(remaining.pop(0), remaining):
                 return wrong
-        for name, (f, w) in self.words.items():
+        for name, (f, arg) in self.arguments.items():
             if _is_required(f) and name not in self.values:
-                return MissingArgument(self.line, self.verb, w.show or name.upper())
+                return MissingArgument(self.line, self.verb, arg.show or name.upper())
         return self.command(**self.values)
 
     def _take(self, argument: str, remaining: list[str]) -> Misreading | None:
-        """Take one argument, and its value from *remaining* when that stands apart."""
+        """Take one argument, and its value from *remaining* when that is the next one."""
         name, equals, value = argument.removeprefix("--").partition("=")
         is_option = argument.startswith("--") and len(argument) > 2
         if self._is_flag(name.lower()) and not equals:
             return self._set(name.lower(), "yes")
         if not re.fullmatch(r"[A-Za-z_][\w.-]*", name):
-            return self._set_by_place(argument)
+            return self._set_by_position(argument)
         if equals:
             return self._set_named(name, value)
         if is_option:
             if not remaining:
                 return BadValue(self.line, self.verb, name, "it needs a value")
             return self._set_named(name, remaining.pop(0))
-        return self._set_by_place(argument)
+        return self._set_by_position(argument)
 
     def _is_flag(self, name: str) -> bool:
-        return name in self.words and self.words[name][0].default is False
+        return name in self.arguments and self.arguments[name][0].default is False
 
-    def _set_by_place(self, value: str) -> Misreading | None:
-        for name in self.places:
+    def _set_by_position(self, value: str) -> Misreading | None:
+        for name in self.positional:
             if name not in self.values:
                 return self._set(name, value)
         key, colon, after = value.partition(":")
-        hint = f"{key.lower()}={after}" if colon and after and key.lower() in self.words else None
+        hint = (
+            f"{key.lower()}={after}" if colon and after and key.lower() in self.arguments else None
+        )
         return UnexpectedArgument(self.line, self.verb, value, hint)
 
     def _set_named(self, typed: str, value: str) -> Misreading | None:
         name = typed.lower().replace("-", "_")
-        is_taken = self.rest is not None and name in self.places and name in self.values
-        if name in self.words and name != self.rest and not is_taken:
+        is_taken = (
+            self.remaining_field is not None and name in self.positional and name in self.values
+        )
+        if name in self.arguments and name != self.remaining_field and not is_taken:
             return self._set(name, value)
-        if self.rest is None:
-            return UnknownArgument(self.line, self.verb, typed, closest_match(name, self.words))
-        taken = self.values.setdefault(self.rest, {})
+        if self.remaining_field is None:
+            return UnknownArgument(self.line, self.verb, typed, closest_match(name, self.arguments))
+        taken = self.values.setdefault(self.remaining_field, {})
         if typed in taken:
             return RepeatedArgument(self.line, self.verb, typed)
         taken[typed] = value
@@ -217,25 +226,25 @@ class _Reader:
     def _set(self, name: str, value: str) -> Misreading | None:
         if name in self.values:
             return RepeatedArgument(self.line, self.verb, name)
-        _, w = self.words[name]
+        _, arg = self.arguments[name]
         if value == "":
             return BadValue(self.line, self.verb, name, "it needs a value")
         try:
-            self.values[name] = w.convert(value)
+            self.values[name] = arg.convert(value)
         except ValueError as wrong:
             return BadValue(self.line, self.verb, name, str(wrong))
         return None
 
 
 def yes_or_no(value: str) -> bool:
-    """A flag that was given a value after all."""
+    """The value of a flag, as in `force=no`; raises ValueError."""
     if value.lower() not in {"yes", "true", "1", "no", "false", "0"}:
         raise ValueError("`yes` or `no` goes here")
     return value.lower() in {"yes", "true", "1"}
 
 
 def full_sha(value: str) -> str:
-    """A commit with all its digits.
+    """A commit with all its digits; raises ValueError.
 
     A shorter one is refused: whoever pushes can make another commit with the same first digits.
     """
@@ -245,14 +254,15 @@ def full_sha(value: str) -> str:
 
 
 def run_id(value: str) -> str:
-    """A run's id: letters, digits, `_` and `-` (bot/depot/README.md, "Ids and pages")."""
+    """A run's id: letters, digits, `_` and `-` (bot/depot/README.md, "Ids and pages"); raises
+    ValueError."""
     if not re.fullmatch(r"[A-Za-z0-9_-]{1,64}", value):
         raise ValueError("a run's id has letters and digits only")
     return value
 
 
 def number(low: int, high: int) -> Callable[[str], int]:
-    """A whole number from *low* to *high*."""
+    """A converter for a whole number from *low* to *high*; it raises ValueError."""
 
     def convert(value: str) -> int:
         if not re.fullmatch(r"\d{1,9}", value) or not low <= int(value) <= high:

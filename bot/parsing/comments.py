@@ -1,6 +1,6 @@
 """From a comment's text to its command lines.
 
-A command is a line that begins with `/depot` outside code, quotes and HTML; a Markdown parser
+A command is a line that begins with `/depot` outside code, quotes and HTML. A Markdown parser
 decides what is code or quote.
 """
 
@@ -22,27 +22,27 @@ MAX_COMMANDS = 10
 """Commands that one comment may hold."""
 
 _CANDIDATE = re.compile(r"^([ \t]*)(/depot)(?=[ \t\u00a0]|\r?$)", re.IGNORECASE | re.MULTILINE)
-# A character that stands for `/depot` while the Markdown is parsed: it is plain text to Markdown,
-# as `/depot` is, and says afterwards which of the candidates came out as text. It is none that an
-# entity (`&#xE000;`) could stand for.
+# Replaces `/depot` while the Markdown is parsed. Markdown treats it as plain text, like `/depot`,
+# and the parsed text shows which candidates came out as text. No entity (such as `&#xE000;`) can
+# stand for this character.
 _SENTINEL = "\ufdd0"
 _MARKED = re.compile(_SENTINEL + r"(\d+)" + _SENTINEL)
 _UNKNOWN = re.compile(f"[\0{_SENTINEL}]")
 _MAX_STEPS = 30_000
-"""Steps that reading a text may take beside those that grow with its length alone."""
+"""Steps that parsing a text may take beyond those that grow linearly with its length."""
 _ESCAPED_NEWLINE = re.compile(r"\\$")
 
 
 def find_command_lines(text: str) -> list[CommandLine]:
     """The command lines of a comment, in order. Empty when nothing in it is for the bot."""
     if "/depot" not in text.lower():
-        return []  # most comments: a plain search says so sooner than the pattern below
+        return []  # most comments: a plain search is faster than the pattern below
     text = _UNKNOWN.sub("\ufffd", text.replace("\r\n", "\n").replace("\r", "\n"))
     first = _CANDIDATE.search(text)
     if first is None:
         return []
     if first.start(2) == 0 and "\n" not in text:
-        # The comment is one line and begins with it: whatever the rest is, this is a paragraph.
+        # One line that begins with `/depot` is always a paragraph: no parser is needed.
         return [CommandLine(_typed(text[first.end() :]), ())]
     candidates: list[str] = []
     typed: list[str] = []
@@ -59,7 +59,7 @@ def find_command_lines(text: str) -> list[CommandLine]:
     try:
         # The parser fails on some texts that do not end with a line end.
         tokens = _markdown().parse(_CANDIDATE.sub(mark, text) + "\n")
-    except _TooTangled:
+    except _TooComplex:
         return []
     return [
         CommandLine(_typed(candidates[number]), tuple(map(unmark, blocks)))
@@ -68,29 +68,29 @@ def find_command_lines(text: str) -> list[CommandLine]:
 
 
 def _typed(line: str) -> str:
-    """The words of a command line; a backslash at its end only says that the line ends."""
+    """The text of a command line, without the backslash that is a hard line break in Markdown."""
     return _ESCAPED_NEWLINE.sub("", line).strip()
 
 
 @cache
 def _markdown() -> MarkdownIt:
-    """The parser, made once: making it takes longer than parsing a comment."""
+    """The parser, created once: that takes longer than parsing a comment."""
     markdown = MarkdownIt("commonmark").enable("table")
     markdown.block.ruler.before("blockquote", "count quote", _count_quote)
     markdown.inline.ruler.before("html_inline", "count comment", _count_comment)
     return markdown
 
 
-class _TooTangled(Exception):
-    """Reading the text would take too long."""
+class _TooComplex(Exception):
+    """Parsing the text would take too long."""
 
 
-# Two rules that never fit, but count what the next one costs. For two things the parser looks far
-# ahead and may find nothing, again and again: in a text made for it, for minutes.
+# Two rules that never match; each counts the cost of the rule after it. These two rules scan far
+# ahead and may find nothing, so a text written for that purpose takes minutes.
 
 
 def _count_quote(state: StateBlock, start: int, end: int, silent: bool) -> bool:
-    """A quote looks at all lines up to a blank one, also when it ends before."""
+    """A quote scans all lines up to a blank one, also when it ends before."""
     if not silent and state.src.startswith(">", state.bMarks[start] + state.tShift[start]):
         blank = next((line for line in range(start, end) if state.isEmpty(line)), end)
         _spend(state.env, blank - start)
@@ -98,7 +98,7 @@ def _count_quote(state: StateBlock, start: int, end: int, silent: bool) -> bool:
 
 
 def _count_comment(state: StateInline, silent: bool) -> bool:
-    """The end of an HTML comment is looked for to the end of its paragraph."""
+    """The end of an HTML comment is searched for up to the end of its paragraph."""
     if state.src.startswith("<!--", state.pos):
         _spend(state.env, (len(state.src) - state.pos) // 100)
     return False
@@ -107,13 +107,14 @@ def _count_comment(state: StateInline, silent: bool) -> bool:
 def _spend(env: MutableMapping[str, Any], steps: int) -> None:
     env["steps"] = env.get("steps", 0) + steps
     if env["steps"] > _MAX_STEPS:
-        raise _TooTangled
+        raise _TooComplex
 
 
 def _live_candidates(tokens: Sequence[Token]) -> Iterator[tuple[int, tuple[str, ...]]]:
-    """The candidates that begin a line of text outside quotes, with their YAML blocks."""
+    """The numbers of the candidates that begin a line of text outside quotes, with their YAML
+    blocks."""
     quotes = 0
-    for place, token in enumerate(tokens):
+    for position, token in enumerate(tokens):
         if token.type == "blockquote_open":
             quotes += 1
         elif token.type == "blockquote_close":
@@ -123,7 +124,7 @@ def _live_candidates(tokens: Sequence[Token]) -> Iterator[tuple[int, tuple[str, 
             for index, start in enumerate(starts):
                 if match := _MARKED.match(start):
                     last = index == len(starts) - 1
-                    yield int(match[1]), _yaml_blocks(tokens, place) if last else ()
+                    yield int(match[1]), _yaml_blocks(tokens, position) if last else ()
 
 
 def _line_starts(children: Sequence[Token]) -> Iterator[str]:
@@ -137,11 +138,11 @@ def _line_starts(children: Sequence[Token]) -> Iterator[str]:
             at_start = False
 
 
-def _yaml_blocks(tokens: Sequence[Token], place: int) -> tuple[str, ...]:
-    """The fenced `yaml` blocks that follow the paragraph around the inline token at *place*."""
+def _yaml_blocks(tokens: Sequence[Token], position: int) -> tuple[str, ...]:
+    """The fenced `yaml` blocks that follow the paragraph of the inline token at *position*."""
     blocks = []
     # Past the inline token and the closing of its paragraph.
-    for following in range(place + 2, len(tokens)):
+    for following in range(position + 2, len(tokens)):
         token = tokens[following]
         if token.type != "fence" or token.info.strip().lower() not in {"yaml", "yml"}:
             break

@@ -1,6 +1,6 @@
-"""YAML from outside: only strings, lists and mappings, and never deep or large enough to hurt.
+"""Untrusted YAML: only strings, lists and mappings, limited in depth and size.
 
-Pure. Every scalar stays a string, so `on` is no truth value and `1.10` no number.
+Pure. Every scalar stays a string, so `on` is not a boolean and `1.10` not a number.
 """
 
 from __future__ import annotations
@@ -12,15 +12,15 @@ import yaml
 _MAX_DEPTH = 50
 
 MAX_SIZE = 1_000_000
-"""Characters and values of a document in which each alias is written out."""
+"""Characters and values of a document with every alias expanded."""
 
 
 class BadYaml(Exception):
-    """The text is not YAML that we take; says where."""
+    """The text is not YAML, or too deep or large; the message says where."""
 
 
 class _Loader(yaml.CBaseLoader):
-    """Refuses a mapping in which a key stands twice: one of the two would vanish silently."""
+    """Refuses a mapping with a repeated key: one of the two values would be dropped silently."""
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
         seen: set[str] = set()
@@ -45,18 +45,18 @@ def load(text: str) -> Any:
 
 
 def _check_size(text: str) -> None:
-    # The C loader builds nested nodes by recursion without a limit, and a file of brackets ends the
-    # whole process. Its events come without recursion, so they are looked at first. An alias costs
-    # it nothing, but whoever reads the document comes by what it stands for each time.
+    # The C loader builds nested nodes by unlimited recursion, and a file of brackets crashes the
+    # process. Its events are produced without recursion, so they are checked first. The loader
+    # shares the value of an alias, but code that walks the document visits it each time.
     total = 0
     sizes: dict[str, int] = {}
-    above: list[tuple[str | None, int]] = []
+    open_collections: list[tuple[str | None, int]] = []
     for event in yaml.parse(text, Loader=yaml.CBaseLoader):
         if isinstance(event, yaml.CollectionStartEvent):
-            above.append((event.anchor, total))
+            open_collections.append((event.anchor, total))
             total += 1
         elif isinstance(event, yaml.CollectionEndEvent):
-            anchor, before = above.pop()
+            anchor, before = open_collections.pop()
             if anchor:
                 sizes[anchor] = total - before
         elif isinstance(event, yaml.ScalarEvent):
@@ -65,7 +65,7 @@ def _check_size(text: str) -> None:
                 sizes[event.anchor] = 1 + len(event.value)
         elif isinstance(event, yaml.AliasEvent):
             total += sizes.get(event.anchor or "", 1)
-        if len(above) > _MAX_DEPTH:
+        if len(open_collections) > _MAX_DEPTH:
             raise BadYaml("nested too deeply")
         if total > MAX_SIZE:
             raise BadYaml("its aliases stand for too much")

@@ -16,7 +16,7 @@ _SUFFIXES = (".yml", ".yaml")
 
 
 class BadWorkflow(Exception):
-    """The file is no workflow; the text says why, and is untrusted."""
+    """The file is not a workflow; the message says why, and is untrusted text."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,18 +29,18 @@ class JobOutline:
 
 @dataclass(frozen=True, slots=True)
 class Outline:
-    """What we need to know of a workflow file."""
+    """The parts of a workflow file that the bot needs."""
 
     jobs: tuple[JobOutline, ...]
     inputs: tuple[str, ...] | None = None
-    """Names of its `workflow_dispatch` inputs; none when it has no such trigger."""
+    """Names of its `workflow_dispatch` inputs; None when it has no such trigger."""
 
     @property
     def keys(self) -> tuple[str, ...]:
         return tuple(job.key for job in self.jobs)
 
     def needs(self, key: str) -> tuple[str, ...]:
-        """The jobs that a job waits for, directly."""
+        """The jobs that a job waits for directly."""
         return next((job.needs for job in self.jobs if job.key == key), ())
 
 
@@ -56,10 +56,10 @@ def matches(typed: str, names: Sequence[str]) -> list[str]:
 
 
 def candidates(typed: str) -> list[str]:
-    """The file names that *typed* may mean, before the folder is known."""
+    """The file names that *typed* may mean, before the folder is read."""
     name = typed.removeprefix("./").removeprefix(WORKFLOW_FOLDER + "/")
     if "/" in name or name.startswith("."):
-        return []  # nothing in that folder, and a path that must not be asked for
+        return []  # not a file of that folder: the path must not be requested
     return [name] if name.endswith(_SUFFIXES) else [name + suffix for suffix in _SUFFIXES]
 
 
@@ -86,7 +86,8 @@ def outline(text: str) -> Outline:
 
 
 def _inputs(on: Any) -> tuple[str, ...] | None:
-    """`on` is a name, a list of names, or a mapping from names to what belongs to them."""
+    """The inputs of `workflow_dispatch`. *on* is a name, a list of names, or a mapping from names
+    to their settings."""
     names = (on,) if isinstance(on, str) else on
     if not isinstance(names, (tuple, list, dict)) or "workflow_dispatch" not in names:
         return None

@@ -1,6 +1,6 @@
-"""From an event of a pull request to the command lines that it sets off.
+"""From an event of a pull request to the command lines that it triggers.
 
-Pure, given what was read: the rules are the repository's (`bot.rules.repository_config`).
+Pure. The rules are the repository's (`bot.rules.repository_config`).
 """
 
 from __future__ import annotations
@@ -25,22 +25,23 @@ QUIET = frozenset(
         Reason.FORK_DISPATCH,
     }
 )
-"""Reasons for which an automation is passed over without a word: nobody asked for it."""
+"""Reasons for which an automation is skipped without a reply: nobody asked for it."""
 
 
 def needs_paths(config: Config, event: PullRequestEvent) -> bool:
-    """Whether the changed files have to be read to know what follows."""
+    """Whether the changed files have to be read to know what the event triggers."""
     changes_files = event.kind in {"opened", "synchronize"}
     return changes_files or any(a.paths for a in config.automations if a.follows(event))
 
 
 def lines(config: Config, event: PullRequestEvent, changed: Sequence[str]) -> list[CommandLine]:
-    """What an event sets off, given the files that the pull request changes."""
-    following = [
+    """The command lines that an event triggers; *changed* are the files that the pull request
+    changes."""
+    triggered = [
         CommandLine(automation.do)
         for automation in config.automations
         if automation.follows(event) and automation.concerns(list(changed))
     ]
     if event.kind in {"opened", "synchronize"} and set(changed) & set(PATHS):
-        following.append(CommandLine(CHECK_CONFIG))
-    return following[:MAX_COMMANDS]
+        triggered.append(CommandLine(CHECK_CONFIG))
+    return triggered[:MAX_COMMANDS]

@@ -1,4 +1,4 @@
-"""What a decision rests on, as values. Each fact is read at most once in a step."""
+"""The facts that a decision is based on, as values. Each is read at most once in a step."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from bot.rules.repository_config import Config
 
 
 class Fact(Enum):
-    """What can be read for a decision; cheap and local facts are there from the beginning."""
+    """What can be read for a decision; the facts in the database are there from the beginning."""
 
     RULES = "the repository's config"
     ROLE = "the author's role"
@@ -24,7 +24,7 @@ class Fact(Enum):
 
 @dataclass(frozen=True, slots=True)
 class KnownHead:
-    """A head of the pull request that a webhook told of."""
+    """A head of the pull request that a webhook reported."""
 
     sha: Sha
     since: float
@@ -44,7 +44,7 @@ class Usage:
 
 @dataclass(frozen=True, slots=True)
 class BrokenRules:
-    """The repository's config is there and cannot be used."""
+    """The repository has a config that cannot be used."""
 
     path: str
     why: str
@@ -77,11 +77,11 @@ class WorkflowNames:
 
 @dataclass(frozen=True, slots=True)
 class RunsAtHead:
-    """The runs that are there before one is started; none of them can be the new one."""
+    """The runs that exist before one is started; none of them can be the new one."""
 
     sha: Sha
     is_dispatch: bool
-    """Those started by `workflow_dispatch` in the repository, on whatever commit."""
+    """Those started by `workflow_dispatch` in the repository, on any commit."""
     listed: tuple[ListedRun, ...]
     tracked: tuple[TrackedRun, ...]
     """Those on the commit that the bot tracks."""
@@ -89,10 +89,10 @@ class RunsAtHead:
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """What is known so far; none: not read yet."""
+    """The facts known so far; None for one that was not read yet."""
 
     heads: tuple[KnownHead, ...]
-    """The newest heads that the ledger heard of, newest first."""
+    """The newest heads in the database, newest first."""
     usage: Usage
     rules: Config | BrokenRules | None = None
     role: Permission | None = None
@@ -103,15 +103,15 @@ class Facts:
 
     @property
     def config(self) -> Config:
-        """The rules as far as they can be used; no rules until they are read."""
+        """The repository's config; an empty one until it is read, or when it cannot be used."""
         return self.rules if isinstance(self.rules, Config) else Config()
 
     @classmethod
     def none(cls) -> Facts:
-        """Nothing is known, and nothing will be decided."""
+        """No facts, for a step that decides nothing."""
         return cls(heads=(), usage=Usage(0, 0, 0, 0))
 
     def after_a_change(self) -> Facts:
-        """The facts that hold for the next command once a run was started or changed: it is not
-        decided on what was seen before."""
+        """The facts for the next command after a run was started or changed: the head and the runs
+        are read again."""
         return replace(self, seen=None, runs=None)

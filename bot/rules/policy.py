@@ -1,7 +1,6 @@
-"""Who may do what, on which code. Pure: facts in, a decision out.
+"""Authorization: who may do what, on which commit. Pure: facts in, a decision out.
 
-`decide` has the order of the questions; each question is a function of its own, which raises
-`Refused`.
+`decide` fixes the order of the checks; each check is a function that raises `Refused`.
 """
 
 from __future__ import annotations
@@ -21,7 +20,7 @@ from bot.rules.facts import BrokenRules, Fact, Facts, Usage
 from bot.rules.repository_config import Config
 
 LATE_SECONDS = 15 * 60
-"""A command that reaches us later than this after it was written is answered, not run."""
+"""Seconds after which a command that arrives late is answered and not run."""
 
 _LACKING = {
     Permission.READ: Reason.NOT_READ,
@@ -30,28 +29,29 @@ _LACKING = {
     Permission.MAINTAIN: Reason.NOT_MAINTAIN,
     Permission.ADMIN: Reason.NOT_ADMIN,
 }
-"""Why somebody is refused who lacks a role."""
+"""The reason of a refusal, by the role that is missing."""
 
 ROLE_REASONS = frozenset(
     {*_LACKING.values(), Reason.COMMAND_NOT_ALLOWED, Reason.WORKFLOW_NOT_ALLOWED}
 )
-"""Reasons that mean: somebody else may."""
+"""Reasons that depend on the author's role: somebody else may be allowed."""
 
 UNCOUNTED = ROLE_REASONS | {Reason.MISREAD, Reason.RATE_LIMITED, Reason.BOT_NOT_ALLOWED}
-"""Reasons for which a command does not count for its repository's limit."""
+"""Reasons for which a command does not count towards its repository's rate limit."""
 
 LIMIT_SECONDS = 3600.0
-"""The time over which commands are counted for the rate limits."""
+"""The window of the rate limits."""
 
 
 def check_repository(repo: RepoName, allowed: Sequence[str]) -> None:
-    """*allowed* are patterns such as `octo/*`."""
+    """Raises Refused unless one of *allowed*, patterns such as `octo/*`, matches."""
     if not any(fnmatchcase(repo.lower(), pattern.lower()) for pattern in allowed):
         raise Refused(Reason.REPOSITORY_NOT_ALLOWED, refusals.repository_not_allowed())
 
 
 def check_limits(usage: Usage) -> None:
-    """Far beyond a limit even the refusal is saved: answering would be what is to be limited."""
+    """Raises Refused above a limit; without a text above twice the limit, since answers are limited
+    too."""
     if usage.by_person > 2 * usage.per_person or usage.in_repository > 2 * usage.per_repository:
         raise Refused(Reason.RATE_LIMITED, "")
     if usage.by_person > usage.per_person:
@@ -63,6 +63,7 @@ def check_limits(usage: Usage) -> None:
 
 
 def check_age(written_at: float, received_at: float) -> None:
+    """Raises Refused when the comment arrived too late."""
     age = received_at - written_at
     if age > LATE_SECONDS:
         raise Refused(Reason.TOO_LATE, refusals.too_late(int(age // 60)))
@@ -71,7 +72,8 @@ def check_age(written_at: float, received_at: float) -> None:
 def check_permission(
     verb: str, needs: Permission, has: Permission, may: Sequence[str] = ()
 ) -> None:
-    """*may* are the commands that the asker may use, to be named in a refusal."""
+    """Raises Refused without the role. *may* are the commands that the author may use, for the
+    refusal."""
     if needs is Permission.NOBODY:
         raise Refused(Reason.COMMAND_NOT_ALLOWED, refusals.command_not_allowed(verb))
     if has < needs:
@@ -79,7 +81,7 @@ def check_permission(
 
 
 def check_workflows(config: Config, names: Sequence[str], has: Permission) -> None:
-    """Whether the repository lets somebody with this role run these workflow files."""
+    """Raises Refused when the repository's config forbids one of the workflows to this role."""
     for name in names:
         needs = config.workflow_needs(name)
         if needs is Permission.NOBODY:
@@ -92,36 +94,37 @@ def check_workflows(config: Config, names: Sequence[str], has: Permission) -> No
 
 @dataclass(frozen=True, slots=True)
 class HeadFacts:
-    """What is known of the commit that would run."""
+    """What is known about the commit that would run."""
 
     head: Head
     is_open: bool
     pinned: Sha | None
-    """The commit that the command names, or that the review it stands in is about."""
+    """The commit that the command names, or that its review was written on."""
     since: float | None
-    """When it became the head, by GitHub's clock; none when nobody knows."""
+    """When it became the head, by GitHub's clock; none when it is not known."""
     asked_at: float
     """When the command was written, by GitHub's clock."""
     may_write: bool
-    """Whether the asker has the write role."""
+    """Whether the author has the write role."""
     forks: str
     """The repository's rule for forks: `refuse` or `pinned`."""
 
 
 def check_exists(head: Head) -> None:
-    """GitHub shows a commit of zeros while it does not know better (bot/github/README.md, "Pull
-    request heads")."""
+    """Raises Refused for a commit of zeros: GitHub shows it while it does not know the head
+    (bot/github/README.md, "Pull request heads")."""
     if set(head.sha) == {"0"}:
         raise Refused(Reason.HEAD_UNKNOWN, refusals.head_unknown())
 
 
 def check_head(facts: HeadFacts, again: str, pin: str) -> None:
-    """Whether the head may run. *again* is the command to type once the head was read, *pin* one
-    that names the commit.
+    """Raises Refused unless the head may run.
 
-    What runs is what the asker could have seen. GitHub's times are whole seconds, so a head of the
-    same second may be the newer one. A head in a fork is a stranger's code and its workflow files
-    are, too: it runs only when somebody who may write names that very commit.
+    *again* is the command to type after reading the head, *pin* one that names the commit.
+
+    Only a commit that the author could have seen runs. GitHub's times are whole seconds, so a head
+    of the same second may be newer than the command. The code and the workflow files of a fork are
+    untrusted: its head runs only when somebody with the write role names that commit.
     """
     head, pinned = facts.head, facts.pinned
     if not facts.is_open:
@@ -147,13 +150,14 @@ def _check_fork(facts: HeadFacts, again: str) -> None:
 
 
 def check_again(in_fork: bool, config: Config) -> None:
-    """Whether runs of a pull request may go again: a fork's code is a stranger's each time."""
+    """Raises Refused when runs of a pull request may not be repeated: a fork's code stays
+    untrusted."""
     if in_fork and config.forks != "pinned":
         raise Refused(Reason.FORK_REFUSED, refusals.fork_refused())
 
 
 def check_not_moved(expected: Sha, head: Head, is_open: bool, again: str) -> None:
-    """Asked right before the run is started."""
+    """Raises Refused when the head has changed; called right before the run is started."""
     if not is_open:
         raise Refused(Reason.PULL_REQUEST_CLOSED, refusals.pull_request_closed())
     if head.sha != expected:
@@ -161,13 +165,14 @@ def check_not_moved(expected: Sha, head: Head, is_open: bool, again: str) -> Non
 
 
 def check_inline(head: Head) -> None:
-    """YAML sent along runs with the organisation's secrets: never on a stranger's code."""
+    """Raises Refused for a fork: YAML from a comment runs with the organisation's secrets, never
+    on untrusted code."""
     if head.in_fork:
         raise Refused(Reason.FORK_INLINE, refusals.fork_inline())
 
 
 def check_dispatch(head: Head) -> None:
-    """A dispatch names a branch of this repository; a fork's is not one."""
+    """Raises Refused for a fork: a dispatch names a branch of this repository."""
     if head.in_fork:
         raise Refused(Reason.FORK_DISPATCH, refusals.fork_dispatch())
 
@@ -175,25 +180,25 @@ def check_dispatch(head: Head) -> None:
 # --- the decision --------------------------------------------------------------------------------
 
 LAG_SECONDS = 60.0
-"""How long GitHub's API may be behind a webhook that told of a new head."""
+"""How long GitHub's API may be behind a webhook that reported a new head."""
 
 AUTOMATION_LAG_SECONDS = 900.0
-"""The same for what an event sets off: nobody waits for it."""
+"""The same for a command that an event triggers: nobody waits for it."""
 
 
 @dataclass(frozen=True, slots=True)
 class StartTarget:
-    """What a command that starts a run on the head is about, before anything is read."""
+    """What a command that starts a run on the head names, before anything is read."""
 
     workflow: str | None
-    """As it was typed; none for all, or with *is_inline*."""
+    """As typed; none for all workflows, or with `is_inline`."""
     job: str | None = None
     sha: Sha | None = None
     """The commit that the command names."""
     is_inline: bool = False
-    """YAML sent along instead of a workflow file."""
+    """It runs YAML from the comment instead of a workflow file."""
     is_dispatch: bool = False
-    """By `workflow_dispatch` on the head branch."""
+    """It starts `workflow_dispatch` on the head branch."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,21 +207,21 @@ class CommandNeeds:
 
     verb: str
     required_permission: Permission
-    """The role it needs unless the repository's config says otherwise."""
+    """The role it needs unless the repository's config sets another."""
     least_permission: Permission
-    """What this very line needs at least, whatever the config says."""
+    """The role that this line needs at least, whatever the config sets."""
     is_always_answered: bool
     target: StartTarget | None
     """For commands that start a run on the head."""
     again: Callable[[Sha], str]
-    """What to type once the head was read; it names the commit where the command takes one."""
+    """The command to type after reading the head; it names the commit if it takes one."""
     pin: Callable[[Sha], str]
-    """What to type to run that commit whenever it became the head."""
+    """The command that runs that commit, no matter when it became the head."""
 
 
 @dataclass(frozen=True, slots=True)
 class Bounds:
-    """What the operator allows, and the roles that commands need: for all commands alike."""
+    """What the operator allows, and the roles that commands need; the same for all commands."""
 
     repositories: Sequence[str]
     permissions: Mapping[str, Permission]
@@ -250,17 +255,18 @@ Decision = Allowed | Refused | Needs | NotYet
 
 
 def decide_before_reading(comment: Comment, facts: Facts, bounds: Bounds) -> Refused | None:
-    """What the ledger and the operator's settings decide, before GitHub is asked anything."""
+    """The refusal that follows from the database and the operator's settings, before GitHub is
+    asked; none when there is none."""
     try:
         check_repository(comment.repo, bounds.repositories)
         check_limits(facts.usage)
-    except Refused as no:
-        return no
+    except Refused as refused:
+        return refused
     return None
 
 
 def decide_rules(facts: Facts) -> Refused | None:
-    """A broken config never means "no rules"."""
+    """The refusal for a broken config, which never counts as a config without rules."""
     if isinstance(facts.rules, BrokenRules):
         text = refusals.bad_config(facts.rules.path, facts.rules.why)
         return Refused(Reason.BAD_CONFIG, text)
@@ -282,8 +288,8 @@ def decide(
     """
     try:
         return _decide(comment, received_at, needs, facts, bounds, now)
-    except Refused as no:
-        return no
+    except Refused as refused:
+        return refused
 
 
 def _decide(
@@ -354,8 +360,10 @@ def _decide_start(
 
 
 def acting_role(comment: Comment, facts: Facts) -> Permission | None:
-    """The role that a command acts with; none when it has to be read. What an event sets off acts
-    for the repository, allowed bots act as writers."""
+    """The role that a command acts with; none when it has to be read.
+
+    A command that an event triggers acts for the repository; an allowed bot acts as a writer.
+    """
     if comment.event is not None:
         return Permission.ADMIN
     if comment.author.is_bot:
@@ -366,7 +374,7 @@ def acting_role(comment: Comment, facts: Facts) -> Permission | None:
 def decide_head(
     comment: Comment, needs: CommandNeeds, pinned: Sha | None, facts: Facts, now: float
 ) -> Head | Needs | NotYet:
-    """The head, when this command may run it; raises Refused."""
+    """The head that this command may run, or what is missing for a decision; raises Refused."""
     if facts.seen is None:
         return Needs(frozenset({Fact.HEAD}))
     head = facts.seen.head
@@ -375,7 +383,7 @@ def decide_head(
         pinned = comment.event.sha
     check_exists(head)
     suite = facts.head_date if facts.head_date and facts.head_date.sha == head.sha else None
-    # The API may be behind its own webhooks: then the ledger heard of another head a moment ago.
+    # The API may be behind its own webhooks: then the database has another head since a moment ago.
     lag = AUTOMATION_LAG_SECONDS if comment.event else LAG_SECONDS
     recent = next((known for known in facts.heads if known.received_at > now - lag), None)
     if recent is not None and recent.sha != head.sha:
@@ -388,8 +396,8 @@ def decide_head(
             return NotYet()
     since = None
     if pinned is None and not head.in_fork:
-        # A check suite may be as old as the commit's time on another branch, so it counts only
-        # while no head of the pull request was heard of.
+        # A check suite may date from the commit's time on another branch, so it counts only while
+        # no head of the pull request is in the database.
         if facts.heads:
             since = facts.heads[0].since if facts.heads[0].sha == head.sha else None
         elif suite is None:
@@ -415,7 +423,7 @@ def decide_head(
 
 
 def find_workflow(target: StartTarget, names: Sequence[str], sha: Sha) -> str:
-    """The file that was meant; empty for all of them."""
+    """The workflow file that was meant; empty for all of them. Raises Refused."""
     typed = target.workflow
     if typed is None and target.job is None:
         return ""

@@ -1,7 +1,7 @@
 """A repository's own config, `.github/depot-bot.yml` on its default branch.
 
-Pure. A file that is broken never counts as one without rules: it raises BadConfig with the place
-and the reason. Its JSON Schema is made from the model below and committed in `config/`.
+Pure. A broken file never counts as a file without rules: BadConfig says where and why it is broken.
+Its JSON Schema is generated from the model below and committed in `config/`.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ MAX_LENGTH = 64 * 1024
 """Characters of the file."""
 
 MAX_LINE = 1000
-"""Characters of a command line, with its alias replaced."""
+"""Characters of a command line after its alias is expanded."""
 
 MAX_AUTOMATIONS = 100
 
@@ -37,7 +37,7 @@ _ALIAS = re.compile(r"[a-z][a-z0-9-]{0,30}")
 
 
 class BadConfig(Exception):
-    """The file cannot be used; the text says where and why, and quotes untrusted text."""
+    """The file cannot be used; the message says where and why, and quotes untrusted text."""
 
 
 class Automation(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -52,7 +52,7 @@ class Automation(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     ] = []
 
     def follows(self, event: PullRequestEvent) -> bool:
-        """Whether the event sets it off; its paths are another question."""
+        """Whether the event triggers it; its paths are checked apart."""
         return (
             self.on == event.kind
             and (not self.label or self.label == event.label)
@@ -60,7 +60,7 @@ class Automation(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         )
 
     def concerns(self, changed: list[str]) -> bool:
-        """Whether one of the changed files fits its paths."""
+        """Whether one of the changed files matches its paths."""
         patterns = self.paths
         return not patterns or any(fnmatchcase(p, pattern) for p in changed for pattern in patterns)
 
@@ -104,26 +104,26 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         return default if role is None else _permission(role)
 
     def workflow_needs(self, name: str) -> Permission:
-        """The least role for a workflow, beside that for the command."""
+        """The least role for a workflow, in addition to that for the command."""
         if not self.workflows:
             return Permission.NONE
-        fitting = (r for pattern, r in self.workflows.items() if fnmatchcase(name, pattern))
-        return _permission(next(fitting, "nobody"))
+        matching = (r for pattern, r in self.workflows.items() if fnmatchcase(name, pattern))
+        return _permission(next(matching, "nobody"))
 
     def expand(self, line: str) -> str:
-        """A command line with its alias, if it begins with one, replaced."""
+        """A command line with the alias that it begins with, if any, expanded."""
         match = _FIRST_WORD.match(line)
         expansion = self.aliases.get(match[1].lower()) if match else None
         return line if not match or expansion is None else expansion + line[match.end() :]
 
 
 def parse(text: str, verbs: Mapping[str, type]) -> Config:
-    """The config in *text*; raises BadConfig. *verbs* are the commands there are."""
+    """The config in *text*; raises BadConfig. *verbs* are the commands' arguments, by verb."""
     if len(text) > MAX_LENGTH:
         raise BadConfig(f"longer than {MAX_LENGTH} characters")
     try:
         document = safe_yaml.load(text)
-        # An empty file is a file without rules; its document is an empty string or nothing.
+        # An empty file is a file without rules; its document is an empty string or None.
         config = msgspec.convert(document if document not in ("", None) else {}, Config)
     except safe_yaml.BadYaml as wrong:
         raise BadConfig(str(wrong)) from wrong
@@ -143,7 +143,7 @@ def schema() -> dict[str, Any]:
 
 
 def _check(config: Config, verbs: Mapping[str, type]) -> None:
-    """What the types cannot say."""
+    """Check what the types cannot express; raises BadConfig."""
     for verb in config.permissions:
         if verb not in verbs:
             raise BadConfig(f"there is no command {verb!r} - at `$.permissions`")
@@ -151,8 +151,8 @@ def _check(config: Config, verbs: Mapping[str, type]) -> None:
         if name in verbs or name == CHECK_CONFIG or not _ALIAS.fullmatch(name):
             raise BadConfig(f"{name!r} cannot be an alias - at `$.aliases`")
         _check_line(line, verbs, f"$.aliases.{name}")
-    for place, automation in enumerate(config.automations):
-        where = f"$.automations[{place}]"
+    for index, automation in enumerate(config.automations):
+        where = f"$.automations[{index}]"
         if automation.label and automation.on != "labeled":
             raise BadConfig(f"`label` goes with `on: labeled` - at `{where}`")
         _check_line(config.expand(automation.do), verbs, f"{where}.do")
