@@ -66,7 +66,7 @@ def _job_counts(run: Run) -> str:
 
 
 def log_tail(job: Job, run: TrackedRun, lines: Sequence[str]) -> str:
-    """The end of a log, everything in it neutralised and masked."""
+    """The end of a log, with its Markdown neutralised and its secrets masked."""
     return (
         f"The end of {code(job.key)} in run {run_name(run)} ({state_word(job.status)}):\n\n"
         f"{log_block(lines, MAX_LOG)}"
@@ -91,7 +91,8 @@ def artifact_list(run: TrackedRun, artifacts: Sequence[Artifact]) -> str:
 
 
 def can_do(login: str, has: Permission, rows: Sequence[tuple[str, str]], head_problem: str) -> str:
-    """What somebody may do here: commands with what stands against each, empty for nothing."""
+    """What a person may do here. *rows* are commands with the reason against each; empty when there
+    is none."""
     role = "no role" if has is Permission.NONE else f"the {code(has.word)} role"
     lines = [f"| {cell(verb)} | {'no' if why else 'yes'} | {why} |" for verb, why in rows]
     table = "\n".join(["| command | may | why not |", "|---|---|---|", *lines])
@@ -102,7 +103,7 @@ def can_do(login: str, has: Permission, rows: Sequence[tuple[str, str]], head_pr
 def workflow_list(
     sha: Sha, workflows: Sequence[tuple[str, Sequence[str] | None]], hidden: int = 0
 ) -> str:
-    """Workflows and their jobs; none for a file that cannot be read. *hidden* are left out."""
+    """Workflows and their jobs; None for a file that cannot be read. *hidden* are not shown."""
     rows = [
         f"| {cell(name)} | {cell_list(jobs) if jobs is not None else 'cannot be read'} |"
         for name, jobs in workflows
@@ -113,21 +114,26 @@ def workflow_list(
 
 
 def help_table(rows: Sequence[tuple[str, Permission, str]]) -> str:
-    """Usage, who may, and what it does, for every command."""
-    lines = [f"| {cell('/depot ' + usage)} | {who.word} | {what} |" for usage, who, what in rows]
+    """Usage, required role and description of every command."""
+    lines = [
+        f"| {cell('/depot ' + usage)} | {required.word} | {description} |"
+        for usage, required, description in rows
+    ]
     return "\n".join(["| command | who | what |", "|---|---|---|", *lines])
 
 
 def help_page(
     usage: str,
-    who: Permission,
-    what: str,
+    required: Permission,
+    description: str,
     arguments: Sequence[tuple[str, str]],
     examples: Sequence[str],
 ) -> str:
     """One command in full. *arguments* are names with their meanings."""
-    may = "Anyone may." if who is Permission.NONE else f"Needs the {code(who.word)} role."
-    lines = [f"{code('/depot ' + usage)}", f"{what} {may}"]
+    role = (
+        "Anyone may." if required is Permission.NONE else f"Needs the {code(required.word)} role."
+    )
+    lines = [f"{code('/depot ' + usage)}", f"{description} {role}"]
     if arguments:
         lines.append("\n".join(f"- {code(name)}: {meaning}" for name, meaning in arguments))
     lines.append("For example: " + ", ".join(code("/depot " + example) for example in examples))

@@ -1,4 +1,4 @@
-"""What is said of a failure: Depot's diagnosis and the end of the log."""
+"""Messages about a failure: Depot's diagnosis and the end of the log."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ from bot.messages.phrases import name_list, run_name, state_word
 from bot.messages.redaction import mask
 
 MAX_FAILURES = 5
-"""Failures that are shown of one diagnosis."""
+"""The most failures of one diagnosis that are shown."""
 
 MAX_LOG = 40_000
 MAX_FAILURE_LOG = 6_000
-"""Characters of a log, when it was asked for and when it comes with a failed run."""
+"""Characters of a log: as the answer of a command, and beside a failed run."""
 
 
 def diagnosis_of(run: TrackedRun, diagnosis: Diagnosis) -> str:
-    """Depot's diagnosis, as an answer of its own."""
+    """Depot's diagnosis as the answer of a command."""
     if not diagnosis.failures and diagnosis.is_cut:
         return f"Run {run_name(run)} has more failures than Depot's diagnosis holds."
     if not diagnosis.failures:
@@ -28,7 +28,7 @@ def diagnosis_of(run: TrackedRun, diagnosis: Diagnosis) -> str:
 
 
 def failure(diagnosis: Diagnosis | None, job: Job | None, lines: Sequence[str]) -> str:
-    """Why a run failed: the diagnosis and the end of a log, as far as they are known."""
+    """Why a run failed: the diagnosis and the end of a log, each if it is known."""
     parts = []
     if diagnosis is not None and diagnosis.failures:
         parts.append(_diagnosis(diagnosis))
@@ -51,7 +51,7 @@ def _diagnosis(diagnosis: Diagnosis) -> str:
 
 
 def _one_failure(failure: Failure) -> str:
-    where = name_list(list(dict.fromkeys(failure.jobs))) if failure.jobs else "A job"
+    jobs = name_list(list(dict.fromkeys(failure.jobs))) if failure.jobs else "A job"
     times = f" ({failure.count} times)" if failure.count > 1 else ""
     texts = [
         ("", failure.error),
@@ -59,7 +59,7 @@ def _one_failure(failure: Failure) -> str:
         ("Diagnosis:", failure.diagnosis),
         ("Possible fix:", failure.possible_fix),
     ]
-    parts = [f"{where} failed{times}:"]
+    parts = [f"{jobs} failed{times}:"]
     for heading, text in texts:
         if text.strip():
             shown = fence(mask(clean(text[:8000]))[:2000], "text")
@@ -68,7 +68,7 @@ def _one_failure(failure: Failure) -> str:
 
 
 def log_block(lines: Sequence[str], limit: int) -> str:
-    """Log lines as a block of at most *limit* characters, the newest kept."""
+    """The last log lines as a block of at most *limit* characters."""
     text = mask("\n".join(clean(line[:8000]) for line in lines))
     cut = (line if len(line) <= 500 else line[:499] + "…" for line in text.split("\n"))
     text = "\n".join(cut)

@@ -1,7 +1,7 @@
-"""Markdown as HTML that cannot do anything but be read, with line breaks kept as GitHub keeps them.
+"""Markdown as safe HTML, with line breaks kept as GitHub keeps them.
 
-Pure. HTML in a text is shown as text, but for the folds of the bot's own replies; hidden comments
-are left out, images become links, and links lead to http(s) addresses only.
+Pure. HTML in a text is shown as text, except for the `<details>` of the bot's own replies. Hidden
+comments are left out, images become links, and links have http(s) addresses only.
 """
 
 from __future__ import annotations
@@ -21,18 +21,19 @@ _HIDDEN = re.compile(r"<!--.*?-->\s*", re.DOTALL)
 
 
 def to_html(text: str, *, folds: bool = False) -> Markup:
-    """A text in Markdown as HTML. With *folds*, `<details>` as the bot writes them fold."""
+    """A text in Markdown as HTML. With *folds*, `<details>` as the bot writes it is kept."""
     state: MutableMapping[str, Any] = {"open": 0, "folds": folds}
     html: str = _parser().render(text, state)
     return Markup(html + "</details>" * state.get("open", 0))
 
 
 def first_words(text: str, limit: int = 300) -> str:
-    """The first paragraph of a text in Markdown as plain text; empty when it begins otherwise."""
+    """The first paragraph of a text in Markdown as plain text; empty when the text begins with
+    something else."""
     for token in _parser().parse(text):
         if token.type == "inline":
-            said = "".join(_plain(token.children or [])).strip()
-            return said if len(said) <= limit else said[: limit - 1] + "…"
+            paragraph = "".join(_plain(token.children or [])).strip()
+            return paragraph if len(paragraph) <= limit else paragraph[: limit - 1] + "…"
         if token.type != "paragraph_open":
             break
     return ""
@@ -59,9 +60,13 @@ def _is_web_address(url: str) -> bool:
 
 
 def _block(
-    _: RendererHTML, tokens: Sequence[Token], place: int, __: Any, state: MutableMapping[str, Any]
+    _: RendererHTML,
+    tokens: Sequence[Token],
+    position: int,
+    __: Any,
+    state: MutableMapping[str, Any],
 ) -> str:
-    text = _HIDDEN.sub("", tokens[place].content)
+    text = _HIDDEN.sub("", tokens[position].content)
     if state.get("folds"):
         if fold := _FOLD.fullmatch(text):
             state.update(open=state.get("open", 0) + 1)
@@ -73,17 +78,17 @@ def _block(
 
 
 def _inline(
-    _: RendererHTML, tokens: Sequence[Token], place: int, __: Any, ___: MutableMapping[str, Any]
+    _: RendererHTML, tokens: Sequence[Token], position: int, __: Any, ___: MutableMapping[str, Any]
 ) -> str:
-    return escape(_HIDDEN.sub("", tokens[place].content))
+    return escape(_HIDDEN.sub("", tokens[position].content))
 
 
 def _link(
     renderer: RendererHTML,
     tokens: Sequence[Token],
-    place: int,
+    position: int,
     options: Any,
     state: MutableMapping[str, Any],
 ) -> str:
-    tokens[place].attrSet("rel", "noreferrer nofollow")
-    return renderer.renderToken(tokens, place, options, state)
+    tokens[position].attrSet("rel", "noreferrer nofollow")
+    return renderer.renderToken(tokens, position, options, state)

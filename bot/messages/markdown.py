@@ -1,8 +1,8 @@
-"""Text from outside, made safe to stand in a comment.
+"""Untrusted text, made safe to show in a comment.
 
-Pure. Whatever comes from outside (names, logs, messages) is shown only in a code span or a fenced
-block: there no mention fires, no reference links, and no Markdown or HTML means anything. What is
-left to do is to keep it from ending the span or the fence.
+Pure. Text from outside (names, logs, messages) is shown only in a code span or a fenced block,
+where mentions, references, Markdown and HTML have no effect. These functions keep the text from
+ending the span or the fence.
 """
 
 from __future__ import annotations
@@ -27,9 +27,9 @@ _INVISIBLE = re.compile(
 
 
 def clean(text: str) -> str:
-    """Without terminal sequences, control characters and characters that reorder text."""
+    """*text* without terminal sequences, control characters and characters that reorder text."""
     text = _ANSI.sub("", text.replace("\r\n", "\n"))
-    # A progress bar rewrites its line: what a terminal would show is what stands last.
+    # A progress bar rewrites its line: a terminal shows what was written last.
     lines = (line.rstrip("\r").rpartition("\r")[2] for line in text.split("\n"))
     return _INVISIBLE.sub("", "\n".join(lines))
 
@@ -47,7 +47,7 @@ def code(text: str, limit: int = 120) -> str:
 
 
 def cell(text: str, limit: int = 120) -> str:
-    """A code span for a table's cell, where even inside code a bar would end the cell."""
+    """A code span for the cell of a table, where a bar ends the cell even inside code."""
     return code(text, limit).replace("|", "\\|")
 
 
@@ -59,7 +59,7 @@ def fence(text: str, language: str = "") -> str:
 
 
 def link(text: str, *parts: str, base: str) -> str:
-    """A link to *base* and the path *parts*, each of which stays one part. *text* is Markdown."""
+    """A link to *base* and the path *parts*, each quoted as one part. *text* is Markdown."""
     path = "/".join(quote(part, safe="") for part in parts)
     return f"[{text}]({base}/{path})"
 
@@ -67,7 +67,7 @@ def link(text: str, *parts: str, base: str) -> str:
 def hidden(name: str, value: Any) -> str:
     """*value* as JSON in an HTML comment: for programs, invisible to people."""
     text = json.dumps(value, separators=(",", ":"), sort_keys=True)
-    # Nothing in it can end the comment, and it stays JSON.
+    # Escaped so that nothing ends the comment; it is still JSON.
     text = text.replace("<", "\\u003c").replace(">", "\\u003e").replace("--", "-\\u002d")
     return f"<!-- {name} {text} -->"
 
@@ -75,8 +75,8 @@ def hidden(name: str, value: Any) -> str:
 def find_hidden(name: str, text: str) -> Any | None:
     """The value that `hidden` put at the end of *text*; none when there is none.
 
-    Only the last one counts, and only on a line of its own: what else looks like one is
-    untrusted text, quoted.
+    Only the last one counts, and only on a line of its own: anything else that looks like one is
+    quoted, untrusted text.
     """
     found = re.findall(rf"^<!-- {re.escape(name)} ([^<>\n]+) -->$", text, re.MULTILINE)
     try:

@@ -9,10 +9,10 @@ from bot.core.types import Sha
 from bot.messages.markdown import cell, code, link
 
 DEPOT_PAGES = "https://depot.dev/orgs"
-"""Where people look at runs (bot/depot/README.md, "Ids and pages"). It asks for a Depot login."""
+"""The web pages of runs (bot/depot/README.md, "Ids and pages"); they need a Depot login."""
 
 MAX_ROWS = 40
-"""Rows of a table; the rest is counted."""
+"""Rows of a table; further rows are counted."""
 
 
 def typed(line: str) -> str:
@@ -21,7 +21,7 @@ def typed(line: str) -> str:
 
 
 def run_name(tracked: TrackedRun) -> str:
-    """Id, link, workflow, job and commit of a run."""
+    """A run with its id as a link, its workflow, job and commit."""
     run = tracked.run
     shown = code(run.run_id)
     if run.org_id:
@@ -34,7 +34,7 @@ def run_name(tracked: TrackedRun) -> str:
 
 
 def commit(sha: Sha) -> str:
-    """A commit, short."""
+    """A commit, shortened."""
     return code(sha[:7])
 
 
@@ -49,11 +49,12 @@ def duration(seconds: float) -> str:
 
 
 def state_word(status: str) -> str:
-    # Depot's own words; one that is not a plain word is shown as what it is, a stranger's text.
+    """A state as Depot names it; shown as untrusted text unless it is a plain word."""
     return status if status.isascii() and status.isalpha() else code(status)
 
 
 def state_cell(status: str) -> str:
+    """A state for the cell of a table."""
     return state_word(status).replace("|", "\\|")
 
 
@@ -68,10 +69,12 @@ def size(number: int) -> str:
 
 
 def name_list(names: Sequence[str]) -> str:
+    """Names as code spans; after the first 30 they are counted."""
     shown = ", ".join(code(name) for name in names[:30])
     return shown + (f" and {len(names) - 30} more" if len(names) > 30 else "")
 
 
 def cell_list(names: Sequence[str]) -> str:
+    """The same as `name_list` for the cell of a table."""
     shown = ", ".join(cell(name) for name in names[:30])
     return shown + (f" and {len(names) - 30} more" if len(names) > 30 else "")

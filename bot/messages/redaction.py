@@ -1,7 +1,7 @@
-"""Secrets in logs, masked before a log is shown to everybody.
+"""Masking of secrets in logs, before a log is shown in public.
 
-Pure. Depot masks what it knows to be secret; this is a second net for what looks like a
-credential, by the shapes that their issuers document.
+Pure. Depot masks the secrets that it knows. This masks in addition what looks like a credential, by
+the formats that the issuers document.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ _SHAPES = re.compile(
 _KEY_BLOCK = re.compile(
     r"-----BEGIN [A-Z ]*PRIVATE KEY-----.*?(?:-----END [A-Z ]*PRIVATE KEY-----|\Z)", re.DOTALL
 )
-# The end of a key whose beginning lies before what is shown.
+# The end of a key whose beginning is not in the text.
 _KEY_END = re.compile(
     r"(?:^[A-Za-z0-9+/=]{4,100}+\n){0,100}+-----END [A-Z ]*PRIVATE KEY-----", re.MULTILINE
 )
@@ -45,7 +45,7 @@ _OPTION = re.compile(
     r"(?i)(?<!\S)(--?(?:[a-z0-9]{1,20}-){0,3}(?:password|passwd|secret|token|key)[ =])[^\s]{4,}"
 )
 _IN_URL = re.compile(r"(?i)\b([a-z][a-z0-9+.-]{0,20}://[^\s/:@]{0,100}:)[^\s/@]{1,200}(?=@)")
-# After a colon stands prose more often than a credential: there it takes a digit.
+# Text after a colon is prose more often than a credential: there a digit is required.
 _ASSIGNED = re.compile(
     r"""(?ix)
     \b((?:[a-z0-9_-]{0,40}[_-])?

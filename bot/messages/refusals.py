@@ -1,6 +1,6 @@
-"""Why a command is not done: one sentence each, in Markdown, and what to type instead.
+"""Why a command was refused: one message each, in Markdown, with what to type instead.
 
-Text from outside is shown through `bot.messages.markdown` only.
+Untrusted text is shown through `bot.messages.markdown` only.
 """
 
 from __future__ import annotations
@@ -21,29 +21,29 @@ from bot.parsing.comments import MAX_COMMANDS
 
 
 def misreading(wrong: Misreading, verbs: Mapping[str, type]) -> str:
-    """What is wrong with a line, and the nearest right thing."""
+    """What is wrong with a line, and what was probably meant."""
     match wrong:
-        case errors.UnknownCommand(_, verb, nearest):
-            if nearest:
-                return f"There is no command {code(verb)}. Did you mean {typed(nearest)}?"
+        case errors.UnknownCommand(_, verb, closest):
+            if closest:
+                return f"There is no command {code(verb)}. Did you mean {typed(closest)}?"
             return f"There is no command {code(verb)}. There are: {name_list(list(verbs))}."
-        case errors.UnknownArgument(_, verb, name, nearest):
-            hint = f" Did you mean {code(nearest)}?" if nearest else ""
-            what = f"{code(verb)} knows no {code(name)}.{hint}"
+        case errors.UnknownArgument(_, verb, name, closest):
+            hint = f" Did you mean {code(closest)}?" if closest else ""
+            mistake = f"{code(verb)} knows no {code(name)}.{hint}"
         case errors.UnexpectedArgument(_, verb, value, instead):
             hint = f" Did you mean {code(instead)}?" if instead else ""
-            what = f"{code(verb)} has no place for {code(value)}.{hint}"
+            mistake = f"{code(verb)} has no place for {code(value)}.{hint}"
         case errors.RepeatedArgument(_, verb, name):
-            what = f"{code(name)} is given twice."
+            mistake = f"{code(name)} is given twice."
         case errors.MissingArgument(_, verb, name):
-            what = f"{code(verb)} needs {code(name)}."
+            mistake = f"{code(verb)} needs {code(name)}."
         case errors.BadValue(_, verb, name, problem):
-            what = f"{code(name)}: {problem}."
+            mistake = f"{code(name)}: {problem}."
         case errors.UnclosedQuote():
             return "A quote is opened and not closed."
         case _:
             return "That line cannot be read."
-    return f"{what} Usage: {code('/depot ' + usage(verb, verbs[verb]))}"
+    return f"{mistake} Usage: {code('/depot ' + usage(verb, verbs[verb]))}"
 
 
 def too_many_commands() -> str:
@@ -62,7 +62,7 @@ def too_late(minutes: int) -> str:
 
 
 def not_permitted(verb: str, needs: Permission, has: Permission, may: Sequence[str]) -> str:
-    """*may* are the commands that the asker may use."""
+    """*may* are the commands that the author may use."""
     have = "you have none" if has is Permission.NONE else f"you have {code(has.word)}"
     instead = f" You may use {name_list(may)}." if may else ""
     return f"{code(verb)} needs the {code(needs.word)} role in this repository; {have}.{instead}"
@@ -154,8 +154,8 @@ def no_workflows(sha: Sha) -> str:
     return f"There are no workflow files in {code(WORKFLOW_FOLDER)} at {commit(sha)}."
 
 
-def unknown_workflow(typed: str, sha: Sha, names: Sequence[str], nearest: str | None) -> str:
-    hint = f" Did you mean {code(nearest)}?" if nearest else ""
+def unknown_workflow(typed: str, sha: Sha, names: Sequence[str], closest: str | None) -> str:
+    hint = f" Did you mean {code(closest)}?" if closest else ""
     elsewhere = (
         f" Depot reads {code(WORKFLOW_FOLDER)} only." if typed.startswith(".github/") else ""
     )
@@ -173,8 +173,8 @@ def job_needs_workflow(names: Sequence[str]) -> str:
     return f"A job belongs to one workflow. Name it too: {name_list(names)}."
 
 
-def unknown_job(job: str, workflow: str, keys: Sequence[str], nearest: str | None) -> str:
-    hint = f"; did you mean {code(nearest)}?" if nearest else "."
+def unknown_job(job: str, workflow: str, keys: Sequence[str], closest: str | None) -> str:
+    hint = f"; did you mean {code(closest)}?" if closest else "."
     return f"{code(workflow)} has no job {code(job)}{hint} It has: {name_list(keys)}."
 
 
@@ -183,8 +183,8 @@ def unreadable_workflow(workflow: str, sha: Sha, why: str) -> str:
 
 
 def depot_refused(code_: str, message: str) -> str:
-    """Depot's own refusal. Its text is shown, and never branched on."""
-    said = f":\n\n{fence(mask(message[:2000]))}" if message else "."
+    """A refusal by Depot. Its message is shown; no code depends on it."""
+    shown = f":\n\n{fence(mask(message[:2000]))}" if message else "."
     hints = {
         "unauthenticated": "Depot does not know this bot's token; its operator has to look at it.",
         "permission_denied": "Depot does not let this bot's token do that.",
@@ -193,7 +193,7 @@ def depot_refused(code_: str, message: str) -> str:
         "unimplemented": "Depot's API was not found where this bot looks for it.",
     }
     lead = hints.get(code_, "Depot refused to start it.")
-    return f"{lead} Depot answered {code(code_)}{said}"
+    return f"{lead} Depot answered {code(code_)}{shown}"
 
 
 def github_refused(reference: str) -> str:
@@ -214,8 +214,8 @@ def fork_dispatch() -> str:
     )
 
 
-def unreadable_block(place: int, why: str) -> str:
-    return f"YAML block {place} cannot be read as a workflow: {code(why)}."
+def unreadable_block(number: int, why: str) -> str:
+    return f"YAML block {number} cannot be read as a workflow: {code(why)}."
 
 
 def job_needs_one_block() -> str:
@@ -229,8 +229,8 @@ def not_dispatchable(workflow: str) -> str:
     )
 
 
-def unknown_input(name: str, workflow: str, names: Sequence[str], nearest: str | None) -> str:
-    hint = f"; did you mean {code(nearest)}?" if nearest else "."
+def unknown_input(name: str, workflow: str, names: Sequence[str], closest: str | None) -> str:
+    hint = f"; did you mean {code(closest)}?" if closest else "."
     has = f" It has: {name_list(names)}." if names else " It has none."
     return f"{code(workflow)} has no input {code(name)}{hint}{has}"
 
@@ -243,8 +243,8 @@ def unknown_run(run_id: str) -> str:
     return f"There is no run {code(run_id)} in this repository."
 
 
-def unknown_job_of_run(job: str, run: TrackedRun, keys: Sequence[str], nearest: str | None) -> str:
-    hint = f"; did you mean {code(nearest)}?" if nearest else "."
+def unknown_job_of_run(job: str, run: TrackedRun, keys: Sequence[str], closest: str | None) -> str:
+    hint = f"; did you mean {code(closest)}?" if closest else "."
     has = f" It has: {name_list(keys)}." if keys else " It has no jobs yet."
     return f"Run {run_name(run)} has no job {code(job)}{hint}{has}"
 

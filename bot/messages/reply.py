@@ -1,4 +1,4 @@
-"""The one comment that answers a comment's commands, as a whole."""
+"""The reply: one comment that answers all commands of a comment or event."""
 
 from __future__ import annotations
 
@@ -13,98 +13,101 @@ from bot.messages.phrases import typed
 from bot.messages.runs import run_parts
 
 MARK = "depot-bot"
-"""Name of the hidden JSON in a render."""
+"""Name of the hidden JSON in a reply."""
 
 CONFIG_PATH = ".github/depot-bot.yml"
-"""The repository's own config."""
+"""Path of the repository's config."""
 
 SCHEMA = 1
 """Version of the hidden JSON."""
 
 MAX_REPLY = 65_000
-"""Characters of a render. GitHub takes 65,536 (bot/github/README.md, "Comments and
+"""Characters of a reply. GitHub accepts 65,536 (bot/github/README.md, "Comments and
 reactions")."""
 
 
-def render(request: WorkItem) -> str:
-    """The comment that answers a request, as things stand; empty when there is nothing to say.
+def render(item: WorkItem) -> str:
+    """The reply to a work item in its present state; empty when there is nothing to answer.
 
-    What is too long for GitHub loses the ends of its sections.
+    When it is too long for GitHub, its sections are cut at their ends.
     """
-    limits = (MAX_REPLY, MAX_REPLY // max(1, len(request.commands)) - 1_000, 1_500)
+    limits = (MAX_REPLY, MAX_REPLY // max(1, len(item.commands)) - 1_000, 1_500)
     for limit in limits:  # pragma: no branch - ten sections of the last limit always fit
-        text = _reply(request, limit)
+        text = _reply(item, limit)
         if len(text) <= MAX_REPLY:
             break
     return text
 
 
-def _reply(request: WorkItem, section_limit: int) -> str:
+def _reply(item: WorkItem, section_limit: int) -> str:
     sections = [
-        _section(command, request, section_limit)
-        for command in request.commands
-        if not _is_passed_over(command, request)
+        _section(command, item, section_limit)
+        for command in item.commands
+        if not _is_skipped(command, item)
     ]
-    return "\n\n".join([*sections, hidden(MARK, facts(request))]) if sections else ""
+    return "\n\n".join([*sections, hidden(MARK, facts(item))]) if sections else ""
 
 
-def _is_passed_over(command: Command, request: WorkItem) -> bool:
-    """Decided, and nothing to be said of it."""
-    has_run = any(run.command_id == command.command_id for run in request.runs)
+def _is_skipped(command: Command, item: WorkItem) -> bool:
+    """Whether a command is decided and has neither an answer nor a run."""
+    has_run = any(run.command_id == command.command_id for run in item.runs)
     return command.decided and not command.answer and not has_run
 
 
 def _heading(command: Command, event: PullRequestEvent | None) -> str:
-    """What is being answered: the command as it was typed, or what it follows on."""
+    """The command that is answered, as typed, with the event that triggered it, if any."""
     if event is None:
         return f"> {typed(command.line.text)}"
     if command.line.text == CHECK_CONFIG:
         return f"> {code(CONFIG_PATH)} changes here"
-    what = f"{event.kind} {event.label}".strip()
-    return f"> {typed(command.line.text)}, which follows on {code(what)} here"
+    trigger = f"{event.kind} {event.label}".strip()
+    return f"> {typed(command.line.text)}, which follows on {code(trigger)} here"
 
 
-def facts(request: WorkItem) -> dict[str, Any]:
-    """What the render says, for programs."""
+def facts(item: WorkItem) -> dict[str, Any]:
+    """The content of the reply, for programs."""
     return {
         "schema": SCHEMA,
-        "request": request.work_item_id,
+        "request": item.work_item_id,
         "commands": [
             {
                 "id": command.command_id,
                 "reason": reasons.code(command.reason),
                 "runs": [
                     {"id": run.run.run_id, "sha": run.sha, "state": run.run.status}
-                    for run in request.runs
+                    for run in item.runs
                     if run.command_id == command.command_id
                 ],
             }
-            for command in request.commands
+            for command in item.commands
         ],
     }
 
 
 def answers(text: str) -> WorkItemId | None:
-    """Which request a comment of the bot answers. Check its author first."""
+    """The work item that a comment of the bot answers; none when it is not a reply.
+
+    The caller has checked that the bot wrote the comment.
+    """
     value = find_hidden(MARK, text)
     found = value.get("request") if isinstance(value, dict) else None
     return WorkItemId(found) if isinstance(found, str) else None
 
 
 def decided(text: str) -> list[Any]:
-    """The reason codes in a render's hidden JSON: what was decided when it was written."""
+    """The reason codes in the hidden JSON of a reply: the decisions when it was written."""
     value = find_hidden(MARK, text)
     rows = value.get("commands", []) if isinstance(value, dict) else []
     return [row.get("reason") for row in rows]
 
 
-def _section(command: Command, request: WorkItem, limit: int) -> str:
-    """What is said of one command, in at most *limit* characters, cut between its parts."""
+def _section(command: Command, item: WorkItem, limit: int) -> str:
+    """The part of the reply for one command, at most *limit* characters, cut between paragraphs."""
     parts = [command.answer] if command.answer else []
-    for run in request.runs:
+    for run in item.runs:
         if run.command_id == command.command_id:
             parts += run_parts(run)
-    kept = [_heading(command, request.comment.event)]
+    kept = [_heading(command, item.comment.event)]
     for part in parts or ["Waiting for its turn."]:
         if sum(map(len, kept)) + len(part) > limit:
             kept.append("The rest is too long for one comment; ask for it alone.")

@@ -1,4 +1,4 @@
-"""What is said of runs: how one stands, how its start went, and why it is not moved."""
+"""Messages about runs: the state, the outcome of a start, and why a run is not changed."""
 
 from __future__ import annotations
 
@@ -21,15 +21,16 @@ from bot.messages.redaction import mask
 
 
 def run_state(tracked: TrackedRun) -> str:
-    """A run in words: what it runs, how it stands, its jobs."""
+    """The state of a run: what it runs, its state and its jobs."""
     return "\n\n".join(run_parts(tracked))
 
 
 def run_parts(tracked: TrackedRun) -> list[str]:
+    """The paragraphs of `run_state`."""
     run = tracked.run
     took = f" in {duration(run.seconds)}" if run.is_over and run.seconds is not None else ""
     if any(job.newest_attempt and job.newest_attempt.number > 1 for job in run.jobs):
-        took = ""  # a retried run still counts from its first start
+        took = ""  # Depot counts the time of a retried run from its first start
     state = f"**{state_word(run.status)}**" if run.is_over else state_word(run.status)
     parts = [f"Run {run_name(tracked)}: {state}{took}."]
     if tracked.note:
@@ -46,8 +47,8 @@ def run_parts(tracked: TrackedRun) -> list[str]:
 
 def _compile_error(workflow: Workflow) -> str:
     name = workflow.path or workflow.name
-    what = code(name) if name else "The YAML"
-    return f"{what} does not compile:\n\n{fence(mask(workflow.error[:4000]))}"
+    subject = code(name) if name else "The YAML"
+    return f"{subject} does not compile:\n\n{fence(mask(workflow.error[:4000]))}"
 
 
 def _job_table(jobs: Sequence[Job], *, only_one_was_asked_for: bool) -> str:
