@@ -1,4 +1,4 @@
-"""The database under the ledger: transactions, and what every kind of it has to know.
+"""The database under the ledger: transactions, and what both kinds have in common.
 
 `bot.storage.sqlite` and `bot.storage.postgresql` are the two kinds; `bot.storage.connect` opens
 the one that is set.
@@ -19,12 +19,12 @@ from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from bot.storage.tables import VERSION
 
 RETRIES = 3
-"""How often a transaction is done again that PostgreSQL ended for the sake of another."""
+"""How often a transaction is tried that PostgreSQL aborts because of another one."""
 
 T = TypeVar("T")
 
 Work = Callable[[sa.Connection], T]
-"""What is done in one transaction. It may be done again from its beginning."""
+"""What is done in one transaction. It may be repeated from its beginning."""
 
 
 class LedgerUnavailable(Exception):
@@ -73,7 +73,7 @@ class Store:
                 # would leave its connection in the middle of it.
                 return await asyncio.shield(running)
             except (SQLAlchemyError, OSError) as error:
-                if not (tries_left and _lost_to_another(error)):
+                if not (tries_left and _is_transient(error)):
                     raise LedgerUnavailable(reason(error)) from error
         raise AssertionError("unreachable")
 
@@ -110,8 +110,8 @@ def _version(connection: sa.Connection) -> str | None:
     return version
 
 
-def _lost_to_another(error: Exception) -> bool:
-    """A deadlock or a serialization failure: doing it again is the remedy."""
+def _is_transient(error: Exception) -> bool:
+    """Whether it is a deadlock or a serialization failure: those go away when repeated."""
     state = getattr(error.orig, "sqlstate", None) if isinstance(error, DBAPIError) else None
     return state in {"40001", "40P01"}
 

@@ -1,4 +1,4 @@
-"""What comes in: deliveries, work items and their commands, and the heads that webhooks tell of."""
+"""Accepting deliveries: what a webhook brings is stored once, before GitHub gets its answer."""
 
 from __future__ import annotations
 
@@ -14,20 +14,9 @@ from bot.core.events import Comment
 from bot.storage import rows
 from bot.storage.database import Store
 from bot.storage.group_commit import GroupCommit
-from bot.storage.part import (
-    NEW_COMMAND,
-    NOTHING,
-    Part,
-    adding,
-    execute_all,
-)
+from bot.storage.part import NEW_COMMAND, NOTHING, Part, adding, execute_all
 from bot.storage.rows import Values
-from bot.storage.tables import (
-    commands,
-    deliveries,
-    heads,
-    work_items,
-)
+from bot.storage.tables import commands, deliveries, heads, work_items
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +42,7 @@ _NEW_WORK_ITEM: dict[str, sa.ColumnElement[Any]] = {
 
 
 class Inbox(Part):
-    """Stores deliveries."""
+    """Stores deliveries, in one transaction those that come at the same time."""
 
     def __init__(self, store: Store) -> None:
         super().__init__(store)
@@ -69,14 +58,14 @@ class Inbox(Part):
         self._set_heads = _setting_heads(store, now)
 
     async def accept(self, delivery: Delivery, comments: Sequence[Comment]) -> bool:
-        """Store comments' commands, and events. False when all is known already.
+        """Store comments with their commands, and events. False when all are known already.
 
         The same comment under another delivery (two hooks, a redelivery) is the same work item.
         """
         return await self._incoming.add(Incoming(delivery, tuple(comments)))
 
     async def accept_head(self, delivery: Delivery, head: HeadChanged) -> bool:
-        """Store since when a commit is the head, and the event itself."""
+        """Store since when a commit is the head, and the event. False when the event is known."""
         return await self._incoming.add(Incoming(delivery, (head.event,), head))
 
     async def _accept(self, group: Sequence[Incoming]) -> list[bool]:
@@ -115,7 +104,7 @@ def _add_new(
 
 
 def _take(one: Incoming, new_items: set[tuple[Any, ...]]) -> bool:
-    """Whether a delivery brought something new; of several that brought it, the first did."""
+    """Whether a delivery brought a new work item; of several that brought it, the first did."""
     brought = {(comment.work_item_id,) for comment in one.comments} & new_items
     new_items -= brought
     return bool(brought)

@@ -1,4 +1,4 @@
-"""Work items with all that hangs on them, and what a step stores of them."""
+"""Work items with their commands, start attempts, pending changes and tracked runs."""
 
 from __future__ import annotations
 
@@ -15,14 +15,7 @@ from bot.core.reasons import Reason
 from bot.core.types import CommandId, RepoName, RunId, Sha, WorkItemId
 from bot.storage import rows
 from bot.storage.database import Store
-from bot.storage.part import (
-    NEW_COMMAND,
-    Part,
-    adding,
-    execute_all,
-    of_pull_request,
-    waking,
-)
+from bot.storage.part import NEW_COMMAND, Part, adding, execute_all, of_pull_request, waking
 from bot.storage.tables import (
     commands,
     pending_changes,
@@ -33,11 +26,11 @@ from bot.storage.tables import (
 
 
 class StartInProgress(Exception):
-    """The same workflow on the same commit is just being started for another command."""
+    """Another command is just starting the same workflow on the same commit."""
 
 
 class Items(Part):
-    """Work items. What a step stores is stored under its claim; raises LeaseLost without it."""
+    """Reads and writes work items. Methods that take a claim raise LeaseLost."""
 
     def __init__(self, store: Store) -> None:
         super().__init__(store)
@@ -130,42 +123,42 @@ class Items(Part):
         )
 
     async def load(self, work_item_id: WorkItemId) -> WorkItem:
-        """A work item with all that hangs on it. Raises KeyError when there is none."""
-        mine = {"work_item": work_item_id}
+        """A work item with the rows that belong to it. Raises KeyError when there is none."""
+        which = {"work_item": work_item_id}
 
         def work(db: sa.Connection) -> WorkItem:
-            row = db.execute(self._work_item, mine).one_or_none()
+            row = db.execute(self._work_item, which).one_or_none()
             if row is None:
                 raise KeyError(work_item_id)
             return rows.work_item(
                 row,
-                commands=db.execute(self._commands, mine),
-                start_attempts=db.execute(self._start_attempts, mine),
-                # Only a command that is still to be decided asks what it was about to do.
-                pending_changes=db.execute(self._pending_changes, mine) if row.deciding else (),
-                tracked_runs=db.execute(self._tracked_runs, mine),
+                commands=db.execute(self._commands, which),
+                start_attempts=db.execute(self._start_attempts, which),
+                # Only undecided commands need them.
+                pending_changes=db.execute(self._pending_changes, which) if row.deciding else (),
+                tracked_runs=db.execute(self._tracked_runs, which),
             )
 
         return await self._store.transact(work)
 
     async def known_run_ids(self, run_ids: Sequence[RunId]) -> set[RunId]:
-        """Those of *run_ids* that some command of ours started or points to."""
+        """Those of *run_ids* that some command started or tracked."""
         found = await self._rows(self._known_run_ids, run_ids=run_ids)
         return {RunId(row.run_id) for row in found}
 
     async def tracked_runs_at(self, repo: RepoName, sha: Sha) -> list[TrackedRun]:
-        """The runs on a commit that are being runs for any command, oldest first."""
+        """The runs on a commit that any command still tracks, oldest first."""
         return [
             rows.tracked_run(row)
             for row in await self._rows(self._tracked_runs_at, repo=repo, sha=sha)
         ]
 
     async def newest_run(self, repo: RepoName, number: int) -> TrackedRun | None:
-        """The newest run that a command of this pull request started or pointed to."""
+        """The newest run that a command of this pull request started or tracked."""
         return await self._one_run(self._newest_run, repo=repo, number=number)
 
     async def find_run(self, run_id: RunId) -> TrackedRun | None:
-        """A run as the first command that had to do with it knows it."""
+        """A run as the first command that tracked it stored it."""
         return await self._one_run(self._find_run, run_id=run_id)
 
     async def _one_run(self, query: sa.Executable, **parameters: object) -> TrackedRun | None:
@@ -173,12 +166,12 @@ class Items(Part):
         return rows.tracked_run(found[0]) if found else None
 
     async def last_answer(self, repo: RepoName, number: int, line: str) -> str | None:
-        """What the newest decided command of this text was answered under a pull request."""
+        """The newest answer that an event's command of this text got under a pull request."""
         answer = await self._scalar(self._last_answer, repo=repo, number=number, line=line)
         return cast("str | None", answer)
 
     async def save_acknowledgement(self, claim: Claim) -> None:
-        """The reaction is on the comment, or will not come."""
+        """Store that the reaction is on the comment, or is not going to be."""
         await self._write(claim, self._touch, acknowledged=True)
 
     async def save_decision(
@@ -190,21 +183,21 @@ class Items(Part):
         runs: Sequence[TrackedRun] = (),
         settles: StartAttempt | None = None,
     ) -> None:
-        """What became of a command, with the runs it follows and the attempt that this settles."""
-        mine = {"of_command": command_id}
+        """Store what became of a command, the runs it tracks and the attempt that it settles."""
+        which = {"of_command": command_id}
 
         def work(db: sa.Connection) -> None:
-            db.execute(self._set_decided, {**mine, "reason": reason.value, "answer": answer})
+            db.execute(self._set_decided, {**which, "reason": reason.value, "answer": answer})
             execute_all(db, self._add_tracked_runs, [rows.tracked_run_row(run) for run in runs])
             if settles is not None:
                 self._set_attempt(db, settles)
-            # Whatever was decided, nobody looks for its run any more.
-            db.execute(self._lose_open_attempts, mine)
+            # Once the command is decided, nobody searches for the run of an open attempt.
+            db.execute(self._lose_open_attempts, which)
 
-        await self._write(claim, self._touch_while_deciding, work, **mine)
+        await self._write(claim, self._touch_while_deciding, work, **which)
 
     async def add_commands(self, claim: Claim, lines: Sequence[CommandLine]) -> None:
-        """What an event sets off. Without any line there is nothing to decide."""
+        """Store the commands that an event leads to. Without any, it is decided."""
         added = rows.command_rows(claim.work_item_id, lines)
 
         def work(db: sa.Connection) -> None:
@@ -213,10 +206,10 @@ class Items(Part):
         await self._write(claim, self._touch, work, deciding=bool(added))
 
     async def save_postponement(
-        self, claim: Claim, command_id: CommandId, answer: str, troubled_since: float | None
+        self, claim: Claim, command_id: CommandId, answer: str, blocked_since: float | None
     ) -> None:
-        """What the reply says of a command that has to wait, and since when there is trouble."""
-        values = {"of_command": command_id, "answer": answer, "blocked_since": troubled_since}
+        """Store what the reply says of a command that waits, and since when it is blocked."""
+        values = {"of_command": command_id, "answer": answer, "blocked_since": blocked_since}
 
         def work(db: sa.Connection) -> None:
             db.execute(self._set_command, values)
@@ -226,9 +219,9 @@ class Items(Part):
     async def add_start_attempt(
         self, claim: Claim, attempt: StartAttempt, lost: StartAttempt | None = None
     ) -> StartAttempt:
-        """Note that a run is about to be started; raises IntentBusy.
+        """Store that a run is about to be started; the attempt with the id it got.
 
-        *lost* is the attempt that this one replaces. Returns the attempt with the id it got.
+        *lost* is the attempt that this one replaces. Raises StartInProgress.
         """
 
         def work(db: sa.Connection) -> StartAttempt:
@@ -256,7 +249,7 @@ class Items(Part):
         db.execute(self._set_start_attempt, {"of_attempt": attempt.attempt_id, **values})
 
     async def track_runs(self, claim: Claim, runs: Sequence[TrackedRun]) -> None:
-        """Follow further runs for commands that are decided already."""
+        """Track further runs for commands that are decided already."""
 
         def work(db: sa.Connection) -> None:
             execute_all(db, self._add_tracked_runs, [rows.tracked_run_row(run) for run in runs])
@@ -264,7 +257,7 @@ class Items(Part):
         await self._write(claim, self._touch, work)
 
     async def add_pending_change(self, claim: Claim, change: PendingChange) -> None:
-        """Note that a run is about to be retried, rerun or cancelled."""
+        """Store that a run is about to be retried, rerun or cancelled."""
 
         def work(db: sa.Connection) -> None:
             db.execute(self._add_pending_change, rows.pending_change_row(change))
@@ -272,11 +265,11 @@ class Items(Part):
         await self._write(claim, self._touch, work)
 
     async def resume_tracking(self, run_id: RunId, now: float) -> None:
-        """Look at once at a run that everybody who runs it took to be over or at rest.
+        """Poll a run again, at once, for every command that tracks or tracked it.
 
-        It is runs from *now* on, as if it had just begun.
+        Its time of tracking starts anew at *now*. Not fenced.
         """
-        # What its replies said of its end is no longer so.
+        # The note about its end is no longer true.
         again = {"tracked_since": now, "note": ""}
         await self._wake(self._wake_ended, {"of_run": run_id}, **again)
 
@@ -289,11 +282,11 @@ class Items(Part):
         await self._write(claim, self._touch, work)
 
     async def save_reply_attempt(self, claim: Claim) -> None:
-        """A reply is about to be posted: from now on look for it before posting another."""
+        """Store that a reply is about to be posted: search for it before posting another."""
         await self._write(claim, self._touch, reply_attempted=True)
 
     async def save_reply(self, claim: Claim, comment_id: int, text: str) -> None:
-        """The reply stands under *comment_id* with this text."""
+        """Store that the reply is the comment *comment_id* and has this text."""
         await self._write(claim, self._set_replied, reply_id=comment_id, reply_text=text)
 
 

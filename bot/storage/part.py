@@ -16,11 +16,7 @@ from bot.core.models import Claim, TrackedRun
 from bot.storage import rows
 from bot.storage.database import Store, Work
 from bot.storage.rows import Values
-from bot.storage.tables import (
-    commands,
-    tracked_runs,
-    work_items,
-)
+from bot.storage.tables import commands, tracked_runs, work_items
 
 T = TypeVar("T")
 
@@ -38,7 +34,7 @@ NEW_COMMAND: dict[str, sa.ColumnElement[Any]] = {
 
 
 class LeaseLost(Exception):
-    """Another worker has taken the work item over: whatever this one still holds is stale."""
+    """Another worker has taken the work item over: what this one knows of it is stale."""
 
 
 class Part:
@@ -70,9 +66,10 @@ class Part:
     async def _write(
         self, claim: Claim, touch: sa.Update, work: Work[T] | None = None, **parameters: object
     ) -> T:
-        """Change a work item under its claim, and in the same transaction what hangs on it.
+        """Change a work item under its claim, and in the same transaction the rows of its parts.
 
-        *parameters* are those of *touch*, and values of further columns.
+        *touch* is made from `_touch`; *parameters* are its own, and values of further columns.
+        Raises LeaseLost.
         """
         mine = {
             "of_work_item": claim.work_item_id,
@@ -88,7 +85,11 @@ class Part:
         return await self._store.transact(transaction)
 
     async def _wake(self, wake: Wake, which: Values, **values: object) -> bool:
-        """Not fenced: at worst a step that is under way overwrites it with its own next look."""
+        """Make runs due for a poll now, and their work items; whether there are any.
+
+        *values* are set in each run. Not fenced: at worst a step that is under way overwrites it
+        with its own next poll.
+        """
         theirs, runs = wake
 
         def work(db: sa.Connection) -> bool:
@@ -109,7 +110,7 @@ class Part:
 
 
 def execute_all(db: sa.Connection, statement: sa.Executable, values: Sequence[Values]) -> None:
-    """Execute it for each of these, if there are any."""
+    """Execute a statement once per row, if there are any rows."""
     if values:
         db.execute(statement, values)
 
@@ -127,9 +128,11 @@ def of_pull_request(table: sa.Table) -> tuple[sa.ColumnElement[bool], ...]:
 
 
 def waking(now: sa.ColumnElement[float], *which: sa.ColumnElement[bool]) -> Wake:
+    """What makes the runs that meet these conditions, and their work items, due now."""
     theirs = sa.select(commands.c.work_item_id).where(
         commands.c.id.in_(sa.select(tracked_runs.c.command_id).where(*which))
     )
+    # One that is overdue keeps its place in the queue.
     due = sa.case((work_items.c.due_at < now, work_items.c.due_at), else_=now)
     return (
         sa.update(work_items).where(work_items.c.id.in_(theirs)).values(due_at=due),

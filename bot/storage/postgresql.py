@@ -16,7 +16,7 @@ from sqlalchemy.engine import URL
 from bot.storage.database import Store, T, Work
 
 CHANNEL = "depot_bot"
-"""The channel on which workers are told that there is something to do."""
+"""The channel on which workers are notified of due work."""
 
 MIGRATION_LOCK = 0x6465706F74
 """Key of the advisory lock under which the tables are brought up to date ("depot")."""
@@ -24,7 +24,8 @@ MIGRATION_LOCK = 0x6465706F74
 CONNECTIONS = 10
 
 THREADS = 64
-"""More than connections: who gets none within `PATIENCE` is told so, instead of waiting on."""
+"""More than connections: a transaction that gets none within `PATIENCE` fails, and does not wait
+for a thread."""
 
 PATIENCE = 10.0
 """Seconds that a transaction waits for a connection."""
@@ -32,7 +33,7 @@ PATIENCE = 10.0
 CONNECT: dict[str, Any] = {
     "application_name": "depot-bot",
     "connect_timeout": 5,
-    # A server that is gone without a word (a failover, a lost network) is noticed within a minute;
+    # A server that is gone without closing (a failover, a lost network) is noticed within a minute;
     # TCP alone takes a quarter of an hour, or two hours where nothing is to be sent.
     "tcp_user_timeout": 30_000,  # milliseconds
     "keepalives_idle": 30,
@@ -90,7 +91,7 @@ class PostgresqlStore(Store):
                 )
                 async with connection:
                     await connection.execute(f"LISTEN {CHANNEL}")
-                    wake()  # what was told while nobody listened
+                    wake()  # notifications that came while nobody listened
                     async for _ in connection.notifies():
                         wake()
             except (psycopg.Error, OSError):

@@ -1,4 +1,4 @@
-"""What the ledger knows of a pull request: its heads, and how much is asked there."""
+"""What is known of pull requests: their heads, and how many commands came from them."""
 
 from __future__ import annotations
 
@@ -12,15 +12,8 @@ from bot.core.reasons import Reason
 from bot.core.types import RepoName, Sha
 from bot.rules.facts import KnownHead
 from bot.storage.database import Store
-from bot.storage.part import (
-    Part,
-    of_pull_request,
-)
-from bot.storage.tables import (
-    commands,
-    heads,
-    work_items,
-)
+from bot.storage.part import Part, of_pull_request
+from bot.storage.tables import commands, heads, work_items
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +62,7 @@ class PullRequests(Part):
         )
 
     async def is_from_fork(self, repo: RepoName, sha: Sha) -> bool:
-        """Whether a commit has been the head of a pull request from a fork, as far as we heard."""
+        """Whether a commit is known to have been the head of a pull request from a fork."""
         return await self._scalar(self._in_fork, repo=repo, sha=sha) is not None
 
     async def newest_heads(self, repo: RepoName, number: int) -> tuple[KnownHead, ...]:
@@ -88,10 +81,10 @@ class PullRequests(Part):
 
         def work(db: sa.Connection) -> KnownPullRequest:
             heads = db.execute(self._newest_heads, {"repo": repo, "number": number}).all()
-            mine = {**everywhere, "but": [], "author": author}
+            of_author = {**everywhere, "but": [], "author": author}
             return KnownPullRequest(
                 tuple(KnownHead(Sha(row.sha), row.since, row.received_at) for row in heads),
-                by_person=cast(int, db.scalar(self._count_by_author, mine)),
+                by_person=cast(int, db.scalar(self._count_by_author, of_author)),
                 in_repository=cast(
                     int, db.scalar(self._count_commands, {**everywhere, "but": codes})
                 ),
@@ -107,8 +100,8 @@ class PullRequests(Part):
         number: int | None = None,
         but: Collection[Reason] = (),
     ) -> int:
-        """Commands from comments received in the last *within* seconds: in a repository, by
-        somebody, under a pull request; without those decided for the reasons *but*."""
+        """Commands from comments received in the last *within* seconds: in a repository, by one
+        author, under one pull request; without those decided for the reasons *but*."""
         count = self._count_commands
         if author is not None:
             count = count.where(work_items.c.author == author)

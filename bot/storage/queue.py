@@ -1,4 +1,4 @@
-"""Which work item is due, who holds it, and what one process does at a time."""
+"""The queue of work items: claimed under a lease, released until their next step is due."""
 
 from __future__ import annotations
 
@@ -10,22 +10,16 @@ import sqlalchemy as sa
 from bot.core.models import Claim, TrackedRun
 from bot.core.types import RepoName, RunId, Sha, WorkItemId
 from bot.storage.database import Store
-from bot.storage.part import (
-    Part,
-    waking,
-)
-from bot.storage.tables import (
-    periodic_jobs,
-    tracked_runs,
-    work_items,
-)
+from bot.storage.part import Part, waking
+from bot.storage.tables import periodic_jobs, tracked_runs, work_items
 
 LEASE_SECONDS = 10.0
-"""How long a claim holds without being renewed; a dead worker's work goes on after that."""
+"""How long a claim lasts without being renewed; then another worker may take the item over."""
 
 
 class Queue(Part):
-    """Work that is due."""
+    """Which work items are due, and which worker has them. Methods that take a claim raise
+    LeaseLost."""
 
     def __init__(self, store: Store) -> None:
         super().__init__(store)
@@ -70,7 +64,7 @@ class Queue(Part):
         self._take_periodic_job = _taking_periodic_job(store, now)  # name, every
 
     async def claim(self, commands: int, polls: int) -> list[Claim]:
-        """Claim work items whose step is due and which nobody holds: up to *commands* that are
+        """Claim work items that are due and that no worker holds: up to *commands* that are
         undecided, and up to *polls* that are decided and have runs to poll or a reply to write.
 
         While an earlier comment of a pull request is undecided, later ones of it wait.
@@ -93,24 +87,23 @@ class Queue(Part):
         return await self._store.transact(work)
 
     async def until_due(self, deciding: Sequence[bool] = (True, False)) -> float | None:
-        """Seconds until the next step that may be claimed is due; none when nothing waits.
+        """Seconds until the next work item can be claimed; none when none is waiting.
 
-        *deciding*: of undecided work items, decided ones, or both. A held one counts from the end
-        of its lease. One that waits for an earlier comment is not counted: it comes up when that
-        one is let go.
+        *deciding*: of undecided work items, decided ones, or both. A claimed one counts from the
+        end of its lease. One that waits for an earlier comment is not counted: it can be claimed
+        when that one is released.
         """
         wait = await self._scalar(self._until_due, deciding=list(deciding))
         return cast("float | None", wait)
 
     async def renew(self, claim: Claim) -> None:
-        """Hold a claim for longer; raises LeaseLost."""
+        """Extend the lease of a claim by LEASE_SECONDS from now."""
         await self._write(claim, self._renew)
 
     async def release(
         self, claim: Claim, delay: float | None, runs: Sequence[TrackedRun] = ()
     ) -> None:
-        """Let go of a claim; its next step is due in *delay* seconds, or never. *runs* are
-        tracked runs that were polled and are stored with it."""
+        """End a claim; the next step is due in *delay* seconds, or never. Store polled *runs*."""
 
         def work(db: sa.Connection) -> None:
             self._set_runs(db, runs)
@@ -121,11 +114,11 @@ class Queue(Part):
             await self._write(claim, self._release_until, work, delay=delay)
 
     async def release_failed(self, claim: Claim, delay: float) -> None:
-        """Let go of a claim whose step has to be done again in *delay* seconds."""
+        """End a claim whose step failed and is repeated in *delay* seconds."""
         await self._write(claim, self._release_after_failure, delay=delay)
 
     async def release_all(self) -> None:
-        """End every lease: for the start of the only process that uses this ledger."""
+        """End every lease, at the start of the only process that uses this ledger."""
 
         def work(db: sa.Connection) -> None:
             db.execute(self._release_all)
@@ -133,20 +126,19 @@ class Queue(Part):
         await self._store.transact(work)
 
     async def claim_periodic_job(self, name: str, every: float) -> bool:
-        """Whether it is this process's turn to do something that one process does, once in
-        *every* seconds."""
+        """Whether this process does a job now that one process does, once in *every* seconds."""
         return await self._scalar(self._take_periodic_job, name=name, every=every) is not None
 
     async def wake(self, repo: RepoName, sha: Sha) -> bool:
-        """Poll at once the runs that are tracked on a commit; whether there are any."""
+        """Make the tracked runs on a commit due for a poll now; whether there are any."""
         return await self._wake(self._wake_commit, {"of_repo": repo, "of_sha": sha})
 
     async def wake_runs(self, run_ids: Sequence[RunId]) -> bool:
-        """Look at once at these runs, for everybody who follows them."""
+        """Make these runs due for a poll now, for every command that tracks them; whether any."""
         return await self._wake(self._wake_runs, {"of_runs": run_ids})
 
     async def now(self) -> float:
-        """The time by the store's clock."""
+        """The time by the store's clock, in seconds since the epoch."""
         return cast(float, await self._scalar(self._now))
 
     async def check(self) -> None:
@@ -156,7 +148,7 @@ class Queue(Part):
 
 def _is_its_turn() -> sa.ColumnElement[bool]:
     """Commands of a pull request are decided in the order of their comments."""
-    # An event keeps no command waiting: nobody asked for what it sets off.
+    # A comment never waits for an event: nobody asked for that one.
     earlier = work_items.alias("earlier")
     waits = sa.exists().where(
         sa.or_(earlier.c.event.is_(None), work_items.c.event.is_not(None)),

@@ -1,13 +1,11 @@
-"""What is over is forgotten after a while."""
+"""How long rows are kept."""
 
 from __future__ import annotations
 
 import sqlalchemy as sa
 
 from bot.storage.database import Store
-from bot.storage.part import (
-    Part,
-)
+from bot.storage.part import Part
 from bot.storage.tables import (
     commands,
     deliveries,
@@ -19,28 +17,27 @@ from bot.storage.tables import (
 )
 
 KEEP_SECONDS = 90 * 24 * 3600.0
-"""How long what is over stays known."""
+"""How long finished work items, deliveries and heads are kept."""
 
 
 class Retention(Part):
-    """Deletes what is over and old."""
+    """Deletes old rows."""
 
     def __init__(self, store: Store) -> None:
         super().__init__(store)
-        now = store.now()
-        self._forget_old = _forgetting(now - KEEP_SECONDS)
+        self._deletes = _deletes(store.now() - KEEP_SECONDS)
 
     async def delete_old(self) -> int:
-        """Delete what is over and older than it has to be known; how many work items went."""
+        """Delete what is finished and older than KEEP_SECONDS; the number of work items deleted."""
 
         def work(db: sa.Connection) -> int:
-            return [db.execute(delete).rowcount for delete in self._forget_old][-1]
+            return [db.execute(delete).rowcount for delete in self._deletes][-1]
 
         return await self._store.transact(work)
 
 
-def _forgetting(before: sa.ColumnElement[float]) -> tuple[sa.Delete, ...]:
-    """What deletes all that is over and came before a time; the work items at the end."""
+def _deletes(before: sa.ColumnElement[float]) -> tuple[sa.Delete, ...]:
+    """Delete what is finished and was received before a time; the work items last."""
     old = sa.select(work_items.c.id).where(
         work_items.c.due_at.is_(None), ~work_items.c.deciding, work_items.c.received_at < before
     )

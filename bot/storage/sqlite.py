@@ -108,7 +108,7 @@ class SqliteStore(Store):
             # and writes later could otherwise fail at the write.
             database.execute("BEGIN IMMEDIATE")
             try:
-                tell = [_in_savepoint(connection, database, job) for job in jobs]
+                outcomes = [_in_savepoint(connection, database, job) for job in jobs]
                 database.execute("COMMIT")
             except BaseException:
                 database.rollback()
@@ -118,8 +118,8 @@ class SqliteStore(Store):
             for job in jobs:
                 job.outcome.set_exception(LedgerUnavailable(reason(error)))
             return
-        for told in tell:
-            told()
+        for report in outcomes:
+            report()
 
     async def close(self) -> None:
         if not self._is_closed:
@@ -133,7 +133,7 @@ class SqliteStore(Store):
 def _in_savepoint(
     connection: sa.Connection, database: sqlite3.Connection, job: _Job
 ) -> Callable[[], None]:
-    """Do one; what tells its outcome once all are committed."""
+    """Do one; what reports its outcome, to be called once all are committed."""
     database.execute("SAVEPOINT one")
     try:
         value = job.work(connection)

@@ -26,7 +26,7 @@ class State(Enum):
 
     UNDECIDED = "undecided"
     FOLLOWING = "following"
-    """Decided, and a run of it is still followed."""
+    """Decided, and a run of it is still tracked."""
     DONE = "done"
 
 
@@ -42,7 +42,7 @@ class Filter:
 
 @dataclass(frozen=True, slots=True)
 class RunRow:
-    """A run of a command, as it stood when the bot last looked."""
+    """A run of a command, as it stood at the last poll."""
 
     run: Run
     sha: Sha
@@ -96,7 +96,7 @@ class QueueStatus:
     undecided: int
     """Commands that are not decided."""
     due: int
-    """Requests whose next step is due."""
+    """Work items whose next step is due."""
     followed_runs: int
     oldest: float | None
     """When the oldest comment came in that is not decided."""
@@ -116,7 +116,7 @@ class StatusQueries:
     async def queue(self) -> QueueStatus:
         """How much there is to do."""
         now = self._store.now()
-        # What is not at rest has a time for its next step: an index finds that, small as it is.
+        # Work items that are not finished have a due time: the index on it finds them.
         moving = work_items.c.due_at.is_not(None)
         count = sa.func.count()
         undecided = (

@@ -1,4 +1,4 @@
-"""The ledger's tables. `bot/migrations` brings a database to this shape.
+"""The ledger's tables. `bot/storage/migrations` brings a database to this shape.
 
 Times are seconds since the epoch (UTC). Columns that hold JSON say so; they are read and written
 whole, never searched.
@@ -55,7 +55,7 @@ work_items = sa.Table(
     sa.Column("deciding", sa.Boolean, nullable=False),
     sa.Column("acknowledged", sa.Boolean, nullable=False),
     sa.Column("reply_id", sa.BigInteger),
-    # A reply may have been posted: look for it before posting another.
+    # A reply may have been posted: search for it before posting another.
     sa.Column("reply_attempted", sa.Boolean, nullable=False),
     sa.Column("reply_text", sa.Text, nullable=False),
     sa.Column("replied_at", sa.Float),
@@ -96,7 +96,7 @@ start_attempts = sa.Table(
     sa.Column("repo", sa.Text, nullable=False),
     sa.Column("sha", sa.Text, nullable=False),
     sa.Column("workflow", sa.Text, nullable=False),  # empty: all, or YAML sent along
-    sa.Column("request", sa.Text, nullable=False),  # JSON: bot.core.models.Start
+    sa.Column("request", sa.Text, nullable=False),  # JSON: bot.core.models.StartRequest
     sa.Column("run_ids_before", sa.Text, nullable=False),  # JSON: run ids that were there already
     sa.Column("created_at", sa.Float, nullable=False),
     sa.Column("polls", sa.Integer, nullable=False),

@@ -9,17 +9,12 @@ import sqlalchemy as sa
 
 from bot.core.rate_limit import Budget
 from bot.storage.database import Store
-from bot.storage.part import (
-    Part,
-    adding,
-)
-from bot.storage.tables import (
-    write_budgets,
-)
+from bot.storage.part import Part, adding
+from bot.storage.tables import write_budgets
 
 
 class WriteBudget(Part):
-    """Books writes to GitHub."""
+    """Reserves writes within GitHub's secondary rate limits."""
 
     def __init__(self, store: Store) -> None:
         super().__init__(store)
@@ -36,9 +31,9 @@ class WriteBudget(Part):
         )
 
     async def reserve_write(self, account: str, *, keep: int = 0) -> float:
-        """Book one write to GitHub for an account, or say in how many seconds to ask again.
+        """Reserve one write for an account: 0, or in how many seconds to ask again.
 
-        *keep* is how many of the hour's writes have to be left for what matters more.
+        *keep* is how many of the hour's writes stay for more important ones.
         """
 
         def work(db: sa.Connection) -> float:
@@ -51,7 +46,7 @@ class WriteBudget(Part):
         return await self._store.transact(work)
 
     async def pause_writes(self, account: str, seconds: float) -> None:
-        """GitHub asked for a pause: nobody writes for this account until it is over."""
+        """Reserve no writes for this account in the next *seconds*, as GitHub asked."""
 
         def work(db: sa.Connection) -> None:
             budget, now = self._budget(db, account)
@@ -61,12 +56,12 @@ class WriteBudget(Part):
 
     def _budget(self, db: sa.Connection, account: str) -> tuple[Budget, float]:
         """An account's budget, locked until the transaction ends, and the time."""
-        mine = {"account": account}
-        row = db.execute(self._write_budget, mine).one_or_none()
+        which = {"account": account}
+        row = db.execute(self._write_budget, which).one_or_none()
         if row is None:
             now = cast(float, db.scalar(self._now))
-            db.execute(self._add_write_budget, {**mine, **asdict(Budget.full(now))})
-            row = db.execute(self._write_budget, mine).one()
+            db.execute(self._add_write_budget, {**which, **asdict(Budget.full(now))})
+            row = db.execute(self._write_budget, which).one()
         return Budget(row.minute, row.hour, row.counted_at, row.closed_until), row.now
 
     def _set_budget(self, db: sa.Connection, account: str, budget: Budget) -> None:

@@ -425,9 +425,7 @@ async def test_two_that_wait_for_each_other_both_get_done(postgresql: Database) 
 
 
 @pytest.mark.parametrize("state", ["40001", "40P01"])
-async def test_a_transaction_lost_to_another_is_done_again(
-    state: str, postgresql: Database
-) -> None:
+async def test_a_transaction_is_transient_is_done_again(state: str, postgresql: Database) -> None:
     tries: list[str] = []
 
     def lost(times: int) -> Callable[[sa.Connection], None]:

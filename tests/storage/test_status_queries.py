@@ -11,7 +11,7 @@ from bot.core.types import CommandId, RepoName, RunId, Sha
 from bot.storage.database import Store
 from bot.storage.ledger import Ledger
 from bot.storage.status_queries import Filter, State, StatusQueries
-from tests.storage.test_ledger import HELLO, SHA, accepted, claimed, comment, first
+from tests.storage.examples import HELLO, SHA, accepted, claimed, comment, first
 from tests.support.databases import Database
 
 pytestmark = pytest.mark.anyio

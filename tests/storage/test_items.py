@@ -1,0 +1,310 @@
+"""What a step stores of a work item is loaded as it was; runs are started once."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+import sqlalchemy as sa
+
+from bot.core.events import CommandLine
+from bot.core.models import Claim, StartRequest
+from bot.core.reasons import Reason
+from bot.core.runs import Run
+from bot.core.types import CommandId, RepoName, RunId, Sha, WorkItemId
+from bot.storage.database import LedgerUnavailable, Store
+from bot.storage.items import StartInProgress
+from bot.storage.ledger import Ledger
+from bot.storage.status_queries import Filter, StatusQueries
+from bot.storage.tables import commands
+from tests.storage.examples import (
+    ANY,
+    HELLO,
+    NEW,
+    OLD,
+    SHA,
+    accepted,
+    change,
+    claimed,
+    comment,
+    first,
+    head,
+    ids,
+    new_attempt,
+    tracked,
+    tracking,
+)
+from tests.support.conversation import START
+from tests.support.databases import Database
+
+pytestmark = pytest.mark.anyio
+
+
+async def test_an_unknown_work_item(ledger: Ledger) -> None:
+    with pytest.raises(KeyError):
+        await ledger.items.load(WorkItemId("ic-404"))
+
+
+async def test_text_that_only_json_can_hold(ledger: Ledger) -> None:
+    # A NUL is no character to PostgreSQL. Where texts come as they were typed, JSON is stored.
+    block = CommandLine("run", ("a: \x00\u2028\U0001f600",))
+    written = replace(comment(), lines=(block,))
+    await accepted(ledger, written)
+    claim = await claimed(ledger)
+    start = StartRequest(HELLO, SHA, "", "", block.blocks, inputs={"a": "\x00"})
+    attempt = await ledger.items.add_start_attempt(claim, replace(new_attempt(claim), start=start))
+    run = replace(tracked(claim), run=Run(RunId("r1"), "org", "a\x00b"))
+    await ledger.items.save_decision(claim, first(claim), Reason.STARTED, "", [run])
+    got = await ledger.items.load(claim.work_item_id)
+    assert got.comment == written
+    assert got.start_attempts == (replace(attempt, outcome="lost"),)
+    assert got.runs == (run,)
+
+
+# --- commands and decisions -----------------------------------------------------------------------
+
+
+async def test_a_decision_is_stored_with_its_run_and_its_attempt(ledger: Ledger) -> None:
+    await accepted(ledger, comment())
+    claim = await claimed(ledger)
+    attempt = await ledger.items.add_start_attempt(claim, new_attempt(claim))
+    assert attempt.attempt_id > 0
+    assert (await ledger.items.load(claim.work_item_id)).open_start_attempt(first(claim)) == attempt
+    run = tracked(claim)
+    settled = replace(attempt, outcome="started", searches=2)
+    await ledger.items.save_decision(claim, first(claim), Reason.STARTED, "text", [run], settled)
+    got = await ledger.items.load(claim.work_item_id)
+    assert [(c.decided, c.reason, c.answer) for c in got.commands] == [(True, "started", "text")]
+    assert got.runs == (run,)
+    assert got.start_attempts == (settled,)
+    assert got.open_start_attempt(first(claim)) is None
+    assert await ledger.items.known_run_ids([RunId("r1"), RunId("r2")]) == {"r1"}
+
+
+async def test_deciding_again_after_a_crash_changes_nothing(ledger: Ledger) -> None:
+    await accepted(ledger, comment())
+    claim = await claimed(ledger)
+    for _ in range(2):
+        await ledger.items.save_decision(claim, first(claim), Reason.STARTED, "", [tracked(claim)])
+    assert (await ledger.items.load(claim.work_item_id)).runs == (tracked(claim),)
+
+
+async def test_another_versions_reason_is_read_as_unknown(ledger: Ledger, store: Store) -> None:
+    await accepted(ledger, comment(1, "run", "list"))
+    claim = await claimed(ledger)
+    await ledger.items.save_decision(claim, first(claim), Reason.STARTED, "text")
+    other = sa.update(commands).where(commands.c.reason == "started").values(reason="of-tomorrow")
+    await store.transact(lambda db: db.execute(other))
+    decided, undecided = (await ledger.items.load(claim.work_item_id)).commands
+    assert (decided.reason, decided.answer) == (Reason.UNKNOWN, "text")
+    assert undecided.reason is None
+    archive = StatusQueries(store)
+    page = await archive.page(Filter(reason="of-tomorrow"), 10)
+    assert [command.reason for command in page.commands] == [Reason.UNKNOWN]
+
+
+async def test_commands_of_an_event(ledger: Ledger) -> None:
+    await ledger.inbox.accept_head(*head("g1", OLD, START))
+    claim = await claimed(ledger)
+    lines = [CommandLine("run ci.yml"), CommandLine("list")]
+    for _ in range(2):  # again after a crash
+        await ledger.items.add_commands(claim, lines)
+    got = await ledger.items.load(claim.work_item_id)
+    assert [(c.command_id, c.place, c.line) for c in got.commands] == [
+        ("ev-g1.1", 1, lines[0]),
+        ("ev-g1.2", 2, lines[1]),
+    ]
+
+
+async def test_an_event_without_commands_is_decided(ledger: Ledger, database: Database) -> None:
+    await ledger.inbox.accept_head(*head("g1", OLD, START))
+    claim = await claimed(ledger)
+    await ledger.items.add_commands(claim, [])
+    assert (await ledger.items.load(claim.work_item_id)).commands == ()
+    assert database.rows("select id from work_items where deciding") == []
+
+
+async def test_the_last_answer_to_the_same_line(ledger: Ledger, database: Database) -> None:
+    assert await ledger.items.last_answer(HELLO, 1, "list") is None
+
+    async def answers(guid: str, text: str, answer: str) -> Claim:
+        await ledger.inbox.accept_head(*head(guid, OLD, START))
+        claim = await claimed(ledger)
+        await ledger.items.add_commands(claim, [CommandLine(text)])
+        await ledger.items.save_decision(claim, first(claim), Reason.ANSWERED, answer)
+        await ledger.queue.release(claim, None)
+        database.passes(10)
+        return claim
+
+    for guid, answer in (("g1", "first"), ("g2", "second"), ("g3", "")):
+        await answers(guid, "list", answer)
+    assert await ledger.items.last_answer(HELLO, 1, "list") == "second"
+    # What the reply says of a waiting command is no answer.
+    await ledger.inbox.accept_head(*head("g4", OLD, START))
+    claim = await claimed(ledger)
+    await ledger.items.add_commands(claim, [CommandLine("list")])
+    await ledger.items.save_postponement(claim, first(claim), "wait", START)
+    # An answer to a comment does not count.
+    await accepted(ledger, comment(1, "list", at=START - 1))
+    (other,) = await ledger.queue.claim(10, 10)
+    await ledger.items.save_decision(other, first(other), Reason.ANSWERED, "to a comment")
+    assert await ledger.items.last_answer(HELLO, 1, "list") == "second"
+    assert await ledger.items.last_answer(HELLO, 1, "status") is None
+    assert await ledger.items.last_answer(HELLO, 2, "list") is None
+    assert await ledger.items.last_answer(RepoName("octo/other"), 1, "list") is None
+
+
+# --- the reply ------------------------------------------------------------------------------------
+
+
+async def test_what_is_known_of_the_reply(ledger: Ledger, database: Database) -> None:
+    await accepted(ledger, comment())
+    claim = await claimed(ledger)
+    await ledger.items.save_reply_attempt(claim)
+    got = await ledger.items.load(claim.work_item_id)
+    assert (got.reply.comment_id, got.reply.attempted) == (None, True)
+    await ledger.items.save_reply(claim, 2**40, "text")
+    reply = (await ledger.items.load(claim.work_item_id)).reply
+    assert (reply.comment_id, reply.text, reply.written_at) == (2**40, "text", database.ago())
+
+
+# --- start attempts -------------------------------------------------------------------------------
+
+
+async def test_the_same_workflow_is_not_started_twice_at_once(ledger: Ledger) -> None:
+    await accepted(ledger, comment(1, number=1), comment(2, number=2))
+    one, other = sorted(await ledger.queue.claim(10, 10), key=lambda claim: claim.work_item_id)
+    attempt = await ledger.items.add_start_attempt(one, new_attempt(one))
+    with pytest.raises(StartInProgress):
+        await ledger.items.add_start_attempt(other, new_attempt(other))
+    assert (await ledger.items.load(other.work_item_id)).start_attempts == ()
+    # Another workflow, or another commit, can be told apart.
+    await ledger.items.add_start_attempt(other, new_attempt(other, "deploy.yml"))
+    await ledger.items.add_start_attempt(other, new_attempt(other, sha=Sha("a" * 40)))
+    # Once the first is settled, another attempt is possible.
+    await ledger.items.save_start_attempt(one, replace(attempt, outcome="started"))
+    await ledger.items.add_start_attempt(other, new_attempt(other))
+
+
+@pytest.mark.parametrize("outcome", ["started", "refused", "unsent", "lost"])
+async def test_a_settled_attempt_blocks_no_other(outcome: str, ledger: Ledger) -> None:
+    await accepted(ledger, comment())
+    claim = await claimed(ledger)
+    for _ in range(2):
+        attempt = await ledger.items.add_start_attempt(claim, new_attempt(claim))
+        await ledger.items.save_start_attempt(claim, replace(attempt, outcome=outcome))
+    got = await ledger.items.load(claim.work_item_id)
+    assert [one.outcome for one in got.start_attempts] == [outcome] * 2
+    assert got.has_lost_start(first(claim)) == (outcome == "lost")
+
+
+async def test_a_lost_attempt_is_replaced_in_one_transaction(ledger: Ledger) -> None:
+    await accepted(ledger, comment(1), comment(2, number=2))
+    one, other = sorted(await ledger.queue.claim(10, 10), key=lambda claim: claim.work_item_id)
+    attempt = await ledger.items.add_start_attempt(one, new_attempt(one))
+    lost = replace(attempt, outcome="lost")
+    second = await ledger.items.add_start_attempt(one, new_attempt(one), lost)
+    got = await ledger.items.load(one.work_item_id)
+    assert got.start_attempts == (lost, second)
+    # When the new one cannot be stored, the old one is as it was.
+    await ledger.items.add_start_attempt(other, new_attempt(other, "deploy.yml"))
+    with pytest.raises(StartInProgress):
+        await ledger.items.add_start_attempt(
+            one, new_attempt(one, "deploy.yml"), replace(second, outcome="lost")
+        )
+    assert (await ledger.items.load(one.work_item_id)).open_start_attempt(first(one)) == second
+
+
+# --- pending changes ------------------------------------------------------------------------------
+
+
+async def test_a_pending_change_is_stored_once(ledger: Ledger) -> None:
+    await accepted(ledger, comment(1, "retry", "cancel"))
+    claim = await claimed(ledger)
+    await ledger.items.add_pending_change(claim, change(claim))
+    got = await ledger.items.load(claim.work_item_id)
+    assert got.pending_changes == (change(claim),)
+    assert got.pending_change(CommandId("ic-1.1")) == change(claim)
+    assert got.pending_change(CommandId("ic-1.2")) is None
+    # What it was about to do is not changed afterwards.
+    with pytest.raises(LedgerUnavailable):
+        await ledger.items.add_pending_change(claim, change(claim, "r2"))
+    assert (await ledger.items.load(claim.work_item_id)).pending_changes == (change(claim),)
+
+
+# --- tracked runs ---------------------------------------------------------------------------------
+
+
+async def test_a_poll_replaces_how_a_run_stands(ledger: Ledger) -> None:
+    await accepted(ledger, comment())
+    claim = await claimed(ledger)
+    await ledger.items.save_decision(claim, first(claim), Reason.STARTED, "", [tracked(claim)])
+    over = replace(tracked(claim, status="finished"), polls=3, next_poll_at=None, note="")
+    await ledger.items.save_run(claim, over)
+    assert (await ledger.items.load(claim.work_item_id)).runs == (over,)
+
+
+async def test_further_runs_are_tracked_once(ledger: Ledger) -> None:
+    claim = await tracking(ledger, 1, tracked(ANY))
+    one, two = (replace(tracked(ANY, run_id), command_id=first(claim)) for run_id in ("r1", "r2"))
+    changed = replace(one, note="another")
+    for _ in range(2):
+        await ledger.items.track_runs(claim, [changed, two])
+    assert (await ledger.items.load(claim.work_item_id)).runs == (one, two)
+
+
+async def test_the_runs_that_are_tracked_on_a_commit(ledger: Ledger) -> None:
+    older = replace(tracked(ANY, "r1"), tracked_since=START - 5)
+    newer = replace(tracked(ANY, "r2"), tracked_since=START)
+    over = replace(tracked(ANY, "r3", "finished"), next_poll_at=None)
+    elsewhere = replace(tracked(ANY, "r4"), sha=OLD)
+    in_other_repo = replace(tracked(ANY, "r5"), repo=RepoName("octo/other"))
+    await tracking(ledger, 1, newer, over, elsewhere, in_other_repo)
+    await tracking(ledger, 2, older, newer)
+    found = await ledger.items.tracked_runs_at(HELLO, SHA)
+    assert found[0] == replace(older, command_id=CommandId("ic-2.1"))
+    assert {run.command_id for run in found[1:]} == {"ic-1.1", "ic-2.1"}
+    assert {run.run.run_id for run in found[1:]} == {"r2"}
+    assert len(found) == 3
+    assert await ledger.items.tracked_runs_at(HELLO, NEW) == []
+
+
+async def test_the_newest_run_of_a_pull_request(ledger: Ledger) -> None:
+    assert await ledger.items.newest_run(HELLO, 1) is None
+    older = replace(tracked(ANY, "r1"), tracked_since=START - 5)
+    newer = replace(tracked(ANY, "r0", "finished"), next_poll_at=None)
+    await tracking(ledger, 1, newer, older)
+    await tracking(ledger, 2, replace(tracked(ANY, "r9"), tracked_since=START + 9))
+    newest = await ledger.items.newest_run(HELLO, 1)
+    assert newest == replace(newer, command_id=CommandId("ic-1.1"))
+    assert await ledger.items.newest_run(RepoName("octo/other"), 1) is None
+
+
+async def test_a_run_is_found_as_its_first_command_stored_it(ledger: Ledger) -> None:
+    assert await ledger.items.find_run(RunId("r1")) is None
+    await tracking(ledger, 1, replace(tracked(ANY), tracked_since=START + 5, note="second"))
+    await tracking(ledger, 2, replace(tracked(ANY), tracked_since=START, note="first"))
+    known = await ledger.items.find_run(RunId("r1"))
+    assert known is not None
+    assert (known.command_id, known.note) == ("ic-2.1", "first")
+
+
+async def test_a_terminal_run_is_tracked_again(ledger: Ledger, database: Database) -> None:
+    over = replace(tracked(ANY, status="failed"), polls=7, next_poll_at=None)
+    one = await tracking(ledger, 1, over)
+    other = await tracking(
+        ledger, 2, over, replace(over, run=replace(over.run, run_id=RunId("r2")))
+    )
+    for claim in await ledger.queue.claim(10, 10):
+        await ledger.queue.release(claim, None)
+    await ledger.items.resume_tracking(RunId("r1"), START + 50)
+    assert await ids(ledger) == [one.work_item_id, other.work_item_id]
+    # The note about its end is no longer true.
+    assert over.note
+    again = replace(over, tracked_since=START + 50, polls=0, next_poll_at=0.0, note="")
+    assert (await ledger.items.load(one.work_item_id)).runs == (
+        replace(again, command_id=first(one)),
+    )
+    runs = {run.run.run_id: run for run in (await ledger.items.load(other.work_item_id)).runs}
+    assert runs[RunId("r1")] == replace(again, command_id=first(other))
+    assert runs[RunId("r2")].next_poll_at is None

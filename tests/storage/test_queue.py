@@ -1,0 +1,429 @@
+"""Work items are claimed by one worker, in the order of their comments, when they are due."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
+
+import pytest
+import sqlalchemy as sa
+
+from bot.core.events import CommandLine
+from bot.core.models import Claim
+from bot.core.reasons import Reason
+from bot.core.types import CommandId, RepoName, RunId, WorkItemId
+from bot.storage.database import LedgerUnavailable, Store
+from bot.storage.ledger import Ledger
+from bot.storage.part import LeaseLost
+from bot.storage.queue import LEASE_SECONDS
+from tests.storage.examples import (
+    ANY,
+    HELLO,
+    NEW,
+    OLD,
+    SHA,
+    accepted,
+    change,
+    claimed,
+    comment,
+    first,
+    head,
+    ids,
+    new_attempt,
+    tracked,
+    tracking,
+)
+from tests.support.conversation import START
+from tests.support.databases import Database, Halt
+
+pytestmark = pytest.mark.anyio
+
+
+async def test_a_work_item_is_claimed_by_one_worker_at_a_time(
+    ledger: Ledger, database: Database
+) -> None:
+    assert await ledger.queue.until_due() is None
+    await accepted(ledger, comment())
+    assert await ledger.queue.until_due() == database.near(0.0)
+    claim = await claimed(ledger)
+    assert await ledger.queue.claim(10, 10) == []
+    assert await ledger.queue.until_due() == database.near(LEASE_SECONDS)
+    # PostgreSQL's clock goes on by itself: not so near to the end there.
+    rest = 5.0 if database.is_postgresql else 0.5
+    database.passes(LEASE_SECONDS - rest)
+    assert await ledger.queue.claim(10, 10) == []
+    await ledger.queue.renew(claim)
+    database.passes(LEASE_SECONDS - rest)
+    assert await ledger.queue.claim(10, 10) == []
+    database.passes(rest)
+    again = await claimed(ledger)
+    assert again.work_item_id == claim.work_item_id
+    assert again.fencing_token > claim.fencing_token
+
+
+async def test_a_step_that_is_overdue_is_due(ledger: Ledger, database: Database) -> None:
+    await accepted(ledger, comment())
+    database.passes(30)
+    assert await ledger.queue.until_due() == database.near(-30.0)
+
+
+async def test_until_something_can_be_claimed(ledger: Ledger, database: Database) -> None:
+    await accepted(ledger, comment(1, at=START), comment(2, at=START + 1))
+    claim = await claimed(ledger)
+    # The later comment is due, but it is not its turn: only the end of the lease counts.
+    assert await ledger.queue.until_due() == database.near(LEASE_SECONDS)
+    await ledger.items.save_decision(claim, first(claim), Reason.ANSWERED, "")
+    assert await ledger.queue.until_due() == database.near(0.0)
+    (other,) = await ledger.queue.claim(10, 10)
+    await ledger.queue.release(other, None)
+    await ledger.queue.release(claim, 300.0)
+    assert await ledger.queue.until_due() == database.near(300.0)
+
+
+async def test_no_more_than_there_is_room_for(ledger: Ledger) -> None:
+    await accepted(ledger, *(comment(n, number=n) for n in range(1, 6)))
+    assert len(await ledger.queue.claim(3, 3)) == 3
+    assert len(await ledger.queue.claim(3, 3)) == 2
+    assert await ledger.queue.claim(3, 3) == []
+
+
+async def test_the_longest_due_goes_first(ledger: Ledger, database: Database) -> None:
+    await accepted(ledger, comment(1, number=1))
+    database.passes(1)
+    await accepted(ledger, comment(2, number=2))
+    assert await ids(ledger, 1) == ["ic-1"]
+    assert await ids(ledger, 1) == ["ic-2"]
+
+
+async def test_released_until_the_next_step(ledger: Ledger, database: Database) -> None:
+    await accepted(ledger, comment())
+    await ledger.queue.release(await claimed(ledger), 50.0)
+    assert await ledger.queue.until_due() == database.near(50.0)
+    assert await ledger.queue.claim(10, 10) == []
+    database.passes(50)
+    await ledger.queue.release(await claimed(ledger), None)
+    assert await ledger.queue.until_due() is None
+    database.passes(1e9)
+    assert await ledger.queue.claim(10, 10) == []
+
+
+async def test_failing_steps_are_counted_from_the_first(ledger: Ledger, database: Database) -> None:
+    await accepted(ledger, comment())
+    for failures in (1, 2, 3):
+        claim = await claimed(ledger)
+        await ledger.queue.release_failed(claim, 60.0)
+        got = await ledger.items.load(claim.work_item_id)
+        assert (got.failures, got.failing_since) == (failures, database.ago(60 * (failures - 1)))
+        assert await ledger.queue.until_due() == database.near(60.0)
+        assert await ledger.queue.claim(10, 10) == []
+        database.passes(60)
+    claim = await claimed(ledger)
+    await ledger.queue.release(claim, 1.0)
+    got = await ledger.items.load(claim.work_item_id)
+    assert (got.failures, got.failing_since) == (0, None)
+
+
+async def test_a_restart_ends_all_leases(ledger: Ledger) -> None:
+    await accepted(ledger, comment())
+    old = await claimed(ledger)
+    await ledger.queue.release_all()
+    new = await claimed(ledger)
+    assert new.fencing_token > old.fencing_token
+    with pytest.raises(LeaseLost):
+        await ledger.queue.renew(old)
+
+
+# --- fenced writes --------------------------------------------------------------------------------
+
+
+WRITES: dict[str, Callable[[Ledger, Claim], Awaitable[object]]] = {
+    "renew": lambda ledger, claim: ledger.queue.renew(claim),
+    "release": lambda ledger, claim: ledger.queue.release(claim, 1.0),
+    "release_failed": lambda ledger, claim: ledger.queue.release_failed(claim, 1.0),
+    "save_acknowledgement": lambda ledger, claim: ledger.items.save_acknowledgement(claim),
+    "save_decision": lambda ledger, claim: ledger.items.save_decision(
+        claim, first(claim), Reason.STARTED, "", [tracked(claim)]
+    ),
+    "save_postponement": lambda ledger, claim: ledger.items.save_postponement(
+        claim, first(claim), "wait", 1.0
+    ),
+    "add_start_attempt": lambda ledger, claim: ledger.items.add_start_attempt(
+        claim, new_attempt(claim)
+    ),
+    "save_start_attempt": lambda ledger, claim: ledger.items.save_start_attempt(
+        claim, new_attempt(claim)
+    ),
+    "add_commands": lambda ledger, claim: ledger.items.add_commands(claim, [CommandLine("list")]),
+    "add_pending_change": lambda ledger, claim: ledger.items.add_pending_change(
+        claim, change(claim)
+    ),
+    "track_runs": lambda ledger, claim: ledger.items.track_runs(claim, [tracked(claim)]),
+    "save_run": lambda ledger, claim: ledger.items.save_run(claim, tracked(claim)),
+    "save_reply_attempt": lambda ledger, claim: ledger.items.save_reply_attempt(claim),
+    "save_reply": lambda ledger, claim: ledger.items.save_reply(claim, 5, "text"),
+}
+
+
+@pytest.mark.parametrize("write", WRITES)
+async def test_a_worker_whose_lease_was_taken_over_writes_nothing(
+    write: str, ledger: Ledger, database: Database
+) -> None:
+    await accepted(ledger, comment())
+    former = await claimed(ledger)
+    database.passes(LEASE_SECONDS)
+    current = await claimed(ledger)
+    before = await ledger.items.load(former.work_item_id)
+    with pytest.raises(LeaseLost):
+        await WRITES[write](ledger, former)
+    assert await ledger.items.load(former.work_item_id) == before
+    await ledger.queue.renew(current)
+
+
+@pytest.mark.parametrize("write", WRITES)
+async def test_a_worker_with_the_lease_writes(write: str, ledger: Ledger) -> None:
+    await accepted(ledger, comment())
+    await WRITES[write](ledger, await claimed(ledger))
+
+
+async def test_a_lease_that_ended_holds_until_somebody_takes_over(
+    ledger: Ledger, database: Database
+) -> None:
+    await accepted(ledger, comment())
+    claim = await claimed(ledger)
+    database.passes(10 * LEASE_SECONDS)
+    await ledger.items.save_acknowledgement(claim)
+    assert (await ledger.items.load(claim.work_item_id)).acknowledged
+
+
+# --- the order of a pull request's comments -------------------------------------------------------
+
+
+async def test_later_comments_wait_until_earlier_ones_are_decided(ledger: Ledger) -> None:
+    # They arrive in any order; what counts is when they were written.
+    await accepted(ledger, comment(9, "run", "list", at=START + 1), comment(3, at=START + 2))
+    await accepted(ledger, comment(4, number=2, at=START + 3))
+    assert await ids(ledger) == ["ic-4", "ic-9"]
+    assert await ids(ledger) == []
+
+
+async def test_one_decision_after_the_other(ledger: Ledger) -> None:
+    await accepted(ledger, comment(1, "run", "list", at=START), comment(2, at=START + 1))
+    claim = await claimed(ledger)
+    assert claim.work_item_id == "ic-1"
+    await ledger.items.save_decision(
+        claim, CommandId("ic-1.1"), Reason.STARTED, "", [tracked(claim)]
+    )
+    await ledger.queue.release(claim, 2.0)
+    assert await ids(ledger) == []  # `list` is not decided yet
+    await ledger.queue.release_all()
+
+
+async def test_a_later_comment_is_due_when_all_is_decided(
+    ledger: Ledger, database: Database
+) -> None:
+    await accepted(ledger, comment(1, "run", "list", at=START), comment(2, at=START + 1))
+    claim = await claimed(ledger)
+    await ledger.items.save_decision(claim, CommandId("ic-1.1"), Reason.STARTED, "")
+    await ledger.items.save_postponement(claim, CommandId("ic-1.2"), "wait", START)
+    await ledger.queue.release(claim, 100.0)
+    database.passes(50)
+    assert await ids(ledger) == []
+    database.passes(50)
+    (claim,) = await ledger.queue.claim(10, 10)
+    await ledger.items.save_decision(claim, CommandId("ic-1.2"), Reason.ANSWERED, "a list")
+    # Tracking its run, it keeps no later comment waiting, and waits for none.
+    await ledger.queue.release(claim, 0.0)
+    assert await ids(ledger) == ["ic-1", "ic-2"]
+
+
+async def test_comments_of_the_same_second_go_by_their_ids(ledger: Ledger) -> None:
+    await accepted(ledger, comment(12), comment(11), comment(13))
+    for expected in ("ic-11", "ic-12", "ic-13"):
+        claim = await claimed(ledger)
+        assert claim.work_item_id == expected
+        await ledger.items.save_decision(claim, first(claim), Reason.ANSWERED, "")
+        await ledger.queue.release(claim, None)
+
+
+async def test_an_earlier_comment_that_arrives_late_does_not_undo_a_decision(
+    ledger: Ledger,
+) -> None:
+    await accepted(ledger, comment(2, at=START + 1))
+    later = await claimed(ledger)
+    await accepted(ledger, comment(1, at=START))
+    assert await ids(ledger) == ["ic-1"]
+    await ledger.items.save_decision(later, first(later), Reason.ANSWERED, "")
+
+
+async def test_other_pull_requests_do_not_wait(ledger: Ledger) -> None:
+    other = RepoName("octo/other")
+    await accepted(ledger, comment(1), comment(2, number=2), comment(3, repo=other))
+    assert await ids(ledger) == ["ic-1", "ic-2", "ic-3"]
+
+
+async def test_a_comment_does_not_wait_for_an_event(ledger: Ledger) -> None:
+    await ledger.inbox.accept_head(*head("g1", OLD, START))
+    claim = await claimed(ledger)
+    await ledger.items.add_commands(claim, [CommandLine("run ci.yml")])
+    await accepted(ledger, comment(1, at=START + 1))
+    assert await ledger.queue.until_due() is not None
+    assert await ids(ledger) == ["ic-1"]
+
+
+async def test_an_event_waits_for_earlier_comments(ledger: Ledger) -> None:
+    await accepted(ledger, comment(1, at=START))
+    await ledger.inbox.accept_head(*head("g1", OLD, START + 1))
+    claim = await claimed(ledger)
+    assert claim.work_item_id == "ic-1"
+    await ledger.items.save_decision(claim, first(claim), Reason.ANSWERED, "")
+    assert await ids(ledger) == ["ev-g1"]
+
+
+# --- waking ---------------------------------------------------------------------------------------
+
+
+async def test_waking_the_runs_on_a_commit(ledger: Ledger, database: Database) -> None:
+    assert not await ledger.queue.wake(HELLO, SHA)
+    run = replace(tracked(ANY), polls=4)
+    one = await tracking(ledger, 1, run)
+    over = replace(tracked(ANY, "r2", "finished"), polls=5, next_poll_at=None)
+    await tracking(ledger, 2, over)
+    await tracking(ledger, 3, replace(run, sha=OLD))
+    assert await ledger.queue.until_due() == database.near(1000.0)
+    assert await ledger.queue.wake(HELLO, SHA)
+    assert await ledger.queue.until_due() == database.near(0.0)
+    (claim,) = await ledger.queue.claim(10, 10)
+    assert claim.work_item_id == one.work_item_id
+    (woken,) = (await ledger.items.load(one.work_item_id)).runs
+    assert woken == replace(run, command_id=first(one), polls=0, next_poll_at=0.0)
+    # The terminal one is not polled.
+    (rests,) = (await ledger.items.load(WorkItemId("ic-2"))).runs
+    assert rests == replace(over, command_id=CommandId("ic-2.1"))
+    assert not await ledger.queue.wake(HELLO, NEW)
+
+
+async def test_waking_keeps_the_place_in_the_queue(ledger: Ledger, database: Database) -> None:
+    claim = await tracking(ledger, 1, tracked(ANY))
+    database.passes(1500)
+    assert await ledger.queue.wake(HELLO, SHA)
+    # It has been due for a while: it does not go to the end of the queue.
+    assert await ledger.queue.until_due() == database.near(-500.0)
+    assert await ids(ledger) == [claim.work_item_id]
+
+
+async def test_waking_leaves_the_lease(ledger: Ledger) -> None:
+    await tracking(ledger, 1, tracked(ANY))
+    assert await ledger.queue.wake(HELLO, SHA)
+    claim = await claimed(ledger)
+    assert await ledger.queue.wake(HELLO, SHA)
+    assert await ledger.queue.claim(10, 10) == []
+    await ledger.queue.renew(claim)
+
+
+# --- periodic jobs --------------------------------------------------------------------------------
+
+
+async def test_a_periodic_job_is_claimed_once(ledger: Ledger, database: Database) -> None:
+    assert await ledger.queue.claim_periodic_job("sweep", 300.0)
+    assert not await ledger.queue.claim_periodic_job("sweep", 300.0)
+    assert await ledger.queue.claim_periodic_job("other", 300.0)
+    database.passes(290)
+    assert not await ledger.queue.claim_periodic_job("sweep", 300.0)
+    database.passes(10)
+    assert await ledger.queue.claim_periodic_job("sweep", 300.0)
+    assert not await ledger.queue.claim_periodic_job("sweep", 300.0)
+
+
+async def test_a_periodic_job_is_claimed_by_one_process(postgresql: Database) -> None:
+    async with postgresql.opened() as here, postgresql.opened() as there:
+        ledgers = [Ledger.on(here), Ledger.on(there)] * 5
+        for name in ("a", "b", "c"):
+            taken = await asyncio.gather(
+                *(one.queue.claim_periodic_job(name, 300.0) for one in ledgers)
+            )
+            assert sorted(taken) == [False] * 9 + [True]
+
+
+# --- a store that fails ---------------------------------------------------------------------------
+
+
+async def test_a_store_that_fails_raises_ledger_unavailable(ledger: Ledger, store: Store) -> None:
+    await ledger.queue.check()
+    await rename(store, "work_items", "elsewhere")
+    try:
+        for call in (ledger.queue.check, ledger.queue.until_due, lambda: ledger.queue.claim(1, 1)):
+            with pytest.raises(LedgerUnavailable):
+                await call()
+    finally:
+        await rename(store, "elsewhere", "work_items")
+    await ledger.queue.check()
+
+
+async def rename(store: Store, table: str, to: str) -> None:
+    def work(db: sa.Connection) -> None:
+        db.execute(sa.text(f"alter table {table} rename to {to}"))
+
+    await store.transact(work)
+
+
+# --- several machines -----------------------------------------------------------------------------
+
+
+async def test_nothing_is_claimed_twice_by_workers_at_once(postgresql: Database) -> None:
+    async with postgresql.opened() as here, postgresql.opened() as there:
+        ledgers = [Ledger.on(here), Ledger.on(there)]
+        for number in range(200):
+            await accepted(ledgers[0], comment(number, number=number))
+        got: list[list[str]] = [[], [], [], []]
+
+        async def worker(ledger: Ledger, mine: list[str]) -> None:
+            while claims := await ledger.queue.claim(7, 7):
+                mine += [claim.work_item_id for claim in claims]
+
+        await asyncio.gather(
+            *(worker(ledger, mine) for ledger, mine in zip(ledgers * 2, got, strict=True))
+        )
+    everything = sorted(work_item_id for mine in got for work_item_id in mine)
+    assert everything == sorted(f"ic-{number}" for number in range(200))
+    assert all(got)  # nobody waited until another was through
+
+
+async def test_what_another_is_just_claiming_is_left_to_it(postgresql: Database) -> None:
+    async with postgresql.opened() as here, postgresql.opened() as there:
+        ledger = Ledger.on(here)
+        await accepted(ledger, comment(1), comment(2, number=2))
+        halt = Halt()
+
+        def hold(db: sa.Connection) -> None:
+            db.execute(sa.text("select id from work_items where id = 'ic-1' for update"))
+            halt.stand(db)
+
+        holding = asyncio.create_task(there.transact(hold))
+        await halt.reached.wait()
+        assert await ids(ledger) == ["ic-2"]  # at once, without waiting for the lock
+        halt.let_go.set()
+        await holding
+        assert await ids(ledger) == ["ic-1"]
+
+
+async def test_waking_and_saving_at_once_come_to_an_end(postgresql: Database) -> None:
+    """Two that touch the same rows in another order: whatever PostgreSQL ends is done again."""
+    async with postgresql.opened() as here, postgresql.opened() as there:
+        claims = [
+            await tracking(Ledger.on(here), number, tracked(ANY, "r1"), tracked(ANY, "r2"))
+            for number in range(1, 9)
+        ]
+        jobs: list[Awaitable[object]] = []
+        for turn in range(5):
+            jobs += [
+                Ledger.on(there).queue.wake(HELLO, SHA),
+                Ledger.on(here).queue.wake(HELLO, SHA),
+            ]
+            jobs += [Ledger.on(here).items.resume_tracking(RunId("r2"), START + turn)]
+            for claim in claims:
+                run = replace(tracked(ANY, "r1"), command_id=first(claim), polls=turn)
+                jobs.append(Ledger.on(there).items.save_run(claim, run))
+        await asyncio.gather(*jobs)
+        for claim in claims:
+            assert len((await Ledger.on(here).items.load(claim.work_item_id)).runs) == 2
