@@ -1,8 +1,7 @@
-"""From a comment to command lines, and from a line to a command or a misreading."""
+"""Parsing a command line into typed arguments or a misreading, and formatting it again."""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -25,7 +24,6 @@ from bot.core.errors import (
     UnknownArgument,
     UnknownCommand,
 )
-from bot.core.events import CommandLine
 from bot.parsing.arguments import (
     argument,
     closest_match,
@@ -39,206 +37,8 @@ from bot.parsing.arguments import (
     usage,
     yes_or_no,
 )
-from bot.parsing.comments import find_command_lines
 
 SHA = "3f2c1d09b8a7e6f5d4c3b2a1908f7e6d5c4b3a29"
-
-# --- from a comment to its command lines ---------------------------------------------------------
-
-LINES: list[tuple[str, list[str]]] = [
-    # addressed to us
-    ("/depot run ci.yml job=test", ["run ci.yml job=test"]),
-    ("/depot", [""]),
-    ("/depot   run  ", ["run"]),
-    ("/Depot Run", ["Run"]),  # a phone's capital letter
-    ("/DEPOT run", ["run"]),
-    ("/depot\u00a0run", ["run"]),
-    ("   /depot run", ["run"]),
-    ("thanks!\n/depot run", ["run"]),
-    ("thanks!\n\n/depot run\n\nand bye", ["run"]),
-    ("/depot run\r\n\r\n/depot list\r\n", ["run", "list"]),
-    ("thanks\r/depot run", ["run"]),
-    ("/depot run\n/depot list", ["run", "list"]),
-    ("/depot run  \n/depot list", ["run", "list"]),
-    ("/depot run\\\n/depot list", ["run", "list"]),
-    ("/depot run `ci.yml`", ["run `ci.yml`"]),
-    ("text\n    /depot run", ["run"]),  # indented, but inside a paragraph: no code
-    ("- item\n/depot run", ["run"]),  # a lazy line, shown as one of its own
-    ("- item\n\n  /depot run", ["run"]),
-    ("/depot run\n===", ["run"]),
-    ("/depot run\n---", ["run"]),
-    ("> /depot cancel\n\n/depot run", ["run"]),
-    ("```\ncode\n```\n/depot run", ["run"]),
-    ("~~~\n/depot list\n~~~\n/depot run", ["run"]),
-    ("<!-- a note -->\n/depot run", ["run"]),
-    ("<details>\n\n/depot run\n\n</details>", ["run"]),
-    # not addressed to us
-    ("", []),
-    ("nothing here", []),
-    ("see /depot run", []),
-    ("@bob /depot run", []),
-    ("/depotx run", []),
-    ("/depot-bot run", []),
-    ("/depot/run", []),
-    ("/depot: run", []),
-    ("\\/depot run", []),
-    ("&#47;depot run", []),
-    ("**/depot run**", []),
-    ("# /depot run", []),
-    ("- /depot run", []),
-    ("1. /depot run", []),
-    ("- [ ] /depot run", []),
-    ("| a |\n|---|\n| /depot run |", []),
-    ("[x]: /depot run", []),
-    # code
-    ("```\n/depot run\n```", []),
-    ("```\n/depot run", []),  # never closed: code to the end
-    ("> ```\n> /depot run\n> ```", []),
-    ("~~~\n/depot run\n~~~", []),
-    ("````\n```\n/depot run\n````", []),
-    ("    /depot run", []),
-    ("\t/depot run", []),
-    ("- item\n\n      /depot run", []),
-    ("`/depot run`", []),
-    ("`code over\n/depot run\nlines`", []),
-    ("``code over\n/depot run ` \nlines``", []),
-    ("<pre>\n\n/depot run\n\n</pre>", []),
-    # quotes
-    ("> /depot run", []),
-    (">/depot run", []),
-    ("> quoted\n/depot run", []),  # its lazy continuation
-    ("> > deeper\n/depot run", []),
-    ("> - item\n/depot run", []),
-    ("- > quoted\n/depot run", []),
-    # HTML
-    ("<!-- /depot run -->", []),
-    ("<!--\n/depot run\n-->", []),
-    ("<!--\n/depot run", []),
-    ("text <!--\n/depot run\n--> more", []),
-    ("<details>\n/depot run\n</details>", []),
-    ("<b>\n/depot run\n</b>", []),
-    ("<a title='\n/depot run\n'>", []),
-]
-
-
-@pytest.mark.parametrize(("text", "expected"), LINES)
-def test_lines(text: str, expected: list[str]) -> None:
-    assert [line.text for line in find_command_lines(text)] == expected
-
-
-BLOCKS: list[tuple[str, list[CommandLine]]] = [
-    ("/depot run\n```yaml\na: 1\n```", [CommandLine("run", ("a: 1\n",))]),
-    ("/depot run\n\n```YML\na: 1\n```", [CommandLine("run", ("a: 1\n",))]),
-    ("/depot run\r\n\r\n~~~ yaml\r\na: 1\r\n~~~", [CommandLine("run", ("a: 1\n",))]),
-    ("/depot run\n```yaml\na\n```\n```yml\nb\n```", [CommandLine("run", ("a\n", "b\n"))]),
-    ("/depot run\n```yaml\na\n```\ntext\n```yaml\nb\n```", [CommandLine("run", ("a\n",))]),
-    ("/depot run\n```\na\n```", [CommandLine("run")]),
-    ("/depot run\n```json\na\n```\n```yaml\nb\n```", [CommandLine("run")]),
-    ("/depot run\ntext\n```yaml\na\n```", [CommandLine("run")]),
-    ("/depot run\n\ntext\n```yaml\na\n```", [CommandLine("run")]),
-    (
-        "/depot list\n/depot run\n```yaml\na\n```",
-        [CommandLine("list"), CommandLine("run", ("a\n",))],
-    ),
-    ("> /depot run\n\n```yaml\na\n```", []),
-    (
-        "/depot run\n```yaml\na\n```\n/depot run b\n```yaml\nb\n```",
-        [CommandLine("run", ("a\n",)), CommandLine("run b", ("b\n",))],
-    ),
-]
-
-
-@pytest.mark.parametrize(("text", "expected"), BLOCKS)
-def test_yaml_blocks_belong_to_the_line_above(text: str, expected: list[CommandLine]) -> None:
-    assert find_command_lines(text) == expected
-
-
-def test_a_yaml_block_is_handed_on_as_it_was_typed() -> None:
-    block = "run: |\n  /depot cancel\n"
-    assert find_command_lines(f"/depot run\n```yaml\n{block}```") == [CommandLine("run", (block,))]
-
-
-# Text made of what means something to Markdown or to us, as well as of anything at all.
-markdown_text = st.lists(
-    st.one_of(
-        st.sampled_from(
-            [
-                *("/depot run ci.yml", "/depot", "/Depot list\n", "\n/depot run\n", " /depot x\n"),
-                *("\n", "\n\n", "\r\n", "\r", "  ", "    ", "\t", "\u00a0", "\u2028", "\x0b"),
-                *("```", "~~~", "`", "> ", "- ", "1. ", "# ", "===", "---", "| a |", "|-|"),
-                *("<!--", "-->", "<b>", "</b>", "<details>", "<pre>", "<?", "<![CDATA[", "]]>"),
-                *(
-                    "[",
-                    "](",
-                    ")",
-                    "[a]: ",
-                    "![",
-                    "*",
-                    "**",
-                    "_",
-                    "\\",
-                    "&amp;",
-                    "\ufdd0",
-                    "\ufdd00",
-                ),
-            ]
-        ),
-        st.text(max_size=8),
-    ),
-    max_size=30,
-).map("".join)
-
-
-def _physical_lines(text: str) -> list[str]:
-    # The reader's own mark and a NUL are read as the character for what is unknown.
-    return re.split("\r\n|\r|\n", re.sub("[\0\ufdd0]", "\ufffd", text))
-
-
-@given(markdown_text)
-@example("/depot run\ufdd00\ufdd0")
-@example("\ufdd00\ufdd0 /depot run")
-def test_every_command_line_stands_at_the_start_of_a_line(text: str) -> None:
-    starts = [line.lstrip(" \t") for line in _physical_lines(text)]
-    typed = [line[6:] for line in starts if line[:6].lower() == "/depot"]
-    found = [line.text for line in find_command_lines(text)]
-    # In order, and each of them once.
-    for line in found:
-        while typed and typed[0].removesuffix("\\").strip() != line:
-            typed.pop(0)
-        assert typed, f"{line!r} is not in the text"
-        typed.pop(0)
-
-
-@given(markdown_text)
-def test_nothing_in_a_fence_is_a_command(text: str) -> None:
-    for mark in "`~":
-        longest = max((len(run) for run in re.findall(f"{mark}+", text)), default=0)
-        bar = mark * max(3, longest + 1)
-        assert find_command_lines(f"{bar}\n{text}\n{bar}") == []
-        assert [line.text for line in find_command_lines(f"{bar}\n{text}\n{bar}\n/depot help")] == [
-            "help"
-        ]
-
-
-@given(markdown_text)
-def test_nothing_in_a_quote_is_a_command(text: str) -> None:
-    quoted = "\n".join(f"> {line}" for line in _physical_lines(text))
-    assert find_command_lines(quoted) == []
-
-
-@given(markdown_text)
-def test_nothing_in_an_html_comment_is_a_command(text: str) -> None:
-    inside = re.sub("-+>", "", text.replace("\ufdd0", ""))
-    assert find_command_lines(f"<!--\n{inside}\n-->") == []
-
-
-@given(markdown_text)
-def test_nothing_indented_as_code_is_a_command(text: str) -> None:
-    indented = "\n".join(f"    {line}" for line in _physical_lines(text))
-    assert find_command_lines(indented) == []
-
-
-# --- from a line to a command --------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)
@@ -274,7 +74,7 @@ BAD_SHA = "a commit needs all 40 digits here, since a shorter one can be imitate
 BAD_FLAG = "`yes` or `no` goes here"
 NO_VALUE = "it needs a value"
 
-READ: list[tuple[str, object]] = [
+PARSED: list[tuple[str, object]] = [
     ("", HelpArguments()),
     ("help build", HelpArguments("build")),
     ("build all", Build("all")),
@@ -308,7 +108,7 @@ READ: list[tuple[str, object]] = [
     ("send here A=", Send("here", {"A": ""})),
     ("send here inputs=1", Send("here", {"inputs": "1"})),
     (f"run ci sha={SHA.upper()}", RunArguments("ci", sha=SHA)),
-    # near misses and refusals
+    # misreadings
     ("biuld all", UnknownCommand("biuld all", "biuld", "build all")),
     ("Rum ci.yml", UnknownCommand("Rum ci.yml", "rum", "run ci.yml")),
     ("run: ci.yml", UnknownCommand("run: ci.yml", "run:", "run ci.yml")),
@@ -348,12 +148,12 @@ READ: list[tuple[str, object]] = [
 ]
 
 
-@pytest.mark.parametrize(("line", "expected"), READ)
-def test_read(line: str, expected: object) -> None:
+@pytest.mark.parametrize(("line", "expected"), PARSED)
+def test_a_line_is_parsed(line: str, expected: object) -> None:
     assert parse_command(line, VERBS) == expected
 
 
-REAL: list[tuple[str, object]] = [
+PARSED_BY_THE_BOT: list[tuple[str, object]] = [
     ("", HelpArguments()),
     ("run ci.yml job=test", RunArguments("ci.yml", job="test")),
     ('run ci.yml job="unit tests"', RunArguments("ci.yml", job="unit tests")),
@@ -365,8 +165,8 @@ REAL: list[tuple[str, object]] = [
 ]
 
 
-@pytest.mark.parametrize(("line", "expected"), REAL)
-def test_read_with_the_bots_own_commands(line: str, expected: object) -> None:
+@pytest.mark.parametrize(("line", "expected"), PARSED_BY_THE_BOT)
+def test_a_line_is_parsed_with_the_bots_own_commands(line: str, expected: object) -> None:
     assert (
         parse_command(line, {verb: command.arguments for verb, command in COMMANDS.items()})
         == expected
@@ -374,7 +174,7 @@ def test_read_with_the_bots_own_commands(line: str, expected: object) -> None:
 
 
 @pytest.mark.parametrize("verb", COMMANDS)
-def test_every_example_of_a_command_can_be_read(verb: str) -> None:
+def test_every_example_of_a_command_can_be_parsed(verb: str) -> None:
     verbs = {verb: command.arguments for verb, command in COMMANDS.items()}
     command = COMMANDS[verb]
     assert command.examples
@@ -403,31 +203,19 @@ def test_usage(verb: str, expected: str) -> None:
 @example("send here =")
 @example("\x00 \ud800")
 def test_any_line_is_a_command_or_a_misreading_that_quotes_it(line: str) -> None:
-    got = parse_command(line, VERBS)
-    if isinstance(got, Misreading):
-        assert got.line == line
+    parsed = parse_command(line, VERBS)
+    if isinstance(parsed, Misreading):
+        assert parsed.line == line
     else:
-        assert type(got) in VERBS.values()
+        assert type(parsed) in VERBS.values()
 
 
 @given(
     st.lists(st.sampled_from(["build", "send", "look", "all", "job=", "--", "a=b", '"', "'", "`"]))
 )
-def test_any_order_of_words_is_a_command_or_a_misreading(words: list[str]) -> None:
-    got = parse_command(" ".join(words), VERBS)
-    assert isinstance(got, (Misreading, *VERBS.values()))
-
-
-TANGLED = {
-    "quotes that are broken into": "> -\na\n" * 600,
-    "HTML comments that do not end": "a " + "<!-- " * 5_000 + "--->\n",
-}
-
-
-@pytest.mark.parametrize("text", TANGLED.values(), ids=TANGLED.keys())
-def test_a_text_that_would_take_too_long_is_not_read(text: str) -> None:
-    assert find_command_lines("/depot list\n\n" + text[: len(text) // 20]) == [CommandLine("list")]
-    assert find_command_lines("/depot list\n\n" + text) == []
+def test_any_sequence_of_arguments_is_a_command_or_a_misreading(words: list[str]) -> None:
+    parsed = parse_command(" ".join(words), VERBS)
+    assert isinstance(parsed, (Misreading, *VERBS.values()))
 
 
 HOSTILE_LINES = {
@@ -442,45 +230,45 @@ HOSTILE_LINES = {
 
 
 @pytest.mark.parametrize("line", HOSTILE_LINES.values(), ids=HOSTILE_LINES.keys())
-def test_a_hostile_line_is_read_to_its_end(line: str) -> None:
+def test_a_hostile_line_is_parsed_to_its_end(line: str) -> None:
     assert isinstance(parse_command(line, VERBS), (Misreading, Send, Build))
 
 
-# --- and back again ------------------------------------------------------------------------------
+# --- formatting a command ------------------------------------------------------------------------
 
-# What a line can hold: no line ends, and nothing that is changed on the way in for phones' sake.
+# What a line can contain: no line ends, and no character that is replaced before parsing.
 plain = st.text(
     st.characters(codec="utf-8", exclude_characters="\n\r`“”„\u00a0—–"), min_size=1, max_size=12
 )
-by_place = plain.filter(lambda text: "=" not in text and not text.startswith("--"))
-commands_to_spell = st.one_of(
+positional = plain.filter(lambda text: "=" not in text and not text.startswith("--"))
+commands = st.one_of(
     st.builds(
         Build,
-        by_place.filter(lambda text: text.lower() != "force"),
+        positional.filter(lambda text: text.lower() != "force"),
         st.none() | plain,
         st.integers(1, 100),
         st.booleans(),
     ),
     st.builds(
-        Send, by_place, st.dictionaries(st.from_regex(r"[A-Z][\w.-]{0,8}", fullmatch=True), plain)
+        Send, positional, st.dictionaries(st.from_regex(r"[A-Z][\w.-]{0,8}", fullmatch=True), plain)
     ),
     st.builds(Look, st.none() | st.from_regex(r"[A-Z0-9]{1,8}", fullmatch=True), st.booleans()),
     st.builds(
         RunArguments,
-        st.none() | by_place.filter(lambda text: text.lower() != "force"),
+        st.none() | positional.filter(lambda text: text.lower() != "force"),
         st.none() | plain,
         st.none() | st.just(SHA),
     ),
 )
 
 
-@given(commands_to_spell)
-def test_what_is_spelled_is_read_as_the_same(command: object) -> None:
-    verb = next(verb for verb, words in VERBS.items() if type(command) is words)
+@given(commands)
+def test_a_formatted_command_is_parsed_as_the_same_command(command: object) -> None:
+    verb = next(verb for verb, arguments in VERBS.items() if type(command) is arguments)
     assert parse_command(format_command(verb, command), VERBS) == command
 
 
-def test_spelling_with_changes() -> None:
+def test_formatting_with_changes() -> None:
     assert format_command("run", RunArguments("ci.yml", job="unit tests"), sha=SHA) == (
         f"run ci.yml job='unit tests' sha={SHA}"
     )
@@ -488,7 +276,7 @@ def test_spelling_with_changes() -> None:
 
 
 @pytest.mark.parametrize("line", ["build target=a=b", "build target=--job", "build target=force"])
-def test_a_word_that_looks_like_an_option_is_spelled_by_its_name(line: str) -> None:
+def test_a_value_that_looks_like_an_option_is_formatted_with_its_name(line: str) -> None:
     command = parse_command(line, VERBS)
     assert isinstance(command, Build)
     assert parse_command(format_command("build", command), VERBS) == command
@@ -537,18 +325,18 @@ def test_bad_values(convert: Callable[[str], Any], typed: str) -> None:
         convert(typed)
 
 
-def test_the_nearest_word() -> None:
+def test_the_closest_match() -> None:
     assert closest_match("TESTS", ["build", "lint", "test"]) == "test"
     assert closest_match("deploy", ["build", "lint", "test"]) is None
 
 
 @dataclass(frozen=True, slots=True)
 class _Unused:
-    """`rest` gives each command a dictionary of its own."""
+    """`remaining` gives each command a dictionary of its own."""
 
     inputs: dict[str, str] = remaining("x")
     other: list[str] = field(default_factory=list)
 
 
-def test_rest_is_not_shared() -> None:
+def test_remaining_arguments_are_not_shared() -> None:
     assert _Unused().inputs is not _Unused().inputs
