@@ -7,6 +7,7 @@ from pathlib import Path
 
 import httpx
 import pytest
+from hypothesis import settings
 
 from bot.demo.simulators.depot import SimulatedDepot
 from bot.demo.simulators.github import SimulatedGitHub, generate_private_key
@@ -32,6 +33,11 @@ def pytest_sessionstart(session: pytest.Session) -> None:
 
 def pytest_unconfigure(config: pytest.Config) -> None:
     config.stash.get(RUN, ExitStack()).close()
+
+
+# No test looks at the wall clock: on a busy machine a case may take any time.
+settings.register_profile("no-deadline", deadline=None)
+settings.load_profile("no-deadline")
 
 
 @pytest.fixture
