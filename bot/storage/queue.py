@@ -28,12 +28,8 @@ class Queue(Part):
         is_tracked = tracked_runs.c.next_poll_at.is_not(None)
         self._now = sa.select(now)
         self._check = sa.select(sa.func.count()).select_from(work_items).where(sa.false())
-        self._find_due = (  # most
-            sa.select(work_items.c.id, work_items.c.deciding)
-            .where(work_items.c.due_at <= now, work_items.c.lease_until <= now, _is_its_turn())
-            .order_by(work_items.c.deciding.desc(), work_items.c.due_at)
-            .limit(sa.bindparam("most", type_=sa.Integer))
-            .with_for_update(skip_locked=True)
+        self._find_due = sa.union_all(
+            _due(now, work_items.c.deciding, "commands"), _due(now, ~work_items.c.deciding, "polls")
         )
         self._lease = (  # of_work_items
             sa.update(work_items)
@@ -71,11 +67,8 @@ class Queue(Part):
         """
 
         def work(db: sa.Connection) -> list[Claim]:
-            found = db.execute(self._find_due, {"most": commands + polls}).all()
-            due = [
-                *[row.id for row in found if row.deciding][:commands],
-                *[row.id for row in found if not row.deciding][:polls],
-            ]
+            room = {"commands": commands, "polls": polls}
+            due = db.execute(self._find_due, room).scalars().all()
             if not due:
                 return []
             taken = db.execute(self._lease, {"of_work_items": due})
@@ -144,6 +137,22 @@ class Queue(Part):
     async def check(self) -> None:
         """Raises LedgerUnavailable when the store does not answer."""
         await self._scalar(self._check)
+
+
+def _due(
+    now: sa.ColumnElement[float], which: sa.ColumnElement[bool], limit: str
+) -> sa.Select[tuple[str]]:
+    """The work items of one kind that can be claimed, the longest due first; up to *limit*, the
+    name of a parameter. Each kind has a limit of its own, so that neither keeps the other out."""
+    due = (
+        sa.select(work_items.c.id)
+        .where(which, work_items.c.due_at <= now, work_items.c.lease_until <= now, _is_its_turn())
+        .order_by(work_items.c.due_at)
+        .limit(sa.bindparam(limit, type_=sa.Integer))
+        .with_for_update(skip_locked=True)
+        .subquery()
+    )
+    return sa.select(due.c.id)
 
 
 def _is_its_turn() -> sa.ColumnElement[bool]:

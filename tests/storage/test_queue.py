@@ -88,6 +88,23 @@ async def test_no_more_than_there_is_room_for(ledger: Ledger) -> None:
     assert await ledger.queue.claim(3, 3) == []
 
 
+async def test_commands_and_polls_have_room_of_their_own(
+    ledger: Ledger, database: Database
+) -> None:
+    for number in (1, 2):
+        await tracking(ledger, number, tracked(ANY))
+    database.passes(1000)
+    await accepted(ledger, *(comment(number, number=number) for number in (3, 4)))
+    assert await ledger.queue.until_due([True]) == database.near(0.0)
+    (command,) = await ledger.queue.claim(1, 0)
+    assert (command.work_item_id, command.is_poll) == ("ic-3", False)
+    # A command that waits for room does not take that of a poll.
+    (poll,) = await ledger.queue.claim(0, 1)
+    assert (poll.work_item_id, poll.is_poll) == ("ic-1", True)
+    assert [claim.is_poll for claim in await ledger.queue.claim(5, 5)].count(True) == 1
+    assert await ledger.queue.claim(5, 5) == []
+
+
 async def test_the_longest_due_goes_first(ledger: Ledger, database: Database) -> None:
     await accepted(ledger, comment(1, number=1))
     database.passes(1)
