@@ -23,6 +23,11 @@ from tests.support.postgresql import server
 RUN = pytest.StashKey[ExitStack]()
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The crash tests wait for real processes: they go first, so that nobody waits for them."""
+    items.sort(key=lambda item: item.path.parent.name != "crash")
+
+
 @pytest.hookimpl(tryfirst=True)
 def pytest_sessionstart(session: pytest.Session) -> None:
     """One PostgreSQL server for all processes of the run: they find it in their environment."""
