@@ -20,7 +20,7 @@ DOCUMENT = re.compile(r"(?<![\w/.*-])([\w./-]*\w\.md)\b")
 CITED = re.compile(r'(?<![\w/.*-])([\w./-]*\w\.md), ("[^"]+"(?:(?:,| and| to) "[^"]+")*)')
 HEADING = re.compile(r"^#+ +(.+?) *#*$", re.MULTILINE)
 
-ELSEWHERE = re.compile(r"(?i)/work/|\bshared/|\bsections? \d+|\bissue \d+")
+ELSEWHERE = re.compile(r"(?i)\bshared/|\bsections? \d+|\bissue \d+")
 """Places that a reader of the repository cannot go to."""
 
 SUFFIXES = frozenset({".py", ".md", ".toml", ".yml", ".yaml", ".html", ".css", ".js", ".example"})
