@@ -14,6 +14,7 @@ from dotenv import dotenv_values
 
 from bot import __version__
 from bot.commands import COMMANDS
+from bot.commands.base import arguments_by_verb
 from bot.core.clock import SystemClock
 from bot.messages.markdown import clean
 from bot.ops.diagnostics import Finding, database_finding, outside_findings, settings_findings
@@ -102,7 +103,7 @@ def _print_schema() -> int:
 
 
 def _check_config(path: Path) -> int:
-    verbs = {verb: command.arguments for verb, command in COMMANDS.items()}
+    verbs = arguments_by_verb(COMMANDS)
     try:
         parse(path.read_text(), verbs)
     except (OSError, UnicodeDecodeError) as error:

@@ -103,7 +103,7 @@ class Asked:
 
     line: CommandLine
     author: str
-    """Login of whoever wrote it."""
+    """Login of its author."""
     role: Permission
     config: Config
     """The repository's rules."""
@@ -184,7 +184,7 @@ class RunReader(Protocol):
 
 
 class StartReader(Protocol):
-    """What a command that starts a run on the head is told; the head was checked before."""
+    """What a command that starts a run on the head may read; the head was checked before."""
 
     @property
     def asked(self) -> Asked: ...
@@ -307,11 +307,16 @@ class CommandSpec(Generic[A]):
         return ParsedCommand(needs, handle)
 
 
+def arguments_by_verb(commands: Mapping[str, Command]) -> dict[str, type]:
+    """The arguments of each command, as the parser takes them."""
+    return {verb: command.arguments for verb, command in commands.items()}
+
+
 def parse_line(
     line: CommandLine, config: Config, commands: Mapping[str, Command]
 ) -> ParsedCommand | Misreading:
     """The command on a line, with the repository's aliases; or what is wrong with it."""
-    verbs = {verb: command.arguments for verb, command in commands.items()}
+    verbs = arguments_by_verb(commands)
     typed = parse_command(config.expand(line.text), verbs)
     if isinstance(typed, Misreading):
         return typed

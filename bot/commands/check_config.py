@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from bot.commands.base import Answer, CommandSpec, Handled, HeadReader
+from bot.commands.base import Answer, CommandSpec, Handled, HeadReader, arguments_by_verb
 from bot.core.reasons import Reason
 from bot.core.types import Permission
 from bot.messages import answers
@@ -20,7 +20,7 @@ class CheckConfigArguments:
 
 
 async def check_config(command: CheckConfigArguments, reader: HeadReader) -> Handled:
-    verbs = {verb: known.arguments for verb, known in reader.asked.commands.items()}
+    verbs = arguments_by_verb(reader.asked.commands)
     said = []
     proposed = await reader.proposed_configs()
     for path, text in proposed:

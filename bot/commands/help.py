@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from bot.commands.base import Answer, Command, CommandSpec, Handled, HeadReader
+from bot.commands.base import Answer, Command, CommandSpec, Handled, HeadReader, arguments_by_verb
 from bot.core.errors import Refused, UnknownCommand
 from bot.core.reasons import Reason
 from bot.core.types import Permission
@@ -27,7 +27,7 @@ async def show_help(command: HelpArguments, reader: HeadReader) -> Handled:
     if known is None:
         meant = closest_match(verb, commands)
         unknown = UnknownCommand("", verb, f"help {meant}" if meant else None)
-        verbs = {name: c.arguments for name, c in commands.items()}
+        verbs = arguments_by_verb(commands)
         raise Refused(Reason.UNKNOWN_COMMAND, refusals.misreading(unknown, verbs))
     arguments = [(name, w.help) for name, (_, w) in arguments_of(known.arguments).items()]
     return Answer(

@@ -47,6 +47,11 @@ class Workflow:
     error: str = ""
     jobs: tuple[Job, ...] = ()
 
+    @property
+    def file_name(self) -> str:
+        """The name of its file; empty for YAML that was sent along."""
+        return self.path.rpartition("/")[2]
+
 
 @dataclass(frozen=True, slots=True)
 class Run:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
 from bot.core.clock import Clock
 from bot.core.events import Comment
+from bot.core.single_flight import SingleFlightCache
 from bot.core.types import Permission, Sha
 from bot.depot.client import Depot
 from bot.engine.runs import runs_before
@@ -44,6 +45,10 @@ class FactReader:
     clock: Clock
     verbs: Mapping[str, type]
     """The arguments of each command that can be typed, to check the repository's config by."""
+    _parsed: SingleFlightCache[str, Config | BrokenRules] = field(
+        default_factory=lambda: SingleFlightCache({})
+    )
+    """The rules: the reaction asks for them beside the decision, and they are parsed once."""
 
     async def allows_reactions(self) -> bool:
         """Whether the repository wants reactions; a config that is broken forbids none."""
@@ -58,7 +63,7 @@ class FactReader:
             comment.number,
             comment.author.login,
             policy.LIMIT_SECONDS,
-            # What strangers are refused must not use up what others may do.
+            # What untrusted authors are refused must not use up what others may do.
             but=policy.UNCOUNTED,
         )
         is_counted = comment.event is None
@@ -126,6 +131,9 @@ class FactReader:
         return await self.repository.permission(self.comment.author.login)
 
     async def _rules(self) -> Config | BrokenRules | None:
+        return await self._parsed.get("rules", self._read_rules)
+
+    async def _read_rules(self) -> Config | BrokenRules:
         texts = await self.repository.config_texts()
         if not texts:
             return Config()
@@ -143,15 +151,12 @@ class FactReader:
     async def _workflows(self, sha: Sha, target: StartTarget | None) -> WorkflowNames | None:
         """The names; the file that is probably meant is fetched beside them."""
         typed = target.workflow if target and (target.job or target.is_dispatch) else None
-        names, *_ = await _settled(
+        files = candidates(typed) if typed else []
+        names, _ = await asyncio.gather(
             self.repository.workflow_names(sha),
-            *(self._fetch(sha, name) for name in (candidates(typed) if typed else [])),
+            asyncio.gather(*(self.repository.workflow_text(sha, name) for name in files)),
         )
         return WorkflowNames(sha, names)
-
-    async def _fetch(self, sha: Sha, name: str) -> tuple[str, ...]:
-        await self.repository.workflow_text(sha, name)
-        return ()
 
     async def _runs(self, sha: Sha, target: StartTarget | None) -> RunsAtHead | None:
         is_dispatch = target is not None and target.is_dispatch
@@ -164,17 +169,6 @@ class FactReader:
 async def _known(value: T) -> T:
     """A fact that needs no reading."""
     return value
-
-
-async def _settled(*reads: Awaitable[T]) -> list[T]:
-    """All of them, once each has ended; raises the first error."""
-    done = await asyncio.gather(*reads, return_exceptions=True)
-    values: list[T] = []
-    for one in done:
-        if isinstance(one, BaseException):
-            raise one
-        values.append(one)
-    return values
 
 
 A = TypeVar("A")

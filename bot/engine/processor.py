@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import TypeVar
 
 import structlog
 
@@ -24,6 +25,7 @@ from bot.commands.base import (
     RetryLater,
     StartRun,
     TrackRuns,
+    arguments_by_verb,
     parse_line,
     run_at,
 )
@@ -50,7 +52,7 @@ from bot.ops.settings import Operator
 from bot.parsing.comments import MAX_COMMANDS
 from bot.rules import automations, policy
 from bot.rules.facts import Fact, Facts
-from bot.rules.policy import Allowed, Bounds, CommandNeeds, Needs, NotYet, StartTarget
+from bot.rules.policy import Allowed, Bounds, CommandNeeds, Decision, Needs, NotYet, StartTarget
 from bot.rules.repository_config import Config
 from bot.storage.database import LedgerUnavailable
 from bot.storage.ledger import Ledger
@@ -75,6 +77,8 @@ LOOK_SECONDS = 3.0
 """How old the last look at the head may be when a run is started; it is looked at again then."""
 
 log = structlog.get_logger()
+
+D = TypeVar("D")
 
 
 @dataclass(frozen=True, slots=True)
@@ -312,10 +316,7 @@ class Processor:
         if refused is not None:
             return refused, facts
         if facts.rules is None:
-            wanted = {Fact.RULES}
-            if policy.acting_role(item.comment, facts) is None:
-                wanted.add(Fact.ROLE)
-            facts = await reader.gather(facts, frozenset(wanted))
+            facts = await reader.gather(facts, policy.first_reads(item.comment, facts).facts)
         refused = policy.decide_rules(facts)
         if refused is not None:
             return refused, facts
@@ -327,18 +328,14 @@ class Processor:
     async def _decision(
         self, item: WorkItem, needs: CommandNeeds, facts: Facts, reader: FactReader
     ) -> tuple[Allowed | Refused, Facts]:
-        """Gather and decide take turns until there is a decision."""
-        while True:
-            decision = policy.decide(
+        """Whether the command may be carried out."""
+
+        def decide(facts: Facts) -> Decision:
+            return policy.decide(
                 item.comment, item.received_at, needs, facts, self._bounds, self.clock.now()
             )
-            match decision:
-                case Needs(wanted):
-                    facts = await reader.gather(facts, wanted, needs.target)
-                case NotYet():
-                    raise GitHubUnavailable("the API does not know the newest head yet")
-                case _:
-                    return decision, facts
+
+        return await _in_turns(decide, facts, reader, needs.target)
 
     async def _perform(
         self,
@@ -410,7 +407,7 @@ class Processor:
     async def _poll(self, claim: Claim, item: WorkItem) -> tuple[WorkItem, Sequence[TrackedRun]]:
         """Poll the runs that are due, side by side; the work item as it is after that.
 
-        A run that moved is stored at once, before anybody is told. Those that have not moved are
+        A run that moved is stored at once, before the reply says so. Those that have not moved are
         returned, to be stored at the end.
         """
         if is_watched(item, self.clock.now()):
@@ -435,7 +432,7 @@ class Processor:
 
     @property
     def _verbs(self) -> dict[str, type]:
-        return {verb: command.arguments for verb, command in self.commands.items()}
+        return arguments_by_verb(self.commands)
 
     @property
     def _bounds(self) -> Bounds:
@@ -496,20 +493,17 @@ class _Handling:
     async def _why_no_start(self) -> str:
         """Why `/depot run` would be refused now for what the head is; empty when it would not."""
         needs = replace(self._needs, target=StartTarget(None), again=run_at, pin=run_at)
-        while True:
+
+        def decide(facts: Facts) -> Head | Refused | Needs | NotYet:
             try:
-                decision = policy.decide_head(
-                    self._item.comment, needs, None, self.facts, self._processor.clock.now()
+                return policy.decide_head(
+                    self._item.comment, needs, None, facts, self._processor.clock.now()
                 )
             except Refused as no:
-                return no.text
-            match decision:
-                case Needs(wanted):
-                    self.facts = await self._reader.gather(self.facts, wanted)
-                case NotYet():
-                    raise GitHubUnavailable("the API does not know the newest head yet")
-                case _:
-                    return ""
+                return no
+
+        decision, self.facts = await _in_turns(decide, self.facts, self._reader)
+        return decision.text if isinstance(decision, Refused) else ""
 
     async def look_at_the_head_again(self, sha: str) -> None:
         """Right before a start: raises Refused when the head has moved."""
@@ -523,8 +517,24 @@ class _Handling:
 
     def check_workflows(self, run: TrackedRun) -> None:
         """Before a run is changed: raises Refused when one of its workflows is not allowed."""
-        paths = [workflow.path.rpartition("/")[2] for workflow in run.run.workflows]
-        policy.check_workflows(self.facts.config, [path for path in paths if path], self._role)
+        names = [workflow.file_name for workflow in run.run.workflows if workflow.file_name]
+        policy.check_workflows(self.facts.config, names, self._role)
+
+
+async def _in_turns(
+    decide: Callable[[Facts], D | Needs | NotYet],
+    facts: Facts,
+    reader: FactReader,
+    target: StartTarget | None = None,
+) -> tuple[D, Facts]:
+    """Gather and decide take turns until there is a decision; raises GitHubUnavailable."""
+    while True:
+        decision = decide(facts)
+        if isinstance(decision, NotYet):
+            raise GitHubUnavailable("the API does not know the newest head yet")
+        if not isinstance(decision, Needs):
+            return decision, facts
+        facts = await reader.gather(facts, decision.facts, target)
 
 
 def _is_silent(reason: Reason, item: WorkItem, facts: Facts) -> bool:

@@ -138,7 +138,7 @@ class CommandReader:
 
     def _tracked(self, listed: ListedRun, run: Run, known: TrackedRun | None) -> TrackedRun:
         """A run as this command sees it; what is known of its start says more than its tree."""
-        paths = [workflow.path.rpartition("/")[2] for workflow in run.workflows]
+        paths = [workflow.file_name for workflow in run.workflows]
         return TrackedRun(
             command_id=self.command.command_id,
             run=run,

@@ -323,7 +323,7 @@ def _fits(start: StartRequest, run: Run) -> bool:
     """Whether a run may be what *start* asked for, judging by its compiled tree."""
     if not run.workflows:
         return False
-    names = [workflow.path.rpartition("/")[2] for workflow in run.workflows]
+    names = [workflow.file_name for workflow in run.workflows]
     if start.workflow and names != [start.workflow]:
         return False
     if start.content and any(names):

@@ -54,7 +54,7 @@ def _run_cell(run: Run) -> str:
 
 
 def _workflow_cell(run: Run) -> str:
-    names = [w.path.rpartition("/")[2] or w.name or "YAML" for w in run.workflows]
+    names = [w.file_name or w.name or "YAML" for w in run.workflows]
     return cell_list(names)
 
 

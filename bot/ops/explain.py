@@ -106,7 +106,7 @@ class _Kept(_Sent):
 
 def stored(text: bytes, event: str = "") -> Stored:
     """The delivery in a file: `{"headers": …, "payload": …}`, GitHub's whole answer about one, or a
-    payload alone, whose *event* has to be told. Raises Unreadable."""
+    payload alone, whose *event* has to be given. Raises Unreadable."""
     try:
         kept = msgspec.json.decode(text, type=_Kept)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:

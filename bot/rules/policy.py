@@ -265,6 +265,12 @@ def decide_before_reading(comment: Comment, facts: Facts, bounds: Bounds) -> Ref
     return None
 
 
+def first_reads(comment: Comment, facts: Facts) -> Needs:
+    """What every command needs: the rules, and beside them the role where it has to be read."""
+    has_role = acting_role(comment, facts) is not None
+    return Needs(frozenset({Fact.RULES} if has_role else {Fact.RULES, Fact.ROLE}))
+
+
 def decide_rules(facts: Facts) -> Refused | None:
     """The refusal for a broken config, which never counts as a config without rules."""
     if isinstance(facts.rules, BrokenRules):
@@ -302,10 +308,10 @@ def _decide(
 ) -> Decision:
     if needs.is_always_answered:
         return Allowed(Permission.NONE)
-    check_repository(comment.repo, bounds.repositories)
-    check_limits(facts.usage)
+    if (refused := decide_before_reading(comment, facts, bounds)) is not None:
+        raise refused
     if facts.rules is None:
-        return Needs(frozenset({Fact.RULES, Fact.ROLE}))
+        return first_reads(comment, facts)
     if (broken := decide_rules(facts)) is not None:
         raise broken
     config = facts.config

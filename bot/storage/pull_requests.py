@@ -21,7 +21,7 @@ class KnownPullRequest:
     """What the ledger knows of a pull request, as far as a decision needs it."""
 
     heads: tuple[KnownHead, ...]
-    """The newest heads that webhooks told of, newest first."""
+    """The newest heads that webhooks announced, newest first."""
     by_person: int
     in_repository: int
 
@@ -66,7 +66,7 @@ class PullRequests(Part):
         return await self._scalar(self._in_fork, repo=repo, sha=sha) is not None
 
     async def newest_heads(self, repo: RepoName, number: int) -> tuple[KnownHead, ...]:
-        """The newest heads of a pull request that webhooks told of, newest first."""
+        """The newest heads of a pull request that webhooks announced, newest first."""
         found = await self._rows(self._newest_heads, repo=repo, number=number)
         return tuple(KnownHead(Sha(row.sha), row.since, row.received_at) for row in found)
 

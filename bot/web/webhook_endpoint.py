@@ -77,7 +77,7 @@ class WebhookEndpoint:
         return self._accepted[result]
 
     async def _store(self, delivery: deliveries.Delivery, event: deliveries.Event) -> str:
-        """Put what happened on disk; what the sender is told."""
+        """Store the event; the result for the sender."""
         match event:
             case deliveries.Ignored():
                 return "ignored"
