@@ -121,6 +121,18 @@ class Reply:
 
 
 @dataclass(frozen=True, slots=True)
+class Progress:
+    """What a step did, saved when its claim is released."""
+
+    acknowledged: bool = False
+    """The reaction is on the comment, or is not going to be."""
+    reply: Reply | None = None
+    """The reply as it was written in this step."""
+    runs: tuple[TrackedRun, ...] = ()
+    """The runs that were polled."""
+
+
+@dataclass(frozen=True, slots=True)
 class WorkItem:
     """A comment or event with its commands, their runs and the reply, as loaded."""
 

@@ -1,65 +1,142 @@
-"""How many writes to GitHub an account has left: two token buckets.
+"""How many writes to GitHub an account has left, and which of those that wait goes first.
 
 Pure. GitHub allows 80 content-creating requests a minute and 500 an hour (bot/github/README.md,
-"Rate limits"). Some may be sent at once, so that a reaction and a reply are not delayed; further
-ones are a second apart.
+"Rate limits"), counted here over sliding windows. A few less are sent: GitHub's clock, and when a
+request reaches it, are not ours to know.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from enum import IntEnum
 
-BURST = 20.0
-"""Writes that may be sent at once: together with one a second, 80 in the busiest minute."""
+from bot.core.types import RepoName, WorkItemId
 
-PER_SECOND = 1.0
-HOUR_BURST = 250.0
-PER_HOUR = 245.0
-"""Writes that may be sent at once, and writes that an hour adds: together below 500 an hour."""
+MINUTE = 60.0
+HOUR = 3600.0
+
+PER_MINUTE = 78
+PER_HOUR = 490
+
+LONGEST_WAIT = 300.0
+"""Seconds after which a waiting write asks again in any case: those before it may have gone."""
+
+GRACE = 30.0
+"""Seconds after which a waiting write that has not asked again holds up nobody."""
+
+
+class WriteKind(IntEnum):
+    """What is written, the most important first."""
+
+    FIRST_REPLY = 0
+    RESULT = 1
+    """An edit that says what was decided, or how a run ended."""
+    MENTION = 2
+    PASSING_EDIT = 3
+    """An edit that says how a run stands while it goes on."""
+    REACTION = 4
+
+    @property
+    def kept_of_minute(self) -> int:
+        """Writes of each minute that are left for more important ones."""
+        return {WriteKind.PASSING_EDIT: 20, WriteKind.REACTION: 40}.get(self, 0)
+
+    @property
+    def kept_of_hour(self) -> int:
+        """Writes of each hour that are left for more important ones."""
+        return 100 if self >= WriteKind.PASSING_EDIT else 0
 
 
 @dataclass(frozen=True, slots=True)
 class Budget:
-    """Writes left at `counted_at`; times are seconds since the epoch."""
+    """The writes of an account; times are seconds since the epoch."""
 
-    minute: float
-    hour: float
-    counted_at: float
+    written: tuple[float, ...] = ()
+    """When something was written in the last hour, oldest first."""
     closed_until: float = 0.0
+    """GitHub asked for a pause until then."""
+    turn: int = 0
+    """The turn of the last waiting write that was let through."""
 
-    @classmethod
-    def full(cls, now: float) -> Budget:
-        return cls(BURST, HOUR_BURST, now)
-
-    def at(self, now: float) -> Budget:
-        """The budget at a later time."""
-        passed = max(0.0, now - self.counted_at)
-        return replace(
-            self,
-            minute=min(BURST, self.minute + passed * PER_SECOND),
-            hour=min(HOUR_BURST, self.hour + passed * PER_HOUR / 3600),
-            counted_at=max(now, self.counted_at),
-        )
-
-    def wait(self, now: float, keep: int = 0) -> float:
-        """Seconds until a write is possible that leaves *keep* of the hour's; 0 when it is now."""
-        left = self.at(now)
-        wait = max(
-            0.0,
+    def wait(self, now: float, kind: WriteKind, ahead: int = 0) -> float:
+        """Seconds until a write is possible with so many *ahead* of it; 0 when it is now."""
+        waits = (
             self.closed_until - now,
-            (1 - left.minute) / PER_SECOND,
-            (1 + keep - left.hour) * 3600 / PER_HOUR,
+            self._until_free(now, MINUTE, PER_MINUTE - kind.kept_of_minute, ahead),
+            self._until_free(now, HOUR, PER_HOUR - kind.kept_of_hour, ahead),
         )
-        return round(wait, 6)  # anything smaller is a rounding error of floating point
+        return round(max(0.0, *waits), 3)
 
-    def spent(self, now: float) -> Budget:
-        """The budget after one write."""
-        left = self.at(now)
-        return replace(left, minute=left.minute - 1, hour=left.hour - 1)
+    def _until_free(self, now: float, window: float, most: int, ahead: int) -> float:
+        recent = [at for at in self.written if at > now - window]
+        over = len(recent) + ahead + 1 - most
+        if over <= 0:
+            return 0.0
+        # So many of the recent ones have to leave the window first; and then perhaps others again,
+        # which were let through meanwhile.
+        if not recent:
+            return window
+        rounds, place = divmod(over - 1, len(recent))
+        return rounds * window + recent[place] + window - now
+
+    def spent(self, now: float, turn: int | None = None) -> Budget:
+        """The budget after one write, of a waiting one with its *turn*."""
+        recent = tuple(at for at in self.written if at > now - HOUR)
+        passed = self.turn if turn is None else max(self.turn, turn)
+        return replace(self, written=(*recent, round(now, 3)), turn=passed)
 
     def closed(self, until: float) -> Budget:
         """The budget after GitHub asked for a pause."""
         return replace(self, closed_until=max(self.closed_until, until))
+
+
+@dataclass(frozen=True, slots=True)
+class WaitingWrite:
+    """A write that was asked for and is not possible yet."""
+
+    work_item_id: WorkItemId
+    repo: RepoName
+    kind: WriteKind
+    turn: int
+    """Repositories take turns, whichever of them has more to write."""
+    since: float
+    asks_at: float
+    """When it asks again."""
+
+    @property
+    def order(self) -> tuple[int, int, float, str]:
+        return self.kind, self.turn, self.since, self.work_item_id
+
+
+def enqueued(
+    work_item_id: WorkItemId,
+    repo: RepoName,
+    kind: WriteKind,
+    waiting: Sequence[WaitingWrite],
+    budget: Budget,
+    now: float,
+) -> WaitingWrite:
+    """The place in the queue of a work item's write: its own, or behind those of its repository."""
+    for one in waiting:
+        if one.work_item_id == work_item_id and one.kind == kind:
+            return replace(one, asks_at=now)
+    others = [
+        one.turn
+        for one in waiting
+        if (one.repo, one.kind) == (repo, kind) and one.work_item_id != work_item_id
+    ]
+    turn = max(budget.turn, *(turn + 1 for turn in others)) if others else budget.turn
+    return WaitingWrite(work_item_id, repo, kind, turn, since=now, asks_at=now)
+
+
+def count_ahead(mine: WaitingWrite, waiting: Sequence[WaitingWrite], now: float) -> int:
+    """How many waiting writes go before *mine*. One that has not asked again counts no more."""
+    return sum(
+        other.order < mine.order
+        for other in waiting
+        if other.work_item_id != mine.work_item_id and other.asks_at > now - GRACE
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -34,7 +34,7 @@ from bot.core.backoff import FAILED_STEP, UPSTREAM_TROUBLE
 from bot.core.clock import Clock
 from bot.core.errors import Misreading, Refused
 from bot.core.events import CommandLine
-from bot.core.models import Claim, TrackedRun, WorkItem
+from bot.core.models import Claim, Progress, TrackedRun, WorkItem
 from bot.core.reasons import Reason
 from bot.core.types import CommandId, Head, Permission, Sha
 from bot.depot.client import Depot, DepotError, DepotRefused, DepotUnavailable
@@ -57,6 +57,7 @@ from bot.rules.repository_config import Config
 from bot.storage.database import LedgerUnavailable
 from bot.storage.ledger import Ledger
 from bot.storage.part import LeaseLost
+from bot.storage.queue import NO_PROGRESS
 
 EVENT_TRIES = 8
 """How often it is tried to find out what follows on an event."""
@@ -79,6 +80,17 @@ LOOK_SECONDS = 3.0
 log = structlog.get_logger()
 
 D = TypeVar("D")
+
+
+@dataclass(frozen=True, slots=True)
+class StepDone:
+    """What a step came to."""
+
+    wait: float | None = None
+    """Seconds until there is more to do; none when all is done."""
+    progress: Progress = NO_PROGRESS
+    trouble: GitHubUnavailable | DepotUnavailable | None = None
+    """Why the step ended early and is repeated."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,48 +122,64 @@ class Processor:
             item.comment, repository, self.depot, self.ledger, self.clock, self._verbs
         )
         try:
-            wait, unmoved = await self._advance(claim, item, reader)
+            done = await self._advance(claim, item, reader)
         except (GitHubUnavailable, DepotUnavailable) as trouble:
-            log.warning("upstream_unavailable", error=str(trouble))
-            if isinstance(trouble, GitHubUnavailable) and trouble.retry_after:
-                await self.ledger.write_budget.pause_writes(account(item), trouble.retry_after)
-            pause = FAILED_STEP.pause(item.failures, trouble.retry_after)
-            return await self.ledger.queue.release_failed(claim, pause)
-        await self.ledger.queue.release(claim, wait, unmoved)
+            done = StepDone(trouble=trouble)
+        if done.trouble is None:
+            return await self.ledger.queue.release(claim, done.wait, done.progress)
+        log.warning("upstream_unavailable", error=str(done.trouble))
+        asked = done.trouble.retry_after
+        if isinstance(done.trouble, GitHubUnavailable) and asked:
+            await self.ledger.write_budget.pause_writes(account(item), asked)
+        pause = FAILED_STEP.pause(item.failures, asked)
+        await self.ledger.queue.release_failed(claim, pause, done.progress)
 
-    async def _advance(
-        self, claim: Claim, item: WorkItem, reader: FactReader
-    ) -> tuple[float | None, Sequence[TrackedRun]]:
-        """All that can be done now: seconds until there is more, none when all is done; and the
-        runs that were polled and have not moved, which are still to be stored."""
+    async def _advance(self, claim: Claim, item: WorkItem, reader: FactReader) -> StepDone:
+        """All that can be done now. Raises GitHubUnavailable or DepotUnavailable when it is not
+        even known whether there is something to do."""
         facts = await reader.known(self.operator.limits) if item.is_undecided else Facts.none()
         if not item.acknowledged:
             is_for_us, facts = await self._is_for_us(item, facts, reader)
             if not is_for_us:
                 await self._drop(claim, item, Reason.BOT_NOT_ALLOWED)
-                return None, ()
+                return StepDone()
         if item.comment.event is not None and not item.commands and item.is_undecided:
             lines, facts = await self._lines_set_off(item, facts, reader)
             await self.ledger.items.add_commands(claim, lines)
             item = await self.ledger.items.load(claim.work_item_id)
         reacting = asyncio.create_task(
-            self.publisher.react(claim, item, reader.repository, reader.allows_reactions)
+            self.publisher.react(item, reader.repository, reader.allows_reactions)
         )
         try:
-            item, facts, wait = await self._decide(claim, item, facts, reader)
-            item, unmoved = await self._poll(claim, item)
-            wait = sooner(wait, _until(item.next_poll_at, self.clock.now()))
-            if is_watched(item, self.clock.now()):
-                wait = sooner(wait, WATCH_SECONDS)
-            if item.comment.event is not None:
-                facts = await self._with_rules(facts, reader)
-            if not _is_silenced(item, facts):
-                text = reply_message.render(item)
-                more = await self.publisher.publish(claim, item, reader.repository, text)
-                wait = sooner(wait, more)
+            done = await self._carry_on(claim, item, facts, reader)
+        except (GitHubUnavailable, DepotUnavailable) as trouble:
+            done = StepDone(trouble=trouble)
         finally:
             await reacting
-        return wait, unmoved
+        return replace(done, progress=replace(done.progress, acknowledged=True))
+
+    async def _carry_on(
+        self, claim: Claim, item: WorkItem, facts: Facts, reader: FactReader
+    ) -> StepDone:
+        """Decide, poll, render, publish."""
+        item, facts, wait = await self._decide(claim, item, facts, reader)
+        item, polled = await self._poll(claim, item)
+        wait = sooner(wait, _until(item.next_poll_at, self.clock.now()))
+        if is_watched(item, self.clock.now()):
+            wait = sooner(wait, WATCH_SECONDS)
+        if item.comment.event is not None:
+            facts = await self._with_rules(facts, reader)
+        progress = Progress(runs=tuple(polled))
+        if not _is_silenced(item, facts):
+            text = reply_message.render(item)
+            try:
+                published = await self.publisher.publish(claim, item, reader.repository, text)
+            except GitHubUnavailable as trouble:
+                return StepDone(progress=progress, trouble=trouble)
+            wait = sooner(wait, published.wait)
+            if published.reply != item.reply:
+                progress = replace(progress, reply=published.reply)
+        return StepDone(wait, progress)
 
     # --- whose comment it is, and what an event sets off -----------------------------------------
 
@@ -213,7 +241,7 @@ class Processor:
         self, claim: Claim, item: WorkItem, facts: Facts, reader: FactReader
     ) -> tuple[WorkItem, Facts, float | None]:
         """Decide the commands in order, up to the first that has to wait; seconds until then."""
-        was_searching = bool(item.start_attempts)
+        was_searching = any(attempt.outcome == "open" for attempt in item.start_attempts)
         for command in item.commands:
             if command.decided:
                 continue
@@ -405,11 +433,7 @@ class Processor:
     # --- polling ---------------------------------------------------------------------------------
 
     async def _poll(self, claim: Claim, item: WorkItem) -> tuple[WorkItem, Sequence[TrackedRun]]:
-        """Poll the runs that are due, side by side; the work item as it is after that.
-
-        A run that moved is stored at once, before the reply says so. Those that have not moved are
-        returned, to be stored at the end.
-        """
+        """Poll the runs that are due, side by side: the work item after that, and these runs."""
         if is_watched(item, self.clock.now()):
             runs = Runs(self.depot, self.ledger, self.clock, claim)
             try:
@@ -422,13 +446,7 @@ class Processor:
         polled = await asyncio.gather(
             *(run_poller.poll(self.depot, self.active_runs, self.clock, run) for run in due)
         )
-        unmoved = []
-        for before, after in zip(due, polled, strict=True):
-            if after == replace(before, polls=after.polls, next_poll_at=after.next_poll_at):
-                unmoved.append(after)
-            else:
-                await self.ledger.items.save_run(claim, after)
-        return item.with_runs(polled), unmoved
+        return item.with_runs(polled), polled
 
     @property
     def _verbs(self) -> dict[str, type]:

@@ -9,6 +9,7 @@ import structlog
 
 from bot.core.clock import Clock
 from bot.core.models import Claim, Reply, WorkItem
+from bot.core.rate_limit import WriteKind
 from bot.github.errors import Forbidden, GitHubError, NotFound
 from bot.github.repository import Repository
 from bot.messages import reply as reply_message
@@ -16,9 +17,6 @@ from bot.storage.ledger import Ledger
 
 EDIT_SECONDS = 10.0
 """Pause between two edits of a reply whose runs are still under way."""
-
-KEEP_FOR_RESULTS = 60
-"""Writes of an hour's budget that reactions and passing states leave for replies and results."""
 
 log = structlog.get_logger()
 
@@ -42,8 +40,7 @@ class Post:
 class Edit:
     comment_id: int
     text: str
-    is_result: bool
-    """A decision or the last state, which goes before passing states."""
+    kind: WriteKind
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,10 +68,19 @@ def next_writes(item: WorkItem, text: str, now: float) -> tuple[Write, ...]:
     is_news = reply_message.decided(text) != reply_message.decided(reply.text)
     since_last = now - (reply.written_at or 0.0)
     if is_last or is_news or since_last >= EDIT_SECONDS:
-        writes.append(Edit(reply.comment_id, text, is_result=is_last or is_news))
+        kind = WriteKind.RESULT if is_last or is_news else WriteKind.PASSING_EDIT
+        writes.append(Edit(reply.comment_id, text, kind))
     else:
         writes.append(Wait(EDIT_SECONDS - since_last))
     return tuple(writes)
+
+
+@dataclass(frozen=True, slots=True)
+class Published:
+    """How the reply stands, and in how many seconds there is more to write; none when all is."""
+
+    reply: Reply
+    wait: float | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +92,6 @@ class Publisher:
 
     async def react(
         self,
-        claim: Claim,
         item: WorkItem,
         repository: Repository,
         allowed: Callable[[], Awaitable[bool]],
@@ -95,38 +100,40 @@ class Publisher:
         if React() not in next_writes(item, "", self.clock.now()):
             return
         try:
-            is_short = await self.ledger.write_budget.reserve_write(
-                account(item), keep=KEEP_FOR_RESULTS
-            )
-            if not is_short and await allowed():
+            if not await self._reserve(item, WriteKind.REACTION) and await allowed():
                 await repository.react(item.comment.source, item.comment.comment_id)
         except GitHubError as error:
             log.warning("reaction_failed", error=str(error))
-        await self.ledger.items.save_acknowledgement(claim)
 
     async def publish(
         self, claim: Claim, item: WorkItem, repository: Repository, text: str
-    ) -> float | None:
-        """Make the reply say *text*; seconds until there is more to write, none when all is."""
+    ) -> Published:
+        """Make the reply say *text*."""
         for write in next_writes(item, text, self.clock.now()):
             match write:
                 case Find():
-                    found = await self._find(claim, item, repository)
+                    found = await self._find(item, repository)
                     if found is None:
-                        return None
+                        return Published(item.reply, None)
                     # What was found is the reply; without one it is posted now.
                     return await self.publish(claim, replace(item, reply=found), repository, text)
                 case Post():
                     return await self._post(claim, item, repository, text)
                 case Edit():
-                    return await self._edit(claim, item, repository, write)
+                    return await self._edit(item, repository, write)
                 case Wait():
-                    return write.seconds
+                    return Published(item.reply, write.seconds)
                 case React():
                     continue  # on its way beside the decision
-        return None
+        return Published(item.reply, None)
 
-    async def _find(self, claim: Claim, item: WorkItem, repository: Repository) -> Reply | None:
+    async def _reserve(self, item: WorkItem, kind: WriteKind) -> float:
+        """0 when it may be written now; else in how many seconds to ask again."""
+        return await self.ledger.write_budget.reserve_write(
+            account(item), item.comment.repo, item.work_item_id, kind
+        )
+
+    async def _find(self, item: WorkItem, repository: Repository) -> Reply | None:
         """The reply that was posted before a crash, or whose answer was lost; an empty one when
         there is none, and nothing when it cannot be looked for."""
         try:
@@ -135,7 +142,6 @@ class Publisher:
                 item.comment.number, since=item.comment.written_at - 1
             ):
                 if reply_message.answers(comment.body) == item.work_item_id:
-                    await self.ledger.items.save_reply(claim, comment.comment_id, comment.body)
                     return Reply(comment.comment_id, True, comment.body)
         except (NotFound, Forbidden) as error:
             # Without a look it could be posted twice.
@@ -145,32 +151,31 @@ class Publisher:
 
     async def _post(
         self, claim: Claim, item: WorkItem, repository: Repository, text: str
-    ) -> float | None:
+    ) -> Published:
         """Post the reply; from now on it is looked for before it is posted again."""
-        if pause := await self.ledger.write_budget.reserve_write(account(item)):
-            return pause
+        if pause := await self._reserve(item, WriteKind.FIRST_REPLY):
+            return Published(item.reply, pause)
         await self.ledger.items.save_reply_attempt(claim)
         try:
             comment_id = await repository.comment(item.comment.number, text)
         except (NotFound, Forbidden) as error:
             log.warning("reply_post_refused", error=str(error))
-            return None
-        await self.ledger.items.save_reply(claim, comment_id, text)
-        return None
+            return Published(item.reply, None)
+        return Published(self._written(comment_id, text), None)
 
-    async def _edit(
-        self, claim: Claim, item: WorkItem, repository: Repository, edit: Edit
-    ) -> float | None:
-        keep = 0 if edit.is_result else KEEP_FOR_RESULTS
-        if pause := await self.ledger.write_budget.reserve_write(account(item), keep=keep):
-            return pause  # what changes until then goes into the same edit
+    async def _edit(self, item: WorkItem, repository: Repository, edit: Edit) -> Published:
+        if pause := await self._reserve(item, edit.kind):
+            # What changes until then goes into the same edit.
+            return Published(item.reply, pause)
         try:
             await repository.edit_comment(edit.comment_id, edit.text)
         except (NotFound, Forbidden) as error:
             # Somebody deleted the reply, or locked the thread: not written a second time.
             log.warning("reply_edit_refused", error=str(error))
-        await self.ledger.items.save_reply(claim, edit.comment_id, edit.text)
-        return None
+        return Published(self._written(edit.comment_id, edit.text), None)
+
+    def _written(self, comment_id: int, text: str) -> Reply:
+        return Reply(comment_id, True, text, self.clock.now())
 
 
 def account(item: WorkItem) -> str:

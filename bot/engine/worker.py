@@ -46,13 +46,17 @@ class Worker:
         self._queue = queue
         self._step = step
         self._wake = asyncio.Event()
+        self._may_claim = True
+        """Whether something may be due that was not when it was last claimed."""
         # A flag as well as cancellation: on Python 3.11 `wait_for` can swallow a cancellation.
         self._stopping = False
+        self._held: set[Claim] = set()
         self._commands: set[asyncio.Task[None]] = set()
         self._polls: set[asyncio.Task[None]] = set()
 
     def wake(self) -> None:
         """Look for due work now."""
+        self._may_claim = True
         self._wake.set()
 
     def stop(self) -> None:
@@ -62,16 +66,25 @@ class Worker:
 
     async def run(self) -> None:
         """Work until `stop` is called."""
+        renewing = asyncio.create_task(self._renew_held())
+        try:
+            await self._run()
+        finally:
+            renewing.cancel()
+
+    async def _run(self) -> None:
         while not self._stopping:
             self._wake.clear()
             try:
-                started = await self._start_due()
-                pause = 0.0 if started else await self._pause()
+                if self._may_claim:
+                    self._may_claim = False
+                    await self._start_due()
+                pause = await self._pause()
             except LedgerUnavailable as error:
                 log.error("ledger_unavailable", error=str(error))
                 pause = 1.0
-            if pause:
-                await self._sleep(pause)
+            if not await self._woken(pause):
+                self._may_claim = True
         if self._tasks:
             await asyncio.wait(self._tasks, timeout=STOP_SECONDS)
         for task in self._tasks:
@@ -101,6 +114,8 @@ class Worker:
         return len(claims)
 
     def _ended(self, task: asyncio.Task[None]) -> None:
+        # There was no room for others, or a later comment has waited for this one.
+        self._may_claim |= task in self._commands or len(self._polls) >= POLL_SLOTS
         self._commands.discard(task)
         self._polls.discard(task)
         self._wake.set()
@@ -114,8 +129,8 @@ class Worker:
         return len(self._commands) >= COMMAND_SLOTS and len(self._polls) >= POLL_SLOTS
 
     async def _hold(self, claim: Claim) -> None:
-        """One step, with its lease renewed while it lasts."""
-        renewing = asyncio.create_task(self._renew(claim))
+        """One step; its lease is renewed while it lasts."""
+        self._held.add(claim)
         try:
             with structlog.contextvars.bound_contextvars(request=claim.work_item_id):
                 await self._step(claim)
@@ -128,7 +143,7 @@ class Worker:
             log.exception("step_failed", request=claim.work_item_id)
             await self._put_off(claim)
         finally:
-            renewing.cancel()
+            self._held.discard(claim)
 
     async def _put_off(self, claim: Claim) -> None:
         try:
@@ -137,13 +152,14 @@ class Worker:
             # Its lease ends by itself, and then it is done again.
             log.warning("release_failed", request=claim.work_item_id, error=type(error).__name__)
 
-    async def _renew(self, claim: Claim) -> None:
+    async def _renew_held(self) -> None:
+        """Renew the leases of all steps under way, until cancelled."""
         while True:
             await asyncio.sleep(LEASE_SECONDS / 3)
-            try:
-                await self._queue.renew(claim)
-            except (LeaseLost, LedgerUnavailable):
-                return  # the step finds out at its next write
+            # Who has lost its lease finds out at its next write.
+            await asyncio.gather(
+                *(self._queue.renew(claim) for claim in self._held), return_exceptions=True
+            )
 
     async def _pause(self) -> float:
         """Seconds until something is due."""
@@ -158,11 +174,12 @@ class Worker:
         wait = await self._queue.until_due(deciding)
         return POLL_SECONDS if wait is None else min(max(wait, 0.01), POLL_SECONDS)
 
-    async def _sleep(self, seconds: float) -> None:
-        """Sleep until woken, at most so long."""
+    async def _woken(self, seconds: float) -> bool:
+        """Sleep until woken, at most so long; whether somebody woke us."""
         waiter = asyncio.create_task(self._wake.wait())
-        await asyncio.wait({waiter}, timeout=seconds)
+        done, _ = await asyncio.wait({waiter}, timeout=seconds)
         waiter.cancel()
+        return bool(done)
 
 
 async def repeat(queue: Queue, name: str, every: float, job: Callable[[], Awaitable[None]]) -> None:

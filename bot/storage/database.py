@@ -31,6 +31,10 @@ class LedgerUnavailable(Exception):
     """The store cannot be read or written now."""
 
 
+class ConnectionLost(SQLAlchemyError):
+    """The connection was lost before anything was committed: it can be done again."""
+
+
 class AlreadyInUse(Exception):
     """Another process has this SQLite ledger open."""
 
@@ -111,12 +115,17 @@ def _version(connection: sa.Connection) -> str | None:
 
 
 def _is_transient(error: Exception) -> bool:
-    """Whether it is a deadlock or a serialization failure: those go away when repeated."""
+    """Whether it goes away when repeated: a deadlock, a serialization failure, a connection that
+    was lost before the commit."""
+    if isinstance(error, ConnectionLost):
+        return True
     state = getattr(error.orig, "sqlstate", None) if isinstance(error, DBAPIError) else None
     return state in {"40001", "40P01"}
 
 
 def reason(error: Exception) -> str:
     """What went wrong, without addresses or values in it."""
+    if isinstance(error, ConnectionLost) and isinstance(error.__cause__, DBAPIError):
+        error = error.__cause__
     cause = error.orig if isinstance(error, DBAPIError) else error
     return type(cause).__name__

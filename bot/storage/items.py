@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import cast
+from typing import Any, cast
 
 import sqlalchemy as sa
 from sqlalchemy.exc import IntegrityError
@@ -15,6 +16,7 @@ from bot.core.reasons import Reason
 from bot.core.types import CommandId, RepoName, RunId, Sha, WorkItemId
 from bot.storage import rows
 from bot.storage.database import Store
+from bot.storage.group_commit import GroupCommit
 from bot.storage.part import NEW_COMMAND, Part, adding, execute_all, of_pull_request, waking
 from bot.storage.tables import (
     commands,
@@ -35,11 +37,9 @@ class Items(Part):
     def __init__(self, store: Store) -> None:
         super().__init__(store)
         now = store.now()
-        theirs = sa.select(commands.c.id).where(
-            commands.c.work_item_id == sa.bindparam("work_item")
-        )
+        self._loads = GroupCommit(self._load)
+        loaded: sa.BindParameter[Any] = sa.bindparam("of_work_items", expanding=True)
         is_tracked = tracked_runs.c.next_poll_at.is_not(None)
-        self._set_replied = self._touch.values(replied_at=now)
         self._touch_while_deciding = self._touch.values(
             deciding=_others_are_undecided()
         )  # of_command
@@ -63,23 +63,21 @@ class Items(Part):
         self._add_tracked_runs = adding(store, tracked_runs)
         self._add_start_attempt = sa.insert(start_attempts)
         self._add_pending_change = sa.insert(pending_changes)
-        self._work_item = sa.select(work_items).where(work_items.c.id == sa.bindparam("work_item"))
-        self._commands = (
-            sa.select(commands)
-            .where(commands.c.work_item_id == sa.bindparam("work_item"))
-            .order_by(commands.c.position)
+        self._work_items = (  # of_work_items
+            sa.select(work_items, commands, pending_changes, start_attempts)
+            .select_from(
+                work_items.outerjoin(commands)
+                .outerjoin(pending_changes)
+                .outerjoin(start_attempts, start_attempts.c.command_id == commands.c.id)
+            )
+            .where(work_items.c.id.in_(loaded))
+            .order_by(commands.c.position, start_attempts.c.id)
+            .set_label_style(sa.LABEL_STYLE_TABLENAME_PLUS_COL)
         )
-        self._start_attempts = (
-            sa.select(start_attempts)
-            .where(start_attempts.c.command_id.in_(theirs))
-            .order_by(start_attempts.c.id)
-        )
-        self._pending_changes = sa.select(pending_changes).where(
-            pending_changes.c.command_id.in_(theirs)
-        )
-        self._tracked_runs = (
-            sa.select(tracked_runs)
-            .where(tracked_runs.c.command_id.in_(theirs))
+        self._tracked_runs = (  # of_work_items
+            sa.select(tracked_runs, commands.c.work_item_id)
+            .select_from(commands.join(tracked_runs))
+            .where(commands.c.work_item_id.in_(loaded))
             .order_by(tracked_runs.c.tracked_since, tracked_runs.c.run_id)
         )
         self._known_run_ids = sa.select(tracked_runs.c.run_id).where(  # run_ids
@@ -124,22 +122,27 @@ class Items(Part):
 
     async def load(self, work_item_id: WorkItemId) -> WorkItem:
         """A work item with the rows that belong to it. Raises KeyError when there is none."""
-        which = {"work_item": work_item_id}
+        item = await self._loads.add(work_item_id)
+        if item is None:
+            raise KeyError(work_item_id)
+        return item
 
-        def work(db: sa.Connection) -> WorkItem:
-            row = db.execute(self._work_item, which).one_or_none()
-            if row is None:
-                raise KeyError(work_item_id)
-            return rows.work_item(
-                row,
-                commands=db.execute(self._commands, which),
-                start_attempts=db.execute(self._start_attempts, which),
-                # Only undecided commands need them.
-                pending_changes=db.execute(self._pending_changes, which) if row.deciding else (),
-                tracked_runs=db.execute(self._tracked_runs, which),
-            )
+    async def _load(self, work_item_ids: Sequence[WorkItemId]) -> list[WorkItem | None]:
+        """Work items that are asked for at the same time, each once."""
+        which = {"of_work_items": list(dict.fromkeys(work_item_ids))}
 
-        return await self._store.transact(work)
+        def work(db: sa.Connection) -> tuple[Sequence[sa.Row[Any]], Sequence[sa.Row[Any]]]:
+            found = db.execute(self._work_items, which).all()
+            return found, db.execute(self._tracked_runs, which).all() if found else ()
+
+        found, runs = await self._store.transact(work)
+        its_rows, its_runs = defaultdict(list), defaultdict(list)
+        for row in found:
+            its_rows[row.work_items_id].append(row)
+        for run in runs:
+            its_runs[run.work_item_id].append(run)
+        items = {key: rows.work_item(those, its_runs[key]) for key, those in its_rows.items()}
+        return [items.get(work_item_id) for work_item_id in work_item_ids]
 
     async def known_run_ids(self, run_ids: Sequence[RunId]) -> set[RunId]:
         """Those of *run_ids* that some command started or tracked."""
@@ -170,10 +173,6 @@ class Items(Part):
         answer = await self._scalar(self._last_answer, repo=repo, number=number, line=line)
         return cast("str | None", answer)
 
-    async def save_acknowledgement(self, claim: Claim) -> None:
-        """Store that the reaction is on the comment, or is not going to be."""
-        await self._write(claim, self._touch, acknowledged=True)
-
     async def save_decision(
         self,
         claim: Claim,
@@ -191,8 +190,9 @@ class Items(Part):
             execute_all(db, self._add_tracked_runs, [rows.tracked_run_row(run) for run in runs])
             if settles is not None:
                 self._set_attempt(db, settles)
-            # Once the command is decided, nobody searches for the run of an open attempt.
-            db.execute(self._lose_open_attempts, which)
+            else:
+                # Once the command is decided, nobody searches for the run of an open attempt.
+                db.execute(self._lose_open_attempts, which)
 
         await self._write(claim, self._touch_while_deciding, work, **which)
 
@@ -273,21 +273,9 @@ class Items(Part):
         again = {"tracked_since": now, "note": ""}
         await self._wake(self._wake_ended, {"of_run": run_id}, **again)
 
-    async def save_run(self, claim: Claim, run: TrackedRun) -> None:
-        """Store how a tracked run stands and when it is polled next."""
-
-        def work(db: sa.Connection) -> None:
-            self._set_runs(db, [run])
-
-        await self._write(claim, self._touch, work)
-
     async def save_reply_attempt(self, claim: Claim) -> None:
         """Store that a reply is about to be posted: search for it before posting another."""
         await self._write(claim, self._touch, reply_attempted=True)
-
-    async def save_reply(self, claim: Claim, comment_id: int, text: str) -> None:
-        """Store that the reply is the comment *comment_id* and has this text."""
-        await self._write(claim, self._set_replied, reply_id=comment_id, reply_text=text)
 
 
 def _others_are_undecided() -> sa.ColumnElement[bool]:

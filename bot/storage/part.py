@@ -8,6 +8,7 @@ of a condition are called `of_…` where the statement also sets columns, which 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any, TypeVar, cast
 
 import sqlalchemy as sa
@@ -15,6 +16,7 @@ import sqlalchemy as sa
 from bot.core.models import Claim, TrackedRun
 from bot.storage import rows
 from bot.storage.database import Store, Work
+from bot.storage.group_commit import GroupCommit
 from bot.storage.rows import Values
 from bot.storage.tables import commands, tracked_runs, work_items
 
@@ -37,6 +39,23 @@ class LeaseLost(Exception):
     """Another worker has taken the work item over: what this one knows of it is stale."""
 
 
+@dataclass(frozen=True, slots=True)
+class _Write:
+    """A change of a work item under its claim, and of the rows of its parts."""
+
+    claim: Claim
+    touch: sa.Update
+    parameters: Values
+    work: Work[Any] | None
+
+
+@dataclass(frozen=True, slots=True)
+class _Written:
+    """What the work of a write returned."""
+
+    value: Any
+
+
 class Part:
     """Each method is one transaction; all raise `LedgerUnavailable` when the store fails.
 
@@ -46,6 +65,7 @@ class Part:
 
     def __init__(self, store: Store) -> None:
         self._store = store
+        self._writes = GroupCommit(self._write_all)
         self._touch = sa.update(work_items).where(  # of_work_item, of_fencing_token
             work_items.c.id == sa.bindparam("of_work_item"),
             work_items.c.fencing_token == sa.bindparam("of_fencing_token"),
@@ -71,18 +91,30 @@ class Part:
         *touch* is made from `_touch`; *parameters* are its own, and values of further columns.
         Raises LeaseLost.
         """
-        mine = {
-            "of_work_item": claim.work_item_id,
-            "of_fencing_token": claim.fencing_token,
-            "fencing_token": claim.fencing_token,
-        }
 
-        def transaction(db: sa.Connection) -> T:
-            if db.execute(touch, {**mine, **parameters}).rowcount != 1:
-                raise LeaseLost(claim.work_item_id)
-            return work(db) if work is not None else cast(T, None)
+        outcome = await self._writes.add(_Write(claim, touch, parameters, work))
+        if outcome is None:
+            raise LeaseLost(claim.work_item_id)
+        return cast(T, outcome.value)
 
-        return await self._store.transact(transaction)
+    async def _write_all(self, writes: Sequence[_Write]) -> list[_Written | None]:
+        """Do these in one transaction; nothing for each whose claim is no longer held."""
+        # In one order everywhere: two processes must not wait for each other's rows.
+        ordered = sorted(enumerate(writes), key=lambda one: one[1].claim.work_item_id)
+
+        def work(db: sa.Connection) -> list[_Written | None]:
+            outcomes: list[_Written | None] = [None] * len(writes)
+            for place, one in ordered:
+                mine = {
+                    "of_work_item": one.claim.work_item_id,
+                    "of_fencing_token": one.claim.fencing_token,
+                    "fencing_token": one.claim.fencing_token,
+                }
+                if db.execute(one.touch, {**mine, **one.parameters}).rowcount == 1:
+                    outcomes[place] = _Written(one.work(db) if one.work is not None else None)
+            return outcomes
+
+        return await self._store.transact(work)
 
     async def _wake(self, wake: Wake, which: Values, **values: object) -> bool:
         """Make runs due for a poll now, and their work items; whether there are any.

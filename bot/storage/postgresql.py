@@ -12,8 +12,9 @@ import psycopg
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.engine import URL
+from sqlalchemy.exc import DBAPIError
 
-from bot.storage.database import Store, T, Work
+from bot.storage.database import ConnectionLost, Store, T, Work
 
 CHANNEL = "depot_bot"
 """The channel on which workers are notified of due work."""
@@ -54,14 +55,12 @@ class PostgresqlStore(Store):
             pool_size=CONNECTIONS,
             max_overflow=0,
             pool_timeout=PATIENCE,
-            # A connection that the server has closed meanwhile is replaced, not handed out.
-            pool_pre_ping=True,
             connect_args=CONNECT,
         )
         self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="ledger")
 
     def now(self) -> sa.ColumnElement[float]:
-        return sa.cast(sa.func.extract("epoch", sa.func.clock_timestamp()), sa.Double)
+        return sa.cast(sa.func.extract("epoch", sa.func.statement_timestamp()), sa.Double)
 
     def insert(self, table: sa.Table) -> postgresql.Insert:
         return postgresql.insert(table)
@@ -74,8 +73,17 @@ class PostgresqlStore(Store):
         return asyncio.get_running_loop().run_in_executor(self._threads, self._work, work)
 
     def _work(self, work: Work[T]) -> T:
-        with self._engine.begin() as connection:
-            return work(connection)
+        with self._engine.connect() as connection:
+            transaction = connection.begin()
+            try:
+                value = work(connection)
+            except DBAPIError as error:
+                if error.connection_invalidated:
+                    # The server has closed it, perhaps long ago, and nothing of it is stored.
+                    raise ConnectionLost from error
+                raise
+            transaction.commit()
+            return value
 
     def lock_for_migration(self, connection: sa.Connection) -> None:
         connection.execute(sa.select(sa.func.pg_advisory_xact_lock(MIGRATION_LOCK)))

@@ -57,8 +57,13 @@ class PullRequests(Part):
                 commands.c.reason.not_in(sa.bindparam("but", expanding=True)),
             )
         )
-        self._count_by_author = self._count_commands.where(  # author
-            work_items.c.author == sa.bindparam("author")
+        newest = self._newest_heads.subquery()
+        usage = _usage(now).subquery()
+        # One row at least, so that the counts come where there are no heads.
+        self._known = (  # repo, number, author, within, but
+            sa.select(usage, newest)
+            .select_from(usage.outerjoin(newest, sa.true()))
+            .order_by(newest.c.since.desc())
         )
 
     async def is_from_fork(self, repo: RepoName, sha: Sha) -> bool:
@@ -76,21 +81,23 @@ class PullRequests(Part):
         """What a decision needs to know of a pull request, in one transaction: its heads, and the
         commands of the last *within* seconds, by its author and (without those decided for the
         reasons *but*) in the repository."""
-        everywhere = {"repo": repo, "within": within}
-        codes = [reason.value for reason in but]
-
-        def work(db: sa.Connection) -> KnownPullRequest:
-            heads = db.execute(self._newest_heads, {"repo": repo, "number": number}).all()
-            of_author = {**everywhere, "but": [], "author": author}
-            return KnownPullRequest(
-                tuple(KnownHead(Sha(row.sha), row.since, row.received_at) for row in heads),
-                by_person=cast(int, db.scalar(self._count_by_author, of_author)),
-                in_repository=cast(
-                    int, db.scalar(self._count_commands, {**everywhere, "but": codes})
-                ),
-            )
-
-        return await self._store.transact(work)
+        found = await self._rows(
+            self._known,
+            repo=repo,
+            number=number,
+            author=author,
+            within=within,
+            but=[reason.value for reason in but],
+        )
+        return KnownPullRequest(
+            tuple(
+                KnownHead(Sha(row.sha), row.since, row.received_at)
+                for row in found
+                if row.sha is not None
+            ),
+            by_person=found[0].by_person,
+            in_repository=found[0].in_repository,
+        )
 
     async def count_commands(
         self,
@@ -109,3 +116,22 @@ class PullRequests(Part):
             count = count.where(work_items.c.number == number)
         codes = [reason.value for reason in but]
         return cast(int, await self._scalar(count, repo=repo, within=within, but=codes))
+
+
+def _usage(now: sa.ColumnElement[float]) -> sa.Select[int, int]:
+    """Commands of the last while: by one author, and in the repository."""
+    is_counted = commands.c.reason.not_in(sa.bindparam("but", expanding=True))
+    return (
+        sa.select(
+            sa.func.count()
+            .filter(work_items.c.author == sa.bindparam("author"))
+            .label("by_person"),
+            sa.func.count().filter(is_counted).label("in_repository"),
+        )
+        .select_from(commands.join(work_items))
+        .where(
+            work_items.c.repo == sa.bindparam("repo"),
+            work_items.c.received_at > now - sa.bindparam("within", type_=sa.Float),
+            work_items.c.event.is_(None),
+        )
+    )

@@ -7,11 +7,14 @@ from typing import Any, cast
 
 import sqlalchemy as sa
 
-from bot.core.models import Claim, TrackedRun
+from bot.core.models import Claim, Progress
 from bot.core.types import RepoName, RunId, Sha, WorkItemId
+from bot.storage import rows
 from bot.storage.database import Store
 from bot.storage.part import Part, waking
 from bot.storage.tables import periodic_jobs, tracked_runs, work_items
+
+NO_PROGRESS = Progress()
 
 LEASE_SECONDS = 10.0
 """How long a claim lasts without being renewed; then another worker may take the item over."""
@@ -28,18 +31,21 @@ class Queue(Part):
         is_tracked = tracked_runs.c.next_poll_at.is_not(None)
         self._now = sa.select(now)
         self._check = sa.select(sa.func.count()).select_from(work_items).where(sa.false())
-        self._find_due = sa.union_all(
+        due = sa.union_all(
             _due(now, work_items.c.deciding, "commands"), _due(now, ~work_items.c.deciding, "polls")
-        )
-        self._lease = (  # of_work_items
+        ).cte("due")
+        self._claim = (  # commands, polls
             sa.update(work_items)
-            .where(work_items.c.id.in_(sa.bindparam("of_work_items", expanding=True)))
+            .where(work_items.c.id.in_(sa.select(due.c.id)))
             .values(lease_until=now + LEASE_SECONDS, fencing_token=work_items.c.fencing_token + 1)
             .returning(work_items.c.id, work_items.c.fencing_token, work_items.c.deciding)
         )
         self._until_due = _until_due(now)
         self._release_all = sa.update(work_items).values(lease_until=0.0)
-        self._renew = self._touch.values(lease_until=now + LEASE_SECONDS)
+        # What was released meanwhile stays released.
+        self._renew = self._touch.where(work_items.c.lease_until > 0.0).values(
+            lease_until=now + LEASE_SECONDS
+        )
         self._release_for_good = self._touch.values(lease_until=0.0, failures=0, failing_since=None)
         self._release_until = self._release_for_good.values(due_at=now + delay)  # delay
         self._release_after_failure = self._touch.values(  # delay
@@ -67,14 +73,9 @@ class Queue(Part):
         """
 
         def work(db: sa.Connection) -> list[Claim]:
-            room = {"commands": commands, "polls": polls}
-            due = db.execute(self._find_due, room).scalars().all()
-            if not due:
-                return []
-            taken = db.execute(self._lease, {"of_work_items": due})
             return [
                 Claim(WorkItemId(row.id), row.fencing_token, is_poll=not row.deciding)
-                for row in taken
+                for row in db.execute(self._claim, {"commands": commands, "polls": polls})
             ]
 
         return await self._store.transact(work)
@@ -94,21 +95,27 @@ class Queue(Part):
         await self._write(claim, self._renew)
 
     async def release(
-        self, claim: Claim, delay: float | None, runs: Sequence[TrackedRun] = ()
+        self, claim: Claim, delay: float | None, progress: Progress = NO_PROGRESS
     ) -> None:
-        """End a claim; the next step is due in *delay* seconds, or never. Store polled *runs*."""
-
-        def work(db: sa.Connection) -> None:
-            self._set_runs(db, runs)
-
+        """End a claim and save what its step did; the next is due in *delay* seconds, or never."""
         if delay is None:
-            await self._write(claim, self._release_for_good, work, due_at=None)
+            await self._end(claim, self._release_for_good, progress, due_at=None)
         else:
-            await self._write(claim, self._release_until, work, delay=delay)
+            await self._end(claim, self._release_until, progress, delay=delay)
 
-    async def release_failed(self, claim: Claim, delay: float) -> None:
+    async def release_failed(
+        self, claim: Claim, delay: float, progress: Progress = NO_PROGRESS
+    ) -> None:
         """End a claim whose step failed and is repeated in *delay* seconds."""
-        await self._write(claim, self._release_after_failure, delay=delay)
+        await self._end(claim, self._release_after_failure, progress, delay=delay)
+
+    async def _end(
+        self, claim: Claim, release: sa.Update, progress: Progress, **values: object
+    ) -> None:
+        def work(db: sa.Connection) -> None:
+            self._set_runs(db, progress.runs)
+
+        await self._write(claim, release, work, **values, **rows.progress_values(progress))
 
     async def release_all(self) -> None:
         """End every lease, at the start of the only process that uses this ledger."""
@@ -177,7 +184,7 @@ def _until_due(now: sa.ColumnElement[float]) -> sa.Select[Any]:
         else_=work_items.c.due_at,
     )
     return sa.select(sa.func.min(due) - now).where(
-        work_items.c.due_at.is_not(None),
+        work_items.c.due_at >= 0.0,  # SQLite uses no index for IS NOT NULL
         work_items.c.deciding.in_(sa.bindparam("deciding", expanding=True)),
         _is_its_turn(),
     )

@@ -13,6 +13,7 @@ from bot.core.events import Actor, CommandLine, Comment, PullRequestEvent, Sourc
 from bot.core.models import (
     Command,
     PendingChange,
+    Progress,
     Reply,
     StartAttempt,
     StartRequest,
@@ -116,71 +117,98 @@ def tracked_run_row(run: TrackedRun) -> Values:
     }
 
 
-def work_item(
-    row: Row[Any],
-    commands: Iterable[Row[Any]],
-    start_attempts: Iterable[Row[Any]],
-    pending_changes: Iterable[Row[Any]],
-    tracked_runs: Iterable[Row[Any]],
-) -> WorkItem:
-    """A work item with all that hangs on it."""
-    its_commands = tuple(_command(one) for one in commands)
+def progress_values(progress: Progress) -> Values:
+    """The columns of a work item that a step has changed."""
+    values: Values = {}
+    if progress.acknowledged:
+        values["acknowledged"] = True
+    if progress.reply is not None:
+        values["reply_id"] = progress.reply.comment_id
+        values["reply_text"] = progress.reply.text
+        values["replied_at"] = progress.reply.written_at
+    return values
+
+
+def work_item(found: Sequence[Row[Any]], tracked_runs: Iterable[Row[Any]]) -> WorkItem:
+    """A work item with all that hangs on it.
+
+    *found* are its rows joined with those of its commands, and with the changes and start attempts
+    of these: at least one row, and columns called after their tables.
+    """
+    row = found[0]
+    commands = {one.commands_id: _command(one) for one in found if one.commands_id is not None}
+    changes = {
+        one.commands_id: _pending_change(one)
+        for one in found
+        if one.pending_changes_run_id is not None
+    }
+    event = row.work_items_event
     comment = Comment(
-        source=Source(row.source),
-        repo=RepoName(row.repo),
-        number=row.number,
-        comment_id=row.comment_id,
-        author=Actor(row.author, row.author_is_bot),
-        written_at=row.written_at,
-        url=row.url,
-        lines=tuple(command.line for command in its_commands),
-        installation=row.installation_id,
-        reviewed=Sha(row.reviewed_sha) if row.reviewed_sha else None,
-        event=(msgspec.json.decode(row.event, type=PullRequestEvent) if row.event else None),
+        source=Source(row.work_items_source),
+        repo=RepoName(row.work_items_repo),
+        number=row.work_items_number,
+        comment_id=row.work_items_comment_id,
+        author=Actor(row.work_items_author, row.work_items_author_is_bot),
+        written_at=row.work_items_written_at,
+        url=row.work_items_url,
+        lines=tuple(command.line for command in commands.values()),
+        installation=row.work_items_installation_id,
+        reviewed=Sha(row.work_items_reviewed_sha) if row.work_items_reviewed_sha else None,
+        event=msgspec.json.decode(event, type=PullRequestEvent) if event else None,
     )
     return WorkItem(
         comment=comment,
-        received_at=row.received_at,
-        acknowledged=row.acknowledged,
-        reply=Reply(row.reply_id, row.reply_attempted, row.reply_text, row.replied_at),
-        failures=row.failures,
-        failing_since=row.failing_since,
-        commands=its_commands,
-        start_attempts=tuple(_start_attempt(one) for one in start_attempts),
-        pending_changes=tuple(_pending_change(one) for one in pending_changes),
+        received_at=row.work_items_received_at,
+        acknowledged=row.work_items_acknowledged,
+        reply=Reply(
+            row.work_items_reply_id,
+            row.work_items_reply_attempted,
+            row.work_items_reply_text,
+            row.work_items_replied_at,
+        ),
+        failures=row.work_items_failures,
+        failing_since=row.work_items_failing_since,
+        commands=tuple(commands.values()),
+        start_attempts=tuple(
+            _start_attempt(one) for one in found if one.start_attempts_id is not None
+        ),
+        pending_changes=tuple(changes.values()),
         runs=tuple(tracked_run(one) for one in tracked_runs),
     )
 
 
 def _command(row: Row[Any]) -> Command:
+    blocks = msgspec.json.decode(row.commands_blocks, type=tuple[str, ...])
     return Command(
-        command_id=CommandId(row.id),
-        place=row.position,
-        line=CommandLine(row.line, msgspec.json.decode(row.blocks, type=tuple[str, ...])),
-        decided=row.decided,
-        reason=Reason.from_code(row.reason) if row.decided else None,
-        answer=row.answer,
-        troubled_since=row.blocked_since,
+        command_id=CommandId(row.commands_id),
+        place=row.commands_position,
+        line=CommandLine(row.commands_line, blocks),
+        decided=row.commands_decided,
+        reason=Reason.from_code(row.commands_reason) if row.commands_decided else None,
+        answer=row.commands_answer,
+        troubled_since=row.commands_blocked_since,
     )
 
 
 def _start_attempt(row: Row[Any]) -> StartAttempt:
+    before = msgspec.json.decode(row.start_attempts_run_ids_before, type=tuple[RunId, ...])
     return StartAttempt(
-        attempt_id=row.id,
-        command_id=CommandId(row.command_id),
-        start=msgspec.json.decode(row.request, type=StartRequest),
-        runs_before=msgspec.json.decode(row.run_ids_before, type=tuple[RunId, ...]),
-        created_at=row.created_at,
-        searches=row.polls,
-        outcome=row.outcome,
+        attempt_id=row.start_attempts_id,
+        command_id=CommandId(row.commands_id),
+        start=msgspec.json.decode(row.start_attempts_request, type=StartRequest),
+        runs_before=before,
+        created_at=row.start_attempts_created_at,
+        searches=row.start_attempts_polls,
+        outcome=row.start_attempts_outcome,
     )
 
 
 def _pending_change(row: Row[Any]) -> PendingChange:
+    attempts = msgspec.json.decode(row.pending_changes_attempts_before, type=dict[str, int])
     return PendingChange(
-        command_id=CommandId(row.command_id),
-        run_id=RunId(row.run_id),
-        attempts=msgspec.json.decode(row.attempts_before, type=dict[str, int]),
+        command_id=CommandId(row.commands_id),
+        run_id=RunId(row.pending_changes_run_id),
+        attempts=attempts,
     )
 
 

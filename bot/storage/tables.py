@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import sqlalchemy as sa
 
-VERSION = "0002"
+VERSION = "0003"
 """The newest migration, after which a database has this shape."""
 
 metadata = sa.MetaData()
@@ -69,6 +69,7 @@ work_items = sa.Table(
     sa.Index("work_items_due", "due_at"),
     sa.Index("work_items_pull_request", "repo", "number", "deciding"),
     sa.Index("work_items_received", "received_at"),
+    sa.Index("work_items_repository", "repo", "received_at"),
 )
 
 commands = sa.Table(
@@ -155,8 +156,21 @@ write_budgets = sa.Table(
     "write_budgets",
     metadata,
     sa.Column("account", sa.Text, primary_key=True),
-    sa.Column("minute", sa.Float, nullable=False),
-    sa.Column("hour", sa.Float, nullable=False),
-    sa.Column("counted_at", sa.Float, nullable=False),
+    sa.Column("written", sa.Text, nullable=False),  # JSON: times of the last hour's writes
     sa.Column("closed_until", sa.Float, nullable=False),
+    sa.Column("turn", sa.Integer, nullable=False),
+)
+
+waiting_writes = sa.Table(
+    "waiting_writes",
+    metadata,
+    sa.Column("work_item_id", sa.Text, primary_key=True),
+    sa.Column("account", sa.Text, nullable=False),
+    sa.Column("repo", sa.Text, nullable=False),
+    sa.Column("kind", sa.Integer, nullable=False),  # bot.core.rate_limit.WriteKind
+    sa.Column("turn", sa.Integer, nullable=False),
+    sa.Column("since", sa.Float, nullable=False),
+    # When it asks again; long after that it is forgotten.
+    sa.Column("asks_at", sa.Float, nullable=False),
+    sa.Index("waiting_writes_order", "account", "kind", "turn", "since"),
 )

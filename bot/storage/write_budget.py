@@ -1,46 +1,88 @@
-"""How many writes to GitHub each account has left; all workers share it."""
+"""The queue of writes to GitHub: who of an account may write now; all workers share it."""
 
 from __future__ import annotations
 
-from dataclasses import asdict
-from typing import cast
+from typing import Any
 
+import msgspec
 import sqlalchemy as sa
 
-from bot.core.rate_limit import Budget
+from bot.core.rate_limit import (
+    GRACE,
+    LONGEST_WAIT,
+    Budget,
+    WaitingWrite,
+    WriteKind,
+    count_ahead,
+    enqueued,
+)
+from bot.core.types import RepoName, WorkItemId
 from bot.storage.database import Store
-from bot.storage.part import Part, adding
-from bot.storage.tables import write_budgets
+from bot.storage.part import Part
+from bot.storage.tables import waiting_writes, write_budgets
+
+MOST_WAITING = 1000
+"""Waiting writes that are looked at. Whoever is behind so many waits for LONGEST_WAIT anyway."""
 
 
 class WriteBudget(Part):
-    """Reserves writes within GitHub's secondary rate limits."""
+    """Grants writes in order, within GitHub's secondary rate limits."""
 
     def __init__(self, store: Store) -> None:
         super().__init__(store)
-        now = store.now()
-        self._now = sa.select(now)
-        self._add_write_budget = adding(store, write_budgets)
-        self._write_budget = (  # account
-            sa.select(write_budgets, now.label("now"))
-            .where(write_budgets.c.account == sa.bindparam("account"))
-            .with_for_update()
-        )
-        self._set_write_budget = sa.update(write_budgets).where(  # of_account
+        waits = sa.exists().where(waiting_writes.c.account == sa.bindparam("of_account"))
+        insert = store.insert(write_budgets).values(written="[]", closed_until=0.0, turn=0)
+        self._lock_budget = insert.on_conflict_do_update(  # account, of_account
+            index_elements=[write_budgets.c.account],
+            set_={"account": insert.excluded.account},  # locks the row
+        ).returning(write_budgets, store.now().label("now"), waits.label("is_contended"))
+        self._set_budget = sa.update(write_budgets).where(  # of_account
             write_budgets.c.account == sa.bindparam("of_account")
         )
+        self._waiting = (  # account
+            sa.select(waiting_writes)
+            .where(waiting_writes.c.account == sa.bindparam("account"))
+            .order_by(waiting_writes.c.kind, waiting_writes.c.turn, waiting_writes.c.since)
+            .limit(MOST_WAITING)
+        )
+        self._forget = sa.delete(waiting_writes).where(  # of_work_item
+            waiting_writes.c.work_item_id == sa.bindparam("of_work_item")
+        )
+        self._forget_lost = sa.delete(waiting_writes).where(  # of_account, before
+            waiting_writes.c.account == sa.bindparam("of_account"),
+            waiting_writes.c.asks_at <= sa.bindparam("before"),
+        )
+        enqueue = store.insert(waiting_writes)
+        self._enqueue = enqueue.on_conflict_do_update(
+            index_elements=[waiting_writes.c.work_item_id],
+            set_={name: enqueue.excluded[name] for name in ("kind", "turn", "since", "asks_at")},
+        )
 
-    async def reserve_write(self, account: str, *, keep: int = 0) -> float:
-        """Reserve one write for an account: 0, or in how many seconds to ask again.
+    async def reserve_write(
+        self, account: str, repo: RepoName, work_item_id: WorkItemId, kind: WriteKind
+    ) -> float:
+        """Reserve one write: 0, or in how many seconds to ask again.
 
-        *keep* is how many of the hour's writes stay for more important ones.
+        Who has to wait keeps a place in the queue until then; a work item has one, whatever it has
+        to write. A reaction is written now or not at all, and keeps none.
         """
 
         def work(db: sa.Connection) -> float:
-            budget, now = self._budget(db, account)
-            wait = budget.wait(now, keep)
+            budget, now, is_contended = self._budget(db, account)
+            waiting = self._all_waiting(db, account, now) if is_contended else []
+            mine = enqueued(work_item_id, repo, kind, waiting, budget, now)
+            wait = budget.wait(now, kind, count_ahead(mine, waiting, now))
             if not wait:
-                self._set_budget(db, account, budget.spent(now))
+                is_waiting = any(one.work_item_id == work_item_id for one in waiting)
+                self._set(db, account, budget.spent(now, mine.turn if is_waiting else None))
+                if is_waiting:
+                    db.execute(self._forget, {"of_work_item": work_item_id})
+                return 0.0
+            wait = min(wait, LONGEST_WAIT)
+            if kind is not WriteKind.REACTION:
+                place = {"kind": int(kind), "turn": mine.turn, "since": mine.since}
+                which = {"work_item_id": work_item_id, "account": account, "repo": repo}
+                db.execute(self._enqueue, {**which, **place, "asks_at": now + wait})
             return wait
 
         return await self._store.transact(work)
@@ -49,20 +91,36 @@ class WriteBudget(Part):
         """Reserve no writes for this account in the next *seconds*, as GitHub asked."""
 
         def work(db: sa.Connection) -> None:
-            budget, now = self._budget(db, account)
-            self._set_budget(db, account, budget.closed(now + seconds))
+            budget, now, _ = self._budget(db, account)
+            self._set(db, account, budget.closed(now + seconds))
 
         await self._store.transact(work)
 
-    def _budget(self, db: sa.Connection, account: str) -> tuple[Budget, float]:
-        """An account's budget, locked until the transaction ends, and the time."""
-        which = {"account": account}
-        row = db.execute(self._write_budget, which).one_or_none()
-        if row is None:
-            now = cast(float, db.scalar(self._now))
-            db.execute(self._add_write_budget, {**which, **asdict(Budget.full(now))})
-            row = db.execute(self._write_budget, which).one()
-        return Budget(row.minute, row.hour, row.counted_at, row.closed_until), row.now
+    def _budget(self, db: sa.Connection, account: str) -> tuple[Budget, float, bool]:
+        """An account's budget, locked until the transaction ends, the time, and whether writes
+        wait for it."""
+        row = db.execute(self._lock_budget, {"account": account, "of_account": account}).one()
+        written = msgspec.json.decode(row.written, type=tuple[float, ...])
+        return Budget(written, row.closed_until, row.turn), row.now, row.is_contended
 
-    def _set_budget(self, db: sa.Connection, account: str, budget: Budget) -> None:
-        db.execute(self._set_write_budget, {"of_account": account, **asdict(budget)})
+    def _all_waiting(self, db: sa.Connection, account: str, now: float) -> list[WaitingWrite]:
+        waiting = [_waiting_write(row) for row in db.execute(self._waiting, {"account": account})]
+        if any(one.asks_at <= now - GRACE for one in waiting):
+            db.execute(self._forget_lost, {"of_account": account, "before": now - GRACE})
+        return waiting
+
+    def _set(self, db: sa.Connection, account: str, budget: Budget) -> None:
+        written = msgspec.json.encode(budget.written).decode()
+        values = {"written": written, "closed_until": budget.closed_until, "turn": budget.turn}
+        db.execute(self._set_budget, {"of_account": account, **values})
+
+
+def _waiting_write(row: sa.Row[Any]) -> WaitingWrite:
+    return WaitingWrite(
+        WorkItemId(row.work_item_id),
+        RepoName(row.repo),
+        WriteKind(row.kind),
+        row.turn,
+        row.since,
+        row.asks_at,
+    )

@@ -9,7 +9,7 @@ from bot.core.backoff import POLLING
 from bot.core.clock import SystemClock
 from bot.core.deliveries import Delivery
 from bot.core.events import Actor, CommandLine, Comment, Source
-from bot.core.models import Claim, TrackedRun
+from bot.core.models import Claim, Progress, Reply, TrackedRun
 from bot.core.reasons import Reason
 from bot.core.runs import Run
 from bot.core.types import CommandId, RepoName, RunId, Sha
@@ -98,8 +98,7 @@ async def _start(ledger: Ledger, run_id: str, sha: str, place: int, now: float) 
     )
     claim = Claim(comment.work_item_id, 0)
     await ledger.inbox.accept(Delivery("1", f"guid-{place}", "issue_comment"), (comment,))
-    await ledger.items.save_acknowledgement(claim)
     await ledger.items.save_decision(claim, followed.command_id, Reason.STARTED, "", (followed,))
     said = reply.render(await ledger.items.load(comment.work_item_id))
-    await ledger.items.save_reply(claim, place + 1, said)
-    await ledger.queue.release(claim, place % POLLING.longest)
+    progress = Progress(True, Reply(place + 1, True, said, now))
+    await ledger.queue.release(claim, place % POLLING.longest, progress)

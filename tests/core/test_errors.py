@@ -49,6 +49,7 @@ EXAMPLES: list[Exception] = [
     part.LeaseLost("ic-1"),
     items.StartInProgress("ci.yml"),
     database.LedgerUnavailable("OperationalError"),
+    database.ConnectionLost("AdminShutdown"),
     database.AlreadyInUse("another process is using x.db"),
     webhooks.TooLarge("the body is larger than 1 bytes"),
     webhooks.DeliveryRejected("no"),

@@ -8,6 +8,7 @@ import pytest
 
 from bot.core.events import Actor, CommandLine, Comment, PullRequestEvent, Source
 from bot.core.models import Command, Reply, TrackedRun, WorkItem
+from bot.core.rate_limit import WriteKind
 from bot.core.reasons import Reason
 from bot.core.runs import Run
 from bot.core.types import CommandId, RepoName, RunId, Sha
@@ -61,7 +62,7 @@ TABLE: list[tuple[str, WorkItem, str, tuple[Write, ...]]] = [
         "a passing state, long after",
         answered(says("a"), EDIT_SECONDS),
         says("b"),
-        (Edit(9, says("b"), is_result=False),),
+        (Edit(9, says("b"), WriteKind.PASSING_EDIT),),
     ),
     (
         "a passing state, too soon",
@@ -73,13 +74,13 @@ TABLE: list[tuple[str, WorkItem, str, tuple[Write, ...]]] = [
         "a decision waits for nothing",
         answered(says("a", "deciding"), 0),
         says("b"),
-        (Edit(9, says("b"), is_result=True),),
+        (Edit(9, says("b"), WriteKind.RESULT),),
     ),
     (
         "the last state waits for nothing",
         replace(answered(says("a"), 0), runs=(OVER,)),
         says("b"),
-        (Edit(9, says("b"), is_result=True),),
+        (Edit(9, says("b"), WriteKind.RESULT),),
     ),
     (
         "not the last while another command is undecided",

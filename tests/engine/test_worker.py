@@ -19,7 +19,7 @@ from structlog.testing import capture_logs
 from bot.core.clock import AdjustedClock
 from bot.core.deliveries import Delivery
 from bot.core.events import Actor, CommandLine, Comment, Source
-from bot.core.models import Claim
+from bot.core.models import Claim, Progress
 from bot.core.reasons import Reason
 from bot.core.types import RepoName, WorkItemId
 from bot.engine.worker import (
@@ -37,7 +37,7 @@ from bot.storage.connect import open_store
 from bot.storage.database import LedgerUnavailable, Store
 from bot.storage.ledger import Ledger
 from bot.storage.part import LeaseLost
-from bot.storage.queue import LEASE_SECONDS, Queue
+from bot.storage.queue import LEASE_SECONDS, NO_PROGRESS, Queue
 from tests.support.conversation import START, ManualClock
 from tests.support.databases import Halt
 from tests.support.ledgers import migrated
@@ -328,14 +328,14 @@ async def test_a_worker_that_was_taken_over_leaves_it_at_that(ledger: Ledger) ->
         await ledger.queue.release_all()
         (taken,) = await ledger.queue.claim(1, 1)
         assert taken.fencing_token > claim.fencing_token
-        await ledger.items.save_acknowledgement(claim)
+        await ledger.items.save_reply_attempt(claim)
 
     steps = Steps(ledger, step)
     with logged() as events:
         await Worker(ledger.queue, steps.step).drain()
     assert events == ["lease_lost"]
     got = await ledger.items.load(WorkItemId("ic-1"))
-    assert (got.failures, got.acknowledged) == (0, False)
+    assert (got.failures, got.reply.attempted) == (0, False)
 
 
 async def test_a_step_that_cannot_store_is_done_again_when_its_lease_ends(ledger: Ledger) -> None:
@@ -361,7 +361,9 @@ async def test_a_failure_that_cannot_be_stored_is_logged(
     error: type[Exception], store: Store
 ) -> None:
     class Failing(Queue):
-        async def release_failed(self, claim: Claim, delay: float) -> None:
+        async def release_failed(
+            self, claim: Claim, delay: float, progress: Progress = NO_PROGRESS
+        ) -> None:
             raise error("on purpose")
 
     ledger = replace(Ledger.on(store), queue=Failing(store))
@@ -487,7 +489,7 @@ async def test_stopping_cuts_what_does_not_end(ledger: Ledger) -> None:
     cut: list[str] = []
 
     async def step(claim: Claim) -> None:
-        await ledger.items.save_acknowledgement(claim)
+        await ledger.items.save_reply_attempt(claim)
         try:
             await asyncio.Event().wait()
         except asyncio.CancelledError:
@@ -505,7 +507,7 @@ async def test_stopping_cuts_what_does_not_end(ledger: Ledger) -> None:
     await ledger.queue.release_all()
     assert len(await ledger.queue.claim(10, 10)) == 2
     for number in (1, 2):
-        assert (await ledger.items.load(WorkItemId(f"ic-{number}"))).acknowledged
+        assert (await ledger.items.load(WorkItemId(f"ic-{number}"))).reply.attempted
 
 
 async def test_what_is_being_stored_when_it_is_cut_is_stored(ledger: Ledger, store: Store) -> None:

@@ -8,7 +8,7 @@ import pytest
 import sqlalchemy as sa
 
 from bot.core.events import CommandLine
-from bot.core.models import Claim, StartRequest
+from bot.core.models import Claim, Progress, Reply, StartRequest
 from bot.core.reasons import Reason
 from bot.core.runs import Run
 from bot.core.types import CommandId, RepoName, RunId, Sha, WorkItemId
@@ -157,15 +157,16 @@ async def test_the_last_answer_to_the_same_line(ledger: Ledger, database: Databa
 # --- the reply ------------------------------------------------------------------------------------
 
 
-async def test_what_is_known_of_the_reply(ledger: Ledger, database: Database) -> None:
+async def test_what_is_known_of_the_reply(ledger: Ledger) -> None:
     await accepted(ledger, comment())
     claim = await claimed(ledger)
     await ledger.items.save_reply_attempt(claim)
     got = await ledger.items.load(claim.work_item_id)
     assert (got.reply.comment_id, got.reply.attempted) == (None, True)
-    await ledger.items.save_reply(claim, 2**40, "text")
+    written = Reply(2**40, True, "text", 1_795_500_000.0)
+    await ledger.queue.release(claim, 1.0, Progress(reply=written))
     reply = (await ledger.items.load(claim.work_item_id)).reply
-    assert (reply.comment_id, reply.text, reply.written_at) == (2**40, "text", database.ago())
+    assert reply == written
 
 
 # --- start attempts -------------------------------------------------------------------------------
@@ -240,7 +241,7 @@ async def test_a_poll_replaces_how_a_run_stands(ledger: Ledger) -> None:
     claim = await claimed(ledger)
     await ledger.items.save_decision(claim, first(claim), Reason.STARTED, "", [tracked(claim)])
     over = replace(tracked(claim, status="finished"), polls=3, next_poll_at=None, note="")
-    await ledger.items.save_run(claim, over)
+    await ledger.queue.release(claim, 1.0, Progress(runs=(over,)))
     assert (await ledger.items.load(claim.work_item_id)).runs == (over,)
 
 

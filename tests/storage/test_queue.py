@@ -10,7 +10,7 @@ import pytest
 import sqlalchemy as sa
 
 from bot.core.events import CommandLine
-from bot.core.models import Claim
+from bot.core.models import Claim, Progress, Reply
 from bot.core.reasons import Reason
 from bot.core.types import CommandId, RepoName, RunId, WorkItemId
 from bot.storage.database import LedgerUnavailable, Store
@@ -156,9 +156,10 @@ async def test_a_restart_ends_all_leases(ledger: Ledger) -> None:
 
 WRITES: dict[str, Callable[[Ledger, Claim], Awaitable[object]]] = {
     "renew": lambda ledger, claim: ledger.queue.renew(claim),
-    "release": lambda ledger, claim: ledger.queue.release(claim, 1.0),
+    "release": lambda ledger, claim: ledger.queue.release(
+        claim, 1.0, Progress(True, Reply(5, True, "text"), (tracked(claim),))
+    ),
     "release_failed": lambda ledger, claim: ledger.queue.release_failed(claim, 1.0),
-    "save_acknowledgement": lambda ledger, claim: ledger.items.save_acknowledgement(claim),
     "save_decision": lambda ledger, claim: ledger.items.save_decision(
         claim, first(claim), Reason.STARTED, "", [tracked(claim)]
     ),
@@ -176,9 +177,7 @@ WRITES: dict[str, Callable[[Ledger, Claim], Awaitable[object]]] = {
         claim, change(claim)
     ),
     "track_runs": lambda ledger, claim: ledger.items.track_runs(claim, [tracked(claim)]),
-    "save_run": lambda ledger, claim: ledger.items.save_run(claim, tracked(claim)),
     "save_reply_attempt": lambda ledger, claim: ledger.items.save_reply_attempt(claim),
-    "save_reply": lambda ledger, claim: ledger.items.save_reply(claim, 5, "text"),
 }
 
 
@@ -209,7 +208,7 @@ async def test_a_lease_that_ended_holds_until_somebody_takes_over(
     await accepted(ledger, comment())
     claim = await claimed(ledger)
     database.passes(10 * LEASE_SECONDS)
-    await ledger.items.save_acknowledgement(claim)
+    await ledger.queue.release(claim, 1.0, Progress(acknowledged=True))
     assert (await ledger.items.load(claim.work_item_id)).acknowledged
 
 
@@ -440,7 +439,7 @@ async def test_waking_and_saving_at_once_come_to_an_end(postgresql: Database) ->
             jobs += [Ledger.on(here).items.resume_tracking(RunId("r2"), START + turn)]
             for claim in claims:
                 run = replace(tracked(ANY, "r1"), command_id=first(claim), polls=turn)
-                jobs.append(Ledger.on(there).items.save_run(claim, run))
+                jobs.append(Ledger.on(there).queue.release(claim, 1.0, Progress(runs=(run,))))
         await asyncio.gather(*jobs)
         for claim in claims:
             assert len((await Ledger.on(here).items.load(claim.work_item_id)).runs) == 2

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from bot.core.models import TrackedRun
+from bot.core.models import Progress, TrackedRun
 from bot.core.reasons import Reason
 from bot.core.runs import Run
 from bot.core.types import CommandId, RepoName, RunId, Sha
@@ -82,8 +82,8 @@ async def test_what_is_followed_waits_for_nobody(
     assert (run.run.run_id, run.run.status, run.workflow, run.job) == (
         *("r1", "queued", "ci.yml", "test"),
     )
-    await ledger.items.save_run(claim, run_of(first(claim), now, "finished"))
-    await ledger.queue.release(claim, None)
+    over = run_of(first(claim), now, "finished")
+    await ledger.queue.release(claim, None, Progress(runs=(over,)))
     assert (await archive.queue()).followed_runs == 0
     (command,) = (await archive.page(Filter(), 10)).commands
     assert command.state is State.DONE

@@ -1,4 +1,4 @@
-"""Writes to GitHub are reserved from one budget."""
+"""Writes to GitHub are let through in order, within what GitHub allows."""
 
 from __future__ import annotations
 
@@ -6,55 +6,137 @@ import asyncio
 
 import pytest
 
-from bot.core.rate_limit import BURST, Budget
+from bot.core.rate_limit import LONGEST_WAIT, PER_HOUR, PER_MINUTE, WriteKind
+from bot.core.types import RepoName, WorkItemId
 from bot.storage.ledger import Ledger
 from tests.support.databases import Database
 
 pytestmark = pytest.mark.anyio
 
+HELLO = RepoName("octo/hello")
 
-HOUR = int(Budget.full(0.0).hour)
+
+async def reserve(
+    ledger: Ledger,
+    item: str,
+    kind: WriteKind = WriteKind.FIRST_REPLY,
+    account: str = "a",
+    repo: RepoName = HELLO,
+) -> float:
+    return await ledger.write_budget.reserve_write(account, repo, WorkItemId(item), kind)
+
+
+async def use_up(ledger: Ledger, writes: int = PER_MINUTE, account: str = "a") -> None:
+    for place in range(writes):
+        assert await reserve(ledger, f"used-{place}", account=account) == 0.0
 
 
 async def test_writes_are_reserved_until_none_is_left(ledger: Ledger, database: Database) -> None:
-    for _ in range(int(BURST)):
-        assert await ledger.write_budget.reserve_write("a") == 0.0
-    if not database.is_postgresql:  # there, another is earned within a second
-        assert await ledger.write_budget.reserve_write("a") == 1.0
-        assert await ledger.write_budget.reserve_write("a") == 1.0  # asking costs nothing
-    assert await ledger.write_budget.reserve_write("b") == 0.0
-    database.passes(1)
-    assert await ledger.write_budget.reserve_write("a") == 0.0
+    await use_up(ledger)
+    assert await reserve(ledger, "one") == database.near(60.0)
+    assert await reserve(ledger, "one") == database.near(60.0)  # asking again costs nothing
+    assert await reserve(ledger, "one", account="b") == 0.0
+    database.passes(60)
+    assert await reserve(ledger, "one") == 0.0
 
 
-async def test_some_of_the_hours_writes_are_kept(ledger: Ledger, database: Database) -> None:
-    keep = HOUR - 10
-    for _ in range(10):
-        assert await ledger.write_budget.reserve_write("a", keep=keep) == 0.0
-    wait = await ledger.write_budget.reserve_write("a", keep=keep)
-    assert wait > 0.0
-    assert await ledger.write_budget.reserve_write("a") == 0.0
-    # That took one of those which were to be kept.
-    assert await ledger.write_budget.reserve_write("a", keep=keep) > wait
+async def test_the_important_ones_go_first(ledger: Ledger, database: Database) -> None:
+    await use_up(ledger)
+    for kind in (WriteKind.PASSING_EDIT, WriteKind.RESULT, WriteKind.FIRST_REPLY):
+        assert await reserve(ledger, kind.name, kind) > 0.0
+    assert await reserve(ledger, "r", WriteKind.REACTION) > 0.0
+    database.passes(60)
+    # There is room for two: one goes to the first reply, and one to the result.
+    await use_up_all_but(ledger, 2, waiting=3)
+    assert await reserve(ledger, "PASSING_EDIT", WriteKind.PASSING_EDIT) > 0.0
+    assert await reserve(ledger, "new", WriteKind.RESULT) > 0.0
+    assert await reserve(ledger, "RESULT", WriteKind.RESULT) == 0.0
+    assert await reserve(ledger, "FIRST_REPLY") == 0.0
+    assert await reserve(ledger, "new", WriteKind.RESULT) > 0.0
+
+
+async def use_up_all_but(ledger: Ledger, left: int, waiting: int) -> None:
+    """Write what goes before everything that waits."""
+    for place in range(PER_MINUTE - left):
+        item = WorkItemId(f"before-{place}")
+        # Mentions of nobody: only first replies go before those that wait.
+        assert (
+            await ledger.write_budget.reserve_write("a", HELLO, item, WriteKind.FIRST_REPLY) == 0.0
+            or waiting
+        )
+
+
+async def test_repositories_take_turns(ledger: Ledger, database: Database) -> None:
+    await use_up(ledger)
+    for place in range(100):
+        assert await reserve(ledger, f"busy-{place}") > 0.0
+    assert await reserve(ledger, "quiet", repo=RepoName("octo/quiet")) > 0.0
+    database.passes(60)
+    # The one of the quiet repository has not waited as long, and goes second.
+    assert await reserve(ledger, "busy-99") > 0.0
+    assert await reserve(ledger, "quiet", repo=RepoName("octo/quiet")) == 0.0
+    assert await reserve(ledger, "busy-50") == 0.0
+
+
+async def test_who_has_not_come_back_holds_up_nobody(ledger: Ledger, database: Database) -> None:
+    await use_up(ledger)
+    for place in range(PER_MINUTE):
+        await reserve(ledger, f"gone-{place}")
+    assert await reserve(ledger, "behind", WriteKind.RESULT) > 60.0
+    database.passes(60 + 120)
+    assert await reserve(ledger, "behind", WriteKind.RESULT) == 0.0
+    assert database.rows("select count(*) from waiting_writes") == [(0,)]
+
+
+async def test_a_reaction_keeps_no_place(ledger: Ledger, database: Database) -> None:
+    await use_up(ledger)
+    await reserve(ledger, "one", WriteKind.REACTION)
+    assert database.rows("select count(*) from waiting_writes") == [(0,)]
+
+
+async def test_a_work_item_waits_once_whatever_it_has_to_write(
+    ledger: Ledger, database: Database
+) -> None:
+    await use_up(ledger)
+    await reserve(ledger, "one", WriteKind.PASSING_EDIT)
+    await reserve(ledger, "one", WriteKind.RESULT)
+    waiting = database.rows("select work_item_id, kind from waiting_writes")
+    assert waiting == [("one", WriteKind.RESULT)]
 
 
 async def test_no_write_is_reserved_during_a_pause(ledger: Ledger, database: Database) -> None:
     await ledger.write_budget.pause_writes("a", 60.0)
-    assert await ledger.write_budget.reserve_write("a") == database.near(60.0)
-    assert await ledger.write_budget.reserve_write("b") == 0.0
+    assert await reserve(ledger, "one") == database.near(60.0)
+    assert await reserve(ledger, "one", account="b") == 0.0
     await ledger.write_budget.pause_writes("a", 10.0)  # the longer pause counts
-    assert await ledger.write_budget.reserve_write("a") == database.near(60.0)
-    database.passes(60)
-    assert await ledger.write_budget.reserve_write("a") == 0.0
+    assert await reserve(ledger, "one") == database.near(60.0)
+    await ledger.write_budget.pause_writes("a", 10 * LONGEST_WAIT)
+    assert await reserve(ledger, "one") == LONGEST_WAIT
+    database.passes(10 * LONGEST_WAIT)
+    assert await reserve(ledger, "one") == 0.0
 
 
 async def test_one_budget_for_all_machines(postgresql: Database) -> None:
-    # An hour's writes are down to five; what comes back within the test is less than one.
     async with postgresql.opened() as here, postgresql.opened() as there:
         ledgers = [Ledger.on(here), Ledger.on(there)]
         waits = await asyncio.gather(
-            *(one.write_budget.reserve_write("a", keep=HOUR - 5) for one in ledgers * 10)
+            *(
+                reserve(one, f"{place}-{number}")
+                for place, one in enumerate(ledgers)
+                for number in range(PER_MINUTE)
+            )
         )
-    assert sum(wait == 0.0 for wait in waits) == 5
-    ((hour,),) = postgresql.rows("select hour from write_budgets where account = 'a'")
-    assert hour == pytest.approx(HOUR - 5, abs=1)
+    assert sum(wait == 0.0 for wait in waits) == PER_MINUTE
+    ((waiting,),) = postgresql.rows("select count(*) from waiting_writes")
+    assert waiting == PER_MINUTE
+
+
+async def test_an_hours_writes_come_to_an_end(ledger: Ledger, database: Database) -> None:
+    left = PER_HOUR
+    while left:
+        await use_up(ledger, min(left, PER_MINUTE))
+        left -= min(left, PER_MINUTE)
+        database.passes(60)
+    assert await reserve(ledger, "one") == LONGEST_WAIT
+    database.passes(3600 - 60 * 7)
+    assert await reserve(ledger, "one") == 0.0

@@ -114,9 +114,9 @@ class Conversation:
         outcomes = await self.github.deliver(HOOK)
         await self.services.worker.drain()
         # What the bot wrote comes back to it as webhooks, and must lead to nothing.
-        outcomes += await self.github.deliver(HOOK)
-        await self.services.worker.drain()
-        return outcomes
+        if back := await self.github.deliver(HOOK):
+            await self.services.worker.drain()
+        return outcomes + back
 
     async def redelivers(self, delivery: Delivery) -> DeliveryOutcome:
         outcome = await self.github.redeliver(delivery)

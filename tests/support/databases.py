@@ -24,7 +24,8 @@ from bot.storage.tables import metadata
 from tests.support.conversation import ManualClock
 
 TIMES = {
-    "write_budgets": ("counted_at", "closed_until"),
+    "write_budgets": ("closed_until",),
+    "waiting_writes": ("since", "asks_at"),
     "commands": ("decided_at",),
     "deliveries": ("received_at",),
     "heads": ("received_at",),
@@ -98,6 +99,11 @@ class Database:
                     for column in columns
                 )
                 connection.execute(sql.SQL("UPDATE {} SET {}").format(sql.Identifier(table), aged))
+            connection.execute(
+                "UPDATE write_budgets SET written = (SELECT coalesce(json_agg(at::float8 - %s),"
+                " '[]') FROM json_array_elements_text(written::json) AS at)",
+                [seconds],
+            )
 
     def near(self, seconds: float) -> Any:
         """Equal to so many seconds: but for the time that goes by meanwhile, where it does."""

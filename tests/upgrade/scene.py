@@ -38,7 +38,7 @@ CREATE SCHEMA clock;
 CREATE SCHEMA unseen;
 CREATE TABLE unseen.clock (now float8 NOT NULL);
 INSERT INTO unseen.clock VALUES (0);
-CREATE FUNCTION clock.clock_timestamp() RETURNS timestamptz LANGUAGE sql
+CREATE FUNCTION clock.statement_timestamp() RETURNS timestamptz STABLE LANGUAGE sql
     AS 'SELECT to_timestamp(now) FROM unseen.clock';
 """
 """A clock that stands in a PostgreSQL database; before `pg_catalog` in the search path, it is the
