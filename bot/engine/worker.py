@@ -7,7 +7,7 @@ happened; what a step has done is a row before the next effect.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 
 import structlog
 
@@ -76,10 +76,7 @@ class Worker:
         while not self._stopping:
             self._wake.clear()
             try:
-                if self._may_claim:
-                    self._may_claim = False
-                    await self._start_due()
-                pause = await self._pause()
+                pause = await self._start_due() if self._may_claim else await self._until_due()
             except LedgerUnavailable as error:
                 log.error("ledger_unavailable", error=str(error))
                 pause = 1.0
@@ -96,22 +93,34 @@ class Worker:
 
     async def drain(self) -> None:
         """Do everything that is due now, and return."""
-        while self._tasks or await self._start_due():
+        while self._tasks or self._start(await self._queue.claim(*self._room)):
             if self._tasks:
                 await asyncio.wait(self._tasks, return_when=asyncio.FIRST_COMPLETED)
 
-    async def _start_due(self) -> int:
-        """Claim what is due, as far as there is room, and start its steps."""
+    async def _start_due(self) -> float:
+        """Start the steps of what is due, as far as there is room; how long to sleep."""
+        self._may_claim = False
         if self._is_full:
-            return 0
-        claims = await self._queue.claim(
-            COMMAND_SLOTS - len(self._commands), POLL_SLOTS - len(self._polls)
-        )
+            return POLL_SECONDS  # the end of any step wakes us
+        claimed = await self._queue.claim_and_look(*self._room)
+        self._start(claimed.claims)
+        return _bounded(claimed.wait)
+
+    def _start(self, claims: Sequence[Claim]) -> int:
         for claim in claims:
             task = asyncio.create_task(self._hold(claim))
             (self._polls if claim.is_poll else self._commands).add(task)
             task.add_done_callback(self._ended)
         return len(claims)
+
+    async def _until_due(self) -> float:
+        """How long to sleep: what has no room now is woken for by the end of a step."""
+        return POLL_SECONDS if self._is_full else _bounded(await self._queue.until_due(*self._room))
+
+    @property
+    def _room(self) -> tuple[int, int]:
+        """For how many commands and polls there are slots."""
+        return COMMAND_SLOTS - len(self._commands), POLL_SLOTS - len(self._polls)
 
     def _ended(self, task: asyncio.Task[None]) -> None:
         # There was no room for others, or a later comment has waited for this one.
@@ -161,25 +170,16 @@ class Worker:
                 *(self._queue.renew(claim) for claim in self._held), return_exceptions=True
             )
 
-    async def _pause(self) -> float:
-        """Seconds until something is due."""
-        if self._is_full:
-            return POLL_SECONDS  # the end of any step wakes us
-        deciding = []
-        if len(self._commands) < COMMAND_SLOTS:
-            deciding.append(True)
-        if len(self._polls) < POLL_SLOTS:
-            deciding.append(False)
-        # What has no room now is woken for by the end of a step.
-        wait = await self._queue.until_due(deciding)
-        return POLL_SECONDS if wait is None else min(max(wait, 0.01), POLL_SECONDS)
-
     async def _woken(self, seconds: float) -> bool:
         """Sleep until woken, at most so long; whether somebody woke us."""
         waiter = asyncio.create_task(self._wake.wait())
         done, _ = await asyncio.wait({waiter}, timeout=seconds)
         waiter.cancel()
         return bool(done)
+
+
+def _bounded(wait: float | None) -> float:
+    return POLL_SECONDS if wait is None else min(max(wait, 0.01), POLL_SECONDS)
 
 
 async def repeat(queue: Queue, name: str, every: float, job: Callable[[], Awaitable[None]]) -> None:

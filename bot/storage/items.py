@@ -133,7 +133,9 @@ class Items(Part):
 
         def work(db: sa.Connection) -> tuple[Sequence[sa.Row[Any]], Sequence[sa.Row[Any]]]:
             found = db.execute(self._work_items, which).all()
-            return found, db.execute(self._tracked_runs, which).all() if found else ()
+            # Only decided commands track runs.
+            may_track = any(row.commands_decided for row in found)
+            return found, db.execute(self._tracked_runs, which).all() if may_track else ()
 
         found, runs = await self._store.transact(work)
         its_rows, its_runs = defaultdict(list), defaultdict(list)

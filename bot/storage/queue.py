@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any, cast
 
 import sqlalchemy as sa
@@ -18,6 +19,15 @@ NO_PROGRESS = Progress()
 
 LEASE_SECONDS = 10.0
 """How long a claim lasts without being renewed; then another worker may take the item over."""
+
+
+@dataclass(frozen=True, slots=True)
+class Claimed:
+    """Claims, and the seconds until another work item can be claimed as far as there is room left;
+    none when none is waiting."""
+
+    claims: list[Claim]
+    wait: float | None
 
 
 class Queue(Part):
@@ -71,23 +81,33 @@ class Queue(Part):
 
         While an earlier comment of a pull request is undecided, later ones of it wait.
         """
+        return await self._store.transact(lambda db: self._claim_due(db, commands, polls))
 
-        def work(db: sa.Connection) -> list[Claim]:
-            return [
-                Claim(WorkItemId(row.id), row.fencing_token, is_poll=not row.deciding)
-                for row in db.execute(self._claim, {"commands": commands, "polls": polls})
-            ]
+    async def claim_and_look(self, commands: int, polls: int) -> Claimed:
+        """Claim as `claim` does, and look in the same transaction for what is due next."""
+
+        def work(db: sa.Connection) -> Claimed:
+            claims = self._claim_due(db, commands, polls)
+            taken = sum(claim.is_poll for claim in claims)
+            deciding = _with_room(commands - len(claims) + taken, polls - taken)
+            return Claimed(claims, db.scalar(self._until_due, {"deciding": deciding}))
 
         return await self._store.transact(work)
 
-    async def until_due(self, deciding: Sequence[bool] = (True, False)) -> float | None:
+    def _claim_due(self, db: sa.Connection, commands: int, polls: int) -> list[Claim]:
+        return [
+            Claim(WorkItemId(row.id), row.fencing_token, is_poll=not row.deciding)
+            for row in db.execute(self._claim, {"commands": commands, "polls": polls})
+        ]
+
+    async def until_due(self, commands: int = 1, polls: int = 1) -> float | None:
         """Seconds until the next work item can be claimed; none when none is waiting.
 
-        *deciding*: of undecided work items, decided ones, or both. A claimed one counts from the
-        end of its lease. One that waits for an earlier comment is not counted: it can be claimed
-        when that one is released.
+        With no room for *commands* or *polls*, these are not counted. A claimed one counts from
+        the end of its lease. One that waits for an earlier comment is not counted: it can be
+        claimed when that one is released.
         """
-        wait = await self._scalar(self._until_due, deciding=list(deciding))
+        wait = await self._scalar(self._until_due, deciding=_with_room(commands, polls))
         return cast("float | None", wait)
 
     async def renew(self, claim: Claim) -> None:
@@ -144,6 +164,11 @@ class Queue(Part):
     async def check(self) -> None:
         """Raises LedgerUnavailable when the store does not answer."""
         await self._scalar(self._check)
+
+
+def _with_room(commands: int, polls: int) -> list[bool]:
+    """Which work items there is room for, by whether they are undecided."""
+    return [True] * (commands > 0) + [False] * (polls > 0)
 
 
 def _due(

@@ -95,7 +95,7 @@ async def test_commands_and_polls_have_room_of_their_own(
         await tracking(ledger, number, tracked(ANY))
     database.passes(1000)
     await accepted(ledger, *(comment(number, number=number) for number in (3, 4)))
-    assert await ledger.queue.until_due([True]) == database.near(0.0)
+    assert await ledger.queue.until_due(polls=0) == database.near(0.0)
     (command,) = await ledger.queue.claim(1, 0)
     assert (command.work_item_id, command.is_poll) == ("ic-3", False)
     # A command that waits for room does not take that of a poll.
