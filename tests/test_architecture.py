@@ -192,6 +192,8 @@ BORDERS = {
 # Subscripts with a text that are no payload's: each with what it is.
 NO_PAYLOADS = {
     ("commands.can_i", "run"),  # the command table
+    *(("parsing.comments", group) for group in ("indent", "name", "close")),  # a match's groups
+    *(("parsing.words", group) for group in ("quote", "slashes")),
     ("web.app", "method"),  # ASGI's scope and messages
     ("web.app", "path"),
     ("web.app", "type"),

@@ -7,12 +7,17 @@ from dataclasses import dataclass
 from bot.commands.base import Answer, CommandSpec, Handled, RunReader
 from bot.core.types import Permission
 from bot.messages import answers
-from bot.parsing.arguments import argument, run_id
+from bot.parsing.arguments import argument, run_or_workflow
 
 
 @dataclass(frozen=True, slots=True)
 class ArtifactsArguments:
-    run: str | None = argument("a run's id; the newest without it", default=None, convert=run_id)
+    run: str | None = argument(
+        "a run's id, or a workflow; the newest run without it",
+        default=None,
+        show="RUN or WORKFLOW",
+        convert=run_or_workflow,
+    )
 
 
 async def artifacts(command: ArtifactsArguments, reader: RunReader) -> Handled:

@@ -6,7 +6,6 @@ decide who may.
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
@@ -20,6 +19,7 @@ from bot.core.runs import Artifact, Diagnosis, Job, ListedRun, Run, Workflow
 from bot.core.types import Head, Permission, RunId, Sha
 from bot.depot.client import Target
 from bot.parsing.arguments import format_command, parse_command, usage
+from bot.parsing.words import quoted
 from bot.parsing.workflow_file import Outline
 from bot.rules.policy import CommandNeeds, StartTarget
 from bot.rules.repository_config import Config
@@ -57,10 +57,10 @@ class RetryLater:
 
 
 @dataclass(frozen=True, slots=True)
-class StartRun:
-    """Start this run, once; or point to the same one that is under way, unless *force*."""
+class StartRuns:
+    """Start these runs, each once; or point to the same one that is under way, unless *force*."""
 
-    request: StartRequest
+    requests: tuple[StartRequest, ...]
     force: bool = False
 
 
@@ -88,10 +88,19 @@ class ChangeRun:
     """An earlier step has done it already; only the run is still to be tracked."""
 
 
+@dataclass(frozen=True, slots=True)
+class ChangeRuns:
+    """Change these runs, or jobs of them, one after the other."""
+
+    changes: tuple[ChangeRun, ...]
+    note: str = ""
+    """What the reply adds, in Markdown."""
+
+
 Outcome = Answer | TrackRuns | RetryLater
 """What a command comes to in a step."""
 
-Handled = Answer | StartRun | ChangeRun
+Handled = Answer | StartRuns | ChangeRuns
 """What a handler returns."""
 
 # --- what a handler may read ---------------------------------------------------------------------
@@ -149,7 +158,7 @@ class RunReader(Protocol):
     def asked(self) -> Asked: ...
 
     @property
-    def pending_change(self) -> PendingChange | None:
+    def pending_changes(self) -> tuple[PendingChange, ...]:
         """What this command was about to do in an earlier step, if it came so far."""
         ...
 
@@ -160,10 +169,17 @@ class RunReader(Protocol):
         ...
 
     async def run(self, typed: str | None) -> TrackedRun:
-        """A run of this repository: the one that was typed, or the newest of this pull request.
+        """A run of this repository: the one that was typed by its id, the newest on the head of the
+        workflow that was typed, or the newest of this pull request."""
+        ...
 
-        With a pending change, the run that it is about.
-        """
+    async def newest_runs(self, typed: str | None) -> tuple[TrackedRun, ...]:
+        """The run that was typed, or the newest on the head of the workflow that was typed, or of
+        each workflow. With pending changes, the runs that they are about."""
+        ...
+
+    async def runs_under_way(self, typed: str | None) -> tuple[TrackedRun, ...]:
+        """The same of runs on the head that are not over; a typed id stands for itself."""
         ...
 
     async def check_again(self, run: TrackedRun) -> None:
@@ -172,8 +188,8 @@ class RunReader(Protocol):
 
     async def run_status(self, run_id: RunId) -> Run: ...
 
-    async def job(self, run: TrackedRun, typed: str) -> tuple[Workflow, Job]:
-        """The one job of a run that was meant."""
+    async def job(self, runs: Sequence[TrackedRun], typed: str) -> tuple[TrackedRun, Workflow, Job]:
+        """The one job of these runs that was meant."""
         ...
 
     async def log_tail(self, attempt_id: str, lines: int) -> list[str]: ...
@@ -195,8 +211,8 @@ class StartReader(Protocol):
         ...
 
     @property
-    def workflow(self) -> str:
-        """The workflow's file name, found and allowed; empty for all, or for YAML sent along."""
+    def workflows(self) -> tuple[str, ...]:
+        """File names, found and allowed; none for all, or for YAML sent along."""
         ...
 
     async def outline(self, sha: Sha, workflow: str) -> Outline:
@@ -325,7 +341,6 @@ def parse_line(
 
 
 def run_at(sha: Sha, target: StartTarget | None = None) -> str:
-    """How to run a workflow on a commit that is named."""
-    workflow = target.workflow if target else None
-    named = f"{shlex.quote(workflow)} " if workflow else ""
-    return f"/depot run {named}sha={sha}"
+    """How to run workflows on a commit that is named."""
+    workflows = target.workflows if target else ()
+    return " ".join(["/depot run", *map(quoted, workflows), f"sha={sha}"])

@@ -1,46 +1,69 @@
-"""`/depot cancel`: end a run, or one job of it."""
+"""`/depot cancel`: end a run, or jobs of it."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-from bot.commands.base import Answer, Change, ChangeRun, CommandSpec, Handled, RunReader
+from bot.commands.base import Answer, Change, ChangeRun, ChangeRuns, CommandSpec, Handled, RunReader
+from bot.core import jobs
+from bot.core.errors import Refused
 from bot.core.models import TrackedRun
 from bot.core.reasons import Reason
 from bot.core.runs import is_over
 from bot.core.types import Permission
-from bot.messages import runs
-from bot.parsing.arguments import argument, run_id
+from bot.messages import refusals, runs
+from bot.parsing.arguments import argument, names, run_or_workflow
 
 
 @dataclass(frozen=True, slots=True)
 class CancelArguments:
-    run: str | None = argument("a run's id; the newest without it", default=None, convert=run_id)
-    job: str | None = argument("only this job", default=None, keyword=True)
+    run: str | None = argument(
+        "a run's id, or a workflow; the one under way without it",
+        default=None,
+        show="RUN or WORKFLOW",
+        convert=run_or_workflow,
+    )
+    job: str | None = argument(
+        "only this job, or these with commas between them",
+        default=None,
+        show="KEY[,KEY]",
+        keyword=True,
+        convert=names,
+    )
 
 
 async def cancel(command: CancelArguments, reader: RunReader) -> Handled:
-    run = await reader.run(command.run)
+    found = await reader.runs_under_way(command.run)
+    if not found:
+        newest = await reader.run(command.run)
+        return Answer(runs.already_over(newest), reason=Reason.ALREADY_OVER)
     if command.job is not None:
-        return await _cancel_job(run, command.job, reader)
-    is_done = reader.pending_change is not None and run.run.status == "cancelled"
-    if is_over(run.run.status) and not is_done:
+        return await _cancel_jobs(found, command.job, reader)
+    if len(found) > 1:
+        raise Refused(Reason.WHICH_RUN, refusals.which_run("cancel", found))
+    (run,) = found
+    is_done = bool(reader.pending_changes) and run.run.status == "cancelled"
+    if run.run.is_over and not is_done:
         return Answer(runs.already_over(run), reason=Reason.ALREADY_OVER)
-    return ChangeRun(Change.CANCEL, run, is_done=is_done)
+    return ChangeRuns((ChangeRun(Change.CANCEL, run, is_done=is_done),))
 
 
-async def _cancel_job(run: TrackedRun, typed: str, reader: RunReader) -> Handled:
-    workflow, job = await reader.job(run, typed)
-    is_done = reader.pending_change is not None and job.status == "cancelled"
-    if is_over(job.status) and not is_done:
-        return Answer(runs.job_already_over(job, run), reason=Reason.ALREADY_OVER)
-    return ChangeRun(Change.CANCEL, run, (workflow,), job, is_done=is_done)
+async def _cancel_jobs(found: Sequence[TrackedRun], typed: str, reader: RunReader) -> Handled:
+    changes = []
+    for name in jobs.named(typed, [job for run in found for job in run.run.jobs]):
+        run, workflow, job = await reader.job(found, name)
+        is_done = bool(reader.pending_changes) and job.status == "cancelled"
+        if is_over(job.status) and not is_done:
+            return Answer(runs.job_already_over(job, run), reason=Reason.ALREADY_OVER)
+        changes.append(ChangeRun(Change.CANCEL, run, (workflow,), job, is_done=is_done))
+    return ChangeRuns(tuple(changes))
 
 
 CANCEL = CommandSpec(
     CancelArguments,
     cancel,
     required_permission=Permission.WRITE,
-    summary="Cancel a queued or running run, or one job of it.",
-    examples=("cancel", "cancel job=test"),
+    summary="Cancel a queued or running run, or jobs of it.",
+    examples=("cancel", "cancel ci.yml", "cancel job=test"),
 )

@@ -12,7 +12,7 @@ from bot.core.reasons import Reason
 from bot.core.runs import Job
 from bot.core.types import Permission
 from bot.messages import answers, refusals
-from bot.parsing.arguments import argument, number, run_id
+from bot.parsing.arguments import argument, number, run_or_workflow
 
 DEFAULT_LINES = 50
 MAX_LINES = 500
@@ -20,7 +20,12 @@ MAX_LINES = 500
 
 @dataclass(frozen=True, slots=True)
 class LogsArguments:
-    run: str | None = argument("a run's id; the newest without it", default=None, convert=run_id)
+    run: str | None = argument(
+        "a run's id, or a workflow; the newest run without it",
+        default=None,
+        show="RUN or WORKFLOW",
+        convert=run_or_workflow,
+    )
     job: str | None = argument(
         "of this job; of the failed one without it", default=None, keyword=True
     )
@@ -35,7 +40,7 @@ class LogsArguments:
 
 async def logs(command: LogsArguments, reader: RunReader) -> Handled:
     run = await reader.run(command.run)
-    job = (await reader.job(run, command.job))[1] if command.job else _obvious(run)
+    job = (await reader.job((run,), command.job))[2] if command.job else _obvious(run)
     attempt = job.newest_attempt
     if attempt is None:
         return Answer(answers.no_log_yet(job, run), reason=Reason.NO_LOG)
@@ -61,5 +66,5 @@ LOGS = CommandSpec(
     logs,
     required_permission=Permission.TRIAGE,
     summary="Show the end of a job's log.",
-    examples=("logs", "logs job=test lines=100"),
+    examples=("logs", "logs ci.yml", "logs job=test lines=100"),
 )

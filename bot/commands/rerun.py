@@ -4,26 +4,37 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from bot.commands.base import Answer, Change, ChangeRun, CommandSpec, Handled, RunReader
+from bot.commands.base import Answer, Change, ChangeRun, ChangeRuns, CommandSpec, Handled, RunReader
+from bot.core.errors import Refused
 from bot.core.reasons import Reason
 from bot.core.types import Permission
-from bot.messages import runs
-from bot.parsing.arguments import argument, run_id
+from bot.messages import refusals, runs
+from bot.parsing.arguments import argument, run_or_workflow
 
 
 @dataclass(frozen=True, slots=True)
 class RerunArguments:
-    run: str | None = argument("a run's id; the newest without it", default=None, convert=run_id)
+    run: str | None = argument(
+        "a run's id, or a workflow; the newest run without it",
+        default=None,
+        show="RUN or WORKFLOW",
+        convert=run_or_workflow,
+    )
 
 
 async def rerun(command: RerunArguments, reader: RunReader) -> Handled:
-    run = await reader.run(command.run)
+    try:
+        run = await reader.run(command.run)
+    except Refused as no:
+        if no.reason is Reason.UNKNOWN_RUN and command.run in {"failed", "failed-jobs"}:
+            raise Refused(Reason.UNKNOWN_RUN, refusals.rerun_failed()) from no
+        raise
     await reader.check_again(run)
-    if reader.pending_change is None and not run.run.is_over:
+    if not reader.pending_changes and not run.run.is_over:
         return Answer(runs.still_running(run, "rerun"), reason=Reason.STILL_RUNNING)
     if not run.run.workflows:
         return Answer(runs.nothing_to_rerun(run), reason=Reason.NOTHING_TO_RERUN)
-    return ChangeRun(Change.RERUN, run, run.run.workflows)
+    return ChangeRuns((ChangeRun(Change.RERUN, run, run.run.workflows),))
 
 
 RERUN = CommandSpec(
@@ -31,5 +42,5 @@ RERUN = CommandSpec(
     rerun,
     required_permission=Permission.WRITE,
     summary="Run every job of a run again, on the same commit.",
-    examples=("rerun",),
+    examples=("rerun", "rerun ci.yml"),
 )

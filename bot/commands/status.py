@@ -9,7 +9,7 @@ from bot.commands.base import Answer, CommandSpec, Handled, RunReader
 from bot.core.types import Permission
 from bot.messages import answers
 from bot.messages import runs as run_messages
-from bot.parsing.arguments import argument, run_id
+from bot.parsing.arguments import argument, run_or_workflow
 
 MAX_RUNS = 10
 """Runs that are looked into for one answer."""
@@ -18,7 +18,10 @@ MAX_RUNS = 10
 @dataclass(frozen=True, slots=True)
 class StatusArguments:
     run: str | None = argument(
-        "a run's id; all at the head without it", default=None, convert=run_id
+        "a run's id, or a workflow; all at the head without it",
+        default=None,
+        show="RUN or WORKFLOW",
+        convert=run_or_workflow,
     )
 
 
@@ -38,5 +41,5 @@ STATUS = CommandSpec(
     status,
     required_permission=Permission.NONE,
     summary="Show the runs at the head commit, or one run.",
-    examples=("status",),
+    examples=("status", "status ci.yml"),
 )

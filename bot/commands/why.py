@@ -2,35 +2,50 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass
 
 from bot.commands.base import Answer, CommandSpec, Handled, RunReader
+from bot.core import jobs
 from bot.core.types import Permission
 from bot.depot.client import Target
 from bot.messages import diagnosis as diagnosis_messages
-from bot.parsing.arguments import argument, run_id
+from bot.messages import runs as run_messages
+from bot.parsing.arguments import argument, run_or_workflow
 
 
 @dataclass(frozen=True, slots=True)
 class WhyArguments:
-    run: str | None = argument("a run's id; the newest without it", default=None, convert=run_id)
-    job: str | None = argument("only this job", default=None, keyword=True)
+    run: str | None = argument(
+        "a run's id, or a workflow; what failed in the newest run of each workflow without it",
+        default=None,
+        show="RUN or WORKFLOW",
+        convert=run_or_workflow,
+    )
+    job: str | None = argument("only this job", default=None, show="KEY", keyword=True)
 
 
 async def why(command: WhyArguments, reader: RunReader) -> Handled:
-    run = await reader.run(command.run)
-    if command.job is None:
-        diagnosis = await reader.diagnosis(Target.RUN, run.run.run_id)
-    else:
-        _, job = await reader.job(run, command.job)
+    found = await reader.newest_runs(command.run)
+    if command.job is not None:
+        run, _, job = await reader.job(found, command.job)
         diagnosis = await reader.diagnosis(Target.JOB, job.job_id)
-    return Answer(diagnosis_messages.diagnosis_of(run, diagnosis))
+        return Answer(diagnosis_messages.diagnosis_of(run, diagnosis))
+    failed = [run for run in found if jobs.failed(run.run.jobs) or run.run.status == "failed"]
+    if not failed:
+        return Answer(run_messages.nothing_failed(found))
+    diagnoses = await asyncio.gather(
+        *(reader.diagnosis(Target.RUN, run.run.run_id) for run in failed)
+    )
+    said = map(diagnosis_messages.diagnosis_of, failed, diagnoses)
+    return Answer("\n\n".join(said))
 
 
 WHY = CommandSpec(
     WhyArguments,
     why,
     required_permission=Permission.TRIAGE,
-    summary="Show Depot's diagnosis of what failed.",
-    examples=("why", "why job=test"),
+    summary="Show Depot's diagnosis of what failed: in the newest run of each workflow at the "
+    "head, or in one run or workflow, or one job.",
+    examples=("why", "why ci.yml", "why job=test"),
 )

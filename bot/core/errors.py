@@ -7,7 +7,7 @@
     ├── RepeatedArgument
     ├── MissingArgument
     ├── BadValue
-    └── UnclosedQuote
+    └── BadQuote
 
     Refused               an exception: the command was understood and will not be done
 
@@ -73,8 +73,8 @@ class BadValue(Misreading):
 
 
 @dataclass(frozen=True, slots=True)
-class UnclosedQuote(Misreading):
-    pass
+class BadQuote(Misreading):
+    problem: str
 
 
 class Refused(Exception):

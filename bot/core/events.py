@@ -33,6 +33,10 @@ class CommandLine:
     text: str
     """What follows `/depot`, as typed."""
     blocks: tuple[str, ...] = ()
+    is_beside_yaml: bool = False
+    """The comment holds other YAML as well, which is not plainly this command's own."""
+    is_near_miss: bool = False
+    """It is no command line, but was probably meant as one."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,6 +27,14 @@ def match(typed: str, jobs: Sequence[Job]) -> list[Job]:
     return next((found for found in by_level if found), [])
 
 
+def named(typed: str, jobs: Sequence[Job]) -> list[str]:
+    """The names in a list with commas; a job's own name may hold one, as in `test (3.11, linux)`,
+    and then is one name."""
+    if match(typed, jobs):
+        return [typed]
+    return list(dict.fromkeys(name.strip() for name in typed.split(",")))
+
+
 def _contains(segments: Sequence[str], wanted: Sequence[str]) -> bool:
     starts = range(len(segments) - len(wanted) + 1)
     return any(list(segments[start : start + len(wanted)]) == list(wanted) for start in starts)

@@ -56,6 +56,8 @@ class StartRequest:
     """Inputs of a dispatch."""
     note: str = ""
     """What the reply adds about the run, in Markdown."""
+    is_last: bool = True
+    """No further run of the same command is to be started after it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,6 +159,11 @@ class WorkItem:
         return not self.commands or any(not command.decided for command in self.commands)
 
     @property
+    def is_near_miss(self) -> bool:
+        """Whether nothing in it is a command, and one line was probably meant as one."""
+        return any(command.line.is_near_miss for command in self.commands)
+
+    @property
     def next_poll_at(self) -> float | None:
         """When the next of its runs is polled; none when no run is tracked any more."""
         times = [run.next_poll_at for run in self.runs if run.next_poll_at is not None]
@@ -184,10 +191,19 @@ class WorkItem:
         )
         return next(open_attempts, None)
 
-    def pending_change(self, command_id: CommandId) -> PendingChange | None:
-        """The saved change of a run by this command; none when there is none."""
-        changes = (change for change in self.pending_changes if change.command_id == command_id)
-        return next(changes, None)
+    def changes_of(self, command_id: CommandId) -> tuple[PendingChange, ...]:
+        """The saved changes of runs by this command."""
+        return tuple(change for change in self.pending_changes if change.command_id == command_id)
+
+    def has_started(self, command_id: CommandId, request: StartRequest) -> bool:
+        """Whether an earlier step started this run for the command."""
+        what = (request.workflow, request.job, request.content)
+        return any(
+            attempt.command_id == command_id
+            and attempt.outcome == "started"
+            and (attempt.start.workflow, attempt.start.job, attempt.start.content) == what
+            for attempt in self.start_attempts
+        )
 
     def has_lost_start(self, command_id: CommandId) -> bool:
         """Whether no run was found for an earlier start of this command."""

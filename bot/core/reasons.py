@@ -36,6 +36,7 @@ class Reason(StrEnum):
 
     # The command itself.
     MISREAD = "misread", "The line is no command that the bot knows."
+    HINTED = "hinted", "A line is no command, but was probably meant as one."
     UNKNOWN_COMMAND = "unknown-command", "`help` was asked about a command that does not exist."
     TOO_MANY_COMMANDS = "too-many-commands", "The comment holds more commands than allowed."
     TOO_LATE = "too-late", "The command reached the bot too long after it was written."
@@ -88,11 +89,17 @@ class Reason(StrEnum):
     UNKNOWN_WORKFLOW = "unknown-workflow", "There is no such workflow file."
     AMBIGUOUS_WORKFLOW = "ambiguous-workflow", "Several workflow files have that name."
     JOB_NEEDS_WORKFLOW = "job-needs-workflow", "A job was named, but not of which workflow."
+    YAML_NOT_OWN = (
+        "yaml-not-own",
+        "The comment holds YAML that is not plainly the command's own, and no workflow was named.",
+    )
     NOT_DISPATCHABLE = "not-dispatchable", "The workflow has no `workflow_dispatch`."
     UNKNOWN_INPUT = "unknown-input", "The workflow has no such input."
+    BAD_INPUT = "bad-input", "A required input is missing, or a value does not fit its input."
 
     # Runs and jobs.
     NO_RUN = "no-run", "There is no run to speak of yet."
+    WHICH_RUN = "which-run", "Several runs could be meant."
     UNKNOWN_RUN = "unknown-run", "There is no such run in this repository."
     UNKNOWN_JOB = "unknown-job", "There is no such job."
     AMBIGUOUS_JOB = "ambiguous-job", "Several jobs have that name."

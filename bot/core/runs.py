@@ -85,6 +85,9 @@ class ListedRun:
     status: str
     created: float | None
     """When it was created; none when Depot's text is not a time."""
+    built: Sha | None = None
+    """The commit that it builds, where it is told; for Depot's own run of a pull request that is
+    GitHub's test merge."""
 
 
 @dataclass(frozen=True, slots=True)

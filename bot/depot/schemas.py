@@ -117,6 +117,7 @@ class RunRow(Message):
             trigger=self.trigger,
             status=self.status or "unknown",
             created=seconds(self.created_at),
+            built=Sha(self.sha) if self.sha else None,
         )
 
 

@@ -9,13 +9,14 @@ from typing import TypeVar
 
 from bot.core.clock import Clock
 from bot.core.events import Comment
+from bot.core.runs import is_over
 from bot.core.single_flight import SingleFlightCache
 from bot.core.types import Permission, Sha
 from bot.depot.client import Depot
 from bot.engine.runs import runs_before
 from bot.github.repository import Repository
 from bot.ops.settings import Limits
-from bot.parsing.workflow_file import candidates
+from bot.parsing.workflow_file import BadWorkflow, candidates, outline
 from bot.rules import policy
 from bot.rules.facts import (
     BrokenRules,
@@ -30,6 +31,12 @@ from bot.rules.facts import (
 from bot.rules.policy import StartTarget
 from bot.rules.repository_config import BadConfig, Config, parse
 from bot.storage.ledger import Ledger
+
+MAX_FILES = 20
+"""Workflow files that are opened to find a job."""
+
+MAX_OTHERS = 5
+"""Runs under way that somebody else started, and that are asked for before one is started."""
 
 T = TypeVar("T")
 
@@ -91,6 +98,8 @@ class FactReader:
             sha = facts.seen.head.sha if facts.seen else None
             if not facts.heads and target is not None and target.sha is None:
                 wanted |= {Fact.HEAD_DATE}  # it will be asked for next
+        if sha and Fact.JOBS in wanted and facts.workflows is not None:
+            facts = replace(facts, workflows=await self._with_jobs(facts.workflows))
         rules, role, head, head_date, workflows, runs = await _side_by_side(
             self._rules() if Fact.RULES in wanted else _known(facts.rules),
             self._role() if Fact.ROLE in wanted else _known(facts.role),
@@ -150,20 +159,43 @@ class FactReader:
 
     async def _workflows(self, sha: Sha, target: StartTarget | None) -> WorkflowNames | None:
         """The names; the file that is probably meant is fetched beside them."""
-        typed = target.workflow if target and (target.job or target.is_dispatch) else None
-        files = candidates(typed) if typed else []
+        # Its jobs or inputs will be asked for.
+        is_read = target is not None and bool(target.jobs or target.is_dispatch)
+        typed = target.workflows if target is not None and is_read else ()
+        files = candidates(typed[0]) if typed else []
         names, _ = await asyncio.gather(
             self.repository.workflow_names(sha),
             asyncio.gather(*(self.repository.workflow_text(sha, name) for name in files)),
         )
         return WorkflowNames(sha, names)
 
+    async def _with_jobs(self, known: WorkflowNames) -> WorkflowNames:
+        """The workflows with the jobs of each, as far as they can be read."""
+        names = known.names[:MAX_FILES]
+        jobs = await asyncio.gather(*(self._jobs(known.sha, name) for name in names))
+        unread = dict.fromkeys(known.names[MAX_FILES:])
+        return replace(known, jobs={**dict(zip(names, jobs, strict=True)), **unread})
+
+    async def _jobs(self, sha: Sha, name: str) -> tuple[str, ...] | None:
+        text = await self.repository.workflow_text(sha, name)
+        try:
+            return outline(text).keys if text is not None else None
+        except BadWorkflow:
+            return None
+
     async def _runs(self, sha: Sha, target: StartTarget | None) -> RunsAtHead | None:
-        is_dispatch = target is not None and target.is_dispatch
         repo = self.comment.repo
-        listed = await runs_before(self.depot, repo, sha, is_dispatch=is_dispatch)
+        if target is not None and target.is_dispatch:
+            listed = await runs_before(self.depot, repo, sha, is_dispatch=True)
+            return RunsAtHead(sha, True, tuple(listed), ())
+        listed = await self.depot.runs(repo, sha)
         tracked = await self.ledger.items.tracked_runs_at(repo, sha)
-        return RunsAtHead(sha, is_dispatch, tuple(listed), tuple(tracked))
+        known = {run.run.run_id for run in tracked}
+        active = [run for run in listed if not is_over(run.status) and run.run_id not in known]
+        others = await asyncio.gather(
+            *(self.depot.run_status(run.run_id) for run in active[:MAX_OTHERS])
+        )
+        return RunsAtHead(sha, False, tuple(listed), tuple(tracked), tuple(others))
 
 
 async def _known(value: T) -> T:

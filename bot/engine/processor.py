@@ -17,13 +17,13 @@ import structlog
 from bot.commands.base import (
     Answer,
     Asked,
-    ChangeRun,
+    ChangeRuns,
     Command,
     Handled,
     Outcome,
     ParsedCommand,
     RetryLater,
-    StartRun,
+    StartRuns,
     TrackRuns,
     arguments_by_verb,
     parse_line,
@@ -253,6 +253,8 @@ class Processor:
                 postponed = replace(
                     command, answer=outcome.text, troubled_since=outcome.troubled_since
                 )
+                if facts.started_several:
+                    item = await self.ledger.items.load(claim.work_item_id)
                 return item.with_command(postponed), facts, outcome.seconds
             text = outcome.text if isinstance(outcome, Answer) else ""
             runs = outcome.runs if isinstance(outcome, TrackRuns) else ()
@@ -263,7 +265,7 @@ class Processor:
             log.info("command_decided", command=command.command_id, reason=outcome.reason)
             decided = replace(command, decided=True, reason=outcome.reason, answer=text)
             item = item.with_command(decided, runs)
-        if was_searching:
+        if was_searching or facts.started_several:
             item = await self.ledger.items.load(claim.work_item_id)
         return item, facts, None
 
@@ -314,7 +316,13 @@ class Processor:
         if (attempt := item.open_start_attempt(command.command_id)) is not None:
             # A call may have been made already: what it did comes before any other question.
             is_second = item.has_lost_start(command.command_id)
-            return await runs.resume(attempt, is_second=is_second), facts
+            resumed = await runs.resume(attempt, is_second=is_second)
+            if attempt.start.is_last or not isinstance(resumed, TrackRuns):
+                return resumed, facts
+            await self.ledger.items.save_start(claim, resumed.runs, resumed.settles)
+            item = await self.ledger.items.load(claim.work_item_id)
+        if command.line.is_near_miss:
+            return await self._hint(item, command, facts), facts
         if len(item.commands) > MAX_COMMANDS:
             return Refused(Reason.TOO_MANY_COMMANDS, refusals.too_many_commands()), facts
         parsed, facts = await self._parse(item, command, facts, reader)
@@ -329,6 +337,22 @@ class Processor:
             return await self._perform(runs, item, command.command_id, handled, handling)
         except Refused as no:
             return no, handling.facts
+
+    async def _hint(
+        self, item: WorkItem, command: models.Command, facts: Facts
+    ) -> Answer | Refused:
+        """What a command looks like, for a line that was probably meant as one; once for each
+        person and pull request, and only where the word is one of our commands."""
+        comment = item.comment
+        word = command.line.text.split(maxsplit=1)[0].lower()
+        refused = policy.decide_before_reading(comment, facts, self._bounds)
+        if refused is not None or word.strip("*_`") not in self._verbs:
+            return Refused(Reason.HINTED, "")
+        told = await self.ledger.pull_requests.has_hint(
+            comment.repo, comment.number, comment.author.login
+        )
+        text = "" if told else refusals.hint(command.line.text)
+        return Answer(text, reason=Reason.HINTED)
 
     async def _parse(
         self, item: WorkItem, command: models.Command, facts: Facts, reader: FactReader
@@ -350,7 +374,7 @@ class Processor:
             return refused, facts
         parsed = parse_line(command.line, facts.config, known)
         if isinstance(parsed, Misreading):
-            return Refused(Reason.MISREAD, refusals.misreading(parsed, self._verbs)), facts
+            return Refused(Reason.MISREAD, refusals.misread(parsed, self._verbs)), facts
         return parsed, facts
 
     async def _decision(
@@ -375,19 +399,21 @@ class Processor:
     ) -> tuple[Outcome, Facts]:
         """Start or change a run, as the handler wants."""
         match handled:
-            case StartRun():
-                await handling.look_at_the_head_again(handled.request.sha)
+            case StartRuns():
+                await handling.look_at_the_head_again(handled.requests[0].sha)
                 before = handling.facts.runs
                 if before is None:
                     raise TypeError("the runs at the head were not read")
-                outcome = await runs.start(command_id, handled, before)
-            case ChangeRun():
-                if item.pending_change(command_id) is None:
-                    handling.check_workflows(handled.run)
+                outcome = await runs.start(item, command_id, handled, before)
+            case ChangeRuns():
+                if not item.changes_of(command_id):
+                    for change in handled.changes:
+                        handling.check_workflows(change.run)
                 outcome = await runs.change(item, command_id, handled)
             case Answer():
                 return handled, handling.facts
-        return outcome, handling.facts.after_a_change()
+        several = isinstance(handled, StartRuns) and len(handled.requests) > 1
+        return outcome, handling.facts.after_a_change(several=several)
 
     # --- trouble ---------------------------------------------------------------------------------
 
@@ -407,7 +433,7 @@ class Processor:
         item = await self.ledger.items.load(item.work_item_id)
         if item.open_start_attempt(command_id) is not None:
             return Answer(run_messages.start_unknown(), reason=Reason.START_UNKNOWN)
-        in_doubt = item.pending_change(command_id) is not None
+        in_doubt = bool(item.changes_of(command_id))
         say = refusals.gave_up_in_doubt if in_doubt else refusals.gave_up
         minutes = int(TROUBLE_SECONDS // 60)
         return Answer(say(who, minutes, command_id), reason=Reason.COULD_NOT_ASK)
@@ -510,7 +536,7 @@ class _Handling:
 
     async def _why_no_start(self) -> str:
         """Why `/depot run` would be refused now for what the head is; empty when it would not."""
-        needs = replace(self._needs, target=StartTarget(None), again=run_at, pin=run_at)
+        needs = replace(self._needs, target=StartTarget(), again=run_at, pin=run_at)
 
         def decide(facts: Facts) -> Head | Refused | Needs | NotYet:
             try:

@@ -56,7 +56,8 @@ Write = React | Find | Post | Edit | Wait
 def next_writes(item: WorkItem, text: str, now: float) -> tuple[Write, ...]:
     """What is to be written so that the reply says *text*. Empty text: nothing to say yet."""
     writes: list[Write] = []
-    if not item.acknowledged and item.comment.event is None:
+    is_addressed = item.comment.event is None and not item.is_near_miss
+    if not item.acknowledged and is_addressed:
         writes.append(React())
     reply = item.reply
     if text in {"", reply.text}:

@@ -11,17 +11,20 @@ from bot.core import jobs
 from bot.core.errors import Refused
 from bot.core.models import Command, PendingChange, TrackedRun, WorkItem
 from bot.core.reasons import Reason
-from bot.core.runs import Artifact, Diagnosis, Job, ListedRun, Run, Workflow
+from bot.core.runs import Artifact, Diagnosis, Job, ListedRun, Run, Workflow, is_over
 from bot.core.types import Head, Permission, RunId, Sha
 from bot.depot.client import Depot, DepotRefused, Target
 from bot.github.repository import Repository
 from bot.messages import refusals
-from bot.parsing.arguments import closest_match
-from bot.parsing.workflow_file import BadWorkflow, Outline, outline
+from bot.parsing.arguments import closest_match, is_file_name
+from bot.parsing.workflow_file import BadWorkflow, Outline, matches, outline
 from bot.rules import policy
 from bot.rules.policy import Allowed
 from bot.rules.repository_config import PATHS
 from bot.storage.ledger import Ledger
+
+MAX_RUNS = 20
+"""Runs on the head that are looked into for one command."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,8 +54,8 @@ class CommandReader:
         return self.allowed.head
 
     @property
-    def workflow(self) -> str:
-        return self.allowed.workflow
+    def workflows(self) -> tuple[str, ...]:
+        return self.allowed.workflows
 
     async def head(self) -> Head:
         return await self.seen_head()
@@ -89,17 +92,82 @@ class CommandReader:
     # --- runs that are there ---------------------------------------------------------------------
 
     @property
-    def pending_change(self) -> PendingChange | None:
-        return self.item.pending_change(self.command.command_id)
+    def pending_changes(self) -> tuple[PendingChange, ...]:
+        return self.item.changes_of(self.command.command_id)
 
     async def runs(self) -> list[ListedRun]:
-        return await self.depot.runs(self.item.comment.repo, (await self.head()).sha)
+        repo = self.item.comment.repo
+        listed = await self.depot.runs(repo, (await self.head()).sha)
+        return [run for run in listed if run.repo.lower() == repo.lower()]
 
     async def run(self, typed: str | None) -> TrackedRun:
-        if self.pending_change is not None:
-            run_id = self.pending_change.run_id
-        else:
-            run_id = RunId(typed) if typed else await self._newest()
+        if self.pending_changes:
+            return await self._run(self.pending_changes[0].run_id)
+        if typed is None:
+            return await self._run(await self._newest())
+        workflow = await self._workflow(typed)
+        if workflow is None:
+            return await self._run(RunId(typed))
+        found = await self._newest_by_workflow([workflow])
+        if not found:
+            raise Refused(Reason.NO_RUN, refusals.no_run_of(workflow))
+        return found[0]
+
+    async def newest_runs(self, typed: str | None) -> tuple[TrackedRun, ...]:
+        if self.pending_changes:
+            changed = (self._run(change.run_id) for change in self.pending_changes)
+            return tuple(await asyncio.gather(*changed))
+        if typed is not None:
+            return (await self.run(typed),)
+        found = await self._newest_by_workflow(None)
+        return found or (await self.run(None),)
+
+    async def runs_under_way(self, typed: str | None) -> tuple[TrackedRun, ...]:
+        if self.pending_changes:
+            changed = (self._run(change.run_id) for change in self.pending_changes)
+            return tuple(await asyncio.gather(*changed))
+        workflow = await self._workflow(typed) if typed is not None else None
+        if typed is not None and workflow is None:
+            return (await self._run(RunId(typed)),)
+        listed = [run for run in await self.runs() if not is_over(run.status)]
+        found = await asyncio.gather(*(self._known(run) for run in listed[:MAX_RUNS]))
+        return tuple(run for run in found if workflow is None or _has(run, workflow))
+
+    async def _workflow(self, typed: str) -> str | None:
+        """The workflow file at the head that was typed; none when it is a run's id."""
+        head = await self.head()
+        names = await self.repository.workflow_names(head.sha)
+        found = matches(typed, names)
+        if len(found) > 1:
+            raise Refused(Reason.AMBIGUOUS_WORKFLOW, refusals.ambiguous_workflow(typed, found))
+        if not found and is_file_name(typed):
+            closest = closest_match(typed, names)
+            raise Refused(
+                Reason.UNKNOWN_WORKFLOW,
+                refusals.unknown_workflow(typed, head.sha, names, closest),
+            )
+        return found[0] if found else None
+
+    async def _newest_by_workflow(self, wanted: Sequence[str] | None) -> tuple[TrackedRun, ...]:
+        """The newest run on the head of each workflow, or of those that are wanted."""
+        newest: dict[str, TrackedRun] = {}
+        listed = (await self.runs())[:MAX_RUNS]
+        for run in await asyncio.gather(*(self._known(one) for one in listed)):
+            for workflow in run.run.workflows:
+                name = workflow.file_name
+                if wanted is None or name in wanted:
+                    newest.setdefault(name, run)
+        by_id = {run.run.run_id: run for run in newest.values()}
+        return tuple(by_id.values())
+
+    async def _known(self, listed: ListedRun) -> TrackedRun:
+        """A run that Depot listed for this repository."""
+        run, known = await asyncio.gather(
+            self.depot.run_status(listed.run_id), self.ledger.items.find_run(listed.run_id)
+        )
+        return self._tracked(listed, run, known)
+
+    async def _run(self, run_id: RunId) -> TrackedRun:
         reading = asyncio.ensure_future(self.depot.run_status(run_id))
         try:
             # Whether it is one of this repository comes before anything else that can be said.
@@ -151,19 +219,25 @@ class CommandReader:
             in_fork=known is not None and known.in_fork,
         )
 
-    async def job(self, run: TrackedRun, typed: str) -> tuple[Workflow, Job]:
-        found = jobs.match(typed, run.run.jobs)
+    async def job(self, runs: Sequence[TrackedRun], typed: str) -> tuple[TrackedRun, Workflow, Job]:
+        found = [
+            (run, workflow, job)
+            for run in runs
+            for job in jobs.match(typed, run.run.jobs)
+            for workflow in run.run.workflows
+            if job in workflow.jobs
+        ]
         if not found:
-            keys = [job.key for job in run.run.jobs]
-            closest = closest_match(typed, list(jobs.names(run.run.jobs).values()))
+            all_jobs = [job for run in runs for job in run.run.jobs]
+            closest = closest_match(typed, list(jobs.names(all_jobs).values()))
+            keys = [job.key for job in all_jobs]
             raise Refused(
-                Reason.UNKNOWN_JOB, refusals.unknown_job_of_run(typed, run, keys, closest)
+                Reason.UNKNOWN_JOB, refusals.unknown_job_of_run(typed, runs[0], keys, closest)
             )
         if len(found) > 1:
-            keys = [job.key for job in found]
+            keys = [job.key for _, _, job in found]
             raise Refused(Reason.AMBIGUOUS_JOB, refusals.ambiguous_job(typed, keys))
-        (job,) = found
-        return next(w for w in run.run.workflows if job in w.jobs), job
+        return found[0]
 
     async def check_again(self, run: TrackedRun) -> None:
         in_fork = (
@@ -186,3 +260,7 @@ class CommandReader:
 
     async def artifacts(self, run_id: RunId) -> list[Artifact]:
         return await self.depot.artifacts(run_id)
+
+
+def _has(run: TrackedRun, workflow: str) -> bool:
+    return any(one.file_name == workflow for one in run.run.workflows)

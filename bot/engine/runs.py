@@ -16,9 +16,10 @@ from bot.commands.base import (
     Answer,
     Change,
     ChangeRun,
+    ChangeRuns,
     Outcome,
     RetryLater,
-    StartRun,
+    StartRuns,
     TrackRuns,
 )
 from bot.core import jobs
@@ -27,7 +28,7 @@ from bot.core.clock import Clock
 from bot.core.models import Claim, PendingChange, StartAttempt, StartRequest, TrackedRun, WorkItem
 from bot.core.reasons import Reason
 from bot.core.runs import Job, ListedRun, Run, is_over
-from bot.core.types import CommandId, RepoName, Sha
+from bot.core.types import CommandId, RepoName, RunId, Sha
 from bot.depot.client import Depot, DepotError, DepotNotReached, DepotRefused, DepotUnavailable
 from bot.messages import refusals, runs
 from bot.parsing.workflow_file import path
@@ -71,11 +72,27 @@ class Runs:
     clock: Clock
     claim: Claim
 
-    async def start(self, command_id: CommandId, wanted: StartRun, before: RunsAtHead) -> Outcome:
-        """Start a run, once; or point to the same one that is under way, unless it is forced."""
-        running = None if wanted.force else _same(wanted.request, before)
+    async def start(
+        self, item: WorkItem, command_id: CommandId, wanted: StartRuns, before: RunsAtHead
+    ) -> Outcome:
+        """Start these runs, each once; or point to the same one that is under way, unless it is
+        forced. What earlier steps started stays started, whatever becomes of the others."""
+        todo = [one for one in wanted.requests if not item.has_started(command_id, one)]
+        outcome: Outcome = TrackRuns((), reason=Reason.STARTED)
+        for place, request in enumerate(todo, start=1):
+            request = replace(request, is_last=place == len(todo))
+            outcome = await self._start_one(command_id, request, before, force=wanted.force)
+            if request.is_last or not isinstance(outcome, TrackRuns):
+                return outcome
+            await self.ledger.items.save_start(self.claim, outcome.runs, outcome.settles)
+        return outcome
+
+    async def _start_one(
+        self, command_id: CommandId, request: StartRequest, before: RunsAtHead, *, force: bool
+    ) -> Outcome:
+        running = None if force else _same(request, before, command_id)
         if running is None:
-            return await self.send(command_id, wanted.request, before.listed)
+            return await self.send(command_id, request, before.listed)
         now = self.clock.now()
         pointing = replace(
             running,
@@ -83,7 +100,6 @@ class Runs:
             tracked_since=now,
             polls=0,
             next_poll_at=now,
-            note=runs.already_running(),
         )
         return TrackRuns((pointing,), reason=Reason.ALREADY_RUNNING)
 
@@ -222,23 +238,41 @@ class Runs:
 
     # --- changing runs that are there ------------------------------------------------------------
 
-    async def change(self, item: WorkItem, command_id: CommandId, wanted: ChangeRun) -> Outcome:
-        """Retry, rerun or cancel a run, once, and track it again."""
-        if not wanted.is_done:
-            before = item.pending_change(command_id)
-            if before is None:
-                before = PendingChange(
-                    command_id, wanted.run.run.run_id, jobs.attempts(wanted.run.run)
-                )
-                await self.ledger.items.add_pending_change(self.claim, before)
-            try:
-                await self._send_change(wanted, before)
-            except DepotRefused as no:
-                answer = await self._not_possible(wanted, no)
-                if answer is None:
-                    raise
-                return answer
-        return await self._track_again(wanted)
+    async def change(self, item: WorkItem, command_id: CommandId, wanted: ChangeRuns) -> Outcome:
+        """Retry, rerun or cancel runs, each once, and track them again.
+
+        One that Depot does not let move keeps no other from it; the answer is about it only when
+        none has moved.
+        """
+        before = {change.run_id: change for change in item.changes_of(command_id)}
+        if not before:
+            runs_ = {one.run.run.run_id: one.run.run for one in wanted.changes}
+            before = {
+                run_id: PendingChange(command_id, run_id, jobs.attempts(run))
+                for run_id, run in runs_.items()
+            }
+            await self.ledger.items.add_pending_changes(self.claim, tuple(before.values()))
+        answers: list[Answer] = []
+        moved: dict[RunId, TrackedRun] = {}
+        reason = Reason.RETRIED
+        for one in wanted.changes:
+            if not one.is_done:
+                try:
+                    await self._send_change(one, before[one.run.run.run_id])
+                except DepotRefused as no:
+                    answer = await self._not_possible(one, no)
+                    if answer is None:
+                        raise
+                    answers.append(answer)
+                    continue
+            tracked, reason = await self._track_again(one)
+            moved[tracked.run.run_id] = tracked
+        if not moved:
+            return answers[0]
+        first, *others = moved.values()
+        notes = [wanted.note, *(answer.text for answer in answers)]
+        first = replace(first, note="\n\n".join(note for note in notes if note))
+        return TrackRuns((first, *others), reason=reason)
 
     async def _send_change(self, wanted: ChangeRun, before: PendingChange) -> None:
         match wanted:
@@ -279,7 +313,7 @@ class Runs:
         job = next((j for j in run.run.jobs if j.job_id == wanted.job.job_id), wanted.job)
         return Answer(runs.job_already_over(job, run), reason=Reason.ALREADY_OVER)
 
-    async def _track_again(self, wanted: ChangeRun) -> TrackRuns:
+    async def _track_again(self, wanted: ChangeRun) -> tuple[TrackedRun, Reason]:
         """Track a run that was moved, here and wherever it was tracked before."""
         now = self.clock.now()
         await self.ledger.items.resume_tracking(wanted.run.run.run_id, now)
@@ -292,20 +326,62 @@ class Runs:
             status = wanted.run.run.status
         # Its jobs are not what they were; the first poll tells.
         expected = replace(wanted.run.run, status=status, workflows=(), seconds=None)
-        return TrackRuns((replace(wanted.run, run=expected, next_poll_at=now),), reason=reason)
+        return replace(wanted.run, run=expected, next_poll_at=now), reason
 
 
-def _same(start: StartRequest, before: RunsAtHead) -> TrackedRun | None:
-    """A run of the same that the bot tracks and that Depot lists as under way."""
-    active = {run.run_id for run in before.listed if not is_over(run.status)}
-    same = (
-        run
-        for run in before.tracked
-        if run.run.run_id in active
-        and not run.is_inline
-        and (run.workflow, run.job) == (start.workflow, start.job)
-    )
-    return next(same, None)
+def _same(start: StartRequest, before: RunsAtHead, command_id: CommandId) -> TrackedRun | None:
+    """A run of the same that Depot lists as under way, whoever started it."""
+    listed = {run.run_id: run for run in before.listed if not is_over(run.status)}
+    for tracked in before.tracked:
+        if tracked.run.run_id in listed and not tracked.is_inline and _holds(tracked, start):
+            return replace(tracked, note=_says_what_it_builds(listed[tracked.run.run_id]))
+    for run in before.others:
+        if run.run_id in listed and start.workflow and _runs_the_same(run, start):
+            return TrackedRun(
+                command_id=command_id,
+                run=run,
+                repo=start.repo,
+                sha=start.sha,
+                workflow=start.workflow if len(run.workflows) == 1 else "",
+                job="",
+                tracked_since=0.0,
+                in_fork=start.in_fork,
+                note=_says_what_it_builds(listed[run.run_id]),
+            )
+    return None
+
+
+def _says_what_it_builds(listed: ListedRun) -> str:
+    return runs.already_running(listed.built if listed.built != listed.sha else None)
+
+
+def _holds(tracked: TrackedRun, start: StartRequest) -> bool:
+    """Whether a run of ours has what is asked for in it."""
+    if (tracked.workflow, tracked.job) == (start.workflow, start.job):
+        return True
+    if tracked.job or not start.workflow or tracked.workflow not in {"", start.workflow}:
+        return False
+    # The whole workflow is under way, or all of them; what is asked for may be over in it.
+    if start.job:
+        return not _is_job_over(tracked.run, start.job)
+    same = [w for w in tracked.run.workflows if w.file_name == start.workflow]
+    return not any(is_over(workflow.status) for workflow in same)
+
+
+def _runs_the_same(run: Run, start: StartRequest) -> bool:
+    """Whether somebody else's run has what is asked for in it: the workflow, and with a job the
+    job, not over; without one all its jobs, none of them left out."""
+    jobs_ = [job for w in run.workflows if w.file_name == start.workflow for job in w.jobs]
+    if not any(workflow.file_name == start.workflow for workflow in run.workflows):
+        return False
+    if start.job:
+        return bool(jobs.match(start.job, jobs_)) and not _is_job_over(run, start.job)
+    return all(job.status != "skipped" for job in jobs_)
+
+
+def _is_job_over(run: Run, typed: str) -> bool:
+    found = jobs.match(typed, run.jobs)
+    return bool(found) and all(is_over(job.status) for job in found)
 
 
 def is_watched(item: WorkItem, now: float) -> bool:

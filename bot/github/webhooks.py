@@ -157,12 +157,18 @@ class _Written(msgspec.Struct):
     submitted_at: datetime | None = None
     commit_id: _Name | None = None
     original_commit_id: _Name | None = None
+    in_reply_to_id: _Id | None = None
     state: str = ""
 
     @property
     def reviewed(self) -> Sha | None:
         """The commit it was written on. GitHub moves `commit_id` of a comment with the head
-        (bot/github/README.md, "Webhook payloads")."""
+        (bot/github/README.md, "Webhook payloads").
+
+        None for a reply in a thread: its author did not choose the thread's commit.
+        """
+        if self.in_reply_to_id is not None:
+            return None
         sha = self.original_commit_id or self.commit_id
         return Sha(sha) if sha else None
 

@@ -5,6 +5,7 @@ Untrusted text is shown through `bot.messages.markdown` only.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 
 from bot.core import errors
@@ -19,14 +20,22 @@ from bot.messages.reply import CONFIG_PATH
 from bot.parsing.arguments import usage
 from bot.parsing.comments import MAX_COMMANDS
 
+_NAME = re.compile(r"[A-Za-z0-9_.-]{1,60}")
+
 
 def misreading(wrong: Misreading, verbs: Mapping[str, type]) -> str:
     """What is wrong with a line, and what was probably meant."""
     match wrong:
         case errors.UnknownCommand(_, verb, closest):
+            mistake = f"There is no command {code(verb)}."
             if closest:
-                return f"There is no command {code(verb)}. Did you mean {typed(closest)}?"
-            return f"There is no command {code(verb)}. There are: {name_list(list(verbs))}."
+                return f"{mistake} Did you mean {typed(closest)}?"
+            if _NAME.fullmatch(verb):
+                mistake += (
+                    f" If it is a workflow: {typed(f'run {verb}')}; "
+                    f"if it is a job: {typed(f'run job={verb}')}."
+                )
+            return f"{mistake} There are: {name_list(list(verbs))}."
         case errors.UnknownArgument(_, verb, name, closest):
             hint = f" Did you mean {code(closest)}?" if closest else ""
             mistake = f"{code(verb)} knows no {code(name)}.{hint}"
@@ -39,11 +48,19 @@ def misreading(wrong: Misreading, verbs: Mapping[str, type]) -> str:
             mistake = f"{code(verb)} needs {code(name)}."
         case errors.BadValue(_, verb, name, problem):
             mistake = f"{code(name)}: {problem}."
-        case errors.UnclosedQuote():
-            return "A quote is opened and not closed."
+        case errors.BadQuote(_, problem):
+            example = code('message="two words"')
+            return f"{problem}. A value with spaces stands in quotes, as in {example}."
         case _:
             return "That line cannot be read."
     return f"{mistake} Usage: {code('/depot ' + usage(verb, verbs[verb]))}"
+
+
+def misread(wrong: Misreading, verbs: Mapping[str, type]) -> str:
+    """The same as an answer to a comment, whose author may want to mend it."""
+    said = misreading(wrong, verbs)
+    end = "" if said.endswith((".", "?")) else "."
+    return f"{said}{end} Write it as a new comment: edits are not read."
 
 
 def too_many_commands() -> str:
@@ -169,10 +186,6 @@ def ambiguous_workflow(typed: str, names: Sequence[str]) -> str:
     return f"{code(typed)} may mean {name_list(names)}. Name one of them."
 
 
-def job_needs_workflow(names: Sequence[str]) -> str:
-    return f"A job belongs to one workflow. Name it too: {name_list(names)}."
-
-
 def unknown_job(job: str, workflow: str, keys: Sequence[str], closest: str | None) -> str:
     hint = f"; did you mean {code(closest)}?" if closest else "."
     return f"{code(workflow)} has no job {code(job)}{hint} It has: {name_list(keys)}."
@@ -235,8 +248,83 @@ def unknown_input(name: str, workflow: str, names: Sequence[str], closest: str |
     return f"{code(workflow)} has no input {code(name)}{hint}{has}"
 
 
+def bad_input(
+    name: str, value: str, problem: str, options: Sequence[str], closest: str | None
+) -> str:
+    hint = f" Did you mean {code(closest)}?" if closest else ""
+    has = f" They are: {name_list(options)}." if options else ""
+    return f"{code(name)} cannot be {code(value)}: {problem}.{hint}{has}"
+
+
+def missing_inputs(workflow: str, names: Sequence[str]) -> str:
+    example = " ".join(f"{name}=VALUE" for name in names)
+    return f"{code(workflow)} needs {name_list(names)} as well: add {code(example, limit=300)}."
+
+
+def yaml_not_own() -> str:
+    return (
+        "This comment holds YAML, and it is not plain whether that is meant or all workflows, so "
+        "nothing was run. To run the YAML, put it into a fenced block marked `yaml` right below "
+        f"the line {code('/depot run')}; to run workflows of the repository, name them, as in "
+        f"{code('/depot run ci.yml')}, or write the command in a comment without YAML."
+    )
+
+
+def hint(line: str) -> str:
+    """For a line that is no command and was probably meant as one."""
+    return (
+        "If that was meant for me: a command is a line that begins with "
+        f"{code('/depot')}, outside lists, headings, quotes and code. Write it as a new comment, "
+        f"since edits are not read: {code('/depot ' + line, limit=300)}"
+    )
+
+
+def which_run(verb: str, runs: Sequence[TrackedRun]) -> str:
+    """Several runs could be meant: the lines to copy."""
+    lines = [f"- {code(f'/depot {verb} {run.run.run_id}')} ({run_name(run)})" for run in runs]
+    return "Several runs could be meant. Copy one of these lines:\n\n" + "\n".join(lines)
+
+
+def job_goes_with_one_workflow() -> str:
+    return f"{code('job=')} goes with one workflow: write a line for each."
+
+
+def job_of_several(job: str, workflows: Sequence[str]) -> str:
+    lines = [f"- {code(f'/depot run {name} job={job}', limit=300)}" for name in workflows]
+    return f"{code(job)} is a job of several workflows. Copy one of these lines:\n\n" + "\n".join(
+        lines
+    )
+
+
+def job_of_none(job: str, sha: Sha, keys: Sequence[str], closest: str | None) -> str:
+    hint = f" Did you mean {code(closest)}?" if closest else ""
+    return (
+        f"No workflow at {commit(sha)} has a job {code(job)}.{hint} There are: {name_list(keys)}."
+    )
+
+
+def jobs_of_different_workflows() -> str:
+    return "These jobs are not all of one workflow: write a line for each workflow."
+
+
+def word_is_a_job(instead: str) -> str:
+    """A further word names a job of the first workflow."""
+    return f"A job is named with {code('job=')}: {code(instead, limit=300)}"
+
+
+def rerun_failed() -> str:
+    return f"{code('/depot retry')} starts what failed again; {code('/depot rerun')} everything."
+
+
 def no_run() -> str:
     return f"There is no run on this pull request's head. {code('/depot run')} starts one."
+
+
+def no_run_of(workflow: str) -> str:
+    return (
+        f"There is no run of {code(workflow)} on this pull request's head. "
+        f"{code('/depot run ' + workflow)} starts one."
+    )
 
 
 def unknown_run(run_id: str) -> str:

@@ -107,7 +107,7 @@ def _section(command: Command, item: WorkItem, limit: int) -> str:
     for run in item.runs:
         if run.command_id == command.command_id:
             parts += run_parts(run)
-    kept = [_heading(command, item.comment.event)]
+    kept = [] if command.line.is_near_miss else [_heading(command, item.comment.event)]
     for part in parts or ["Waiting for its turn."]:
         if sum(map(len, kept)) + len(part) > limit:
             kept.append("The rest is too long for one comment; ask for it alone.")

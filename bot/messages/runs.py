@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from bot.core import jobs as jobs_
 from bot.core.models import TrackedRun
 from bot.core.runs import Job, Workflow
+from bot.core.types import Sha
 from bot.messages.markdown import cell, code, fence, link
 from bot.messages.phrases import (
     DEPOT_PAGES,
     MAX_ROWS,
+    commit,
     duration,
     name_list,
     run_name,
@@ -129,8 +131,19 @@ def following_refused(code_: str) -> str:
     )
 
 
-def already_running() -> str:
-    return f"It was under way already, so nothing was started. {code('force')} starts another."
+def already_running(builds: Sha | None = None) -> str:
+    """*builds* is the commit that it builds, where that is not the head itself."""
+    what = f" It builds {commit(builds)}, GitHub's test merge of the head." if builds else ""
+    return (
+        f"It was under way already, so nothing was started.{what} {code('force')} starts another."
+    )
+
+
+def inputs_sent(inputs: Mapping[str, str]) -> str:
+    if not inputs:
+        return ""
+    shown = ", ".join(code(f"{name}={value}", limit=300) for name, value in inputs.items())
+    return f"Inputs that were sent: {shown}."
 
 
 def skips_needs(job: str, needs: Sequence[str]) -> str:
@@ -146,8 +159,23 @@ def job_already_over(job: Job, run: TrackedRun) -> str:
     return f"Nothing to cancel: {code(job.key)} of run {run_name(run)} is {state_word(job.status)}."
 
 
-def nothing_to_retry(run: TrackedRun) -> str:
-    return f"Nothing failed that could be retried. {run_state(run)}"
+def nothing_to_retry(found: Sequence[TrackedRun]) -> str:
+    return f"Nothing failed that could be retried. {_states(found)}"
+
+
+def nothing_failed(found: Sequence[TrackedRun]) -> str:
+    return f"Nothing failed. {_states(found)}"
+
+
+def _states(found: Sequence[TrackedRun]) -> str:
+    return "\n\n".join(map(run_state, found))
+
+
+def not_yet_retried(failed: Sequence[TrackedRun]) -> str:
+    """Of several runs some are not over."""
+    moving = [run for run in failed if not run.run.is_over]
+    shown = ", ".join(map(run_name, moving))
+    return f"Not retried, since it is not over: {shown}. {code('/depot retry')} works then."
 
 
 def job_not_failed(job: Job, run: TrackedRun) -> str:

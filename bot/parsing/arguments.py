@@ -8,22 +8,23 @@ from __future__ import annotations
 
 import dataclasses
 import re
-import shlex
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import MISSING, Field, dataclass, field
 from difflib import get_close_matches
 from typing import Any
 
 from bot.core.errors import (
+    BadQuote,
     BadValue,
     Misreading,
     MissingArgument,
     RepeatedArgument,
-    UnclosedQuote,
     UnexpectedArgument,
     UnknownArgument,
     UnknownCommand,
 )
+from bot.parsing.characters import visible
+from bot.parsing.words import Word, quoted, split
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +40,8 @@ class Argument:
     """Raises ValueError with a sentence for the user."""
     rest: bool = False
     """Takes every `NAME=VALUE` that no other field takes."""
+    many: bool = False
+    """Takes every further value by its position."""
 
 
 def argument(
@@ -51,6 +54,11 @@ def argument(
 ) -> Any:
     """A field of a command's dataclass: one argument, required when it has no default."""
     return field(default=default, metadata={"argument": Argument(help, show, keyword, convert)})
+
+
+def several(help: str, *, show: str = "") -> Any:
+    """A field that takes all values by position: a tuple."""
+    return field(default=(), metadata={"argument": Argument(help, show, many=True)})
 
 
 def flag(help: str) -> Any:
@@ -79,6 +87,8 @@ def _usage_of(f: Field[Any], arg: Argument) -> str:
     shown = arg.show or f.name.upper()
     if arg.rest:
         return "[NAME=VALUE …]"
+    if arg.many:
+        return f"[{shown} …]"
     if f.default is False:
         return f"[{f.name}]"
     text = f"{f.name}={shown}" if arg.keyword else shown
@@ -95,20 +105,20 @@ def format_command(verb: str, command: Any, **changes: Any) -> str:
     for name, (f, arg) in arguments_of(type(command)).items():
         value = changes.get(name, getattr(command, name))
         if arg.rest:
-            parts += [f"{key}={_quoted(text)}" for key, text in value.items()]
+            parts += [f"{key}={quoted(text)}" for key, text in value.items()]
+        elif arg.many:
+            parts += [_positional(name, one, type(command)) for one in value]
         elif f.default is False:
             parts += [name] if value else []
+        elif arg.keyword and value is not None:
+            parts.append(f"{name}={quoted(str(value))}")
         elif value is not None:
-            quoted = _quoted(str(value))
-            by_name = arg.keyword or _looks_like_an_option(str(value), type(command))
-            parts.append(f"{name}={quoted}" if by_name else quoted)
+            parts.append(_positional(name, str(value), type(command)))
     return " ".join(parts)
 
 
-def _quoted(value: str) -> str:
-    """*value* as one shell word. A quote between a space and a long dash keeps the dash from being
-    read as `--`."""
-    return re.sub(r"(?<=\s)(?=[—–]\w)", "''", shlex.quote(value))
+def _positional(name: str, value: str, command: type) -> str:
+    return f"{name}={quoted(value)}" if _looks_like_an_option(value, command) else quoted(value)
 
 
 def _looks_like_an_option(value: str, command: type) -> bool:
@@ -117,37 +127,34 @@ def _looks_like_an_option(value: str, command: type) -> bool:
     )
 
 
+SYNONYMS = {"retest": "retry"}
+"""Other names of commands, which other bots have taught people."""
+
+
 def parse_command(line: str, verbs: Mapping[str, type]) -> Any | Misreading:
     """The command on a line: an instance of its verb's dataclass, or what is wrong with the line.
 
     An empty line is read as `help`; all fields of that command need defaults.
     """
     try:
-        typed = shlex.split(_normalize(line), comments=False)
-    except ValueError:
-        return UnclosedQuote(line)
-    verb, *arguments = typed or ["help"]
-    verb = verb.lower()
+        words = split(line)
+    except ValueError as wrong:
+        return BadQuote(line, str(wrong))
+    typed = visible(words[0].text).lower() if words else "help"
+    verb = SYNONYMS.get(typed, typed) if typed not in verbs else typed
     if verb not in verbs:
-        return UnknownCommand(line, verb, _closest_line(typed, verbs))
-    return _ArgumentParser(line, verb, verbs[verb]).parse(arguments)
+        return UnknownCommand(line, typed, _closest_line(words, verbs))
+    return _ArgumentParser(line, verb, verbs[verb]).parse(words[1:])
 
 
-def _normalize(line: str) -> str:
-    """Replace what phones and Markdown put into a line: curly quotes, long dashes, backticks."""
-    line = line.replace("\u00a0", " ")
-    line = re.sub("[“”„]", '"', line)
-    line = re.sub(r"(?<=\s)[—–](?=\w)", "--", line)
-    return line.replace("`", '"')
-
-
-def _closest_line(typed: Sequence[str], verbs: Mapping[str, type]) -> str | None:
+def _closest_line(words: Sequence[Word], verbs: Mapping[str, type]) -> str | None:
     """The whole line as it was probably meant; none when no command is similar."""
-    verb, *arguments = typed
-    if verb.lower().endswith((".yml", ".yaml")) and "run" in verbs:
-        return shlex.join(["run", *typed])
+    verb = visible(words[0].text).lower()
+    rest = [word.typed for word in words[1:]]
+    if verb.endswith((".yml", ".yaml")) and "run" in verbs:
+        return " ".join(["run", words[0].typed, *rest])
     closest = closest_match(verb, verbs)
-    return shlex.join([closest, *arguments]) if closest else None
+    return " ".join([closest, *rest]) if closest else None
 
 
 def closest_match(typed: str, known: Sequence[str] | Mapping[str, Any]) -> str | None:
@@ -169,8 +176,8 @@ class _ArgumentParser:
         ]
         self.remaining_field = next((n for n, (_, arg) in self.arguments.items() if arg.rest), None)
 
-    def parse(self, arguments: Sequence[str]) -> Any | Misreading:
-        remaining = list(arguments)
+    def parse(self, words: Sequence[Word]) -> Any | Misreading:
+        remaining = list(words)
         while remaining:
             if wrong := self._take(remaining.pop(0), remaining):
                 return wrong
@@ -179,33 +186,35 @@ class _ArgumentParser:
                 return MissingArgument(self.line, self.verb, arg.show or name.upper())
         return self.command(**self.values)
 
-    def _take(self, argument: str, remaining: list[str]) -> Misreading | None:
+    def _take(self, word: Word, remaining: list[Word]) -> Misreading | None:
         """Take one argument, and its value from *remaining* when that is the next one."""
-        name, equals, value = argument.removeprefix("--").partition("=")
-        is_option = argument.startswith("--") and len(argument) > 2
+        typed = word.text
+        name, equals, value = typed.removeprefix("--").partition("=")
+        name = visible(name)
+        is_option = typed.startswith("--") and len(typed) > 2
         if self._is_flag(name.lower()) and not equals:
             return self._set(name.lower(), "yes")
         if not re.fullmatch(r"[A-Za-z_][\w.-]*", name):
-            return self._set_by_position(argument)
+            return self._set_by_position(typed)
         if equals:
             return self._set_named(name, value)
         if is_option:
             if not remaining:
                 return BadValue(self.line, self.verb, name, "it needs a value")
-            return self._set_named(name, remaining.pop(0))
-        return self._set_by_position(argument)
+            return self._set_named(name, remaining.pop(0).text)
+        return self._set_by_position(typed)
 
     def _is_flag(self, name: str) -> bool:
         return name in self.arguments and self.arguments[name][0].default is False
 
     def _set_by_position(self, value: str) -> Misreading | None:
+        key, _, after = value.partition(":")
+        is_near = bool(after) and key.lower() in self.arguments
+        hint = f"{key.lower()}={after}" if is_near else None
         for name in self.positional:
-            if name not in self.values:
+            is_many = self.arguments[name][1].many
+            if name not in self.values or (is_many and not is_near):
                 return self._set(name, value)
-        key, colon, after = value.partition(":")
-        hint = (
-            f"{key.lower()}={after}" if colon and after and key.lower() in self.arguments else None
-        )
         return UnexpectedArgument(self.line, self.verb, value, hint)
 
     def _set_named(self, typed: str, value: str) -> Misreading | None:
@@ -223,16 +232,18 @@ class _ArgumentParser:
         taken[typed] = value
         return None
 
-    def _set(self, name: str, value: str) -> Misreading | None:
-        if name in self.values:
-            return RepeatedArgument(self.line, self.verb, name)
+    def _set(self, name: str, typed: str) -> Misreading | None:
         _, arg = self.arguments[name]
+        if name in self.values and not arg.many:
+            return RepeatedArgument(self.line, self.verb, name)
+        value = visible(typed).strip()
         if value == "":
             return BadValue(self.line, self.verb, name, "it needs a value")
         try:
-            self.values[name] = arg.convert(value)
+            converted = arg.convert(value)
         except ValueError as wrong:
             return BadValue(self.line, self.verb, name, str(wrong))
+        self.values[name] = (*self.values.get(name, ()), converted) if arg.many else converted
         return None
 
 
@@ -253,12 +264,17 @@ def full_sha(value: str) -> str:
     return value.lower()
 
 
-def run_id(value: str) -> str:
-    """A run's id: letters, digits, `_` and `-` (bot/depot/README.md, "Ids and pages"); raises
-    ValueError."""
-    if not re.fullmatch(r"[A-Za-z0-9_-]{1,64}", value):
-        raise ValueError("a run's id has letters and digits only")
+def run_or_workflow(value: str) -> str:
+    """A run's id: letters, digits, `_` and `-` (bot/depot/README.md, "Ids and pages"); or the name
+    of a workflow file. Raises ValueError."""
+    if not re.fullmatch(r"[A-Za-z0-9_-]{1,64}", value) and not is_file_name(value):
+        raise ValueError("a run's id, or the name of a workflow file, goes here")
     return value
+
+
+def is_file_name(value: str) -> bool:
+    """Whether it can only be a workflow file, and no run's id."""
+    return value.endswith((".yml", ".yaml"))
 
 
 def number(low: int, high: int) -> Callable[[str], int]:
@@ -270,3 +286,10 @@ def number(low: int, high: int) -> Callable[[str], int]:
         return int(value)
 
     return convert
+
+
+def names(value: str) -> str:
+    """Names with commas between them; raises ValueError when one is missing."""
+    if not all(part.strip() for part in value.split(",")):
+        raise ValueError("a name is missing between the commas")
+    return value

@@ -5,14 +5,17 @@ Pure. The YAML is untrusted: only strings, lists and mappings are built from it.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from bot.core.types import WORKFLOW_FOLDER
 from bot.parsing import safe_yaml
+from bot.parsing.characters import visible
 
 _SUFFIXES = (".yml", ".yaml")
+_NUMBER = re.compile(r"[-+]?(\d+(\.\d*)?|\.\d+)([eE][-+]?\d+)?")
 
 
 class BadWorkflow(Exception):
@@ -28,12 +31,34 @@ class JobOutline:
 
 
 @dataclass(frozen=True, slots=True)
+class DispatchInput:
+    """An input of `workflow_dispatch` as its workflow file declares it."""
+
+    name: str
+    type: str = "string"
+    is_required: bool = False
+    """It has to be given: it is required and has no default."""
+    options: tuple[str, ...] = ()
+    """The values that are allowed, with the type `choice`."""
+
+    def problem_with(self, value: str) -> str:
+        """Why the value does not fit, as a sentence without its end; empty when it does."""
+        if self.type == "choice" and value not in self.options:
+            return "it takes one of the values that the workflow lists"
+        if self.type == "boolean" and value not in {"true", "false"}:
+            return "it takes `true` or `false`"
+        if self.type == "number" and not _NUMBER.fullmatch(value):
+            return "it takes a number"
+        return ""
+
+
+@dataclass(frozen=True, slots=True)
 class Outline:
     """The parts of a workflow file that the bot needs."""
 
     jobs: tuple[JobOutline, ...]
-    inputs: tuple[str, ...] | None = None
-    """Names of its `workflow_dispatch` inputs; None when it has no such trigger."""
+    inputs: tuple[DispatchInput, ...] | None = None
+    """Its `workflow_dispatch` inputs; None when it has no such trigger."""
 
     @property
     def keys(self) -> tuple[str, ...]:
@@ -44,20 +69,29 @@ class Outline:
         return next((job.needs for job in self.jobs if job.key == key), ())
 
 
+def file_name(typed: str) -> str:
+    """What was typed, without the folder: `.depot/workflows/ci.yml` is `ci.yml`."""
+    return typed.removeprefix("./").removeprefix(WORKFLOW_FOLDER + "/")
+
+
 def matches(typed: str, names: Sequence[str]) -> list[str]:
     """The files that *typed* may mean: `ci`, `ci.yml` or `.depot/workflows/ci.yml`.
 
-    *names* are file names in the workflow folder; more than one match is ambiguous.
+    *names* are file names in the workflow folder; more than one match is ambiguous. Letters that
+    look the same are the same, whatever their spelling in Unicode.
     """
-    name = typed.removeprefix("./").removeprefix(WORKFLOW_FOLDER + "/")
+    name = file_name(typed)
     if name in names:
         return [name]
-    return [candidate for candidate in names if candidate in {name + s for s in _SUFFIXES}]
+    seen = visible(name)
+    spellings = ({seen}, {seen + suffix for suffix in _SUFFIXES})
+    found = ([one for one in names if visible(one) in wanted] for wanted in spellings)
+    return next((some for some in found if some), [])
 
 
 def candidates(typed: str) -> list[str]:
     """The file names that *typed* may mean, before the folder is read."""
-    name = typed.removeprefix("./").removeprefix(WORKFLOW_FOLDER + "/")
+    name = file_name(typed)
     if "/" in name or name.startswith("."):
         return []  # not a file of that folder: the path must not be requested
     return [name] if name.endswith(_SUFFIXES) else [name + suffix for suffix in _SUFFIXES]
@@ -85,7 +119,7 @@ def outline(text: str) -> Outline:
     )
 
 
-def _inputs(on: Any) -> tuple[str, ...] | None:
+def _inputs(on: Any) -> tuple[DispatchInput, ...] | None:
     """The inputs of `workflow_dispatch`. *on* is a name, a list of names, or a mapping from names
     to their settings."""
     names = (on,) if isinstance(on, str) else on
@@ -93,8 +127,20 @@ def _inputs(on: Any) -> tuple[str, ...] | None:
         return None
     dispatch = names["workflow_dispatch"] if isinstance(names, dict) else None
     inputs = dispatch.get("inputs") if isinstance(dispatch, dict) else None
-    return (
-        tuple(name for name in inputs if isinstance(name, str)) if isinstance(inputs, dict) else ()
+    if not isinstance(inputs, dict):
+        return ()
+    return tuple(_input(name, one) for name, one in inputs.items() if isinstance(name, str))
+
+
+def _input(name: str, declared: Any) -> DispatchInput:
+    if not isinstance(declared, dict):
+        return DispatchInput(name)
+    options = declared.get("options")
+    return DispatchInput(
+        name,
+        type=str(declared.get("type", "string")),
+        is_required=declared.get("required") == "true" and "default" not in declared,
+        options=tuple(map(str, options)) if isinstance(options, list) else (),
     )
 
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from enum import Enum
 
 from bot.core.models import TrackedRun
-from bot.core.runs import ListedRun
+from bot.core.runs import ListedRun, Run
 from bot.core.types import Head, Permission, Sha
 from bot.rules.repository_config import Config
 
@@ -19,6 +20,7 @@ class Fact(Enum):
     HEAD = "the pull request as GitHub shows it"
     HEAD_DATE = "the oldest check suite of the head"
     WORKFLOWS = "the workflow files at the head"
+    JOBS = "the jobs in these files"
     RUNS = "the runs at the head"
 
 
@@ -73,6 +75,8 @@ class WorkflowNames:
 
     sha: Sha
     names: tuple[str, ...]
+    jobs: Mapping[str, tuple[str, ...] | None] | None = None
+    """The jobs of each, where they were read; none of a file that cannot be."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +89,8 @@ class RunsAtHead:
     listed: tuple[ListedRun, ...]
     tracked: tuple[TrackedRun, ...]
     """Those on the commit that the bot tracks."""
+    others: tuple[Run, ...] = ()
+    """Those on the commit that are under way and that the bot does not track."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +106,8 @@ class Facts:
     head_date: HeadDate | None = None
     workflows: WorkflowNames | None = None
     runs: RunsAtHead | None = None
+    started_several: bool = False
+    """A command of this step started several runs: the work item as it was loaded lacks some."""
 
     @property
     def config(self) -> Config:
@@ -111,7 +119,8 @@ class Facts:
         """No facts, for a step that decides nothing."""
         return cls(heads=(), usage=Usage(0, 0, 0, 0))
 
-    def after_a_change(self) -> Facts:
-        """The facts for the next command after a run was started or changed: the head and the runs
+    def after_a_change(self, *, several: bool) -> Facts:
+        """The facts for the next command after runs were started or changed: the head and the runs
         are read again."""
-        return replace(self, seen=None, runs=None)
+        is_several = several or self.started_several
+        return replace(self, seen=None, runs=None, started_several=is_several)

@@ -15,9 +15,10 @@ from bot.core.reasons import Reason
 from bot.core.types import Head, Permission, RepoName, Sha
 from bot.messages import refusals
 from bot.parsing.arguments import closest_match
+from bot.parsing.words import quoted
 from bot.parsing.workflow_file import matches
-from bot.rules.facts import BrokenRules, Fact, Facts, Usage
-from bot.rules.repository_config import Config
+from bot.rules.facts import BrokenRules, Fact, Facts, Usage, WorkflowNames
+from bot.rules.repository_config import INLINE, Config
 
 LATE_SECONDS = 15 * 60
 """Seconds after which a command that arrives late is answered and not run."""
@@ -36,7 +37,9 @@ ROLE_REASONS = frozenset(
 )
 """Reasons that depend on the author's role: somebody else may be allowed."""
 
-UNCOUNTED = ROLE_REASONS | {Reason.MISREAD, Reason.RATE_LIMITED, Reason.BOT_NOT_ALLOWED}
+UNCOUNTED = ROLE_REASONS | {
+    *(Reason.MISREAD, Reason.HINTED, Reason.RATE_LIMITED, Reason.BOT_NOT_ALLOWED)
+}
 """Reasons for which a command does not count towards its repository's rate limit."""
 
 LIMIT_SECONDS = 3600.0
@@ -190,15 +193,17 @@ AUTOMATION_LAG_SECONDS = 900.0
 class StartTarget:
     """What a command that starts a run on the head names, before anything is read."""
 
-    workflow: str | None
+    workflows: tuple[str, ...] = ()
     """As typed; none for all workflows, or with `is_inline`."""
-    job: str | None = None
+    jobs: tuple[str, ...] = ()
     sha: Sha | None = None
     """The commit that the command names."""
     is_inline: bool = False
     """It runs YAML from the comment instead of a workflow file."""
     is_dispatch: bool = False
     """It starts `workflow_dispatch` on the head branch."""
+    is_beside_yaml: bool = False
+    """The comment holds YAML that is not plainly the command's own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -235,8 +240,8 @@ class Allowed:
     role: Permission
     head: Head | None = None
     """The commit that may run, for commands that start a run."""
-    workflow: str = ""
-    """The workflow's file name; empty for all, or for YAML sent along."""
+    workflows: tuple[str, ...] = ()
+    """File names; none for all, or for YAML sent along."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -336,6 +341,8 @@ def _decide_start(
     facts: Facts,
     now: float,
 ) -> Decision:
+    if not target.workflows and not target.is_inline and target.is_beside_yaml:
+        raise Refused(Reason.YAML_NOT_OWN, refusals.yaml_not_own())
     wanted = {Fact.HEAD, Fact.RUNS} | ({Fact.WORKFLOWS} if not target.is_inline else set())
     if facts.seen is None:
         return Needs(frozenset(wanted))
@@ -347,22 +354,26 @@ def _decide_start(
         return guarded
     if target.is_inline:
         check_inline(head)
+        check_workflows(facts.config, [INLINE], role)
     elif facts.workflows is None or facts.workflows.sha != head.sha:
         return Needs(frozenset({Fact.WORKFLOWS, Fact.RUNS}))
-    workflow = ""
+    workflows: tuple[str, ...] = ()
     if not target.is_inline and facts.workflows is not None:
         names = facts.workflows.names
         if not names:
             raise Refused(Reason.NO_WORKFLOWS, refusals.no_workflows(head.sha))
-        workflow = find_workflow(target, names, head.sha)
-        check_workflows(facts.config, [workflow] if workflow else names, role)
+        found = find_workflows(target, facts.workflows)
+        if isinstance(found, Needs):
+            return found
+        workflows = found
+        check_workflows(facts.config, workflows or names, role)
     if (
         facts.runs is None
         or facts.runs.sha != head.sha
         or facts.runs.is_dispatch != target.is_dispatch
     ):
         return Needs(frozenset({Fact.RUNS}))
-    return Allowed(role, head, workflow)
+    return Allowed(role, head, workflows)
 
 
 def acting_role(comment: Comment, facts: Facts) -> Permission | None:
@@ -428,21 +439,68 @@ def decide_head(
     return head
 
 
-def find_workflow(target: StartTarget, names: Sequence[str], sha: Sha) -> str:
-    """The workflow file that was meant; empty for all of them. Raises Refused."""
-    typed = target.workflow
-    if typed is None and target.job is None:
-        return ""
-    if typed is None:
-        if len(names) > 1:
-            raise Refused(Reason.JOB_NEEDS_WORKFLOW, refusals.job_needs_workflow(names))
-        return names[0]
-    found = matches(typed, names)
-    if not found:
-        raise Refused(
-            Reason.UNKNOWN_WORKFLOW,
-            refusals.unknown_workflow(typed, sha, names, closest_match(typed, names)),
-        )
-    if len(found) > 1:
-        raise Refused(Reason.AMBIGUOUS_WORKFLOW, refusals.ambiguous_workflow(typed, found))
-    return found[0]
+def find_workflows(target: StartTarget, known: WorkflowNames) -> tuple[str, ...] | Needs:
+    """The workflow files that were meant, none for all of them; or what has to be read to know.
+    Raises Refused."""
+    if not target.workflows:
+        return _workflow_with(target.jobs, known) if target.jobs else ()
+    found: list[str] = []
+    for typed in target.workflows:
+        files = matches(typed, known.names)
+        if not files:
+            if found and known.jobs is None:
+                return Needs(frozenset({Fact.JOBS}))
+            raise _unknown_workflow(typed, found, target, known)
+        if len(files) > 1:
+            raise Refused(Reason.AMBIGUOUS_WORKFLOW, refusals.ambiguous_workflow(typed, files))
+        found.append(files[0])
+    workflows = tuple(dict.fromkeys(found))
+    if target.jobs and len(workflows) > 1:
+        raise Refused(Reason.JOB_NEEDS_WORKFLOW, refusals.job_goes_with_one_workflow())
+    return workflows
+
+
+def _unknown_workflow(
+    typed: str, before: Sequence[str], target: StartTarget, known: WorkflowNames
+) -> Refused:
+    """The refusal for a word that names no workflow; it may be a job of the one *before*."""
+    if before and known.jobs is not None:
+        jobs = known.jobs.get(before[0]) or ()
+        meant = [word for word in target.workflows[1:] if word in jobs]
+        if typed in meant:
+            first = quoted(target.workflows[0])
+            named = ",".join([*target.jobs, *meant])
+            instead = f"/depot run {first} job={quoted(named)}"
+            return Refused(Reason.UNKNOWN_WORKFLOW, refusals.word_is_a_job(instead))
+    closest = closest_match(typed, known.names)
+    text = refusals.unknown_workflow(typed, known.sha, known.names, closest)
+    return Refused(Reason.UNKNOWN_WORKFLOW, text)
+
+
+def _workflow_with(jobs: Sequence[str], known: WorkflowNames) -> tuple[str, ...] | Needs:
+    """The only workflow that has all these jobs."""
+    if len(known.names) == 1:
+        return known.names
+    if known.jobs is None:
+        return Needs(frozenset({Fact.JOBS}))
+    owners = {
+        job: [name for name, keys in known.jobs.items() if keys is not None and job in keys]
+        for job in jobs
+    }
+    everywhere = [key for keys in known.jobs.values() for key in keys or ()]
+    for job, found in owners.items():
+        if not found:
+            closest = closest_match(job, everywhere)
+            keys = list(dict.fromkeys(everywhere))
+            text = refusals.job_of_none(job, known.sha, keys, closest)
+            raise Refused(Reason.UNKNOWN_JOB, text)
+    unread = [name for name, keys in known.jobs.items() if keys is None]
+    common = [name for name in known.names if all(name in found for found in owners.values())]
+    if not common:
+        text = refusals.jobs_of_different_workflows()
+        raise Refused(Reason.JOB_NEEDS_WORKFLOW, text)
+    # A file that cannot be read may have the job as well.
+    if len(common) + len(unread) > 1:
+        text = refusals.job_of_several(",".join(jobs), [*common, *unread])
+        raise Refused(Reason.JOB_NEEDS_WORKFLOW, text)
+    return tuple(common)

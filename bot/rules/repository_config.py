@@ -30,6 +30,9 @@ MAX_LINE = 1000
 
 MAX_AUTOMATIONS = 100
 
+INLINE = "(inline)"
+"""What stands for YAML from a comment among the patterns of `workflows`."""
+
 Role = Literal["anyone", "read", "triage", "write", "maintain", "admin", "nobody"]
 
 _FIRST_WORD = re.compile(r"""["'`“]?([A-Za-z][A-Za-z0-9-]*)["'`”]?(?=\s|$)""")

@@ -62,7 +62,7 @@ class Items(Part):
         self._add_commands = adding(store, commands, **NEW_COMMAND)
         self._add_tracked_runs = adding(store, tracked_runs)
         self._add_start_attempt = sa.insert(start_attempts)
-        self._add_pending_change = sa.insert(pending_changes)
+        self._add_pending_change = adding(store, pending_changes)
         self._work_items = (  # of_work_items
             sa.select(work_items, commands, pending_changes, start_attempts)
             .select_from(
@@ -133,8 +133,8 @@ class Items(Part):
 
         def work(db: sa.Connection) -> tuple[Sequence[sa.Row[Any]], Sequence[sa.Row[Any]]]:
             found = db.execute(self._work_items, which).all()
-            # Only decided commands track runs.
-            may_track = any(row.commands_decided for row in found)
+            # No command tracks a run before it is decided, or has started one of several.
+            may_track = any(row.commands_decided or row.start_attempts_id for row in found)
             return found, db.execute(self._tracked_runs, which).all() if may_track else ()
 
         found, runs = await self._store.transact(work)
@@ -250,6 +250,18 @@ class Items(Part):
         values = {"polls": attempt.searches, "outcome": attempt.outcome}
         db.execute(self._set_start_attempt, {"of_attempt": attempt.attempt_id, **values})
 
+    async def save_start(
+        self, claim: Claim, runs: Sequence[TrackedRun], settles: StartAttempt | None
+    ) -> None:
+        """Store a run that was started, of a command that starts more."""
+
+        def work(db: sa.Connection) -> None:
+            execute_all(db, self._add_tracked_runs, [rows.tracked_run_row(run) for run in runs])
+            if settles is not None:
+                self._set_attempt(db, settles)
+
+        await self._write(claim, self._touch, work)
+
     async def track_runs(self, claim: Claim, runs: Sequence[TrackedRun]) -> None:
         """Track further runs for commands that are decided already."""
 
@@ -258,11 +270,12 @@ class Items(Part):
 
         await self._write(claim, self._touch, work)
 
-    async def add_pending_change(self, claim: Claim, change: PendingChange) -> None:
-        """Store that a run is about to be retried, rerun or cancelled."""
+    async def add_pending_changes(self, claim: Claim, changes: Sequence[PendingChange]) -> None:
+        """Store that runs are about to be retried, rerun or cancelled."""
 
         def work(db: sa.Connection) -> None:
-            db.execute(self._add_pending_change, rows.pending_change_row(change))
+            added = [rows.pending_change_row(change) for change in changes]
+            execute_all(db, self._add_pending_change, added)
 
         await self._write(claim, self._touch, work)
 

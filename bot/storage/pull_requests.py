@@ -57,6 +57,17 @@ class PullRequests(Part):
                 commands.c.reason.not_in(sa.bindparam("but", expanding=True)),
             )
         )
+        self._hint = (  # repo, number, author
+            sa.select(commands.c.id)
+            .select_from(commands.join(work_items))
+            .where(
+                *of_pull_request(work_items),
+                work_items.c.author == sa.bindparam("author"),
+                commands.c.reason == Reason.HINTED.value,
+                commands.c.answer != "",
+            )
+            .limit(1)
+        )
         newest = self._newest_heads.subquery()
         usage = _usage(now).subquery()
         # One row at least, so that the counts come where there are no heads.
@@ -69,6 +80,11 @@ class PullRequests(Part):
     async def is_from_fork(self, repo: RepoName, sha: Sha) -> bool:
         """Whether a commit is known to have been the head of a pull request from a fork."""
         return await self._scalar(self._in_fork, repo=repo, sha=sha) is not None
+
+    async def has_hint(self, repo: RepoName, number: int, author: str) -> bool:
+        """Whether somebody was told under this pull request what a command looks like."""
+        told = await self._scalar(self._hint, repo=repo, number=number, author=author)
+        return told is not None
 
     async def newest_heads(self, repo: RepoName, number: int) -> tuple[KnownHead, ...]:
         """The newest heads of a pull request that webhooks announced, newest first."""

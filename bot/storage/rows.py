@@ -71,6 +71,8 @@ def command_rows(work_item_id: WorkItemId, lines: Sequence[CommandLine]) -> list
             "position": place,
             "line": line.text,
             "blocks": _json(line.blocks),
+            "is_beside_yaml": line.is_beside_yaml,
+            "is_near_miss": line.is_near_miss,
         }
         for place, line in enumerate(lines, start=1)
     ]
@@ -138,9 +140,14 @@ def work_item(found: Sequence[Row[Any]], tracked_runs: Iterable[Row[Any]]) -> Wo
     row = found[0]
     commands = {one.commands_id: _command(one) for one in found if one.commands_id is not None}
     changes = {
-        one.commands_id: _pending_change(one)
+        (one.commands_id, one.pending_changes_run_id): _pending_change(one)
         for one in found
         if one.pending_changes_run_id is not None
+    }
+    attempts = {
+        one.start_attempts_id: _start_attempt(one)
+        for one in found
+        if one.start_attempts_id is not None
     }
     event = row.work_items_event
     comment = Comment(
@@ -169,9 +176,7 @@ def work_item(found: Sequence[Row[Any]], tracked_runs: Iterable[Row[Any]]) -> Wo
         failures=row.work_items_failures,
         failing_since=row.work_items_failing_since,
         commands=tuple(commands.values()),
-        start_attempts=tuple(
-            _start_attempt(one) for one in found if one.start_attempts_id is not None
-        ),
+        start_attempts=tuple(attempts.values()),
         pending_changes=tuple(changes.values()),
         runs=tuple(tracked_run(one) for one in tracked_runs),
     )
@@ -182,7 +187,12 @@ def _command(row: Row[Any]) -> Command:
     return Command(
         command_id=CommandId(row.commands_id),
         place=row.commands_position,
-        line=CommandLine(row.commands_line, blocks),
+        line=CommandLine(
+            row.commands_line,
+            blocks,
+            is_beside_yaml=row.commands_is_beside_yaml,
+            is_near_miss=row.commands_is_near_miss,
+        ),
         decided=row.commands_decided,
         reason=Reason.from_code(row.commands_reason) if row.commands_decided else None,
         answer=row.commands_answer,

@@ -86,6 +86,8 @@ commands = sa.Table(
     # Since when GitHub or Depot keeps it from being decided.
     sa.Column("blocked_since", sa.Float),
     sa.Column("decided_at", sa.Float),
+    sa.Column("is_beside_yaml", sa.Boolean, nullable=False, server_default=sa.false()),
+    sa.Column("is_near_miss", sa.Boolean, nullable=False, server_default=sa.false()),
     sa.Index("commands_work_item", "work_item_id"),
 )
 
@@ -119,7 +121,7 @@ pending_changes = sa.Table(
     "pending_changes",
     metadata,
     sa.Column("command_id", sa.Text, sa.ForeignKey("commands.id"), primary_key=True),
-    sa.Column("run_id", sa.Text, nullable=False),
+    sa.Column("run_id", sa.Text, primary_key=True),
     sa.Column("attempts_before", sa.Text, nullable=False),  # JSON: attempt numbers by job id
 )
 

@@ -85,7 +85,14 @@ async def test_the_newest_of_several(pr: Conversation, depot: SimulatedDepot) ->
     old = await runs_on(pr, depot)
     new = depot.foreign_run(REPO, pr.head, CI)
     await pr.says("alice", "/depot cancel")
-    assert pr.reply().startswith(f"{name_of(new, 'all workflows')}: **cancelled**")
+    said = pr.reply()
+    assert "Several runs could be meant" in said
+    for run in (old, new):
+        assert f"`/depot cancel {run.run_id}`" in said
+    assert not old.over
+    assert not new.over
+    await pr.says("alice", f"/depot cancel {new.run_id}")
+    assert "**cancelled**" in pr.reply()
     assert (old.status, new.status) == ("running", "cancelled")
 
 

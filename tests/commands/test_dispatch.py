@@ -16,7 +16,7 @@ from bot.engine.runs import WINDOW_SECONDS
 from bot.messages import runs
 from tests.support.commands import changes, facts, not_permitted, pushes, reason, said
 from tests.support.conversation import REPO, Conversation
-from tests.support.sentences import name_of, queued
+from tests.support.sentences import NO_EDITS, name_of, queued
 
 pytestmark = pytest.mark.anyio
 
@@ -162,7 +162,7 @@ async def test_an_unknown_workflow(
 async def test_no_workflow_named(pr: Conversation, depot: SimulatedDepot) -> None:
     await pr.says("alice", "/depot dispatch")
     assert pr.reply() == (
-        "`dispatch` needs `WORKFLOW`. Usage: `/depot dispatch WORKFLOW [NAME=VALUE …]`"
+        f"`dispatch` needs `WORKFLOW`. Usage: `/depot dispatch WORKFLOW [NAME=VALUE …]`. {NO_EDITS}"
     )
     assert reason(pr) == "misread"
 
@@ -175,21 +175,26 @@ async def test_an_input_given_twice(pr: Conversation, depot: SimulatedDepot) -> 
 @pytest.mark.parametrize(
     ("inputs", "message"),
     [
-        ("", "input 'environment' is required"),
-        ("environment=moon", "input 'environment' must be one of staging, production"),
-        ("environment=staging verbose=maybe", "input 'verbose' must be true or false"),
+        ("", "`deploy.yml` needs `environment` as well: add `environment=VALUE`."),
+        (
+            "environment=stagin",
+            "`environment` cannot be `stagin`: it takes one of the values that the workflow lists. "
+            "Did you mean `staging`? They are: `staging`, `production`.",
+        ),
+        (
+            "environment=staging verbose=maybe",
+            "`verbose` cannot be `maybe`: it takes `true` or `false`.",
+        ),
     ],
 )
-async def test_depot_checks_the_values(
+async def test_the_values_are_checked_before_depot_is_asked(
     pr: Conversation, depot: SimulatedDepot, inputs: str, message: str
 ) -> None:
     await pushes(pr, {FILE: DEPLOY})
     await pr.says("alice", f"/depot dispatch deploy {inputs}")
-    assert pr.reply() == (
-        f"Depot refused to start it. Depot answered `invalid_argument`:\n\n```\n{message}\n```"
-    )
-    assert reason(pr) == "depot-invalid_argument"
-    assert depot.runs == []
+    assert pr.reply() == message
+    assert reason(pr) == "bad-input"
+    assert depot.calls_of("DispatchWorkflow") == []
 
 
 @pytest.mark.parametrize("pinned", [False, True])

@@ -13,6 +13,7 @@ from bot.parsing.arguments import parse_command
 from bot.parsing.comments import find_command_lines
 from tests.support.commands import reason
 from tests.support.conversation import Conversation
+from tests.support.sentences import NO_EDITS
 
 pytestmark = pytest.mark.anyio
 
@@ -24,7 +25,7 @@ async def test_all_commands(pr: Conversation, depot: SimulatedDepot, typed: str)
     assert said == table(COMMANDS)
     rows = said.splitlines()[2:]
     assert len(rows) == len(COMMANDS)
-    assert any(row.startswith("| `/depot run [WORKFLOW] [job=JOB]") for row in rows)
+    assert any(row.startswith("| `/depot run [WORKFLOW …] [job=KEY[,KEY]]") for row in rows)
     assert any(row.startswith("| `/depot help [COMMAND]` | anyone |") for row in rows)
     assert [reaction.content for reaction in comment.reactions] == ["eyes"]
     assert depot.calls == []
@@ -63,7 +64,10 @@ async def test_an_unknown_command_gets_the_nearest(pr: Conversation) -> None:
 
 async def test_one_word_too_many(pr: Conversation) -> None:
     await pr.says("alice", "/depot help run ci.yml")
-    assert pr.reply() == "`help` has no place for `ci.yml`. Usage: `/depot help [COMMAND]`"
+    assert (
+        pr.reply()
+        == f"`help` has no place for `ci.yml`. Usage: `/depot help [COMMAND]`. {NO_EDITS}"
+    )
 
 
 @pytest.mark.parametrize(

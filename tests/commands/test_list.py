@@ -11,6 +11,7 @@ from bot.demo.simulators.github import SimulatedGitHub
 from tests.support.commands import CI, pushes, reason
 from tests.support.conversation import CI as CI_TEXT
 from tests.support.conversation import REPO, Conversation
+from tests.support.sentences import NO_EDITS
 
 pytestmark = pytest.mark.anyio
 
@@ -112,4 +113,4 @@ async def test_an_outage_is_not_an_empty_list(pr: Conversation, github: Simulate
 
 async def test_an_argument_is_one_too_many(pr: Conversation) -> None:
     await pr.says("alice", "/depot list ci.yml")
-    assert pr.reply() == "`list` has no place for `ci.yml`. Usage: `/depot list`"
+    assert pr.reply() == f"`list` has no place for `ci.yml`. Usage: `/depot list`. {NO_EDITS}"

@@ -22,7 +22,7 @@ from tests.support.commands import (
     stands,
 )
 from tests.support.conversation import Conversation
-from tests.support.sentences import name_of
+from tests.support.sentences import NO_EDITS, name_of
 
 pytestmark = pytest.mark.anyio
 
@@ -99,7 +99,8 @@ async def test_a_number_that_is_none(pr: Conversation, depot: SimulatedDepot, li
     await pr.says("trudy", f"/depot logs lines={lines}")
     assert pr.reply() == (
         "`lines`: a whole number from 1 to 500 goes here. "
-        "Usage: `/depot logs [RUN] [job=JOB] [lines=N]`"
+        "Usage: `/depot logs [RUN or WORKFLOW] [job=JOB] [lines=N]`. "
+        f"{NO_EDITS}"
     )
     assert depot.calls == []
 

@@ -32,7 +32,7 @@ from tests.support.commands import (
     workflow_id,
 )
 from tests.support.conversation import REPO, Conversation
-from tests.support.sentences import name_of
+from tests.support.sentences import NO_EDITS, name_of
 
 pytestmark = pytest.mark.anyio
 
@@ -417,7 +417,9 @@ async def test_a_run_of_another_organisation(pr: Conversation, depot: SimulatedD
 async def test_an_id_that_is_none(pr: Conversation, depot: SimulatedDepot) -> None:
     await pr.says("alice", "/depot retry ../../etc")
     assert pr.reply() == (
-        "`run`: a run's id has letters and digits only. Usage: `/depot retry [RUN] [job=JOB]`"
+        "`run`: a run's id, or the name of a workflow file, goes here. "
+        "Usage: `/depot retry [RUN or WORKFLOW] [job=KEY[,KEY]]`. "
+        f"{NO_EDITS}"
     )
     assert depot.calls == []
 

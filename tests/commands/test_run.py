@@ -134,14 +134,11 @@ async def test_the_only_workflow_is_meant_by_a_job_alone(
     await is_followed_to_the_end(pr, depot)
 
 
-async def test_a_job_among_several_workflows_needs_its_own_named(
+async def test_a_job_that_only_one_workflow_has_names_it(
     pr: Conversation, depot: SimulatedDepot
 ) -> None:
     await pr.says("alice", "/depot run job=test")
-    assert pr.reply() == snapshot(
-        "A job belongs to one workflow. Name it too: `ci.yml`, `nightly.yaml`."
-    )
-    assert depot.calls_of("Run") == []
+    assert pr.reply() == queued(depot.runs[-1], "`ci.yml` (`test`)")
 
 
 async def test_a_job_with_needs_runs_alone_and_the_reply_says_so(
@@ -300,9 +297,12 @@ async def test_more_than_ten_commands_are_none(pr: Conversation, depot: Simulate
     [
         ("rum ci.yml", "There is no command `rum`. Did you mean `/depot run ci.yml`?"),
         ("ci.yml", "There is no command `ci.yml`. Did you mean `/depot run ci.yml`?"),
-        ("frobnicate", "There is no command `frobnicate`. There are:"),
+        (
+            "frobnicate",
+            "There is no command `frobnicate`. If it is a workflow: `/depot run frobnicate`;",
+        ),
         ("run ci.yml jobs=test", "`run` knows no `jobs`. Did you mean `job`?"),
-        ("run ci.yml test", "`run` has no place for `test`."),
+        ("run ci.yml job:test more", "Did you mean `job=test`?"),
         ("run ci.yml job:test", "Did you mean `job=test`?"),
         ("run ci.yml job=test job=lint", "`job` is given twice."),
         ("run ci.yml job=", "`job`: it needs a value."),
@@ -831,7 +831,7 @@ async def test_a_command_that_comes_too_late_is_not_run(
     await pr.redelivers(failed.delivery)
     said_ = pr.reply()
     assert refusals.too_late(16) in said_
-    assert "`/depot run [WORKFLOW]" in said_
+    assert "`/depot run [WORKFLOW …]" in said_
     assert untouched(depot)
 
 

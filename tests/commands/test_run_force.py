@@ -80,11 +80,31 @@ async def test_force_starts_another(pr: Conversation, depot: SimulatedDepot, for
 @pytest.mark.parametrize(
     ("first", "second"),
     [
-        ("run ci.yml", "run nightly"),
         ("run ci.yml", "run ci.yml job=test"),
+        ("run", "run ci.yml"),
+        ("run", "run ci.yml job=test"),
+    ],
+)
+async def test_what_is_part_of_a_run_under_way_is_not_started(
+    pr: Conversation, depot: SimulatedDepot, first: str, second: str
+) -> None:
+    depot.hold()
+    await pr.says("alice", f"/depot {first}")
+    pr.reply()
+    await pr.says("maya", f"/depot {second}")
+    assert runs.already_running() in pr.reply()
+    assert reason(pr) == "already-running"
+    await pr.passes(30)
+    stands(pr)
+    assert len(depot.runs) == 1
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        ("run ci.yml", "run nightly"),
         ("run ci.yml job=test", "run ci.yml job=lint"),
         ("run ci.yml", "run"),
-        ("run", "run ci.yml"),
         ("run ci.yml", "dispatch nightly"),
     ],
 )

@@ -132,15 +132,14 @@ async def test_a_part_that_is_too_much_as_well(pr: Conversation, depot: Simulate
 async def test_nothing_failed(pr: Conversation, depot: SimulatedDepot) -> None:
     run = await ran(pr, depot)
     await pr.says("trudy", "/depot why")
-    name = name_of(run).replace("Run", "run", 1)
-    assert pr.reply() == f"Depot knows of no failure in {name} (finished)."
+    assert pr.reply().startswith(f"Nothing failed. {name_of(run)}: **finished**")
+    assert depot.calls_of("GetFailureDiagnosis") == []
 
 
 async def test_nothing_failed_so_far(pr: Conversation, depot: SimulatedDepot) -> None:
     run = await runs_on(pr, depot)
     await pr.says("trudy", "/depot why")
-    name = name_of(run).replace("Run", "run", 1)
-    assert pr.reply() == f"Depot knows of no failure in {name} (running)."
+    assert pr.reply().startswith(f"Nothing failed. {name_of(run)}: running")
 
 
 async def test_a_job_that_did_not_fail(pr: Conversation, depot: SimulatedDepot) -> None:

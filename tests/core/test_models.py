@@ -46,6 +46,6 @@ def test_the_starts_of_a_command(outcomes: list[str], is_open: int | None, is_lo
 def test_what_a_command_was_about_to_do() -> None:
     deed = PendingChange(FIRST, RunId("07qwbk1s76"), {"j1": 1})
     loaded = request(deeds=(deed,))
-    assert loaded.pending_change(FIRST) == deed
-    assert loaded.pending_change(SECOND) is None
+    assert loaded.changes_of(FIRST) == (deed,)
+    assert loaded.changes_of(SECOND) == ()
     assert loaded.work_item_id == "ic-1"

@@ -222,7 +222,7 @@ async def test_a_command_that_arrives_late_is_answered_and_not_run(
     await pr.settles()
     said = pr.reply()
     assert refusals.too_late(15) in said
-    assert "`/depot run [WORKFLOW]" in said  # what changes nothing is answered all the same
+    assert "`/depot run [WORKFLOW …]" in said  # what changes nothing is answered all the same
     assert depot.runs == []
     assert untouched(depot)
 

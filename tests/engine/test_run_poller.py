@@ -400,8 +400,8 @@ async def test_several_runs_in_one_reply(pr: Conversation, depot: SimulatedDepot
 async def test_a_crowd_is_followed_by_listings(pr: Conversation, depot: SimulatedDepot) -> None:
     """More than a few runs: one listing tells which of them moved."""
     depot.hold()
-    await starts(pr, "run ci.yml\n/depot run nightly\n/depot run ci.yml job=test")
-    await starts(pr, "run ci.yml job=build\n/depot run ci.yml job=lint")
+    await starts(pr, "run ci.yml\n/depot run nightly\n/depot run ci.yml job=test force")
+    await starts(pr, "run ci.yml job=build force\n/depot run ci.yml job=lint force")
     await pr.passes(300)
     stands(pr)
     before = len(depot.calls)

@@ -180,7 +180,7 @@ async def test_a_run_that_was_there_before_is_not_taken_for_it(
     old = depot.foreign_run(REPO, pr.head, CI)
     await pr.passes(1)
     depot.faults.drop("Run")
-    await pr.says("alice", "/depot run ci.yml")
+    await pr.says("alice", "/depot run ci.yml force")
     assert pr.reply() == runs.looking_for_run()
     await pr.passes(60)
     _, ours = depot.runs
@@ -492,7 +492,7 @@ async def test_two_pull_requests_with_the_same_head_do_not_mix(
     assert other.head == pr.head
     depot.faults.drop("Run")
     github.comment(REPO, 1, "alice", "/depot run ci.yml")
-    github.comment(REPO, 2, "maya", "/depot run ci.yml job=test")
+    github.comment(REPO, 2, "maya", "/depot run ci.yml job=test force")
     await pr.settles()
     assert len(depot.runs) == 1
     assert {pr.reply(), other.reply()} == {
@@ -617,7 +617,7 @@ async def test_a_refusal_during_the_doubt_blocks_nobody(
     await pr.passes(2 * WINDOW_SECONDS)
     assert pr.last_edit() == runs.start_unknown()
     refusing.lift()
-    await pr.says("maya", "/depot run ci.yml job=lint")
+    await pr.says("maya", "/depot run ci.yml job=lint force")
     assert pr.reply() == queued(depot.runs[-1], "`ci.yml` (`lint`)")
 
 

@@ -97,7 +97,7 @@ def dead(draw: st.DrawFn) -> Block:
         f"> quoted\n{safe}",
         f"{'> ' * draw(st.integers(1, 30))}{line}",
         f"<!--\n{safe}\n\n{safe}\n-->",
-        f"<details>\n{safe}\n</details>",
+        f"<blockquote>\n{safe}\n</blockquote>",
         f"<pre>\n\n{safe}\n\n</pre>",
         f"`code over\n{safe}\nlines`",
         f"# {line}",

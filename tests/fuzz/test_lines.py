@@ -7,13 +7,24 @@ import re
 import pytest
 from hypothesis import example, given
 
+from bot.core.events import CommandLine
+from bot.parsing.characters import INVISIBLE, SPACES
 from bot.parsing.comments import find_command_lines
 from tests.fuzz.markdown_texts import Block, documents, prose, wild_texts
 from tests.fuzz.profiles import cases
 
 
 def read(text: str) -> list[str]:
-    return [line.text for line in find_command_lines(text)]
+    return [line.text for line in commands(text)]
+
+
+def commands(text: str) -> list[CommandLine]:
+    """What is read as a command, with its own YAML, whatever else the comment holds."""
+    return [
+        CommandLine(line.text, line.blocks)
+        for line in find_command_lines(text)
+        if not line.is_near_miss
+    ]
 
 
 # --- comments of which we know what is in them ---------------------------------------------------
@@ -22,21 +33,19 @@ def read(text: str) -> list[str]:
 @cases(4)
 @given(documents)
 def test_what_is_for_the_bot_is_read_and_nothing_else(document: Block) -> None:
-    assert tuple(find_command_lines(document.text)) == document.commands
+    assert tuple(commands(document.text)) == document.commands
 
 
 @cases()
 @given(documents)
 def test_line_ends_do_not_matter(document: Block) -> None:
-    assert find_command_lines(document.text.replace("\n", "\r\n")) == find_command_lines(
-        document.text
-    )
+    assert commands(document.text.replace("\n", "\r\n")) == commands(document.text)
 
 
 @cases()
 @given(documents)
 def test_a_line_end_at_the_end_does_not_matter(document: Block) -> None:
-    assert find_command_lines(document.text + "\n") == find_command_lines(document.text)
+    assert commands(document.text + "\n") == commands(document.text)
 
 
 @cases()
@@ -49,16 +58,14 @@ def test_talk_around_a_comment_changes_nothing(document: Block, words: str) -> N
 @cases()
 @given(documents)
 def test_a_comment_in_a_fold_is_read_as_well(document: Block) -> None:
-    assert find_command_lines(f"<details>\n\n{document.text}\n\n</details>") == find_command_lines(
-        document.text
-    )
+    assert commands(f"<details>\n\n{document.text}\n\n</details>") == commands(document.text)
 
 
 @cases()
 @given(documents)
 def test_two_comments_in_one_are_read_one_after_the_other(document: Block) -> None:
     twice = f"{document.text}\n\n***\n\n{document.text}"
-    assert find_command_lines(twice) == 2 * find_command_lines(document.text)
+    assert commands(twice) == 2 * commands(document.text)
 
 
 # --- any text at all -----------------------------------------------------------------------------
@@ -74,18 +81,20 @@ def test_two_comments_in_one_are_read_one_after_the_other(document: Block) -> No
 def test_any_text_has_its_commands(text: str) -> None:
     text = f"/depot first\n\n{text}"
     assert read(text)[0] == "first"
-    typed = re.findall(r"^[ \t]*/depot", re.sub("\r\n?", "\n", text), re.IGNORECASE | re.MULTILINE)
-    assert len(find_command_lines(text)) <= len(typed)
+    typed = re.findall(
+        rf"^[{SPACES}{INVISIBLE}]*/depot", re.sub("\r\n?", "\n", text), re.IGNORECASE | re.MULTILINE
+    )
+    assert len(commands(text)) <= len(typed)
 
 
 @cases()
 @given(wild_texts)
 def test_in_quotes_fences_and_code_nothing_is_a_command(text: str) -> None:
     physical = re.split("\r\n|\r|\n", text)
-    assert find_command_lines("\n".join(f"> {line}" for line in physical)) == []
-    assert find_command_lines("\n".join(f"    {line}" for line in physical)) == []
+    assert commands("\n".join(f"> {line}" for line in physical)) == []
+    assert commands("\n".join(f"    {line}" for line in physical)) == []
     bar = "`" * (3 + max((len(run) for run in re.findall("`+", text)), default=0))
-    assert find_command_lines(f"{bar}\n{text}\n{bar}") == []
+    assert commands(f"{bar}\n{text}\n{bar}") == []
 
 
 @cases()

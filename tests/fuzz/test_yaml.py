@@ -83,7 +83,7 @@ def test_any_text_is_a_workflow_or_none(text: str) -> None:
     else:
         assert found.keys
         assert all(isinstance(need, str) and need for job in found.jobs for need in job.needs)
-        assert all(isinstance(name, str) for name in found.inputs or ())
+        assert all(isinstance(one.name, str) for one in found.inputs or ())
         assert found.needs(found.keys[0]) == found.jobs[0].needs
 
 

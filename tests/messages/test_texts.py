@@ -42,7 +42,7 @@ LISTED = ListedRun(RunId("07qwbk1s76"), REPO, SHA, "api", "failed", None)
 BROKEN = Failure(("ci.yml:test",), 1, "exit 1", "3 is not 4", "add 1", ())
 
 VERBS = {verb: command.arguments for verb, command in COMMANDS.items()}
-USAGE = "`/depot run [WORKFLOW] [job=JOB] [sha=SHA] [force]`"
+USAGE = "`/depot run [WORKFLOW …] [job=KEY[,KEY]] [sha=SHA] [force]`"
 
 SENTENCES = [
     # runs
@@ -213,7 +213,8 @@ def test_a_sentence(said: str, expected: str) -> None:
     [
         (
             errors.UnknownCommand("rnu", "rnu"),
-            "There is no command `rnu`. There are: " + ", ".join(f"`{v}`" for v in VERBS) + ".",
+            "There is no command `rnu`. If it is a workflow: `/depot run rnu`; if it is a job: "
+            "`/depot run job=rnu`. There are: " + ", ".join(f"`{v}`" for v in VERBS) + ".",
         ),
         (
             errors.UnknownCommand("rnu", "rnu", "run ci"),
@@ -239,7 +240,11 @@ def test_a_sentence(said: str, expected: str) -> None:
             errors.BadValue("run sha=1", "run", "sha", "all 40 digits are needed"),
             f"`sha`: all 40 digits are needed. Usage: {USAGE}",
         ),
-        (errors.UnclosedQuote('run "ci'), "A quote is opened and not closed."),
+        (
+            errors.BadQuote('run "ci', "A quote is opened and not closed"),
+            "A quote is opened and not closed. A value with spaces stands in quotes, "
+            'as in `message="two words"`.',
+        ),
         (Misreading("run"), "That line cannot be read."),
     ],
 )

@@ -58,7 +58,7 @@ def test_a_command_and_what_it_needs(github: SimulatedGitHub) -> None:
     assert found.event == "issue_comment"
     assert found.what.startswith(f"a comment by alice on {REPO}#1, written ")
     reading = only(found)
-    assert reading.command == RunArguments("ci.yml", job="test")
+    assert reading.command == RunArguments(("ci.yml",), job="test")
     assert (reading.spelled, reading.needs, reading.misread) == (
         "run ci.yml job=test",
         Permission.WRITE,

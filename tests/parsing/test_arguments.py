@@ -13,13 +13,15 @@ from hypothesis import strategies as st
 from bot.commands import COMMANDS
 from bot.commands.help import HelpArguments
 from bot.commands.list import ListArguments
+from bot.commands.retry import RetryArguments
 from bot.commands.run import RunArguments
+from bot.commands.status import StatusArguments
 from bot.core.errors import (
+    BadQuote,
     BadValue,
     Misreading,
     MissingArgument,
     RepeatedArgument,
-    UnclosedQuote,
     UnexpectedArgument,
     UnknownArgument,
     UnknownCommand,
@@ -33,10 +35,11 @@ from bot.parsing.arguments import (
     number,
     parse_command,
     remaining,
-    run_id,
+    run_or_workflow,
     usage,
     yes_or_no,
 )
+from bot.parsing.characters import visible
 
 SHA = "3f2c1d09b8a7e6f5d4c3b2a1908f7e6d5c4b3a29"
 
@@ -57,7 +60,7 @@ class Send:
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    run: str | None = argument("a run", default=None, convert=run_id)
+    run: str | None = argument("a run", default=None, convert=run_or_workflow)
     dry_run: bool = flag("only look")
 
 
@@ -69,6 +72,8 @@ VERBS: dict[str, type] = {
     "help": HelpArguments,
 }
 
+OPEN = "A quote is opened and not closed"
+MIDDLE = "A quote ends in the middle of a word"
 BAD_NUMBER = "a whole number from 1 to 100 goes here"
 BAD_SHA = "a commit needs all 40 digits here, since a shorter one can be imitated"
 BAD_FLAG = "`yes` or `no` goes here"
@@ -107,7 +112,7 @@ PARSED: list[tuple[str, object]] = [
     ("send here --A 1 'b=two words'", Send("here", {"A": "1", "b": "two words"})),
     ("send here A=", Send("here", {"A": ""})),
     ("send here inputs=1", Send("here", {"inputs": "1"})),
-    (f"run ci sha={SHA.upper()}", RunArguments("ci", sha=SHA)),
+    (f"run ci sha={SHA.upper()}", RunArguments(("ci",), sha=SHA)),
     # misreadings
     ("biuld all", UnknownCommand("biuld all", "biuld", "build all")),
     ("Rum ci.yml", UnknownCommand("Rum ci.yml", "rum", "run ci.yml")),
@@ -139,12 +144,39 @@ PARSED: list[tuple[str, object]] = [
     ("build all lines=-1", BadValue("build all lines=-1", "build", "lines", BAD_NUMBER)),
     ("build all lines=1e1", BadValue("build all lines=1e1", "build", "lines", BAD_NUMBER)),
     ("build all force=maybe", BadValue("build all force=maybe", "build", "force", BAD_FLAG)),
-    ("look a/b", BadValue("look a/b", "look", "run", "a run's id has letters and digits only")),
+    (
+        "look a/b",
+        BadValue(
+            "look a/b", "look", "run", "a run's id, or the name of a workflow file, goes here"
+        ),
+    ),
     ("run sha=3f2c1d0", BadValue("run sha=3f2c1d0", "run", "sha", BAD_SHA)),
-    ('build "all', UnclosedQuote('build "all')),
-    ("build it's", UnclosedQuote("build it's")),
-    ("build `all", UnclosedQuote("build `all")),
-    ("build all\\", UnclosedQuote("build all\\")),
+    ('build "all', BadQuote('build "all', OPEN)),
+    ("build `all", BadQuote("build `all", OPEN)),
+    ("build “all", BadQuote("build “all", OPEN)),
+    ('build "a\\"', BadQuote('build "a\\"', OPEN)),
+    ('send here a="b "c" d"', BadQuote('send here a="b "c" d"', MIDDLE)),
+    ("build 'a'b", BadQuote("build 'a'b", MIDDLE)),
+    # taken as it was typed
+    ("build it's", Build("it's")),
+    ("build all\\", Build("all\\")),
+    ("send here path=C:\\temp\\new", Send("here", {"path": "C:\\temp\\new"})),
+    ('send here p="C:\\a b\\c"', Send("here", {"p": "C:\\a b\\c"})),
+    ('send here a="say \\"hi\\""', Send("here", {"a": 'say "hi"'})),
+    ('send here a="say “hi” to all"', Send("here", {"a": "say “hi” to all"})),
+    ("send here a='say \"hi\"'", Send("here", {"a": 'say "hi"'})),
+    ('send here a=“it\'s "so"”', Send("here", {"a": 'it\'s "so"'})),
+    ("send here a=b`c`", Send("here", {"a": "b`c`"})),
+    ("send here a=x—y b=—z", Send("here", {"a": "x—y", "b": "—z"})),
+    ("send here a=$(x);y", Send("here", {"a": "$(x);y"})),
+    ("send here 'b=two words'", Send("here", {"b": "two words"})),
+    # what cannot be seen counts for nothing, but in values that are sent
+    ("\u200bbuild\u3000\ufeffall\u2060", Build("all")),
+    ("bu\u200bild all j\u00adob=test", Build("all", job="test")),
+    ("build all job=te\u200bst", Build("all", job="test")),
+    ("build e\u0301t\u00e9", Build("\u00e9t\u00e9")),
+    ("send here a\u200b=1\u200b2", Send("here", {"a": "1\u200b2"})),
+    ("send here \u200b a=1", Send("here", {"a": "1"})),
 ]
 
 
@@ -155,13 +187,23 @@ def test_a_line_is_parsed(line: str, expected: object) -> None:
 
 PARSED_BY_THE_BOT: list[tuple[str, object]] = [
     ("", HelpArguments()),
-    ("run ci.yml job=test", RunArguments("ci.yml", job="test")),
-    ('run ci.yml job="unit tests"', RunArguments("ci.yml", job="unit tests")),
+    ("run ci.yml job=test", RunArguments(("ci.yml",), job="test")),
+    ('run ci.yml job="unit tests"', RunArguments(("ci.yml",), job="unit tests")),
     ("list", ListArguments()),
     ("rum ci.yml", UnknownCommand("rum ci.yml", "rum", "run ci.yml")),
     ("run ci.yml jobs=test", UnknownArgument("run ci.yml jobs=test", "run", "jobs", "job")),
     ("run ci.yml job=a job=b", RepeatedArgument("run ci.yml job=a job=b", "run", "job")),
-    ('run ci.yml job="a', UnclosedQuote('run ci.yml job="a')),
+    ('run ci.yml job="a', BadQuote('run ci.yml job="a', OPEN)),
+    ("run a.yml b.yml", RunArguments(("a.yml", "b.yml"))),
+    ("run workflow=a.yml b.yml", RunArguments(("a.yml", "b.yml"))),
+    ("run ci.yml job=build,lint", RunArguments(("ci.yml",), job="build,lint")),
+    (
+        "run job=a,,b",
+        BadValue("run job=a,,b", "run", "job", "a name is missing between the commas"),
+    ),
+    ("retest", RetryArguments()),
+    ("RETEST ci.yml job=a", RetryArguments("ci.yml", job="a")),
+    ("status .depot/workflows/ci.yml", StatusArguments(".depot/workflows/ci.yml")),
 ]
 
 
@@ -236,10 +278,9 @@ def test_a_hostile_line_is_parsed_to_its_end(line: str) -> None:
 
 # --- formatting a command ------------------------------------------------------------------------
 
-# What a line can contain: no line ends, and no character that is replaced before parsing.
-plain = st.text(
-    st.characters(codec="utf-8", exclude_characters="\n\r`“”„\u00a0—–"), min_size=1, max_size=12
-)
+# What a line can contain: no line ends; but for what is sent, no invisible characters.
+anything = st.text(st.characters(codec="utf-8", exclude_characters="\n\r"), max_size=12)
+plain = anything.filter(lambda text: text != "" and visible(text).strip() == text)
 positional = plain.filter(lambda text: "=" not in text and not text.startswith("--"))
 commands = st.one_of(
     st.builds(
@@ -250,13 +291,15 @@ commands = st.one_of(
         st.booleans(),
     ),
     st.builds(
-        Send, positional, st.dictionaries(st.from_regex(r"[A-Z][\w.-]{0,8}", fullmatch=True), plain)
+        Send,
+        positional,
+        st.dictionaries(st.from_regex(r"[A-Z][\w.-]{0,8}", fullmatch=True), anything),
     ),
     st.builds(Look, st.none() | st.from_regex(r"[A-Z0-9]{1,8}", fullmatch=True), st.booleans()),
     st.builds(
         RunArguments,
-        st.none() | positional.filter(lambda text: text.lower() != "force"),
-        st.none() | plain,
+        st.lists(positional.filter(lambda text: text.lower() != "force"), max_size=3).map(tuple),
+        st.none() | plain.filter(lambda text: all(part.strip() for part in text.split(","))),
         st.none() | st.just(SHA),
     ),
 )
@@ -269,8 +312,8 @@ def test_a_formatted_command_is_parsed_as_the_same_command(command: object) -> N
 
 
 def test_formatting_with_changes() -> None:
-    assert format_command("run", RunArguments("ci.yml", job="unit tests"), sha=SHA) == (
-        f"run ci.yml job='unit tests' sha={SHA}"
+    assert format_command("run", RunArguments(("ci.yml",), job="unit tests"), sha=SHA) == (
+        f'run ci.yml job="unit tests" sha={SHA}'
     )
     assert format_command("build", Build("all", force=True), force=False) == "build all lines=10"
 
@@ -289,7 +332,7 @@ def test_a_value_that_looks_like_an_option_is_formatted_with_its_name(line: str)
     ("convert", "typed", "value"),
     [
         (full_sha, SHA.upper(), SHA),
-        (run_id, "07qw-bk_1s76", "07qw-bk_1s76"),
+        (run_or_workflow, "07qw-bk_1s76", "07qw-bk_1s76"),
         (number(1, 100), "100", 100),
         (number(1, 100), "007", 7),
         (yes_or_no, "YES", True),
@@ -308,10 +351,10 @@ def test_good_values(convert: Callable[[str], Any], typed: str, value: object) -
         (full_sha, SHA + "\n"),
         (full_sha, "g" * 40),
         (full_sha, "٣" * 40),
-        (run_id, ""),
-        (run_id, "a" * 65),
-        (run_id, "../x"),
-        (run_id, "a\n"),
+        (run_or_workflow, ""),
+        (run_or_workflow, "a" * 65),
+        (run_or_workflow, "../x"),
+        (run_or_workflow, "a\n"),
         (number(1, 100), "1_0"),
         (number(1, 100), "+1"),
         (number(1, 100), "9" * 5000),

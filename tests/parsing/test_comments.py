@@ -9,6 +9,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from bot.core.events import CommandLine
+from bot.parsing.characters import INVISIBLE, SPACES
 from bot.parsing.comments import find_command_lines
 
 COMMENTS: list[tuple[str, list[str]]] = [
@@ -81,15 +82,129 @@ COMMENTS: list[tuple[str, list[str]]] = [
     ("<!--\n/depot run\n-->", []),
     ("<!--\n/depot run", []),
     ("text <!--\n/depot run\n--> more", []),
-    ("<details>\n/depot run\n</details>", []),
-    ("<b>\n/depot run\n</b>", []),
+    ("<blockquote>\n/depot run\n</blockquote>", []),
+    ("<blockquote>\n\n/depot run\n\n</blockquote>", []),
+    ("<BLOCKQUOTE>\n\n/depot run", []),  # never closed: a quote to the end
+    ("<blockquote><blockquote>a</blockquote>\n\n/depot run", []),
+    ("<code>\n/depot run\n</code>", []),
+    ("a <code>b\n/depot run\n</code>", []),
+    ("a <tt>b\n/depot run", []),
+    ("a <q>b\n\n/depot run", []),
+    ("<table><tr><td><pre>\n/depot run\n</pre>", []),
+    ("<p><!--\n/depot run\n--></p>", []),
+    # HTML that GitHub shows as plain text
+    ("<details>\n/depot run\n</details>", ["run"]),
+    ("<details><summary>x</summary>\n/depot run", ["run"]),
+    ("</details>\n/depot run", ["run"]),
+    ('<img src="https://example.com/x.png" alt="x">\n/depot run', ["run"]),
+    ("<b>\n/depot run\n</b>", ["run"]),
+    ("<blockquote>a</blockquote>\n/depot run", ["run"]),
+    ("a <code>b</code>\n/depot run", ["run"]),
+    # Invisible and wide characters
+    ("\u00a0/depot run", ["run"]),
+    ("\ufeff/depot run", ["run"]),
+    ("\u200b \u2060/depot run", ["run"]),
+    ("\u3000/depot run", ["run"]),
+    ("/depot\u3000run", ["run"]),
+    ("/depot\u200brun", ["\u200brun"]),
+    ("\u00a0\u00a0\u00a0\u00a0/depot run", ["run"]),  # no indent for Markdown
     ("<a title='\n/depot run\n'>", []),
 ]
 
 
 @pytest.mark.parametrize(("text", "expected"), COMMENTS)
 def test_the_command_lines_of_a_comment(text: str, expected: list[str]) -> None:
-    assert [line.text for line in find_command_lines(text)] == expected
+    assert [line.text for line in commands(text)] == expected
+
+
+NEAR_MISSES: list[tuple[str, str]] = [
+    ("- /depot run ci.yml", "run ci.yml"),
+    ("1. /depot run", "run"),
+    ("- [ ] /depot run", "run"),
+    ("* /depot run", "run"),
+    ("**/depot run**", "run**"),
+    ("# /depot run", "run"),
+    ("/depot-bot run", "run"),
+    ("/depotbot run", "run"),
+    ("/depot: run", "run"),
+    ("/ depot run", "run"),
+    ("\uff0fdepot run", "run"),  # what an input method for Japanese types
+    ("@depot-bot run ci.yml", "run ci.yml"),
+    ("@acme-depot[bot] run", "run"),
+    ("thanks!\n\n@depot-bot, run", "run"),
+    ("- /depot run\n- /depot list", "run"),  # one hint is enough
+    # not even nearly
+    ("see /depot run", ""),
+    ("\\/depot run", ""),  # shown to somebody
+    ("`- /depot run`", ""),
+    ("```\n- /depot run\n```", ""),
+    ("> - /depot run", ""),
+    ("<!-- - /depot run -->", ""),
+    ("@bob run", ""),
+    ("/depots are cheap", ""),
+    ("- /depot run\n\n/depot list", ""),  # somebody who knows how
+]
+
+
+@pytest.mark.parametrize(("text", "expected"), NEAR_MISSES)
+def test_what_was_probably_meant_as_a_command(text: str, expected: str) -> None:
+    near = [line.text for line in find_command_lines(text) if line.is_near_miss]
+    assert near == ([expected] if expected else [])
+
+
+BESIDE_YAML: list[tuple[str, bool]] = [
+    ("/depot run", False),
+    ("/depot run\n```yaml\njobs: {}\n```", False),
+    ("/depot run\n```\njobs: {}\n```", False),
+    ("/depot run\n```yaml\na: 1\n```", False),
+    ("/depot run\n```sh\nmake\n```", False),
+    ("/depot run\nwhat is on: nothing", False),
+    ("/depot run\ntext\n```yaml\na: 1\n```", True),
+    ("```yaml\na: 1\n```\n/depot run", True),
+    ("```\non: push\n```\n\n/depot run", True),
+    ("/depot run\n```sh\nmake\n```\n```yml\na: 1\n```", True),
+    ("/depot run\n\n    jobs:\n      a: {}", True),
+    ("/depot run\n\njobs:\n  a:\n", True),
+    ("> ```yaml\n> a: 1\n> ```\n\n/depot run", True),
+    ("> jobs:\n>   a:\n\n/depot run", True),
+    ("/depot run\n\n<pre>\njobs:\n</pre>", True),
+    ("/depot run\n```json\n{}\n```\n```yaml\nb\n```", True),
+]
+
+
+@pytest.mark.parametrize(("text", "expected"), BESIDE_YAML)
+def test_other_yaml_in_the_comment(text: str, expected: bool) -> None:
+    (line,) = find_command_lines(text)
+    assert line.is_beside_yaml == expected
+
+
+MAIL = "On Tue, 24 Nov 2026 at 10:00, Zoe <zoe@example.com> wrote:"
+OLD_MAILS: list[tuple[str, list[str]]] = [
+    (f"/depot list\n\n{MAIL}\n\n/depot run", ["list"]),
+    ("/depot list\n\nOn Tue, Zoe\n<zoe@example.com> wrote:\n/depot run", ["list"]),
+    ("/depot list\n\n-----Original Message-----\n/depot run", ["list"]),
+    ("/depot list\n\nFrom: Zoe\nSent: Tuesday\nTo: Bob\n\n/depot run", ["list"]),
+    ("/depot list\n\n**From:** Zoe\n**Date:** Tuesday\n\n/depot run", ["list"]),
+    ("From: Zoe\n\nSubject: hello\n\n/depot run", []),
+    # No old mail: the quote ends, and what comes below it is new.
+    (f"{MAIL}\n\n> /depot list\n\n/depot run", ["run"]),
+    ("From: me\n\nPlease:\n\n/depot run", ["run"]),
+    ("On the other hand\n\n/depot run", ["run"]),
+]
+
+
+@pytest.mark.parametrize(("text", "expected"), OLD_MAILS)
+def test_the_mail_that_was_answered_holds_no_commands(text: str, expected: list[str]) -> None:
+    assert [line.text for line in commands(text)] == expected
+
+
+def commands(text: str) -> list[CommandLine]:
+    """What is read as a command, with its own YAML, whatever else the comment holds."""
+    return [
+        CommandLine(line.text, line.blocks)
+        for line in find_command_lines(text)
+        if not line.is_near_miss
+    ]
 
 
 BLOCKS: list[tuple[str, list[CommandLine]]] = [
@@ -99,6 +214,9 @@ BLOCKS: list[tuple[str, list[CommandLine]]] = [
     ("/depot run\n```yaml\na\n```\n```yml\nb\n```", [CommandLine("run", ("a\n", "b\n"))]),
     ("/depot run\n```yaml\na\n```\ntext\n```yaml\nb\n```", [CommandLine("run", ("a\n",))]),
     ("/depot run\n```\na\n```", [CommandLine("run")]),
+    ("/depot run\n```\njobs:\n  a: 1\n```", [CommandLine("run", ("jobs:\n  a: 1\n",))]),
+    ("/depot run\n```\n'on': push\n```", [CommandLine("run", ("'on': push\n",))]),
+    ("/depot run\n\n    jobs:\n", [CommandLine("run")]),
     ("/depot run\n```json\na\n```\n```yaml\nb\n```", [CommandLine("run")]),
     ("/depot run\ntext\n```yaml\na\n```", [CommandLine("run")]),
     ("/depot run\n\ntext\n```yaml\na\n```", [CommandLine("run")]),
@@ -116,7 +234,7 @@ BLOCKS: list[tuple[str, list[CommandLine]]] = [
 
 @pytest.mark.parametrize(("text", "expected"), BLOCKS)
 def test_yaml_blocks_belong_to_the_line_above(text: str, expected: list[CommandLine]) -> None:
-    assert find_command_lines(text) == expected
+    assert commands(text) == expected
 
 
 def test_a_yaml_block_is_kept_as_typed() -> None:
@@ -155,6 +273,11 @@ markdown_text = st.lists(
 ).map("".join)
 
 
+_BLANK = "".join(
+    chr(code) for code in range(0x10000) if re.match(f"[{SPACES}{INVISIBLE}]", chr(code))
+)
+
+
 def _physical_lines(text: str) -> list[str]:
     # The parser reads its own sentinel and NUL as the replacement character.
     return re.split("\r\n|\r|\n", re.sub("[\0\ufdd0]", "\ufffd", text))
@@ -164,12 +287,12 @@ def _physical_lines(text: str) -> list[str]:
 @example("/depot run\ufdd00\ufdd0")
 @example("\ufdd00\ufdd0 /depot run")
 def test_every_command_line_stands_at_the_start_of_a_line(text: str) -> None:
-    starts = [line.lstrip(" \t") for line in _physical_lines(text)]
+    starts = [line.lstrip(_BLANK) for line in _physical_lines(text)]
     typed = [line[6:] for line in starts if line[:6].lower() == "/depot"]
-    found = [line.text for line in find_command_lines(text)]
+    found = [line.text for line in commands(text)]
     # In order, and each of them once.
     for line in found:
-        while typed and typed[0].removesuffix("\\").strip() != line:
+        while typed and line not in {typed[0].strip(), typed[0].removesuffix("\\").strip()}:
             typed.pop(0)
         assert typed, f"{line!r} is not in the text"
         typed.pop(0)
@@ -181,9 +304,7 @@ def test_nothing_in_a_fence_is_a_command(text: str) -> None:
         longest = max((len(run) for run in re.findall(f"{mark}+", text)), default=0)
         bar = mark * max(3, longest + 1)
         assert find_command_lines(f"{bar}\n{text}\n{bar}") == []
-        assert [line.text for line in find_command_lines(f"{bar}\n{text}\n{bar}\n/depot help")] == [
-            "help"
-        ]
+        assert [line.text for line in commands(f"{bar}\n{text}\n{bar}\n/depot help")] == ["help"]
 
 
 @given(markdown_text)

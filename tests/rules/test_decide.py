@@ -60,7 +60,7 @@ STATUS = CommandNeeds(
     pin="/depot run sha={}".format,
 )
 RUN = replace(
-    STATUS, verb="run", required_permission=Permission.WRITE, target=StartTarget("ci.yml")
+    STATUS, verb="run", required_permission=Permission.WRITE, target=StartTarget(("ci.yml",))
 )
 HELP = replace(STATUS, verb="help", is_always_answered=True)
 
@@ -150,7 +150,7 @@ def test_what_is_refused_first(
 
 
 def test_what_nothing_stands_against() -> None:
-    assert decided(ALL) == Allowed(Permission.WRITE, HEAD, "ci.yml")
+    assert decided(ALL) == Allowed(Permission.WRITE, HEAD, ("ci.yml",))
     assert decided(KNOWN, STATUS) == Allowed(Permission.WRITE)
     assert decided(replace(NOTHING, usage=MANY), HELP) == Allowed(Permission.NONE)
 
@@ -163,7 +163,7 @@ READ: list[tuple[Facts, CommandNeeds, set[Fact]]] = [
     (NOTHING, RUN, {Fact.RULES, Fact.ROLE}),
     (replace(NOTHING, rules=Config()), RUN, {Fact.ROLE}),
     (KNOWN, RUN, {Fact.HEAD, Fact.WORKFLOWS, Fact.RUNS}),
-    (KNOWN, replace(RUN, target=StartTarget(None, is_inline=True)), {Fact.HEAD, Fact.RUNS}),
+    (KNOWN, replace(RUN, target=StartTarget(is_inline=True)), {Fact.HEAD, Fact.RUNS}),
     (SEEN, RUN, {Fact.WORKFLOWS, Fact.RUNS}),
     # what was read of another commit counts for nothing
     (replace(ALL, workflows=WorkflowNames(OTHER, ("ci.yml",))), RUN, {Fact.WORKFLOWS, Fact.RUNS}),
@@ -221,7 +221,7 @@ def test_a_head_heard_of_long_ago_is_no_lag() -> None:
 
 def test_a_check_suite_dates_a_head_that_nobody_heard_of() -> None:
     facts = replace(ALL, heads=(), head_date=HeadDate(SHA, WRITTEN - 1))
-    assert decided(facts) == Allowed(Permission.WRITE, HEAD, "ci.yml")
+    assert decided(facts) == Allowed(Permission.WRITE, HEAD, ("ci.yml",))
     newer = replace(facts, head_date=HeadDate(SHA, WRITTEN))
     assert reason(decided(newer)) is Reason.HEAD_NEWER
 
@@ -235,7 +235,7 @@ EVENT = replace(
 
 def test_what_an_event_sets_off_runs_the_commit_of_the_event() -> None:
     assert decided(replace(ALL, role=None), comment=EVENT) == Allowed(
-        Permission.ADMIN, HEAD, "ci.yml"
+        Permission.ADMIN, HEAD, ("ci.yml",)
     )
     moved = SeenHead(replace(HEAD, sha=OTHER), is_open=True, read_at=NOW)
     assert reason(decided(replace(ALL, seen=moved), comment=EVENT)) is Reason.STALE_SHA
@@ -259,31 +259,89 @@ def test_the_role_that_a_command_acts_with(
 # --- starts --------------------------------------------------------------------------------------
 
 
+BOTH = ("ci.yml", "nightly.yaml")
+WITH_JOBS = replace(
+    ALL,
+    workflows=WorkflowNames(
+        SHA, BOTH, {"ci.yml": ("build", "lint", "test"), "nightly.yaml": ("lint", "soak")}
+    ),
+)
+
+
 @pytest.mark.parametrize(
     ("target", "expected"),
     [
-        (StartTarget(None), Allowed(Permission.WRITE, HEAD, "")),
-        (StartTarget("ci"), Allowed(Permission.WRITE, HEAD, "ci.yml")),
-        (StartTarget("nightly", "soak"), Allowed(Permission.WRITE, HEAD, "nightly.yaml")),
-        (StartTarget(None, is_inline=True), Allowed(Permission.WRITE, HEAD, "")),
-        (StartTarget("ci", sha=SHA), Allowed(Permission.WRITE, HEAD, "ci.yml")),
-        (StartTarget("ci", sha=OTHER), Reason.STALE_SHA),
-        (StartTarget(None, "test"), Reason.JOB_NEEDS_WORKFLOW),
-        (StartTarget("cl.yml"), Reason.UNKNOWN_WORKFLOW),
+        (StartTarget(), Allowed(Permission.WRITE, HEAD)),
+        (StartTarget(("ci",)), Allowed(Permission.WRITE, HEAD, ("ci.yml",))),
+        (StartTarget(("nightly",), ("soak",)), Allowed(Permission.WRITE, HEAD, ("nightly.yaml",))),
+        (StartTarget(is_inline=True), Allowed(Permission.WRITE, HEAD)),
+        (StartTarget(("ci",), sha=SHA), Allowed(Permission.WRITE, HEAD, ("ci.yml",))),
+        (StartTarget(("ci",), sha=OTHER), Reason.STALE_SHA),
+        (StartTarget(("ci", "nightly")), Allowed(Permission.WRITE, HEAD, BOTH)),
+        (StartTarget(("ci", "ci.yml")), Allowed(Permission.WRITE, HEAD, ("ci.yml",))),
+        (StartTarget(("ci", "nightly"), ("test",)), Reason.JOB_NEEDS_WORKFLOW),
+        (StartTarget(("ci", "what")), Reason.UNKNOWN_WORKFLOW),
+        (StartTarget(is_beside_yaml=True), Reason.YAML_NOT_OWN),
+        (StartTarget(jobs=("test",), is_beside_yaml=True), Reason.YAML_NOT_OWN),
+        (StartTarget(("ci",), is_beside_yaml=True), Allowed(Permission.WRITE, HEAD, ("ci.yml",))),
+        (StartTarget(is_inline=True, is_beside_yaml=True), Allowed(Permission.WRITE, HEAD)),
+        # a job alone names the only workflow that has it
+        (StartTarget(jobs=("soak",)), Allowed(Permission.WRITE, HEAD, ("nightly.yaml",))),
+        (StartTarget(jobs=("build", "test")), Allowed(Permission.WRITE, HEAD, ("ci.yml",))),
+        (StartTarget(jobs=("lint",)), Reason.JOB_NEEDS_WORKFLOW),
+        (StartTarget(jobs=("build", "soak")), Reason.JOB_NEEDS_WORKFLOW),
+        (StartTarget(jobs=("tset",)), Reason.UNKNOWN_JOB),
+        (StartTarget(("cl.yml",)), Reason.UNKNOWN_WORKFLOW),
     ],
 )
 def test_which_workflow_is_meant(target: StartTarget, expected: Allowed | Reason) -> None:
-    decision = decided(ALL, replace(RUN, target=target))
+    decision = decided(WITH_JOBS, replace(RUN, target=target))
     assert (reason(decision) or decision) == expected
+
+
+@pytest.mark.parametrize("target", [StartTarget(jobs=("test",)), StartTarget(("ci", "test"))])
+def test_jobs_are_read_where_a_word_may_be_one(target: StartTarget) -> None:
+    assert decided(ALL, replace(RUN, target=target)) == Needs(frozenset({Fact.JOBS}))
+
+
+@pytest.mark.parametrize(
+    ("target", "says"),
+    [
+        (StartTarget(("ci.yml", "test")), "`/depot run ci.yml job=test`"),
+        (StartTarget(("ci", "test", "build")), "`/depot run ci job=test,build`"),
+        (StartTarget(jobs=("lint",)), "`/depot run nightly.yaml job=lint`"),
+        (StartTarget(jobs=("tset",)), "Did you mean `test`?"),
+    ],
+)
+def test_the_refusal_says_what_to_type(target: StartTarget, says: str) -> None:
+    refused = decided(WITH_JOBS, replace(RUN, target=target))
+    assert isinstance(refused, Refused)
+    assert says in refused.text
+
+
+def test_a_workflow_that_cannot_be_read_may_have_the_job_too() -> None:
+    known = WorkflowNames(SHA, BOTH, {"ci.yml": ("test",), "nightly.yaml": None})
+    facts = replace(ALL, workflows=known)
+    assert reason(decided(facts, replace(RUN, target=StartTarget(jobs=("test",))))) is (
+        Reason.JOB_NEEDS_WORKFLOW
+    )
+
+
+def test_yaml_from_a_comment_has_a_rule_of_its_own() -> None:
+    inline = replace(RUN, target=StartTarget(is_inline=True))
+    forbidden = replace(ALL, rules=Config(workflows={"*": "nobody"}))
+    assert reason(decided(forbidden, inline)) is Reason.WORKFLOW_NOT_ALLOWED
+    allowed = replace(ALL, rules=Config(workflows={"(inline)": "write"}))
+    assert isinstance(decided(allowed, inline), Allowed)
 
 
 def test_what_never_runs_on_a_fork() -> None:
     pinned = replace(
         ALL, rules=Config(forks="pinned"), seen=SeenHead(FORK, is_open=True, read_at=NOW)
     )
-    inline = replace(RUN, target=StartTarget(None, sha=SHA, is_inline=True))
+    inline = replace(RUN, target=StartTarget(sha=SHA, is_inline=True))
     assert reason(decided(pinned, inline)) is Reason.FORK_INLINE
-    dispatch = replace(RUN, target=StartTarget("ci", is_dispatch=True))
+    dispatch = replace(RUN, target=StartTarget(("ci",), is_dispatch=True))
     assert reason(decided(pinned, dispatch)) is Reason.FORK_DISPATCH
 
 
@@ -299,14 +357,14 @@ def test_a_lagging_api_that_is_not_behind_after_all() -> None:
 
 def test_two_files_that_may_be_meant() -> None:
     both = replace(ALL, workflows=WorkflowNames(SHA, ("ci.yaml", "ci.yml")))
-    decision = decided(both, replace(RUN, target=StartTarget("ci")))
+    decision = decided(both, replace(RUN, target=StartTarget(("ci",))))
     assert reason(decision) is Reason.AMBIGUOUS_WORKFLOW
 
 
 def test_the_only_workflow_is_meant_with_a_job_alone() -> None:
     one = replace(ALL, workflows=WorkflowNames(SHA, ("ci.yml",)))
-    decision = decided(one, replace(RUN, target=StartTarget(None, "test")))
-    assert decision == Allowed(Permission.WRITE, HEAD, "ci.yml")
+    decision = decided(one, replace(RUN, target=StartTarget(jobs=("test",))))
+    assert decision == Allowed(Permission.WRITE, HEAD, ("ci.yml",))
 
 
 # --- before anything is read ---------------------------------------------------------------------

@@ -12,7 +12,7 @@ from bot.core.models import Claim, Progress, Reply, StartRequest
 from bot.core.reasons import Reason
 from bot.core.runs import Run
 from bot.core.types import CommandId, RepoName, RunId, Sha, WorkItemId
-from bot.storage.database import LedgerUnavailable, Store
+from bot.storage.database import Store
 from bot.storage.items import StartInProgress
 from bot.storage.ledger import Ledger
 from bot.storage.status_queries import Filter, StatusQueries
@@ -222,15 +222,27 @@ async def test_a_lost_attempt_is_replaced_in_one_transaction(ledger: Ledger) -> 
 async def test_a_pending_change_is_stored_once(ledger: Ledger) -> None:
     await accepted(ledger, comment(1, "retry", "cancel"))
     claim = await claimed(ledger)
-    await ledger.items.add_pending_change(claim, change(claim))
+    both = (change(claim), change(claim, "r2"))
+    await ledger.items.add_pending_changes(claim, both)
     got = await ledger.items.load(claim.work_item_id)
-    assert got.pending_changes == (change(claim),)
-    assert got.pending_change(CommandId("ic-1.1")) == change(claim)
-    assert got.pending_change(CommandId("ic-1.2")) is None
+    assert got.changes_of(CommandId("ic-1.1")) == both
+    assert got.changes_of(CommandId("ic-1.2")) == ()
     # What it was about to do is not changed afterwards.
-    with pytest.raises(LedgerUnavailable):
-        await ledger.items.add_pending_change(claim, change(claim, "r2"))
-    assert (await ledger.items.load(claim.work_item_id)).pending_changes == (change(claim),)
+    await ledger.items.add_pending_changes(claim, [replace(both[0], attempts={"other": 9})])
+    assert (await ledger.items.load(claim.work_item_id)).pending_changes == both
+
+
+async def test_one_of_several_runs_that_was_started(ledger: Ledger) -> None:
+    await accepted(ledger, comment(1, "run"))
+    claim = await claimed(ledger)
+    attempt = await ledger.items.add_start_attempt(claim, new_attempt(claim))
+    run = tracked(claim)
+    await ledger.items.save_start(claim, [run], replace(attempt, outcome="started"))
+    got = await ledger.items.load(claim.work_item_id)
+    assert got.runs == (run,)
+    assert not got.commands[0].decided
+    assert got.has_started(first(claim), attempt.start)
+    assert not got.has_started(first(claim), replace(attempt.start, job="other"))
 
 
 # --- tracked runs ---------------------------------------------------------------------------------

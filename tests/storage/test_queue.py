@@ -173,8 +173,11 @@ WRITES: dict[str, Callable[[Ledger, Claim], Awaitable[object]]] = {
         claim, new_attempt(claim)
     ),
     "add_commands": lambda ledger, claim: ledger.items.add_commands(claim, [CommandLine("list")]),
-    "add_pending_change": lambda ledger, claim: ledger.items.add_pending_change(
-        claim, change(claim)
+    "add_pending_changes": lambda ledger, claim: ledger.items.add_pending_changes(
+        claim, [change(claim)]
+    ),
+    "save_start": lambda ledger, claim: ledger.items.save_start(
+        claim, [tracked(claim)], new_attempt(claim)
     ),
     "track_runs": lambda ledger, claim: ledger.items.track_runs(claim, [tracked(claim)]),
     "save_reply_attempt": lambda ledger, claim: ledger.items.save_reply_attempt(claim),

@@ -32,7 +32,7 @@ async def test_old_rows_are_deleted_when_all_is_finished(
     ledger: Ledger, database: Database
 ) -> None:
     over = await tracking(ledger, 1, tracked(ANY))
-    await ledger.items.add_pending_change(over, change(over))
+    await ledger.items.add_pending_changes(over, [change(over)])
     await ledger.items.add_start_attempt(over, new_attempt(over))
     await ledger.queue.release(over, None)
     await tracking(ledger, 2, replace(tracked(ANY), run=Run(RunId("r2"), "org", "queued")))

@@ -193,6 +193,10 @@ STORED: dict[LiteralString, Any] = {
 """JSON in the ledger, and what it is read as."""
 
 
+NEWER: dict[type, dict[str, Any]] = {StartRequest: {"is_last": True}}
+"""What has come to be stored since, with its default."""
+
+
 async def test_no_part_of_stored_json_is_passed_over(old: Database) -> None:
     # A key that the type does not know is dropped in silence, and the default taken instead.
     async with old.opened():
@@ -202,7 +206,9 @@ async def test_no_part_of_stored_json_is_passed_over(old: Database) -> None:
         assert found
         for text in found:
             again = msgspec.json.encode(msgspec.json.decode(text, type=kind))
-            assert msgspec.json.decode(again) == msgspec.json.decode(text)
+            stored = msgspec.json.decode(text)
+            newer = NEWER.get(kind)
+            assert msgspec.json.decode(again) == (newer | stored if newer else stored)
 
 
 # --- its tables ----------------------------------------------------------------------------------

@@ -260,6 +260,8 @@ class ReviewComment:
     path: str
     commit_id: str
     created_at: float
+    in_reply_to: "ReviewComment | None" = None
+    """The comment that began the thread."""
     reactions: list[Reaction] = field(default_factory=list)
 
 

@@ -266,6 +266,7 @@ class ThreadBodies(CheckBodies):
             "path": comment.path,
             "commit_id": comment.commit_id,
             "original_commit_id": comment.commit_id,
+            **({"in_reply_to_id": comment.in_reply_to.id} if comment.in_reply_to else {}),
             "user": self.user(comment.author),
             "body": comment.body,
             "created_at": iso(comment.created_at),

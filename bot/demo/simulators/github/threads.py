@@ -100,8 +100,12 @@ class Threads(Pulls):
         path: str,
         *,
         commit_id: str | None = None,
+        in_reply_to: ReviewComment | None = None,
     ) -> ReviewComment:
-        """Comment on a line of the diff: GitHub makes a review around a single comment."""
+        """Comment on a line of the diff: GitHub makes a review around a single comment. A reply in
+        a thread is on the thread's commit."""
+        if in_reply_to is not None:
+            commit_id = in_reply_to.commit_id
         pull = self.pull(repo, number)
         review = self._new_review(pull, login, "", "commented", commit_id)
         comment = ReviewComment(
@@ -112,6 +116,7 @@ class Threads(Pulls):
             path=path,
             commit_id=review.commit_id,
             created_at=self.now(),
+            in_reply_to=in_reply_to,
         )
         pull.review_comments.append(comment)
         self.emit(Reviewed(review, review.author))
