@@ -110,7 +110,8 @@ def _check_config(path: Path) -> int:
         print(f"{path}: cannot be read: {error}", file=sys.stderr)
         return 2
     except BadConfig as wrong:
-        print(f"{path}: {wrong}", file=sys.stderr)
+        for fault in wrong.faults:
+            print(f"{path}: {clean(str(fault))}", file=sys.stderr)
         return 1
     print(f"{path}: valid")
     return 0

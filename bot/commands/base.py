@@ -255,6 +255,11 @@ class Command(Protocol):
     @property
     def is_always_answered(self) -> bool: ...
 
+    @property
+    def starts_workflows(self) -> bool:
+        """Whether it starts workflows on the head."""
+        ...
+
     def usage(self, verb: str) -> str:
         """How to type it."""
         ...
@@ -286,6 +291,10 @@ class CommandSpec(Generic[A]):
     """The same arguments with this commit, where the command takes one."""
     is_always_answered: bool = False
     """It answers whatever the repository's config says, and whoever asks."""
+
+    @property
+    def starts_workflows(self) -> bool:
+        return self.start_target is not None
 
     def usage(self, verb: str) -> str:
         return usage(verb, self.arguments)
@@ -333,7 +342,7 @@ def parse_line(
 ) -> ParsedCommand | Misreading:
     """The command on a line, with the repository's aliases; or what is wrong with it."""
     verbs = arguments_by_verb(commands)
-    typed = parse_command(config.expand(line.text), verbs)
+    typed = parse_command(config.expand(line.text), verbs, config.aliases)
     if isinstance(typed, Misreading):
         return typed
     verb = next(verb for verb, arguments in verbs.items() if isinstance(typed, arguments))

@@ -11,7 +11,7 @@ from bot.commands.base import Answer, CommandSpec, Handled, HeadReader, argument
 from bot.core.reasons import Reason
 from bot.core.types import Permission
 from bot.messages import answers
-from bot.rules.repository_config import BadConfig, parse
+from bot.rules.repository_config import BadConfig, Fault, parse
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,10 +26,10 @@ async def check_config(command: CheckConfigArguments, reader: HeadReader) -> Han
     for path, text in proposed:
         try:
             if len(proposed) > 1:
-                raise BadConfig("there is a `.yml` and a `.yaml` of it")
+                raise BadConfig(Fault("there is a `.yml` and a `.yaml` of it"))
             parse(text, verbs)
         except BadConfig as wrong:
-            said.append(answers.config_invalid(path, str(wrong)))
+            said.append(answers.config_invalid(path, list(map(str, wrong.faults))))
         else:
             said.append(answers.config_valid(path))
     # A file that is taken away, and an answer that was given before, need no words.

@@ -6,11 +6,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from bot.commands.base import Answer, Command, CommandSpec, Handled, HeadReader, arguments_by_verb
-from bot.core.errors import Refused, UnknownCommand
+from bot.core.errors import Misreading, Refused, UnknownCommand
 from bot.core.reasons import Reason
 from bot.core.types import Permission
 from bot.messages import answers, refusals
-from bot.parsing.arguments import argument, arguments_of, closest_match
+from bot.parsing.arguments import argument, arguments_of, closest_match, parse_command
+from bot.rules.repository_config import Config
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,29 +20,51 @@ class HelpArguments:
 
 
 async def show_help(command: HelpArguments, reader: HeadReader) -> Handled:
-    commands = reader.asked.commands
+    commands, config = reader.asked.commands, reader.asked.config
     if command.command is None:
-        return Answer(table(commands))
+        aliases = answers.alias_table(config.aliases)
+        return Answer("\n\n".join(filter(None, [table(commands, config), aliases])))
     verb = command.command.lower()
-    known = commands.get(verb)
-    if known is None:
-        meant = closest_match(verb, commands)
+    if verb in config.aliases:
+        return Answer(_alias_page(verb, commands, config))
+    if verb not in commands:
+        meant = closest_match(verb, [*commands, *config.aliases])
         unknown = UnknownCommand("", verb, f"help {meant}" if meant else None)
-        verbs = arguments_by_verb(commands)
-        raise Refused(Reason.UNKNOWN_COMMAND, refusals.misreading(unknown, verbs))
-    arguments = [(name, w.help) for name, (_, w) in arguments_of(known.arguments).items()]
-    return Answer(
-        answers.help_page(
-            known.usage(verb), known.required_permission, known.summary, arguments, known.examples
-        )
+        text = refusals.misreading(unknown, arguments_by_verb(commands), list(config.aliases))
+        raise Refused(Reason.UNKNOWN_COMMAND, text)
+    return Answer(_page(verb, commands[verb], config))
+
+
+def _page(verb: str, command: Command, config: Config) -> str:
+    arguments = [(name, w.help) for name, (_, w) in arguments_of(command.arguments).items()]
+    return answers.help_page(
+        command.usage(verb),
+        config.needs(verb, command.required_permission),
+        command.summary,
+        arguments,
+        command.examples,
+        config.workflow_roles() if command.starts_workflows else [],
     )
 
 
-def table(commands: Mapping[str, Command]) -> str:
-    """All commands, one row each; README holds the same table."""
+def _alias_page(alias: str, commands: Mapping[str, Command], config: Config) -> str:
+    """What an alias stands for, and the page of that command."""
+    verbs = arguments_by_verb(commands)
+    line = config.aliases[alias]
+    typed = parse_command(line, verbs)
+    said = answers.alias(alias, line)
+    if isinstance(typed, Misreading):
+        return said
+    verb = next(verb for verb, kind in verbs.items() if isinstance(typed, kind))
+    return f"{said}\n\n{_page(verb, commands[verb], config)}"
+
+
+def table(commands: Mapping[str, Command], config: Config | None = None) -> str:
+    """All commands, one row each, with the roles that count here; README holds the same table."""
+    rules = config or Config()
     return answers.help_table(
         [
-            (command.usage(verb), command.required_permission, command.summary)
+            (command.usage(verb), rules.needs(verb, command.required_permission), command.summary)
             for verb, command in commands.items()
         ]
     )

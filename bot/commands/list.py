@@ -26,7 +26,11 @@ async def list_workflows(command: ListArguments, reader: HeadReader) -> Handled:
     shown = names[:MAX_FILES]
     jobs = await asyncio.gather(*(_jobs(reader, sha, name) for name in shown))
     rows = list(zip(shown, jobs, strict=True))
-    return Answer(answers.workflow_list(sha, rows, hidden=len(names) - len(shown)))
+    config = reader.asked.config
+    roles = {name: config.workflow_needs(name) for name in shown} if config.workflows else None
+    listed = answers.workflow_list(sha, rows, len(names) - len(shown), roles)
+    aliases = answers.alias_table(config.aliases)
+    return Answer("\n\n".join(filter(None, [listed, aliases])))
 
 
 async def _jobs(reader: HeadReader, sha: Sha, name: str) -> Sequence[str] | None:

@@ -29,7 +29,7 @@ from bot.rules.facts import (
     WorkflowNames,
 )
 from bot.rules.policy import StartTarget
-from bot.rules.repository_config import BadConfig, Config, parse
+from bot.rules.repository_config import BadConfig, Config, Fault, parse
 from bot.storage.ledger import Ledger
 
 MAX_FILES = 20
@@ -149,7 +149,7 @@ class FactReader:
         path, text = texts[0]
         try:
             if len(texts) > 1:
-                raise BadConfig("there is a `.yml` and a `.yaml` of it")
+                raise BadConfig(Fault("there is a `.yml` and a `.yaml` of it"))
             return parse(text, self.verbs)
         except BadConfig as wrong:
             return BrokenRules(path, str(wrong))

@@ -196,7 +196,7 @@ class Processor:
         if not comment.author.is_bot:
             return True, facts
         facts = await self._with_rules(facts, reader)
-        if comment.author.login.lower() not in {login.lower() for login in facts.config.bots}:
+        if not facts.config.lets(comment.author.login):
             return False, facts
         count = await self.ledger.pull_requests.count_commands(
             comment.repo, policy.LIMIT_SECONDS, author=comment.author.login, number=comment.number
@@ -322,7 +322,7 @@ class Processor:
             await self.ledger.items.save_start(claim, resumed.runs, resumed.settles)
             item = await self.ledger.items.load(claim.work_item_id)
         if command.line.is_near_miss:
-            return await self._hint(item, command, facts), facts
+            return await self._hint(item, command, facts, reader)
         if len(item.commands) > MAX_COMMANDS:
             return Refused(Reason.TOO_MANY_COMMANDS, refusals.too_many_commands()), facts
         parsed, facts = await self._parse(item, command, facts, reader)
@@ -338,21 +338,31 @@ class Processor:
         except Refused as no:
             return no, handling.facts
 
+    async def _with_rules_if_there(self, facts: Facts, reader: FactReader) -> Facts:
+        """The facts with the rules, for what is answered without them as well."""
+        try:
+            return await self._with_rules(facts, reader)
+        except GitHubError as error:
+            log.warning("rules_unavailable", error=str(error))
+            return facts
+
     async def _hint(
-        self, item: WorkItem, command: models.Command, facts: Facts
-    ) -> Answer | Refused:
+        self, item: WorkItem, command: models.Command, facts: Facts, reader: FactReader
+    ) -> tuple[Answer | Refused, Facts]:
         """What a command looks like, for a line that was probably meant as one; once for each
         person and pull request, and only where the word is one of our commands."""
         comment = item.comment
         word = command.line.text.split(maxsplit=1)[0].lower()
-        refused = policy.decide_before_reading(comment, facts, self._bounds)
-        if refused is not None or word.strip("*_`") not in self._verbs:
-            return Refused(Reason.HINTED, "")
+        if policy.decide_before_reading(comment, facts, self._bounds) is not None:
+            return Refused(Reason.HINTED, ""), facts
+        facts = await self._with_rules_if_there(facts, reader)
+        if word.strip("*_`") not in {*self._verbs, *facts.config.aliases}:
+            return Refused(Reason.HINTED, ""), facts
         told = await self.ledger.pull_requests.has_hint(
             comment.repo, comment.number, comment.author.login
         )
         text = "" if told else refusals.hint(command.line.text)
-        return Answer(text, reason=Reason.HINTED)
+        return Answer(text, reason=Reason.HINTED), facts
 
     async def _parse(
         self, item: WorkItem, command: models.Command, facts: Facts, reader: FactReader
@@ -363,7 +373,7 @@ class Processor:
             known.update(self.internal)
         parsed = parse_line(command.line, Config(), known)
         if isinstance(parsed, ParsedCommand) and parsed.needs.is_always_answered:
-            return parsed, facts
+            return parsed, await self._with_rules_if_there(facts, reader)
         refused = policy.decide_before_reading(item.comment, facts, self._bounds)
         if refused is not None:
             return refused, facts
@@ -374,7 +384,9 @@ class Processor:
             return refused, facts
         parsed = parse_line(command.line, facts.config, known)
         if isinstance(parsed, Misreading):
-            return Refused(Reason.MISREAD, refusals.misread(parsed, self._verbs)), facts
+            return Refused(
+                Reason.MISREAD, refusals.misread(parsed, self._verbs, list(facts.config.aliases))
+            ), facts
         return parsed, facts
 
     async def _decision(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from bot.core.models import TrackedRun
 from bot.core.runs import Artifact, Job, ListedRun, Run
@@ -20,14 +20,19 @@ from bot.messages.phrases import (
     state_word,
 )
 
+MAX_FAULTS = 30
+"""Faults of a config that one answer shows."""
+
 
 def config_valid(path: str) -> str:
     return f"{code(path)} in this pull request is valid. Until it is merged the old rules hold."
 
 
-def config_invalid(path: str, why: str) -> str:
+def config_invalid(path: str, faults: Sequence[str]) -> str:
+    shown = "\n".join(f"- {code(fault, limit=300)}" for fault in faults[:MAX_FAULTS])
+    more = f"\n- and {len(faults) - MAX_FAULTS} more" if len(faults) > MAX_FAULTS else ""
     return (
-        f"{code(path)} in this pull request is broken: {code(why, limit=300)}. "
+        f"{code(path)} in this pull request is broken:\n\n{shown}{more}\n\n"
         "Until it is merged the old rules hold; after that, commands would be refused."
     )
 
@@ -101,16 +106,25 @@ def can_do(login: str, has: Permission, rows: Sequence[tuple[str, str]], head_pr
 
 
 def workflow_list(
-    sha: Sha, workflows: Sequence[tuple[str, Sequence[str] | None]], hidden: int = 0
+    sha: Sha,
+    workflows: Sequence[tuple[str, Sequence[str] | None]],
+    hidden: int = 0,
+    roles: Mapping[str, Permission] | None = None,
 ) -> str:
-    """Workflows and their jobs; None for a file that cannot be read. *hidden* are not shown."""
+    """Workflows and their jobs; None for a file that cannot be read. *hidden* are not shown;
+    *roles* say who may run each, where the repository has rules for that."""
+    head = ["| workflow | jobs |", "|---|---|"]
     rows = [
         f"| {cell(name)} | {cell_list(jobs) if jobs is not None else 'cannot be read'} |"
         for name, jobs in workflows
     ]
-    table = "\n".join(["| workflow | jobs |", "|---|---|", *rows])
+    if roles is not None:
+        head = ["| workflow | jobs | who |", "|---|---|---|"]
+        rows = [
+            f"{row} {roles[name].word} |" for row, (name, _) in zip(rows, workflows, strict=True)
+        ]
     more = f"\n\nAnd {hidden} more." if hidden else ""
-    return f"At {commit(sha)}:\n\n{table}{more}"
+    return f"At {commit(sha)}:\n\n" + "\n".join([*head, *rows]) + more
 
 
 def help_table(rows: Sequence[tuple[str, Permission, str]]) -> str:
@@ -122,19 +136,46 @@ def help_table(rows: Sequence[tuple[str, Permission, str]]) -> str:
     return "\n".join(["| command | who | what |", "|---|---|---|", *lines])
 
 
+def workflow_rules(roles: Sequence[tuple[str, Permission]]) -> str:
+    """The repository's rules for workflows; the first that fits counts."""
+    rows = "\n".join(f"- {code(pattern)}: {role.word}" for pattern, role in roles[:MAX_ROWS])
+    return f"Workflows here, by the first pattern that fits; any other is not run:\n\n{rows}"
+
+
+def alias(name: str, line: str) -> str:
+    return f"{code(f'/depot {name}')} is short for {code(f'/depot {line}', limit=300)} here."
+
+
+def alias_table(aliases: Mapping[str, str]) -> str:
+    """The repository's own verbs; empty when it has none."""
+    if not aliases:
+        return ""
+    rows = [
+        f"| {cell('/depot ' + name)} | {cell('/depot ' + line)} |"
+        for name, line in list(aliases.items())[:MAX_ROWS]
+    ]
+    return "\n".join(["| alias here | short for |", "|---|---|", *rows])
+
+
 def help_page(
     usage: str,
     required: Permission,
     description: str,
     arguments: Sequence[tuple[str, str]],
     examples: Sequence[str],
+    workflow_roles: Sequence[tuple[str, Permission]] = (),
 ) -> str:
-    """One command in full. *arguments* are names with their meanings."""
-    role = (
-        "Anyone may." if required is Permission.NONE else f"Needs the {code(required.word)} role."
-    )
+    """One command in full. *arguments* are names with their meanings, *workflow_roles* the
+    repository's rules for workflows."""
+    role = f"Needs the {code(required.word)} role."
+    if required is Permission.NONE:
+        role = "Anyone may."
+    elif required is Permission.NOBODY:
+        role = "This repository does not allow it."
     lines = [f"{code('/depot ' + usage)}", f"{description} {role}"]
     if arguments:
         lines.append("\n".join(f"- {code(name)}: {meaning}" for name, meaning in arguments))
+    if workflow_roles:
+        lines.append(workflow_rules(workflow_roles))
     lines.append("For example: " + ", ".join(code("/depot " + example) for example in examples))
     return "\n\n".join(lines)

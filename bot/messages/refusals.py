@@ -23,8 +23,8 @@ from bot.parsing.comments import MAX_COMMANDS
 _NAME = re.compile(r"[A-Za-z0-9_.-]{1,60}")
 
 
-def misreading(wrong: Misreading, verbs: Mapping[str, type]) -> str:
-    """What is wrong with a line, and what was probably meant."""
+def misreading(wrong: Misreading, verbs: Mapping[str, type], aliases: Sequence[str] = ()) -> str:
+    """What is wrong with a line, and what was probably meant. *aliases* are the repository's."""
     match wrong:
         case errors.UnknownCommand(_, verb, closest):
             mistake = f"There is no command {code(verb)}."
@@ -35,7 +35,7 @@ def misreading(wrong: Misreading, verbs: Mapping[str, type]) -> str:
                     f" If it is a workflow: {typed(f'run {verb}')}; "
                     f"if it is a job: {typed(f'run job={verb}')}."
                 )
-            return f"{mistake} There are: {name_list(list(verbs))}."
+            return f"{mistake} There are: {name_list([*verbs, *aliases])}."
         case errors.UnknownArgument(_, verb, name, closest):
             hint = f" Did you mean {code(closest)}?" if closest else ""
             mistake = f"{code(verb)} knows no {code(name)}.{hint}"
@@ -56,9 +56,9 @@ def misreading(wrong: Misreading, verbs: Mapping[str, type]) -> str:
     return f"{mistake} Usage: {code('/depot ' + usage(verb, verbs[verb]))}"
 
 
-def misread(wrong: Misreading, verbs: Mapping[str, type]) -> str:
+def misread(wrong: Misreading, verbs: Mapping[str, type], aliases: Sequence[str]) -> str:
     """The same as an answer to a comment, whose author may want to mend it."""
-    said = misreading(wrong, verbs)
+    said = misreading(wrong, verbs, aliases)
     end = "" if said.endswith((".", "?")) else "."
     return f"{said}{end} Write it as a new comment: edits are not read."
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import MISSING, Field, dataclass, field
 from difflib import get_close_matches
 from typing import Any
@@ -131,10 +131,13 @@ SYNONYMS = {"retest": "retry"}
 """Other names of commands, which other bots have taught people."""
 
 
-def parse_command(line: str, verbs: Mapping[str, type]) -> Any | Misreading:
+def parse_command(
+    line: str, verbs: Mapping[str, type], aliases: Collection[str] = ()
+) -> Any | Misreading:
     """The command on a line: an instance of its verb's dataclass, or what is wrong with the line.
 
-    An empty line is read as `help`; all fields of that command need defaults.
+    An empty line is read as `help`; all fields of that command need defaults. *aliases* are other
+    words that a line may begin with, for what was probably meant.
     """
     try:
         words = split(line)
@@ -143,11 +146,11 @@ def parse_command(line: str, verbs: Mapping[str, type]) -> Any | Misreading:
     typed = visible(words[0].text).lower() if words else "help"
     verb = SYNONYMS.get(typed, typed) if typed not in verbs else typed
     if verb not in verbs:
-        return UnknownCommand(line, typed, _closest_line(words, verbs))
+        return UnknownCommand(line, typed, _closest_line(words, [*verbs, *aliases]))
     return _ArgumentParser(line, verb, verbs[verb]).parse(words[1:])
 
 
-def _closest_line(words: Sequence[Word], verbs: Mapping[str, type]) -> str | None:
+def _closest_line(words: Sequence[Word], verbs: Sequence[str]) -> str | None:
     """The whole line as it was probably meant; none when no command is similar."""
     verb = visible(words[0].text).lower()
     rest = [word.typed for word in words[1:]]

@@ -69,3 +69,45 @@ def _check_size(text: str) -> None:
             raise BadYaml("nested too deeply")
         if total > MAX_SIZE:
             raise BadYaml("its aliases stand for too much")
+
+
+Path = tuple[str | int, ...]
+"""Where a value stands in a document: keys and places, from the outside in."""
+
+
+def load_with_lines(text: str) -> tuple[Any, dict[Path, int]]:
+    """The document, and the line on which each of its values begins, a key's value on that of the
+    key; raises BadYaml."""
+    try:
+        _check_size(text)
+        node = yaml.compose(text, Loader=yaml.CBaseLoader)
+    except (yaml.YAMLError, ValueError) as error:
+        mark = getattr(error, "problem_mark", None)
+        where = f" in line {mark.line + 1}" if mark else ""
+        raise BadYaml(f"not YAML{where}") from None
+    lines: dict[Path, int] = {}
+    value = _value(node, (), lines, ()) if node is not None else None
+    return value, lines
+
+
+def _value(node: yaml.Node, path: Path, lines: dict[Path, int], inside: tuple[int, ...]) -> Any:
+    line = node.start_mark.line + 1
+    lines.setdefault(path, line)
+    if id(node) in inside:
+        raise BadYaml(f"a value that holds itself in line {line}")
+    inside = (*inside, id(node))
+    if isinstance(node, yaml.MappingNode):
+        mapping: dict[str, Any] = {}
+        for key, value in node.value:
+            where = key.start_mark.line + 1
+            if not isinstance(key, yaml.ScalarNode):
+                raise BadYaml(f"a key that is no text in line {where}")
+            if key.value in mapping:
+                raise BadYaml(f"a key twice in line {where}")
+            below = (*path, key.value)
+            lines[below] = where
+            mapping[key.value] = _value(value, below, lines, inside)
+        return mapping
+    if isinstance(node, yaml.SequenceNode):
+        return [_value(item, (*path, i), lines, inside) for i, item in enumerate(node.value)]
+    return node.value

@@ -7,8 +7,8 @@ Its JSON Schema is generated from the model below and committed in `config/`.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
-from fnmatch import fnmatchcase
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
 import msgspec
@@ -18,6 +18,9 @@ from bot.core.events import PullRequestEvent
 from bot.core.types import CHECK_CONFIG, Permission
 from bot.parsing import safe_yaml
 from bot.parsing.arguments import parse_command
+from bot.parsing.characters import visible
+from bot.parsing.workflow_file import file_name
+from bot.rules import config_shape, path_patterns
 
 PATHS = (".github/depot-bot.yml", ".github/depot-bot.yaml")
 """Where the file may be."""
@@ -36,11 +39,35 @@ INLINE = "(inline)"
 Role = Literal["anyone", "read", "triage", "write", "maintain", "admin", "nobody"]
 
 _FIRST_WORD = re.compile(r"""["'`“]?([A-Za-z][A-Za-z0-9-]*)["'`”]?(?=\s|$)""")
+_LOGIN = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,60})(?:\[bot\])?")
 _ALIAS = re.compile(r"[a-z][a-z0-9-]{0,30}")
 
 
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """One thing that is wrong with the file; its texts are untrusted."""
+
+    problem: str
+    key: str = ""
+    """Where, as in `automations[0].do`; empty for the file as a whole."""
+    line: int | None = None
+
+    def __str__(self) -> str:
+        where = [f"line {self.line}"] if self.line is not None else []
+        where += [self.key] if self.key else []
+        return f"{', '.join(where)}: {self.problem}" if where else self.problem
+
+
 class BadConfig(Exception):
-    """The file cannot be used; the message says where and why, and quotes untrusted text."""
+    """The file cannot be used, for each of these faults."""
+
+    def __init__(self, *faults: Fault) -> None:
+        super().__init__(*faults)
+        self.faults = faults
+
+    def __str__(self) -> str:
+        more = f" (and {len(self.faults) - 1} more)" if len(self.faults) > 1 else ""
+        return f"{self.faults[0]}{more}"
 
 
 class Automation(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -49,7 +76,7 @@ class Automation(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     on: Literal["opened", "synchronize", "ready_for_review", "labeled", "review_approved"]
     do: Annotated[str, msgspec.Meta(description="a command line, without /depot")]
     label: Annotated[str, msgspec.Meta(description="with `labeled`: only this label")] = ""
-    base: Annotated[str, msgspec.Meta(description="only for this base branch, a pattern")] = "*"
+    base: Annotated[str, msgspec.Meta(description="only for this base branch, a pattern")] = "**"
     paths: Annotated[
         list[str], msgspec.Meta(description="only when a changed file fits one of these patterns")
     ] = []
@@ -58,14 +85,13 @@ class Automation(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         """Whether the event triggers it; its paths are checked apart."""
         return (
             self.on == event.kind
-            and (not self.label or self.label == event.label)
-            and fnmatchcase(event.base_branch, self.base)
+            and (not self.label or self.label.lower() == event.label.lower())
+            and path_patterns.read(self.base).matches(event.base_branch)
         )
 
     def concerns(self, changed: list[str]) -> bool:
         """Whether one of the changed files matches its paths."""
-        patterns = self.paths
-        return not patterns or any(fnmatchcase(p, pattern) for p in changed for pattern in patterns)
+        return not self.paths or path_patterns.any_matches(self.paths, changed)
 
 
 class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -110,8 +136,17 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         """The least role for a workflow, in addition to that for the command."""
         if not self.workflows:
             return Permission.NONE
-        matching = (r for pattern, r in self.workflows.items() if fnmatchcase(name, pattern))
+        matching = (r for pattern, r in self.workflows.items() if _fits(pattern, name))
         return _permission(next(matching, "nobody"))
+
+    def workflow_roles(self) -> list[tuple[str, Permission]]:
+        """The patterns of workflows with the least role for each, in their order."""
+        return [(pattern, _permission(role)) for pattern, role in self.workflows.items()]
+
+    def lets(self, bot: str) -> bool:
+        """Whether the comments of this bot are read."""
+        names = {login.lower() for login in self.bots}
+        return bot.lower() in names | {f"{name}[bot]" for name in names}
 
     def expand(self, line: str) -> str:
         """A command line with the alias that it begins with, if any, expanded."""
@@ -123,17 +158,46 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 def parse(text: str, verbs: Mapping[str, type]) -> Config:
     """The config in *text*; raises BadConfig. *verbs* are the commands' arguments, by verb."""
     if len(text) > MAX_LENGTH:
-        raise BadConfig(f"longer than {MAX_LENGTH} characters")
+        raise BadConfig(Fault(f"longer than {MAX_LENGTH} characters"))
     try:
-        document = safe_yaml.load(text)
-        # An empty file is a file without rules; its document is an empty string or None.
-        config = msgspec.convert(document if document not in ("", None) else {}, Config)
+        document, lines = safe_yaml.load_with_lines(text)
     except safe_yaml.BadYaml as wrong:
-        raise BadConfig(str(wrong)) from wrong
-    except msgspec.ValidationError as wrong:
-        raise BadConfig(str(wrong)) from wrong
-    _check(config, verbs)
+        raise BadConfig(Fault(str(wrong))) from wrong
+    # An empty file is a file without rules; its document is an empty string or None.
+    document = document if document not in ("", None) else {}
+    faults = list(config_shape.faults(document, Config))
+    config = msgspec.convert(_without(document, [path for path, _ in faults]), Config)
+    faults += _faults(config, verbs)
+    if faults:
+        found = (Fault(problem, _key(path), _line(path, lines)) for path, problem in faults)
+        raise BadConfig(*sorted(found, key=lambda fault: fault.line or 0))
     return config
+
+
+def _without(document: object, paths: Sequence[safe_yaml.Path]) -> object:
+    """What is left of a document whose faults are known: their entries, or the whole lists, out."""
+    if not isinstance(document, dict) or () in paths:
+        return {}
+    left = {}
+    for key, value in document.items():
+        wrong = {path[1:2] for path in paths if path[0] == key}
+        if isinstance(value, dict) and () not in wrong:
+            left[key] = {name: one for name, one in value.items() if (name,) not in wrong}
+        elif not wrong:
+            left[key] = value
+    return left
+
+
+def _line(path: safe_yaml.Path, lines: Mapping[safe_yaml.Path, int]) -> int | None:
+    """The line of a value, or of what should hold it."""
+    while path not in lines and path:
+        path = path[:-1]
+    return lines.get(path)
+
+
+def _key(path: safe_yaml.Path) -> str:
+    parts = (f"[{part}]" if isinstance(part, int) else f".{part}" for part in path)
+    return "".join(parts).removeprefix(".")
 
 
 def schema() -> dict[str, Any]:
@@ -145,27 +209,96 @@ def schema() -> dict[str, Any]:
     }
 
 
-def _check(config: Config, verbs: Mapping[str, type]) -> None:
-    """Check what the types cannot express; raises BadConfig."""
+def _faults(config: Config, verbs: Mapping[str, type]) -> Iterator[tuple[safe_yaml.Path, str]]:
+    """What the types cannot express: where, and what is wrong."""
     for verb in config.permissions:
         if verb not in verbs:
-            raise BadConfig(f"there is no command {verb!r} - at `$.permissions`")
+            hint = config_shape.did_you_mean(verb, list(verbs))
+            yield ("permissions", verb), f"there is no command {verb!r}{hint}"
+    for pattern in config.workflows:
+        if problem := _workflow_problem(pattern):
+            yield ("workflows", pattern), problem
+    for place, login in enumerate(config.bots):
+        if not _LOGIN.fullmatch(login):
+            yield ("bots", place), f"{login!r} is no login"
     for name, line in config.aliases.items():
         if name in verbs or name == CHECK_CONFIG or not _ALIAS.fullmatch(name):
-            raise BadConfig(f"{name!r} cannot be an alias - at `$.aliases`")
-        _check_line(line, verbs, f"$.aliases.{name}")
+            yield ("aliases", name), f"{name!r} cannot be an alias"
+        elif problem := _line_problem(line, verbs):
+            yield ("aliases", name), problem
     for index, automation in enumerate(config.automations):
-        where = f"$.automations[{index}]"
-        if automation.label and automation.on != "labeled":
-            raise BadConfig(f"`label` goes with `on: labeled` - at `{where}`")
-        _check_line(config.expand(automation.do), verbs, f"{where}.do")
+        for key, problem in _automation_faults(automation, config, verbs):
+            yield ("automations", index, key), problem
 
 
-def _check_line(line: str, verbs: Mapping[str, type], where: str) -> None:
+def _automation_faults(
+    automation: Automation, config: Config, verbs: Mapping[str, type]
+) -> Iterator[tuple[str, str]]:
+    if automation.label and automation.on != "labeled":
+        yield "label", "`label` goes with `on: labeled`"
+    if problem := _branch_problem(automation.base):
+        yield "base", problem
+    problems = map(_path_problem, automation.paths)
+    if problem := next(filter(None, problems), ""):
+        yield "paths", problem
+    elif automation.paths and all(pattern.startswith("!") for pattern in automation.paths):
+        yield "paths", "patterns with `!` only let nothing through: one without it comes first"
+    if problem := _line_problem(config.expand(automation.do), verbs):
+        yield "do", problem
+
+
+def _workflow_problem(pattern: str) -> str:
+    """Why a pattern of workflow names can match none; empty when it can."""
+    if pattern == INLINE:
+        return ""
+    if pattern.startswith("!"):
+        return "the first pattern that fits counts, so none excludes with `!`"
+    name = file_name(pattern)
+    if "/" in name and not name.startswith("**/"):
+        hint = " (Depot reads .depot/workflows only)" if ".github" in name else ""
+        return f"{pattern!r} can match no workflow: they stand side by side in one folder{hint}"
+    return _pattern_problem(name)
+
+
+def _branch_problem(pattern: str) -> str:
+    if pattern.startswith("refs/"):
+        return f"{pattern!r} can match no branch: its name stands without `refs/heads/`"
+    if pattern.startswith("!"):
+        return "one pattern is given here, so it cannot exclude with `!`"
+    return _pattern_problem(pattern)
+
+
+def _path_problem(pattern: str) -> str:
+    path = pattern.removeprefix("!")
+    if path.startswith(("/", "./")) or path.endswith("/") or "//" in path:
+        return f"{pattern!r} can match no file: paths begin at the root, as in `src/**`"
+    return _pattern_problem(path)
+
+
+def _pattern_problem(pattern: str) -> str:
+    try:
+        path_patterns.read(pattern)
+    except path_patterns.BadPattern as wrong:
+        return str(wrong)
+    return ""
+
+
+def _line_problem(line: str, verbs: Mapping[str, type]) -> str:
     if len(line) > MAX_LINE:
-        raise BadConfig(f"a command line longer than {MAX_LINE} characters - at `{where}`")
+        return f"a command line longer than {MAX_LINE} characters"
     if "\0" in line or not line.strip() or isinstance(parse_command(line, verbs), Misreading):
-        raise BadConfig(f"{line!r} is no command line - at `{where}`")
+        return f"{line!r} is no command line"
+    return ""
+
+
+def _fits(pattern: str, name: str) -> bool:
+    """Whether a pattern is one for this workflow file, which commands may name without its folder
+    and suffix; whatever the case, since a guard that misses by a capital letter lets all through.
+    """
+    typed = path_patterns.read(file_name(visible(pattern)), any_case=True)
+    seen = visible(name).lower()
+    stem = seen.removesuffix(".yml").removesuffix(".yaml")
+    return typed.matches(seen) or typed.matches(stem)
 
 
 def _permission(role: Role) -> Permission:

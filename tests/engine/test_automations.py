@@ -155,7 +155,7 @@ async def test_an_approval_with_a_command_does_both(
 
 
 @pytest.mark.parametrize(
-    ("label", "starts"), [("full-ci", True), ("Full-CI", False), ("full-ci-not", False)]
+    ("label", "starts"), [("full-ci", True), ("Full-CI", True), ("full-ci-not", False)]
 )
 async def test_the_label_filter(pr: Conversation, label: str, starts: bool) -> None:
     await rules(pr, on("on: labeled, label: full-ci, do: run ci.yml"))
@@ -177,7 +177,7 @@ async def test_the_base_filter(pr: Conversation, base: str, starts: bool) -> Non
 @pytest.mark.parametrize("kind", HAPPENINGS)
 @pytest.mark.parametrize(
     ("paths", "starts"),
-    [("['docs/*']", True), ("['src/*', 'docs/*.md']", True), ("['src/*']", False)],
+    [("['docs/**']", True), ("['src/*', '**/*.md']", True), ("['docs/*']", False)],
 )
 async def test_the_paths_filter(pr: Conversation, kind: str, paths: str, starts: bool) -> None:
     pr.github.push(REPO, 1, {"docs/deep/page.md": "# Page\n"})

@@ -32,7 +32,8 @@ pytestmark = pytest.mark.anyio
 
 RUN = "/depot run ci.yml"
 BROKEN = "permissions: {rum: write}\n"
-BROKEN_SAID = refusals.bad_config(CONFIG, "there is no command 'rum' - at `$.permissions`")
+FAULT = "line 1, permissions.rum: there is no command 'rum'; did you mean 'run'?"
+BROKEN_SAID = refusals.bad_config(CONFIG, FAULT)
 LINES = {
     "run": "run ci.yml",
     "dispatch": "dispatch nightly.yaml",
@@ -285,9 +286,40 @@ async def test_an_alias_for_help(pr: Conversation) -> None:
 async def test_a_slip_still_gets_the_nearest(pr: Conversation) -> None:
     await rules(pr, ALIASES)
     await pr.says("alice", "/depot rum ci.yml")
-    assert pr.reply() == "There is no command `rum`. Did you mean `/depot run ci.yml`?"
+    assert pr.reply().startswith("There is no command `rum`. Did you mean `/depot run ci.yml`?")
     await pr.says("alice", "/depot e2ee")
-    assert pr.reply().startswith("There is no command `e2ee`. There are: `run`,")
+    assert pr.reply().startswith("There is no command `e2ee`. Did you mean `/depot e2e`?")
+    await pr.says("alice", "/depot zzz")
+    assert "`e2e`" in pr.reply()
+
+
+async def test_help_knows_this_repository(pr: Conversation) -> None:
+    await rules(
+        pr,
+        ALIASES + "permissions: {rerun: maintain, run: nobody}\n"
+        "workflows: {deploy: admin, '*': write}\n",
+    )
+    await pr.says("alice", "/depot help")
+    said_ = pr.reply()
+    assert "| `/depot rerun [RUN or WORKFLOW]` | maintain |" in said_
+    assert "| `/depot e2e` |" in said_
+    await pr.says("alice", "/depot help e2e")
+    assert pr.reply().startswith("`/depot e2e` is short for")
+    await pr.says("alice", "/depot help rerun")
+    assert "Needs the `maintain` role." in pr.reply()
+    await pr.says("alice", "/depot help run")
+    said_ = pr.reply()
+    assert "This repository does not allow it." in said_
+    assert "- `deploy`: admin\n- `*`: write" in said_
+    await pr.says("alice", "/depot list")
+    said_ = pr.reply()
+    assert "| `ci.yml` |" in said_
+    assert "| write |" in said_
+    assert "| `/depot e2e` |" in said_
+    await pr.says("alice", "/depot can-i")
+    said_ = pr.reply()
+    assert "| `run deploy` | no |" in said_
+    assert "| `e2e` |" in said_
 
 
 async def test_the_internal_command_cannot_be_typed(pr: Conversation) -> None:
@@ -418,13 +450,21 @@ async def test_a_misreading_waits_for_the_config_to_be_mended(pr: Conversation) 
     ("text", "why"),
     [
         ("forks: [\n", "not YAML in line 2"),
-        ("- run\n", "Expected `object`, got `array`"),
-        ("null\n", "Expected `object`, got `str`"),
-        ("false\n", "Expected `object`, got `str`"),
-        ("forks: perhaps\n", "Invalid enum value 'perhaps' - at `$.forks`"),
-        ("permissions: {run: wrote}\n", "Invalid enum value 'wrote' - at `$.permissions[...]`"),
-        ("aliases: {e2e: rum}\n", "'rum' is no command line - at `$.aliases.e2e`"),
-        ("workflow: {'*': read}\n", "Object contains unknown field `workflow`"),
+        ("- run\n", "line 1: a mapping goes here, not a list"),
+        ("null\n", "line 1: a mapping goes here, not 'null'"),
+        ("false\n", "line 1: a mapping goes here, not 'false'"),
+        ("forks: perhaps\n", "line 1, forks: 'perhaps' is none of pinned, refuse"),
+        (
+            "permissions: {run: wrote}\n",
+            "line 1, permissions.run: 'wrote' is none of admin, anyone, maintain, nobody, read, "
+            "triage, write; did you mean 'write'?",
+        ),
+        ("aliases: {e2e: rum}\n", "line 1, aliases.e2e: 'rum' is no command line"),
+        (
+            "workflow: {'*': read}\n",
+            "line 1, workflow: there is no key 'workflow' among permissions, workflows, forks, "
+            "aliases, bots, automations, silence; did you mean 'workflows'?",
+        ),
         ("# so long\n" * 7000, f"longer than {MAX_LENGTH} characters"),
     ],
     ids=["yaml", "shape", "null", "false", "forks", "role", "alias", "key", "long"],
@@ -482,7 +522,7 @@ async def test_a_folder_in_its_place_never_counts_as_none(pr: Conversation) -> N
     await rules(pr, "x\n", path=f"{CONFIG}/README.md")
     await pr.says("ada", RUN)
     assert pr.reply() == snapshot(
-        "`.github/depot-bot.yml` on the default branch is broken, and without its rules nothing is done: `` Expected `object`, got `array` ``."
+        "`.github/depot-bot.yml` on the default branch is broken, and without its rules nothing is done: `line 1: a mapping goes here, not a list`."
     )
     assert runs(pr) == []
 
@@ -615,7 +655,7 @@ async def test_a_changed_config_is_told_whether_it_is_valid_when_that_changes(
     pr: Conversation,
 ) -> None:
     valid = answers.config_valid(CONFIG)
-    invalid = answers.config_invalid(CONFIG, "there is no command 'rum' - at `$.permissions`")
+    invalid = answers.config_invalid(CONFIG, [FAULT])
     steps: Sequence[tuple[str | None, str | None]] = [
         ("forks: pinned\n", valid),
         ("forks: refuse\n", None),
@@ -639,9 +679,7 @@ async def test_a_pull_request_that_is_opened_with_it_is_told(
         github.pull_request(REPO, "maya", branch=f"config-{number}", files={path: BROKEN})
         await pr.settles()
         theirs = Conversation(pr.clock, pr.stage, pr.services, REPO, number)
-        assert theirs.reply() == answers.config_invalid(
-            path, "there is no command 'rum' - at `$.permissions`"
-        )
+        assert theirs.reply() == answers.config_invalid(path, [FAULT])
         theirs.assert_said_nothing_else()
 
 

@@ -74,9 +74,9 @@ SENTENCES = [
         "hold.",
     ),
     (
-        answers.config_invalid(".github/depot-bot.yml", "no"),
-        "`.github/depot-bot.yml` in this pull request is broken: `no`. Until it is merged the old "
-        "rules hold; after that, commands would be refused.",
+        answers.config_invalid(".github/depot-bot.yml", ["no", "nor that"]),
+        "`.github/depot-bot.yml` in this pull request is broken:\n\n- `no`\n- `nor that`\n\n"
+        "Until it is merged the old rules hold; after that, commands would be refused.",
     ),
     (refusals.no_workflows(SHA), "There are no workflow files in `.depot/workflows` at `3f2c1d0`."),
     (

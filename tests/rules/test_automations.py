@@ -55,7 +55,7 @@ def test_only_its_own_kind(kind: str, on: str) -> None:
         ("", "full-ci", True),
         ("", "", True),
         ("full-ci", "full-ci", True),
-        ("full-ci", "Full-CI", False),
+        ("full-ci", "Full-CI", True),
         ("full-ci", "full-ci ", False),
         ("full-ci", "", False),
         ("full-*", "full-ci", False),  # a label is no pattern
@@ -73,9 +73,9 @@ def test_the_label(wanted: str, label: str, expected: bool) -> None:
         ("main", "Main", False),
         ("main", "main2", False),
         ("release-*", "release-1", True),
-        ("release/*", "release/1/2", True),
+        ("release/*", "release/1/2", False),
+        ("release/**", "release/1/2", True),
         ("release-*", "main", False),
-        ("", "main", False),
     ],
 )
 def test_the_base(pattern: str, base: str, expected: bool) -> None:
@@ -89,11 +89,15 @@ def test_the_base(pattern: str, base: str, expected: bool) -> None:
         ([], ["x"], True),
         (["*"], [], False),
         (["src/*"], ["src/a.py"], True),
-        (["src/*"], ["src/deep/a.py"], True),
+        (["src/*"], ["src/deep/a.py"], False),
+        (["src/**"], ["src/deep/a.py"], True),
         (["src/*"], ["docs/a.md"], False),
         (["src/*"], ["docs/a.md", "src/a.py"], True),
         (["docs/*", "src/*"], ["src/a.py"], True),
-        (["*.py"], ["src/a.py"], True),
+        (["*.py"], ["src/a.py"], False),
+        (["**/*.py"], ["src/a.py"], True),
+        (["**/*.py"], ["setup.py"], True),
+        (["**/*.py", "!src/**"], ["src/a.py"], False),
         (["SRC/*"], ["src/a.py"], False),
     ],
 )

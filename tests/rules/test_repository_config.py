@@ -1,3 +1,4 @@
+# ruff: noqa: E501 - a table of faults, one to a line
 """A repository's own config: what is read, and what is broken, with the place and the reason."""
 
 from __future__ import annotations
@@ -122,7 +123,6 @@ def test_a_valid_file(text: str, expected: Config) -> None:
 # --- files that are broken -----------------------------------------------------------------------
 
 BROKEN: list[tuple[str, str]] = [
-    # not YAML, or not of the shape
     ("forks: [", "not YAML in line 2"),
     ("a: b\n  c: d", "not YAML in line 2"),
     ("\tforks: pinned", "not YAML in line 1"),
@@ -130,97 +130,143 @@ BROKEN: list[tuple[str, str]] = [
     ("forks: pinned\n---\nforks: refuse", "not YAML"),
     ("*nothing", "not YAML in line 1"),
     ("\x00", "not YAML"),
-    ("[]", "Expected `object`, got `array`"),
-    ("- forks: pinned", "Expected `object`, got `array`"),
-    ("false", "Expected `object`, got `str`"),
-    ("null", "Expected `object`, got `str`"),
-    ("~", "Expected `object`, got `str`"),
-    ("0", "Expected `object`, got `str`"),
-    ("run: maintain", "Object contains unknown field `run`"),
-    ("workflow: {}", "Object contains unknown field `workflow`"),
-    ("Forks: pinned", "Object contains unknown field `Forks`"),
-    # permissions
-    ("permissions: run", "Expected `object`, got `str` - at `$.permissions`"),
-    ("permissions: [run]", "Expected `object`, got `array` - at `$.permissions`"),
-    ("permissions:", "Expected `object`, got `str` - at `$.permissions`"),
-    ("permissions: {run: wrote}", "Invalid enum value 'wrote' - at `$.permissions[...]`"),
-    ("permissions: {run: none}", "Invalid enum value 'none' - at `$.permissions[...]`"),
-    ("permissions: {run: Write}", "Invalid enum value 'Write' - at `$.permissions[...]`"),
-    ("permissions: {run: 3}", "Invalid enum value '3' - at `$.permissions[...]`"),
-    ("permissions: {run: }", "Invalid enum value '' - at `$.permissions[...]`"),
-    ("permissions: {run: [write]}", "Expected `str`, got `array` - at `$.permissions[...]`"),
-    ("permissions: {rum: write}", "there is no command 'rum' - at `$.permissions`"),
-    ("permissions: {Run: write}", "there is no command 'Run' - at `$.permissions`"),
+    ("[]", "line 1: a mapping goes here, not a list"),
+    ("- forks: pinned", "line 1: a mapping goes here, not a list"),
+    ("false", "line 1: a mapping goes here, not 'false'"),
+    ("null", "line 1: a mapping goes here, not 'null'"),
+    ("~", "line 1: a mapping goes here, not '~'"),
+    ("0", "line 1: a mapping goes here, not '0'"),
+    (
+        "run: maintain",
+        "line 1, run: there is no key 'run' among permissions, workflows, forks, aliases, bots, automations, silence",
+    ),
+    (
+        "workflow: {}",
+        "line 1, workflow: there is no key 'workflow' among permissions, workflows, forks, aliases, bots, automations, silence; did you mean 'workflows'?",
+    ),
+    (
+        "Forks: pinned",
+        "line 1, Forks: there is no key 'Forks' among permissions, workflows, forks, aliases, bots, automations, silence; did you mean 'forks'?",
+    ),
+    ("permissions: run", "line 1, permissions: a mapping goes here, not 'run'"),
+    ("permissions: [run]", "line 1, permissions: a mapping goes here, not a list"),
+    ("permissions:", "line 1, permissions: a mapping goes here, not ''"),
+    (
+        "permissions: {run: wrote}",
+        "line 1, permissions.run: 'wrote' is none of admin, anyone, maintain, nobody, read, triage, write; did you mean 'write'?",
+    ),
+    (
+        "permissions: {run: none}",
+        "line 1, permissions.run: 'none' is none of admin, anyone, maintain, nobody, read, triage, write; did you mean 'anyone'?",
+    ),
+    (
+        "permissions: {run: Write}",
+        "line 1, permissions.run: 'Write' is none of admin, anyone, maintain, nobody, read, triage, write; did you mean 'write'?",
+    ),
+    (
+        "permissions: {run: 3}",
+        "line 1, permissions.run: '3' is none of admin, anyone, maintain, nobody, read, triage, write",
+    ),
+    (
+        "permissions: {run: }",
+        "line 1, permissions.run: '' is none of admin, anyone, maintain, nobody, read, triage, write",
+    ),
+    (
+        "permissions: {run: [write]}",
+        "line 1, permissions.run: one of admin, anyone, maintain, nobody, read, triage, write goes here, not a list",
+    ),
+    (
+        "permissions: {rum: write}",
+        "line 1, permissions.rum: there is no command 'rum'; did you mean 'run'?",
+    ),
+    (
+        "permissions: {Run: write}",
+        "line 1, permissions.Run: there is no command 'Run'; did you mean 'run'?",
+    ),
     (
         "permissions: {check-config: write}",
-        "there is no command 'check-config' - at `$.permissions`",
+        "line 1, permissions.check-config: there is no command 'check-config'",
     ),
-    # an alias has no role of its own: its command's counts
     (
         "aliases: {e2e: run}\npermissions: {e2e: write}",
-        "there is no command 'e2e' - at `$.permissions`",
+        "line 2, permissions.e2e: there is no command 'e2e'",
     ),
-    # workflows, forks, bots, silence
-    ("workflows: ['*']", "Expected `object`, got `array` - at `$.workflows`"),
-    ("workflows: {'*': all}", "Invalid enum value 'all' - at `$.workflows[...]`"),
-    ("forks: true", "Invalid enum value 'true' - at `$.forks`"),
-    ("forks: Pinned", "Invalid enum value 'Pinned' - at `$.forks`"),
-    ("forks:", "Invalid enum value '' - at `$.forks`"),
-    ("forks: [pinned]", "Expected `str`, got `array` - at `$.forks`"),
-    ("bots: renovate", "Expected `array`, got `str` - at `$.bots`"),
-    ("bots: [[renovate]]", "Expected `str`, got `array` - at `$.bots[0]`"),
-    ("silence: all", "Expected `array`, got `str` - at `$.silence`"),
-    ("silence: [everything]", "Invalid enum value 'everything' - at `$.silence[0]`"),
-    # aliases
-    ("aliases: {run: rerun}", "'run' cannot be an alias - at `$.aliases`"),
-    ("aliases: {help: list}", "'help' cannot be an alias - at `$.aliases`"),
-    ("aliases: {E2E: run}", "'E2E' cannot be an alias - at `$.aliases`"),
-    ("aliases: {'': run}", "'' cannot be an alias - at `$.aliases`"),
-    ("aliases: {'a b': run}", "'a b' cannot be an alias - at `$.aliases`"),
-    ("aliases: {-a: run}", "'-a' cannot be an alias - at `$.aliases`"),
-    ("aliases: {'1st': run}", "'1st' cannot be an alias - at `$.aliases`"),
-    (f"aliases: {{{'a' * 32}: run}}", f"'{'a' * 32}' cannot be an alias - at `$.aliases`"),
-    ('aliases: {"a\\n": run}', "'a\\n' cannot be an alias - at `$.aliases`"),
-    ("aliases: {a: rum}", "'rum' is no command line - at `$.aliases.a`"),
-    ("aliases: {a: ''}", "'' is no command line - at `$.aliases.a`"),
-    ("aliases: {a: '  '}", "'  ' is no command line - at `$.aliases.a`"),
-    ("aliases: {a: run jobs=x}", "'run jobs=x' is no command line - at `$.aliases.a`"),
-    ("aliases: {a: 'run job=\"x'}", "'run job=\"x' is no command line - at `$.aliases.a`"),
-    ("aliases: {a: /depot run}", "'/depot run' is no command line - at `$.aliases.a`"),
-    ("aliases: {a: run sha=3f2c1d0}", "'run sha=3f2c1d0' is no command line - at `$.aliases.a`"),
-    ("aliases: {a: b, b: run}", "'b' is no command line - at `$.aliases.a`"),  # one step only
-    ("aliases: {a: a}", "'a' is no command line - at `$.aliases.a`"),
-    ("aliases: {a: [run]}", "Expected `str`, got `array` - at `$.aliases[...]`"),
-    # automations
-    ("automations: {}", "Expected `array`, got `object` - at `$.automations`"),
-    ("automations: [run]", "Expected `object`, got `str` - at `$.automations[0]`"),
-    ("automations: [{on: opened}]", "Object missing required field `do` - at `$.automations[0]`"),
-    ("automations: [{do: run}]", "Object missing required field `on` - at `$.automations[0]`"),
+    ("workflows: ['*']", "line 1, workflows: a mapping goes here, not a list"),
+    (
+        "workflows: {'*': all}",
+        "line 1, workflows.*: 'all' is none of admin, anyone, maintain, nobody, read, triage, write",
+    ),
+    ("forks: true", "line 1, forks: 'true' is none of pinned, refuse"),
+    (
+        "forks: Pinned",
+        "line 1, forks: 'Pinned' is none of pinned, refuse; did you mean 'pinned'?",
+    ),
+    ("forks:", "line 1, forks: '' is none of pinned, refuse"),
+    ("forks: [pinned]", "line 1, forks: one of pinned, refuse goes here, not a list"),
+    ("bots: renovate", "line 1, bots: a list goes here, not 'renovate'"),
+    ("bots: [[renovate]]", "line 1, bots[0]: a text goes here, not a list"),
+    ("silence: all", "line 1, silence: a list goes here, not 'all'"),
+    (
+        "silence: [everything]",
+        "line 1, silence[0]: 'everything' is none of automations, reactions, refusals",
+    ),
+    ("aliases: {run: rerun}", "line 1, aliases.run: 'run' cannot be an alias"),
+    ("aliases: {help: list}", "line 1, aliases.help: 'help' cannot be an alias"),
+    ("aliases: {E2E: run}", "line 1, aliases.E2E: 'E2E' cannot be an alias"),
+    ("aliases: {'': run}", "line 1, aliases.: '' cannot be an alias"),
+    ("aliases: {'a b': run}", "line 1, aliases.a b: 'a b' cannot be an alias"),
+    ("aliases: {-a: run}", "line 1, aliases.-a: '-a' cannot be an alias"),
+    ("aliases: {'1st': run}", "line 1, aliases.1st: '1st' cannot be an alias"),
+    (
+        "aliases: {aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa: run}",
+        "line 1, aliases.aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa: 'aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa' cannot be an alias",
+    ),
+    ('aliases: {"a\\n": run}', "line 1, aliases.a\n: 'a\\n' cannot be an alias"),
+    ("aliases: {a: rum}", "line 1, aliases.a: 'rum' is no command line"),
+    ("aliases: {a: ''}", "line 1, aliases.a: '' is no command line"),
+    ("aliases: {a: '  '}", "line 1, aliases.a: '  ' is no command line"),
+    ("aliases: {a: run jobs=x}", "line 1, aliases.a: 'run jobs=x' is no command line"),
+    ("aliases: {a: 'run job=\"x'}", "line 1, aliases.a: 'run job=\"x' is no command line"),
+    ("aliases: {a: /depot run}", "line 1, aliases.a: '/depot run' is no command line"),
+    (
+        "aliases: {a: run sha=3f2c1d0}",
+        "line 1, aliases.a: 'run sha=3f2c1d0' is no command line",
+    ),
+    ("aliases: {a: b, b: run}", "line 1, aliases.a: 'b' is no command line"),
+    ("aliases: {a: a}", "line 1, aliases.a: 'a' is no command line"),
+    ("aliases: {a: [run]}", "line 1, aliases.a: a text goes here, not a list"),
+    ("automations: {}", "line 1, automations: a list goes here, not a mapping"),
+    ("automations: [run]", "line 1, automations[0]: a mapping goes here, not 'run'"),
+    ("automations: [{on: opened}]", "line 1, automations[0]: the key 'do' is missing"),
+    ("automations: [{do: run}]", "line 1, automations[0]: the key 'on' is missing"),
     (
         "automations: [{on: closed, do: run}]",
-        "Invalid enum value 'closed' - at `$.automations[0].on`",
+        "line 1, automations[0].on: 'closed' is none of labeled, opened, ready_for_review, review_approved, synchronize",
     ),
     (
         "automations: [{on: opened, do: run, if: x}]",
-        "Object contains unknown field `if` - at `$.automations[0]`",
+        "line 1, automations[0].if: there is no key 'if' among on, do, label, base, paths",
     ),
-    ("automations: [{on: opened, do: rum}]", "'rum' is no command line - at `$.automations[0].do`"),
-    ("automations: [{on: opened, do: ''}]", "'' is no command line - at `$.automations[0].do`"),
+    (
+        "automations: [{on: opened, do: rum}]",
+        "line 1, automations[0].do: 'rum' is no command line",
+    ),
+    ("automations: [{on: opened, do: ''}]", "line 1, automations[0].do: '' is no command line"),
     (
         "automations: [{on: opened, do: check-config}]",
-        "'check-config' is no command line - at `$.automations[0].do`",
+        "line 1, automations[0].do: 'check-config' is no command line",
     ),
     (
         "automations: [{on: opened, do: run}, {on: opened, do: rum}]",
-        "'rum' is no command line - at `$.automations[1].do`",
+        "line 1, automations[1].do: 'rum' is no command line",
     ),
     (
         "automations: [{on: opened, label: x, do: run}]",
-        "`label` goes with `on: labeled` - at `$.automations[0]`",
+        "line 1, automations[0].label: `label` goes with `on: labeled`",
     ),
     (
         "automations: [{on: opened, paths: src, do: run}]",
-        "Expected `array`, got `str` - at `$.automations[0].paths`",
+        "line 1, automations[0].paths: a list goes here, not 'src'",
     ),
 ]
 
@@ -230,9 +276,101 @@ def test_a_broken_file_says_where_and_why(text: str, why: str) -> None:
     assert wrong(text) == why or wrong(text).startswith(f"{why} in line")
 
 
+NOTHING_MATCHES: list[tuple[str, str]] = [
+    ("workflows: {.github/workflows/a.yml: admin}", "Depot reads .depot/workflows only"),
+    ("workflows: {a/b.yml: admin}", "can match no workflow"),
+    ("workflows: {'!a.yml': admin}", "none excludes with `!`"),
+    ("workflows: {'': admin}", "an empty pattern matches nothing"),
+    ("workflows: {'[': admin}", "`[` begins a class"),
+    ("bots: ['']", "is no login"),
+    ("bots: [a b]", "is no login"),
+    ("automations: [{on: opened, do: run, base: refs/heads/main}]", "without `refs/heads/`"),
+    ("automations: [{on: opened, do: run, base: '!main'}]", "cannot exclude"),
+    ("automations: [{on: opened, do: run, base: ''}]", "an empty pattern"),
+    ("automations: [{on: opened, do: run, paths: [/src/x]}]", "paths begin at the root"),
+    ("automations: [{on: opened, do: run, paths: [src/]}]", "can match no file"),
+    ("automations: [{on: opened, do: run, paths: ['!src/**']}]", "let nothing through"),
+    ("automations: [{on: opened, do: run, paths: ['*?']}]", "goes behind the character"),
+]
+
+
+@pytest.mark.parametrize(("text", "why"), NOTHING_MATCHES)
+def test_a_pattern_that_can_match_nothing_is_a_fault(text: str, why: str) -> None:
+    assert why in wrong(text)
+
+
+def test_all_faults_are_told_each_with_its_line() -> None:
+    text = """\
+permissions:
+  run: wirte
+  rum: admin
+workflows:
+  .github/workflows/a.yml: admin
+aliases:
+  e2e: rnu e2e.yml
+automations:
+- on: opened
+  do: run ci.yml
+  label: full-ci
+- on: closed
+  do: nothing
+colour: red
+"""
+    with pytest.raises(BadConfig) as raised:
+        read(text)
+    told = list(map(str, raised.value.faults))
+    assert [one.partition(":")[0] for one in told] == [
+        "line 2, permissions.run",
+        "line 3, permissions.rum",
+        "line 5, workflows..github/workflows/a.yml",
+        "line 7, aliases.e2e",
+        "line 12, automations[1].on",
+        "line 14, colour",
+    ]
+    assert told[0].endswith("did you mean 'write'?")
+    assert told[1].endswith("did you mean 'run'?")
+
+
+WORKFLOW_NEEDS: list[tuple[dict[str, Any], str, Permission]] = [
+    ({".depot/workflows/deploy.yml": "admin", "*": "write"}, "deploy.yml", Permission.ADMIN),
+    ({"./.depot/workflows/deploy.yml": "admin", "*": "write"}, "deploy.yml", Permission.ADMIN),
+    ({"deploy": "admin", "*": "write"}, "deploy.yml", Permission.ADMIN),
+    ({"deploy": "admin", "*": "write"}, "deploy.yaml", Permission.ADMIN),
+    ({"deploy.yml": "admin", "*": "write"}, "Deploy.YML", Permission.ADMIN),
+    ({"Deploy-*": "admin", "*": "write"}, "deploy-eu.yml", Permission.ADMIN),
+    ({"**/deploy.yml": "admin", "*": "write"}, "deploy.yml", Permission.ADMIN),
+    ({"e\u0301.yml": "admin", "*": "write"}, "\u00e9.yml", Permission.ADMIN),
+    ({"deploy": "admin", "*": "write"}, "deploy-all.yml", Permission.WRITE),
+    ({"deploy": "admin"}, "ci.yml", Permission.NOBODY),
+    ({}, "ci.yml", Permission.NONE),
+]
+
+
+@pytest.mark.parametrize(("rules", "name", "needs"), WORKFLOW_NEEDS)
+def test_workflows_are_named_as_in_commands(
+    rules: dict[str, Any], name: str, needs: Permission
+) -> None:
+    assert Config(workflows=rules).workflow_needs(name) is needs
+
+
+@pytest.mark.parametrize(
+    ("bots", "login", "expected"),
+    [
+        (["renovate[bot]"], "renovate[bot]", True),
+        (["renovate"], "renovate[bot]", True),
+        (["Renovate"], "renovate[bot]", True),
+        (["renovate"], "renovate", True),  # an account of the kind Bot without the suffix
+        (["renovate[bot]"], "renovate", False),
+        (["renovate"], "renovate-x[bot]", False),
+    ],
+)
+def test_which_bots_are_read(bots: list[str], login: str, expected: bool) -> None:
+    assert Config(bots=bots).lets(login) is expected
+
+
 @pytest.mark.parametrize("verb", INTERNAL)
 def test_an_internal_command_is_no_alias(verb: str) -> None:
-    assert wrong(f"aliases: {{{verb}: run}}") == f"{verb!r} cannot be an alias - at `$.aliases`"
+    assert wrong(f"aliases: {{{verb}: run}}").endswith(f"{verb!r} cannot be an alias")
 
 
 @pytest.mark.parametrize(
@@ -288,7 +426,7 @@ def test_how_long_an_automations_line_may_be(length: int, fits: bool) -> None:
     if fits:
         assert len(read(text).automations[0].do) == length
     else:
-        told = f"a command line longer than {MAX_LINE} characters - at `$.automations[0].do`"
+        told = f"line 1, automations[0].do: a command line longer than {MAX_LINE} characters"
         assert wrong(text) == told
 
 
