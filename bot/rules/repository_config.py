@@ -169,7 +169,7 @@ def parse(text: str, verbs: Mapping[str, type]) -> Config:
     config = msgspec.convert(_without(document, [path for path, _ in faults]), Config)
     faults += _faults(config, verbs)
     if faults:
-        found = (Fault(problem, _key(path), _line(path, lines)) for path, problem in faults)
+        found = (Fault(problem, _key(path), lines.get(path)) for path, problem in faults)
         raise BadConfig(*sorted(found, key=lambda fault: fault.line or 0))
     return config
 
@@ -186,13 +186,6 @@ def _without(document: object, paths: Sequence[safe_yaml.Path]) -> object:
         elif not wrong:
             left[key] = value
     return left
-
-
-def _line(path: safe_yaml.Path, lines: Mapping[safe_yaml.Path, int]) -> int | None:
-    """The line of a value, or of what should hold it."""
-    while path not in lines and path:
-        path = path[:-1]
-    return lines.get(path)
 
 
 def _key(path: safe_yaml.Path) -> str:

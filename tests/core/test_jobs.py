@@ -158,3 +158,17 @@ def test_the_newest_attempt_is_the_one_with_the_highest_number() -> None:
     several = Job("id of test", "ci.yml:test", "queued", attempts=tries)
     run = Run(RunId("r"), "o", "running", (workflow("running", several, job("x", attempts=0)),))
     assert jobs.attempts(run) == {"id of test": 3}
+
+
+@pytest.mark.parametrize(
+    ("typed", "expected"),
+    [
+        ("test", ["test"]),
+        ("build, test,build", ["build", "test"]),
+        ("test (3.11, linux)", ["test (3.11, linux)"]),
+        ("no, such", ["no", "such"]),
+    ],
+)
+def test_a_list_of_names(typed: str, expected: list[str]) -> None:
+    labelled = Job("j", "ci.yml:test:matrix-0", "failed", name="test (3.11, linux)")
+    assert jobs.named(typed, [job("build"), job("test"), labelled]) == expected

@@ -78,6 +78,46 @@ SENTENCES = [
         "`.github/depot-bot.yml` in this pull request is broken:\n\n- `no`\n- `nor that`\n\n"
         "Until it is merged the old rules hold; after that, commands would be refused.",
     ),
+    (
+        answers.config_invalid(".github/depot-bot.yml", ["no"] * 31),
+        "`.github/depot-bot.yml` in this pull request is broken:\n\n"
+        + "- `no`\n" * 30
+        + "- and 1 more\n\n"
+        "Until it is merged the old rules hold; after that, commands would be refused.",
+    ),
+    (
+        answers.workflow_list(
+            SHA,
+            [("ci.yml", ["test"]), ("x.yml", None)],
+            roles={"ci.yml": Permission.WRITE, "x.yml": Permission.NOBODY},
+        ),
+        "At `3f2c1d0`:\n\n| workflow | jobs | who |\n|---|---|---|\n"
+        "| `ci.yml` | `test` | write |\n| `x.yml` | cannot be read | nobody |",
+    ),
+    (
+        answers.alias_table({"e2e": "run e2e.yml"}),
+        "| alias here | short for |\n|---|---|\n| `/depot e2e` | `/depot run e2e.yml` |",
+    ),
+    (answers.alias_table({}), ""),
+    (answers.alias("e2e", "run e2e.yml"), "`/depot e2e` is short for `/depot run e2e.yml` here."),
+    (
+        answers.help_page(
+            "run", Permission.NOBODY, "Start.", [], ["run"], [("deploy", Permission.ADMIN)]
+        ),
+        "`/depot run`\n\nStart. This repository does not allow it.\n\n"
+        "Workflows here, by the first pattern that fits; any other is not run:\n\n"
+        "- `deploy`: admin\n\nFor example: `/depot run`",
+    ),
+    (runs.inputs_sent({}), ""),
+    (
+        runs.inputs_sent({"a": "1", "b": "two words"}),
+        "Inputs that were sent: `a=1`, `b=two words`.",
+    ),
+    (runs.nothing_failed([RUN]), f"Nothing failed. {STATE}"),
+    (
+        refusals.rerun_failed(),
+        "`/depot retry` starts what failed again; `/depot rerun` everything.",
+    ),
     (refusals.no_workflows(SHA), "There are no workflow files in `.depot/workflows` at `3f2c1d0`."),
     (
         refusals.job_needs_one_block(),
@@ -215,6 +255,10 @@ def test_a_sentence(said: str, expected: str) -> None:
             errors.UnknownCommand("rnu", "rnu"),
             "There is no command `rnu`. If it is a workflow: `/depot run rnu`; if it is a job: "
             "`/depot run job=rnu`. There are: " + ", ".join(f"`{v}`" for v in VERBS) + ".",
+        ),
+        (
+            errors.UnknownCommand("?!", "?!"),
+            "There is no command `?!`. There are: " + ", ".join(f"`{v}`" for v in VERBS) + ".",
         ),
         (
             errors.UnknownCommand("rnu", "rnu", "run ci"),

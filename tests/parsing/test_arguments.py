@@ -40,6 +40,7 @@ from bot.parsing.arguments import (
     yes_or_no,
 )
 from bot.parsing.characters import visible
+from bot.parsing.words import quoted, split
 
 SHA = "3f2c1d09b8a7e6f5d4c3b2a1908f7e6d5c4b3a29"
 
@@ -383,3 +384,21 @@ class _Unused:
 
 def test_remaining_arguments_are_not_shared() -> None:
     assert _Unused().inputs is not _Unused().inputs
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        ("plain", "plain"),
+        ("two words", '"two words"'),
+        ('say "hi" to', '"say \\"hi\\" to"'),
+        ("C:\\a b\\", '"C:\\a b\\\\"'),
+        ("", '""'),
+        ("—x", '"—x"'),
+        ("a\u200bb", '"a\u200bb"'),
+    ],
+)
+def test_a_value_is_quoted_so_that_it_is_read_again(value: str, expected: str) -> None:
+    assert quoted(value) == expected
+    (word,) = split(f"x={quoted(value)}")
+    assert word.text == f"x={value}"

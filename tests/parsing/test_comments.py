@@ -100,6 +100,9 @@ COMMENTS: list[tuple[str, list[str]]] = [
     ("<b>\n/depot run\n</b>", ["run"]),
     ("<blockquote>a</blockquote>\n/depot run", ["run"]),
     ("a <code>b</code>\n/depot run", ["run"]),
+    ("<blockquote><code>a</blockquote>\n\n/depot run", ["run"]),
+    ("a </code>\n/depot run", ["run"]),
+    ("> a <b>b</b>\n\n/depot run", ["run"]),
     # Invisible and wide characters
     ("\u00a0/depot run", ["run"]),
     ("\ufeff/depot run", ["run"]),

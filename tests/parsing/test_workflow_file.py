@@ -6,7 +6,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.parsing.workflow_file import BadWorkflow, JobOutline, candidates, matches, outline, path
+from bot.parsing.workflow_file import (
+    BadWorkflow,
+    DispatchInput,
+    JobOutline,
+    candidates,
+    matches,
+    outline,
+    path,
+)
 
 NAMES = ["ci.yml", "deploy.yaml", "deploy.yml", "nightly.yaml", "CI.yml", "odd name.yml"]
 
@@ -205,3 +213,50 @@ def test_any_text_is_an_outline_or_a_bad_workflow(text: str) -> None:
         return
     assert keys
     assert all(isinstance(key, str) for key in keys)
+
+
+INPUTS = """\
+on:
+  workflow_dispatch:
+    inputs:
+      plain:
+      place: {type: choice, options: [staging, production], required: true}
+      loud: {type: boolean, required: true, default: false}
+      many: {type: number}
+jobs: {a: {}}
+"""
+
+
+def test_the_inputs_of_a_dispatch() -> None:
+    assert outline(INPUTS).inputs == (
+        DispatchInput("plain"),
+        DispatchInput("place", "choice", is_required=True, options=("staging", "production")),
+        DispatchInput("loud", "boolean"),
+        DispatchInput("many", "number"),
+    )
+
+
+@pytest.mark.parametrize(
+    ("kind", "value", "fits"),
+    [
+        ("string", "anything", True),
+        ("environment", "staging", True),
+        ("choice", "staging", True),
+        ("choice", "Staging", False),
+        ("boolean", "true", True),
+        ("boolean", "True", False),
+        ("number", "-1.5e3", True),
+        ("number", ".5", True),
+        ("number", "1,5", False),
+        ("number", "", False),
+    ],
+)
+def test_whether_a_value_fits_its_input(kind: str, value: str, fits: bool) -> None:
+    declared = DispatchInput("x", kind, options=("staging",) if kind == "choice" else ())
+    assert (declared.problem_with(value) == "") is fits
+
+
+def test_names_that_look_the_same_are_the_same() -> None:
+    composed, decomposed = "caf\u00e9.yml", "cafe\u0301.yml"
+    assert matches("caf\u00e9", [decomposed]) == [decomposed]
+    assert matches("cafe\u0301.yml", [composed]) == [composed]

@@ -551,3 +551,17 @@ def test_the_readme_names_the_file() -> None:
 
 def test_the_two_places_differ_in_their_ending() -> None:
     assert PATHS == (".github/depot-bot.yml", ".github/depot-bot.yaml")
+
+
+def test_too_many_automations() -> None:
+    text = "automations:\n" + "- {on: opened, do: run}\n" * 101
+    assert "at most 100 go here" in wrong(text)
+
+
+def test_the_rules_for_workflows_in_their_order() -> None:
+    config = read("workflows: {deploy: admin, (inline): maintain, '*': anyone}")
+    assert config.workflow_roles() == [
+        ("deploy", Permission.ADMIN),
+        ("(inline)", Permission.MAINTAIN),
+        ("*", Permission.NONE),
+    ]
