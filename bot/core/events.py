@@ -46,7 +46,8 @@ class PullRequestEvent:
     kind: str
     """`opened`, `synchronize`, `reopened`, `ready_for_review`, `labeled` or `review_approved`."""
     guid: str
-    """The delivery that reported it."""
+    """What it is known by: pull request, kind, commit, label and time; in a ledger of an older
+    version the delivery that reported it."""
     sha: Sha
     """The head at that moment; for an approval, the approved commit."""
     base_branch: str

@@ -71,14 +71,16 @@ class FactReader:
             comment.author.login,
             policy.LIMIT_SECONDS,
             # What untrusted authors are refused must not use up what others may do.
-            but=policy.UNCOUNTED,
+            counted=policy.COUNTED,
         )
-        is_counted = comment.event is None
         usage = Usage(
-            by_person=known.by_person if is_counted else 0,
-            in_repository=known.in_repository if is_counted else 0,
+            by_person=known.by_person,
+            in_repository=known.in_repository + 1,
+            runs=known.runs,
             per_person=limits.per_person,
             per_repository=limits.per_repository,
+            runs_per_repository=limits.runs_per_repository,
+            is_told=known.told > 0,
         )
         return Facts(heads=known.heads, usage=usage)
 

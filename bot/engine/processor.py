@@ -138,6 +138,11 @@ class Processor:
         """All that can be done now. Raises GitHubUnavailable or DepotUnavailable when it is not
         even known whether there is something to do."""
         facts = await reader.known(self.operator.limits) if item.is_undecided else Facts.none()
+        refused = policy.decide_before_reading(item.comment, facts, self._bounds)
+        if item.is_undecided and refused is not None and not refused.text:
+            # Nothing is asked of anybody, and nothing said.
+            await self._drop(claim, item, refused.reason)
+            return StepDone()
         if not item.acknowledged:
             is_for_us, facts = await self._is_for_us(item, facts, reader)
             if not is_for_us:
@@ -147,8 +152,11 @@ class Processor:
             lines, facts = await self._lines_set_off(item, facts, reader)
             await self.ledger.items.add_commands(claim, lines)
             item = await self.ledger.items.load(claim.work_item_id)
+        is_greeted = refused is None and item.is_undecided
         reacting = asyncio.create_task(
             self.publisher.react(item, reader.repository, reader.allows_reactions)
+            if is_greeted
+            else asyncio.sleep(0)
         )
         try:
             done = await self._carry_on(claim, item, facts, reader)
@@ -212,11 +220,6 @@ class Processor:
             raise TypeError("a comment sets nothing off")
         try:
             facts = await self._with_rules(facts, reader)
-            if event.kind == "review_approved":
-                # Everybody who may read may approve; what follows is for those who may write.
-                facts = await reader.gather(facts, frozenset({Fact.ROLE}))
-                if (facts.role or Permission.NONE) < Permission.WRITE:
-                    return [], facts
             changed: list[str] = []
             if automations.needs_paths(facts.config, event):
                 changed = await reader.repository.changed_paths(item.comment.number)
@@ -298,6 +301,8 @@ class Processor:
         except Exception:
             log.exception("command_failed", command=command_id)
             outcome = Answer(refusals.internal_error(command_id), reason=Reason.INTERNAL_ERROR)
+        if isinstance(outcome, Refused) and outcome.reason is Reason.RATE_LIMITED:
+            facts = facts.after_a_limit()
         if isinstance(outcome, Refused):
             is_silent = _is_silent(outcome.reason, item, facts)
             outcome = Answer("" if is_silent else outcome.text, reason=outcome.reason)
@@ -328,7 +333,11 @@ class Processor:
         parsed, facts = await self._parse(item, command, facts, reader)
         if isinstance(parsed, Refused):
             return parsed, facts
-        decision, facts = await self._decision(item, parsed.needs, facts, reader)
+        needs = parsed.needs
+        if (event := item.comment.event) is not None:
+            instead = automations.required_role(facts.config, event, command.line.text)
+            needs = replace(needs, instead=instead)
+        decision, facts = await self._decision(item, needs, facts, reader)
         if isinstance(decision, Refused):
             return decision, facts
         handling = _Handling(self, item, command, parsed.needs, facts, reader)
@@ -368,15 +377,15 @@ class Processor:
         self, item: WorkItem, command: models.Command, facts: Facts, reader: FactReader
     ) -> tuple[ParsedCommand | Refused, Facts]:
         """What a line says, with the repository's aliases."""
+        refused = policy.decide_before_reading(item.comment, facts, self._bounds)
+        if refused is not None:
+            return refused, facts
         known = dict(self.commands)
         if item.comment.event is not None:
             known.update(self.internal)
         parsed = parse_line(command.line, Config(), known)
         if isinstance(parsed, ParsedCommand) and parsed.needs.is_always_answered:
             return parsed, await self._with_rules_if_there(facts, reader)
-        refused = policy.decide_before_reading(item.comment, facts, self._bounds)
-        if refused is not None:
-            return refused, facts
         if facts.rules is None:
             facts = await reader.gather(facts, policy.first_reads(item.comment, facts).facts)
         refused = policy.decide_rules(facts)
@@ -413,6 +422,7 @@ class Processor:
         match handled:
             case StartRuns():
                 await handling.look_at_the_head_again(handled.requests[0].sha)
+                policy.check_runs(handling.facts.usage, len(handled.requests))
                 before = handling.facts.runs
                 if before is None:
                     raise TypeError("the runs at the head were not read")
@@ -424,8 +434,8 @@ class Processor:
                 outcome = await runs.change(item, command_id, handled)
             case Answer():
                 return handled, handling.facts
-        several = isinstance(handled, StartRuns) and len(handled.requests) > 1
-        return outcome, handling.facts.after_a_change(several=several)
+        starts = len(handled.requests) if isinstance(handled, StartRuns) else 0
+        return outcome, handling.facts.after_a_change(several=starts > 1).after_starts(starts)
 
     # --- trouble ---------------------------------------------------------------------------------
 
@@ -595,7 +605,7 @@ async def _in_turns(
 
 def _is_silent(reason: Reason, item: WorkItem, facts: Facts) -> bool:
     """Whether a refusal is kept to ourselves."""
-    if item.comment.event is not None and reason in automations.QUIET:
+    if item.comment.event is not None and reason in automations.QUIET | policy.LACKING:
         return True
     return reason in policy.ROLE_REASONS and "refusals" in facts.config.silence
 

@@ -9,7 +9,9 @@ from __future__ import annotations
 import hmac
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
+from hashlib import sha256
 from typing import Annotated
 
 import msgspec
@@ -369,6 +371,9 @@ def _event_item(
     pull: _PullRequest,
     at: float,
 ) -> Comment:
+    # An event is known by what it is: the same bytes may come again under another delivery id.
+    what = (payload.repository.full_name, pull.number, event.kind, event.sha, event.label, at)
+    event = replace(event, guid=sha256(repr(what).encode()).hexdigest()[:32])
     return Comment(
         source=Source.EVENT,
         repo=RepoName(payload.repository.full_name),

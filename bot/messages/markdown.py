@@ -19,6 +19,7 @@ _ANSI = re.compile(
     r"|\x1b[ -/]*+[0-~]?"  # two-character sequences, and a lone escape
     r"|\x9b[0-?]*+[ -/]*+[@-~]"
 )
+_LOOKS_LIKE_OURS = re.compile(r"^(?:/|<!--|@)", re.MULTILINE)
 # Control characters, and those that reorder, hide or annotate text.
 _INVISIBLE = re.compile(
     "[\x00-\x08\x0b-\x1f\x7f-\x9f\u00ad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u2069"
@@ -52,8 +53,14 @@ def cell(text: str, limit: int = 120) -> str:
 
 
 def fence(text: str, language: str = "") -> str:
-    """*text* as a fenced block that nothing in it can end."""
+    """*text* as a fenced block that nothing in it can end.
+
+    It is indented where a line of it would begin as a command or a marker does: programs that read
+    our comment line by line, other bots among them, may not look for fences.
+    """
     text = re.sub("`{50,}", "`" * 50, clean(text).strip("\n"))
+    if _LOOKS_LIKE_OURS.search(text):
+        text = "\n".join(f"  {line}" if line else line for line in text.split("\n"))
     ticks = "`" * max(3, _longest_run(text) + 1)
     return f"{ticks}{language}\n{text}\n{ticks}"
 

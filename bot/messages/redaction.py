@@ -14,53 +14,90 @@ _SHAPES = re.compile(
     r"""
       \bgh[pousr]_[A-Za-z0-9]{16,}                    # GitHub tokens
     | \bgithub_pat_[A-Za-z0-9_]{20,}
-    | \bglpat-[A-Za-z0-9_-]{16,}                      # GitLab
-    | \b(?:AKIA|ASIA)[A-Z0-9]{16}\b                   # AWS access key ids
+    | \bv1\.[0-9a-f]{40}\b                           # GitHub, older installation tokens
+    | \bgl(?:pat|dt|rt|cbt|ptt|ft|imt|agent|oas|soat|ffct)-[A-Za-z0-9_.-]{16,}  # GitLab
+    | \b(?:AKIA|ASIA|ABIA|ACCA)[A-Z0-9]{16}\b         # AWS access key ids
     | \bAIza[A-Za-z0-9_-]{30,}                        # Google API keys
     | \bya29\.[A-Za-z0-9_-]{20,}
+    | \bGOCSPX-[A-Za-z0-9_-]{20,}
     | \bxox[abeoprs]-[A-Za-z0-9-]{10,}                # Slack
+    | \bxapp-[0-9]-[A-Za-z0-9-]{10,}
+    | hooks\.slack\.com/services/[A-Za-z0-9/_-]{20,}
     | \b[rs]k_(?:live|test)_[A-Za-z0-9]{16,}          # Stripe
+    | \bwhsec_[A-Za-z0-9]{20,}
     | \bsk-[A-Za-z0-9_-]{20,}                         # OpenAI, Anthropic and others
     | \bnpm_[A-Za-z0-9]{30,}
     | \bpypi-[A-Za-z0-9_-]{30,}
-    | \bdop_v1_[a-f0-9]{32,}                          # DigitalOcean
+    | \brubygems_[a-f0-9]{40,}
+    | \bdckr_(?:pat|oat)_[A-Za-z0-9_-]{20,}           # Docker Hub
+    | \bdo[por]_v1_[a-f0-9]{32,}                      # DigitalOcean
     | \bhf_[A-Za-z0-9]{20,}                           # Hugging Face
     | \bdepot_(?:org|user|project)_[A-Za-z0-9_]{16,}  # Depot
+    | \bSG\.[A-Za-z0-9_-]{16,}\.[A-Za-z0-9_-]{16,}    # SendGrid
+    | \bshp(?:at|ca|pa|ss)_[a-fA-F0-9]{32}            # Shopify
+    | \bhv[sbr]\.[A-Za-z0-9_-]{20,}                   # Vault
+    | \bATATT3[A-Za-z0-9_=-]{20,}                     # Atlassian
+    | \b(?:lin_api|figd|sbp|dapi|EAAC|NRAK|PMAK|tfp)[_-][A-Za-z0-9_-]{20,}
+    | \bAGE-SECRET-KEY-1[A-Z0-9]{20,}
     | (?<![A-Za-z0-9_-])                              # JSON Web Tokens
       eyJ[A-Za-z0-9_-]{10,}+\.[A-Za-z0-9_-]{10,}+\.[A-Za-z0-9_-]{5,}
     """,
     re.VERBOSE,
 )
+# A line of a log may begin with its time, a job's name or the like.
+_PREFIX = r"[^\n]{0,120}?"
+_BLOCK = r"(?:[A-Z0-9 ]{0,30}PRIVATE KEY(?: BLOCK)?|PGP MESSAGE)"
 _KEY_BLOCK = re.compile(
-    r"-----BEGIN [A-Z ]*PRIVATE KEY-----.*?(?:-----END [A-Z ]*PRIVATE KEY-----|\Z)", re.DOTALL
+    rf"-----BEGIN {_BLOCK}-----.{{0,20000}}?(?:-----END {_BLOCK}-----|\Z)", re.DOTALL
 )
 # The end of a key whose beginning is not in the text.
 _KEY_END = re.compile(
-    r"(?:^[A-Za-z0-9+/=]{4,100}+\n){0,100}+-----END [A-Z ]*PRIVATE KEY-----", re.MULTILINE
+    rf"(?:^{_PREFIX}(?<![A-Za-z0-9+/=])[A-Za-z0-9+/=]{{4,100}}\n){{0,100}}{_PREFIX}-----END {_BLOCK}-----",
+    re.MULTILINE,
 )
 _HEADER = re.compile(
-    r"""(?i)\b(authorization["']?\s{0,5}[:=]\s{0,5}["']?(?:bearer|basic|token)\s{1,5})[^\s"']+"""
+    r"""(?ix)
+    \b((?:proxy-)?authorization["']?\s{0,5}[:=]\s{0,5}["']?)
+    (?:((?:bearer|basic|token|digest|negotiate|aws4-hmac-sha256)\s{1,5})[^\s"',;]+
+      |(?=[^\s"',;]{0,200}[0-9])[^\s"',;]{4,})
+    """
 )
-_OPTION = re.compile(
-    r"(?i)(?<!\S)(--?(?:[a-z0-9]{1,20}-){0,3}(?:password|passwd|secret|token|key)[ =])[^\s]{4,}"
+_COOKIE = re.compile(r"(?i)\b((?:set-)?cookie[\"']?\s{0,5}:\s{0,5})[^\n\"']{4,}")
+_USER_OPTION = re.compile(
+    r"(?<!\S)((?:-u|--user|--proxy-user)[ =]?[\"']?[^\s:\"']{1,100}:)[^\s\"']{1,200}"
 )
-_IN_URL = re.compile(r"(?i)\b([a-z][a-z0-9+.-]{0,20}://[^\s/:@]{0,100}:)[^\s/@]{1,200}(?=@)")
+_IN_URL = re.compile(r"(?i)\b([a-z][a-z0-9+.-]{0,20}://(?:[^\s/:@]{0,100}:)?)[^\s/@:]{1,200}(?=@)")
+
+_SECRET_WORDS = (
+    r"(?:password|passwd|passphrase|passwort|pass|pwd|secret|token|credentials?|auth"
+    r"|api[_-]?key|access[_-]?key|private[_-]?key|secret[_-]?key|signing[_-]?key|encryption[_-]?key"
+    r"|client[_-]?secret|connection[_-]?string|dsn|jwt|session[_-]?key|account[_-]?key)"
+)
+# A name in any case style that has such a word in it as a part: DB_PASS, dbPassword, accessToken.
+_NAME = (
+    r"(?:"
+    rf"(?:[A-Za-z0-9]{{1,40}}[_.-]){{0,6}}(?:[a-z0-9]{{1,30}}(?=[A-Z]))?(?i:{_SECRET_WORDS})"
+    r"(?:[_-][A-Za-z0-9]{1,20}){0,3}"
+    r"|[A-Z0-9]{1,20}(?:PASSWORD|PASSWD|SECRET|TOKEN))"
+)
+_QUOTED = re.compile(
+    rf"""(?<![A-Za-z0-9])({_NAME}["']?\s{{0,5}}[:=]\s{{0,5}})(?:(")[^"\n]{{4,500}}"|(')[^'\n]{{4,500}}')"""
+)
+_OPTION = re.compile(rf"(?<!\S)(--?{_NAME}[ =])[^\s]{{4,}}")
 # Text after a colon is prose more often than a credential: there a digit is required.
 _ASSIGNED = re.compile(
-    r"""(?ix)
-    \b((?:[a-z0-9_-]{0,40}[_-])?
-       (?:password|passwd|secret|token|api[_-]?key|access[_-]?key|private[_-]?key)
-       (?:[_-][a-z0-9]{1,20}){0,3}
-       [\"']?\s{0,5}(?:=|:(?=[^,;\n]{0,80}[0-9]))\s{0,5}[\"']?)
-    [^\s\"',;]{8,}
-    """
+    rf"""(?<![A-Za-z0-9])({_NAME}["']?\s{{0,5}}(?:=|:(?=[^,;\n]{{0,80}}[0-9]))\s{{0,5}}["']?)[^\s"',;]{{4,}}"""
 )
 
 
 def mask(text: str) -> str:
-    """*text* with everything that looks like a credential replaced by `***`."""
-    text = _KEY_END.sub(MASK, _KEY_BLOCK.sub(MASK, text))
+    """*text* with everything that looks like a credential replaced by `***`. Best effort."""
+    text = _KEY_BLOCK.sub(MASK, text)
+    if "-----END " in text:
+        text = _KEY_END.sub(MASK, text)
     text = _SHAPES.sub(MASK, text)
-    for kept in (_HEADER, _OPTION, _IN_URL, _ASSIGNED):
+    text = _HEADER.sub(rf"\g<1>\g<2>{MASK}", text)
+    text = _QUOTED.sub(rf"\g<1>\g<2>\g<3>{MASK}\g<2>\g<3>", text)
+    for kept in (_COOKIE, _USER_OPTION, _IN_URL, _OPTION, _ASSIGNED):
         text = kept.sub(rf"\g<1>{MASK}", text)
     return text

@@ -67,10 +67,6 @@ def too_many_commands() -> str:
     return f"A comment may hold {MAX_COMMANDS} commands. Nothing of this one was done."
 
 
-def repository_not_allowed() -> str:
-    return "The operator of this bot has not allowed this repository."
-
-
 def too_late(minutes: int) -> str:
     return (
         f"This reached the bot {minutes} minutes after it was written, so nothing was run. "
@@ -89,6 +85,13 @@ def rate_limited(who: str, limit: int) -> str:
     return (
         f"{who.capitalize()} had {limit} commands in the last hour, which is what this bot's "
         "operator allows. Try again later."
+    )
+
+
+def too_many_runs(had: int, limit: int) -> str:
+    return (
+        f"This repository had {had} runs from commands in the last hour, and this bot's operator "
+        f"allows {limit}; this would be more, so nothing was run. Try again later."
     )
 
 

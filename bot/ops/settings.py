@@ -39,6 +39,9 @@ class Limits(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     per_person: Annotated[int, msgspec.Meta(ge=1)] = 60
     """By one person, in one repository."""
     per_repository: Annotated[int, msgspec.Meta(ge=1)] = 600
+    """That start or change runs, in one repository."""
+    runs_per_repository: Annotated[int, msgspec.Meta(ge=1)] = 300
+    """Runs that they start: a command may start several."""
 
 
 class Operator(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 from bot.core.events import CommandLine, PullRequestEvent
 from bot.core.reasons import Reason
-from bot.core.types import CHECK_CONFIG
+from bot.core.types import CHECK_CONFIG, Permission
 from bot.parsing.comments import MAX_COMMANDS
 from bot.rules.repository_config import PATHS, Config
 
@@ -23,6 +23,7 @@ QUIET = frozenset(
         Reason.FORK_NEEDS_SHA,
         Reason.FORK_NEEDS_WRITER,
         Reason.FORK_DISPATCH,
+        Reason.RATE_LIMITED,
     }
 )
 """Reasons for which an automation is skipped without a reply: nobody asked for it."""
@@ -32,6 +33,12 @@ def needs_paths(config: Config, event: PullRequestEvent) -> bool:
     """Whether the changed files have to be read to know what the event triggers."""
     changes_files = event.kind in {"opened", "synchronize"}
     return changes_files or any(a.paths for a in config.automations if a.follows(event))
+
+
+def required_role(config: Config, event: PullRequestEvent, line: str) -> Permission | None:
+    """The role that its automation asks for in place of the command's own, if it asks for one."""
+    found = (a.required_role for a in config.automations if a.follows(event) and a.do == line)
+    return min((role for role in found if role is not None), default=None)
 
 
 def lines(config: Config, event: PullRequestEvent, changed: Sequence[str]) -> list[CommandLine]:

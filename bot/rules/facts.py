@@ -36,12 +36,25 @@ class KnownHead:
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """Commands of the last hour, this one included, and what the operator allows."""
+    """What was asked for in the last hour, and what the operator allows."""
 
     by_person: int
+    """Commands of the author, this one included."""
     in_repository: int
+    """Commands that started or changed runs, this one included."""
+    runs: int
+    """Runs that were started in the repository."""
     per_person: int
     per_repository: int
+    runs_per_repository: int
+    is_told: bool = False
+    """The author was told of the limit in this hour."""
+
+    @classmethod
+    def none(cls) -> Usage:
+        """Nothing, and nothing bounded."""
+        most = 2**31
+        return cls(0, 0, 0, most, most, most)
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,10 +130,18 @@ class Facts:
     @classmethod
     def none(cls) -> Facts:
         """No facts, for a step that decides nothing."""
-        return cls(heads=(), usage=Usage(0, 0, 0, 0))
+        return cls(heads=(), usage=Usage.none())
 
     def after_a_change(self, *, several: bool) -> Facts:
         """The facts for the next command after runs were started or changed: the head and the runs
         are read again."""
         is_several = several or self.started_several
         return replace(self, seen=None, runs=None, started_several=is_several)
+
+    def after_a_limit(self) -> Facts:
+        """The facts once the author was told of the limit."""
+        return replace(self, usage=replace(self.usage, is_told=True))
+
+    def after_starts(self, count: int) -> Facts:
+        """The facts once so many more runs were started."""
+        return replace(self, usage=replace(self.usage, runs=self.usage.runs + count))

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 
 from bot.core.errors import Refused
@@ -32,15 +32,20 @@ _LACKING = {
 }
 """The reason of a refusal, by the role that is missing."""
 
-ROLE_REASONS = frozenset(
-    {*_LACKING.values(), Reason.COMMAND_NOT_ALLOWED, Reason.WORKFLOW_NOT_ALLOWED}
-)
+LACKING = frozenset(_LACKING.values())
+"""Reasons for which the author's role is too low."""
+
+ROLE_REASONS = frozenset({*LACKING, Reason.COMMAND_NOT_ALLOWED, Reason.WORKFLOW_NOT_ALLOWED})
 """Reasons that depend on the author's role: somebody else may be allowed."""
 
-UNCOUNTED = ROLE_REASONS | {
-    *(Reason.MISREAD, Reason.HINTED, Reason.RATE_LIMITED, Reason.BOT_NOT_ALLOWED)
-}
-"""Reasons for which a command does not count towards its repository's rate limit."""
+COUNTED = frozenset(
+    {
+        *(Reason.STARTED, Reason.ALREADY_RUNNING, Reason.RETRIED, Reason.RERUN, Reason.CANCELLED),
+        *(Reason.START_UNKNOWN, Reason.START_AMBIGUOUS),
+    }
+)
+"""Outcomes that count towards a repository's rate limit: what needs no role, misreadings and
+refusals count for the person alone."""
 
 LIMIT_SECONDS = 3600.0
 """The window of the rate limits."""
@@ -49,20 +54,26 @@ LIMIT_SECONDS = 3600.0
 def check_repository(repo: RepoName, allowed: Sequence[str]) -> None:
     """Raises Refused unless one of *allowed*, patterns such as `octo/*`, matches."""
     if not any(fnmatchcase(repo.lower(), pattern.lower()) for pattern in allowed):
-        raise Refused(Reason.REPOSITORY_NOT_ALLOWED, refusals.repository_not_allowed())
+        # In silence: it is no business of whoever writes there.
+        raise Refused(Reason.REPOSITORY_NOT_ALLOWED, "")
 
 
 def check_limits(usage: Usage) -> None:
-    """Raises Refused above a limit; without a text above twice the limit, since answers are limited
-    too."""
-    if usage.by_person > 2 * usage.per_person or usage.in_repository > 2 * usage.per_repository:
-        raise Refused(Reason.RATE_LIMITED, "")
+    """Raises Refused above a limit; without a text when the author was told within the hour."""
     if usage.by_person > usage.per_person:
-        raise Refused(Reason.RATE_LIMITED, refusals.rate_limited("you", usage.per_person))
-    if usage.in_repository > usage.per_repository:
-        raise Refused(
-            Reason.RATE_LIMITED, refusals.rate_limited("this repository", usage.per_repository)
-        )
+        text = refusals.rate_limited("you", usage.per_person)
+    elif usage.in_repository > usage.per_repository:
+        text = refusals.rate_limited("this repository", usage.per_repository)
+    else:
+        return
+    raise Refused(Reason.RATE_LIMITED, "" if usage.is_told else text)
+
+
+def check_runs(usage: Usage, count: int) -> None:
+    """Raises Refused when so many more runs are more than the operator allows in an hour."""
+    if usage.runs + count > usage.runs_per_repository:
+        text = refusals.too_many_runs(usage.runs, usage.runs_per_repository)
+        raise Refused(Reason.RATE_LIMITED, text)
 
 
 def check_age(written_at: float, received_at: float) -> None:
@@ -216,6 +227,9 @@ class CommandNeeds:
     least_permission: Permission
     """The role that this line needs at least, whatever the config sets."""
     is_always_answered: bool
+    instead: Permission | None = field(default=None, kw_only=True)
+    """For what an event triggers: the role that its automation asks for in place of the command's
+    own."""
     target: StartTarget | None
     """For commands that start a run on the head."""
     again: Callable[[Sha], str]
@@ -311,16 +325,19 @@ def _decide(
     bounds: Bounds,
     now: float,
 ) -> Decision:
-    if needs.is_always_answered:
-        return Allowed(Permission.NONE)
     if (refused := decide_before_reading(comment, facts, bounds)) is not None:
         raise refused
+    if needs.is_always_answered:
+        return Allowed(Permission.NONE)
     if facts.rules is None:
         return first_reads(comment, facts)
     if (broken := decide_rules(facts)) is not None:
         raise broken
     config = facts.config
-    required = max(config.needs(needs.verb, needs.required_permission), needs.least_permission)
+    required = config.needs(needs.verb, needs.required_permission)
+    if comment.event is not None:
+        required = max(required, Permission.WRITE) if needs.instead is None else needs.instead
+    required = max(required, needs.least_permission)
     if max(required, needs.required_permission) is not Permission.NONE:
         check_age(comment.written_at, received_at)
     role = acting_role(comment, facts)
@@ -379,11 +396,10 @@ def _decide_start(
 def acting_role(comment: Comment, facts: Facts) -> Permission | None:
     """The role that a command acts with; none when it has to be read.
 
-    A command that an event triggers acts for the repository; an allowed bot acts as a writer.
+    A command that an event triggers acts with the role of whoever caused the event; a bot that the
+    repository names acts as a writer.
     """
-    if comment.event is not None:
-        return Permission.ADMIN
-    if comment.author.is_bot:
+    if comment.author.is_bot and (comment.event is None or facts.config.lets(comment.author.login)):
         return Permission.WRITE
     return facts.role
 

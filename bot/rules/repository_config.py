@@ -81,6 +81,19 @@ class Automation(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         list[str], msgspec.Meta(description="only when a changed file fits one of these patterns")
     ] = []
 
+    for_: Annotated[
+        Role,
+        msgspec.Meta(
+            description="the least role of whoever sets it off, instead of the command's own need; "
+            "without it that need, and write at least"
+        ),
+    ] = msgspec.field(default="nobody", name="for")
+
+    @property
+    def required_role(self) -> Permission | None:
+        """The least role of whoever sets it off, in place of the command's own need, if given."""
+        return None if self.for_ == "nobody" else _permission(self.for_)
+
     def follows(self, event: PullRequestEvent) -> bool:
         """Whether the event triggers it; its paths are checked apart."""
         return (

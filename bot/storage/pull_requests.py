@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import dataclass
-from typing import cast
+from typing import Any, cast
 
 import sqlalchemy as sa
 
@@ -13,7 +13,7 @@ from bot.core.types import RepoName, Sha
 from bot.rules.facts import KnownHead
 from bot.storage.database import Store
 from bot.storage.part import Part, of_pull_request
-from bot.storage.tables import commands, heads, work_items
+from bot.storage.tables import commands, heads, start_attempts, work_items
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +24,9 @@ class KnownPullRequest:
     """The newest heads that webhooks announced, newest first."""
     by_person: int
     in_repository: int
+    runs: int
+    told: int
+    """How often the author was told of a limit."""
 
 
 class PullRequests(Part):
@@ -47,14 +50,13 @@ class PullRequests(Part):
             .order_by(heads.c.since.desc())
             .limit(50)
         )
-        self._count_commands = (  # repo, within, but
+        self._count_commands = (  # repo, within
             sa.select(sa.func.count())
             .select_from(commands.join(work_items))
             .where(
                 work_items.c.repo == sa.bindparam("repo"),
                 work_items.c.received_at > now - sa.bindparam("within", type_=sa.Float),
                 work_items.c.event.is_(None),
-                commands.c.reason.not_in(sa.bindparam("but", expanding=True)),
             )
         )
         self._hint = (  # repo, number, author
@@ -71,7 +73,7 @@ class PullRequests(Part):
         newest = self._newest_heads.subquery()
         usage = _usage(now).subquery()
         # One row at least, so that the counts come where there are no heads.
-        self._known = (  # repo, number, author, within, but
+        self._known = (  # repo, number, author, within, counted
             sa.select(usage, newest)
             .select_from(usage.outerjoin(newest, sa.true()))
             .order_by(newest.c.since.desc())
@@ -92,18 +94,18 @@ class PullRequests(Part):
         return tuple(KnownHead(Sha(row.sha), row.since, row.received_at) for row in found)
 
     async def known(
-        self, repo: RepoName, number: int, author: str, within: float, but: Collection[Reason]
+        self, repo: RepoName, number: int, author: str, within: float, counted: Collection[Reason]
     ) -> KnownPullRequest:
-        """What a decision needs to know of a pull request, in one transaction: its heads, and the
-        commands of the last *within* seconds, by its author and (without those decided for the
-        reasons *but*) in the repository."""
+        """What a decision needs to know of a pull request, in one transaction: its heads, and of
+        the last *within* seconds the commands of an author, those in the repository that were
+        decided for the reasons *counted*, and the runs that were started in it."""
         found = await self._rows(
             self._known,
             repo=repo,
             number=number,
             author=author,
             within=within,
-            but=[reason.value for reason in but],
+            counted=[reason.value for reason in counted],
         )
         return KnownPullRequest(
             tuple(
@@ -113,6 +115,8 @@ class PullRequests(Part):
             ),
             by_person=found[0].by_person,
             in_repository=found[0].in_repository,
+            runs=found[0].runs,
+            told=found[0].told,
         )
 
     async def count_commands(
@@ -121,33 +125,44 @@ class PullRequests(Part):
         within: float,
         author: str | None = None,
         number: int | None = None,
-        but: Collection[Reason] = (),
     ) -> int:
         """Commands from comments received in the last *within* seconds: in a repository, by one
-        author, under one pull request; without those decided for the reasons *but*."""
+        author, under one pull request."""
         count = self._count_commands
         if author is not None:
             count = count.where(work_items.c.author == author)
         if number is not None:
             count = count.where(work_items.c.number == number)
-        codes = [reason.value for reason in but]
-        return cast(int, await self._scalar(count, repo=repo, within=within, but=codes))
+        return cast(int, await self._scalar(count, repo=repo, within=within))
 
 
-def _usage(now: sa.ColumnElement[float]) -> sa.Select[int, int]:
-    """Commands of the last while: by one author, and in the repository."""
-    is_counted = commands.c.reason.not_in(sa.bindparam("but", expanding=True))
+def _usage(now: sa.ColumnElement[float]) -> sa.Select[Any]:
+    """Commands of the last while by one author and in the repository, runs that were started in it,
+    and whether the author was told of a limit."""
+    since = now - sa.bindparam("within", type_=sa.Float)
+    by_author = work_items.c.author == sa.bindparam("author")
+    started = (
+        sa.select(sa.func.count())
+        .select_from(start_attempts)
+        .where(
+            start_attempts.c.repo == sa.bindparam("repo"),
+            start_attempts.c.created_at > since,
+            start_attempts.c.outcome.in_(["started", "open"]),
+        )
+    )
+    told = by_author & (commands.c.reason == Reason.RATE_LIMITED.value) & (commands.c.answer != "")
     return (
         sa.select(
+            sa.func.count().filter(by_author & work_items.c.event.is_(None)).label("by_person"),
             sa.func.count()
-            .filter(work_items.c.author == sa.bindparam("author"))
-            .label("by_person"),
-            sa.func.count().filter(is_counted).label("in_repository"),
+            .filter(commands.c.reason.in_(sa.bindparam("counted", expanding=True)))
+            .label("in_repository"),
+            sa.func.count().filter(told).label("told"),
+            started.scalar_subquery().label("runs"),
         )
         .select_from(commands.join(work_items))
         .where(
             work_items.c.repo == sa.bindparam("repo"),
-            work_items.c.received_at > now - sa.bindparam("within", type_=sa.Float),
-            work_items.c.event.is_(None),
+            work_items.c.received_at > since,
         )
     )

@@ -105,6 +105,7 @@ start_attempts = sa.Table(
     sa.Column("polls", sa.Integer, nullable=False),
     sa.Column("outcome", sa.Text, nullable=False),
     sa.Index("start_attempts_command", "command_id"),
+    sa.Index("start_attempts_repository", "repo", "created_at"),
     # Two open attempts for the same thing could not be told apart in ListRuns.
     sa.Index(
         "start_attempts_open",

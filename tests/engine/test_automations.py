@@ -479,3 +479,31 @@ async def test_what_was_given_up_blocks_nothing(pr: Conversation, github: Simula
     await pr.passes(3600)
     await pr.says("alice", "/depot list")
     assert pr.reply().startswith("At `")
+
+
+# --- with whose role -----------------------------------------------------------------------------
+
+
+async def test_whoever_sets_it_off_needs_the_role(pr: Conversation) -> None:
+    """Closed and opened again by a reader: nothing, however often."""
+    await rules(pr, on("on: labeled, do: run ci.yml", more="permissions: {run: maintain}\n"))
+    for login in ("rita", "trudy", "alice"):
+        pr.github.label(REPO, 1, f"by-{login}", by=login)
+        await pr.settles()
+        await nothing_happens(pr)
+    pr.github.label(REPO, 1, "by-maya", by="maya")
+    await pr.settles()
+    await is_started(pr)
+
+
+async def test_an_automation_may_ask_for_another_role(pr: Conversation) -> None:
+    await rules(
+        pr,
+        on("on: labeled, do: run ci.yml, for: triage", more="permissions: {run: maintain}\n"),
+    )
+    pr.github.label(REPO, 1, "by-rita", by="rita")
+    await pr.settles()
+    await nothing_happens(pr)
+    pr.github.label(REPO, 1, "by-trudy", by="trudy")
+    await pr.settles()
+    await is_started(pr)

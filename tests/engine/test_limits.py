@@ -7,12 +7,11 @@ from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 
 import pytest
-from inline_snapshot import snapshot
 
 from bot.demo.stage import Stage
 from bot.messages import refusals
-from tests.support.commands import reason, reasons, said
-from tests.support.conversation import FILES, REPO, Conversation, Hook, ManualClock
+from tests.support.commands import asked_of, reason
+from tests.support.conversation import REPO, Conversation, Hook, ManualClock
 from tests.support.pull_requests import bot, ends, rules, runs
 from tests.support.sentences import queued
 
@@ -49,79 +48,84 @@ async def test_a_person_has_so_many_commands_in_an_hour(bounded: Bounded) -> Non
     async with bounded("[limits]\nper_person = 3\n") as pr:
         for _ in range(3):
             assert (await lists(pr, "alice")).startswith("At `")
-        for _ in range(2):
-            assert await lists(pr, "alice") == PERSON
-            assert reason(pr) == "rate-limited"
-        await pr.says("alice", "/depot run ci.yml")
-        assert pr.reply() == PERSON
-        assert runs(pr) == []
+        assert await lists(pr, "alice") == PERSON
+        assert reason(pr) == "rate-limited"
         assert (await lists(pr, "maya")).startswith("At `")  # others have their own
         await pr.passes(3600)
         assert (await lists(pr, "alice")).startswith("At `")
 
 
-async def test_help_is_given_whatever_the_limit(bounded: Bounded) -> None:
-    async with bounded("[limits]\nper_person = 1\n") as pr:
-        await lists(pr, "alice")
-        await pr.says("alice", "/depot help run")
-        assert pr.reply().startswith("`/depot run")
-
-
-async def test_the_commands_of_one_comment_count_each(bounded: Bounded) -> None:
-    async with bounded("[limits]\nper_person = 3\n") as pr:
-        await pr.says("alice", "/depot list\n\n" * 4)
-        assert pr.reply() == "\n\n".join([PERSON] * 4)
-        assert reasons(said(pr)[0]) == ["rate-limited"] * 4
+@pytest.mark.parametrize("line", ["run ci.yml job=x sha=" + "a" * 40, "help", "rnu", "list"])
+async def test_beyond_the_limit_one_word_and_then_nothing(bounded: Bounded, line: str) -> None:
+    """No answer, no reaction, nothing asked of GitHub or Depot."""
+    async with bounded("[limits]\nper_person = 2\n") as pr:
+        for _ in range(2):
+            await lists(pr, "alice")
+        comment = await pr.says("alice", f"/depot {line}\n" * 3)
+        assert pr.reply().startswith(refusals.rate_limited("you", 2))
+        assert comment.reactions == []
+        asked = asked_of(pr, "github"), asked_of(pr, "depot")
+        for _ in range(3):
+            comment = await pr.says("alice", f"/depot {line}")
+            assert comment.reactions == []
+        pr.assert_said_nothing_else()
+        assert (asked_of(pr, "github"), asked_of(pr, "depot")) == asked
+        await pr.passes(3600)
+        assert (await lists(pr, "alice")).startswith("At `")
 
 
 async def test_a_repository_has_so_many_commands_in_an_hour(bounded: Bounded) -> None:
-    async with bounded("[limits]\nper_repository = 3\n") as pr:
-        pr.github.repository("octo/other", FILES)
-        pr.github.pull_request("octo/other", "octo", files={"x.txt": "x\n"})
-        await pr.passes(60)
-        for login in ("alice", "maya", "rita"):
-            assert (await lists(pr, login)).startswith("At `")
-        assert await lists(pr, "trudy") == REPOSITORY
-        elsewhere = Conversation(pr.clock, pr.stage, pr.services, "octo/other", 1)
-        assert (await lists(elsewhere, "octo")).startswith("At `")
+    async with bounded("[limits]\nper_repository = 2\n") as pr:
+        for login in ("alice", "maya"):
+            await pr.says(login, "/depot run ci.yml force")
+            assert pr.reply() == queued(pr.depot.runs[-1])
+            await ends(pr)
+        await pr.says("ada", "/depot run ci.yml force")
+        assert pr.reply() == refusals.rate_limited("this repository", 2)
         await pr.passes(3600)
-        assert (await lists(pr, "trudy")).startswith("At `")
+        await pr.says("ada", "/depot run ci.yml force")
+        assert pr.reply() == queued(pr.depot.runs[-1])
+        await ends(pr)
 
 
-async def test_a_stranger_does_not_use_up_the_limit_of_all(bounded: Bounded) -> None:
-    async with bounded("[limits]\nper_person = 2\nper_repository = 8\n") as pr:
-        await pr.says("mallory", "/depot run\n\n" * 10)
-        await pr.passes(5)
+async def test_what_strangers_ask_uses_up_nobody_elses_limit(bounded: Bounded) -> None:
+    async with bounded("[limits]\nper_person = 50\nper_repository = 3\n") as pr:
+        await pr.says("mallory", "/depot help\n/depot rnu\n/depot run\n" * 3)
         while pr.unread():
             pr.reply()
-        assert (await lists(pr, "alice")).startswith("At `")
+        await pr.says("alice", "/depot run ci.yml")
+        assert pr.reply() == queued(pr.depot.runs[-1])
+        await ends(pr)
 
 
-async def test_far_beyond_the_limit_there_is_no_answer_either(bounded: Bounded) -> None:
-    async with bounded("[limits]\nper_person = 2\n") as pr:
-        for number in range(1, 7):
-            await pr.says("alice", "/depot list")
-            await pr.passes(5)
-            if number <= 2:
-                assert pr.reply().startswith("At `")
-            elif number <= 4:
-                assert pr.reply() == refusals.rate_limited("you", 2)
-            else:
-                pr.assert_said_nothing_else()
-        await pr.passes(3600)
-        assert (await lists(pr, "alice")).startswith("At `")
+async def test_a_repository_has_so_many_runs_in_an_hour(bounded: Bounded) -> None:
+    async with bounded("[limits]\nruns_per_repository = 3\n") as pr:
+        await pr.says("alice", "/depot run ci.yml job=build,lint")
+        pr.reply()
+        await ends(pr)
+        await pr.says("alice", "/depot run ci.yml job=build,lint force")
+        assert pr.reply() == refusals.too_many_runs(2, 3)
+        assert reason(pr) == "rate-limited"
+        await pr.says(
+            "alice", "/depot run ci.yml job=build force\n/depot run ci.yml job=lint force"
+        )
+        assert refusals.too_many_runs(3, 3) in pr.reply()
+        await ends(pr)
+        assert len(runs(pr)) == 3
 
 
-async def test_automations_are_not_counted(bounded: Bounded) -> None:
+async def test_automations_count_for_the_repository_and_for_no_person(bounded: Bounded) -> None:
     automations = "automations:\n- {on: labeled, do: run ci.yml force}\n"
-    async with bounded("[limits]\nper_person = 1\nper_repository = 1\n") as pr:
+    async with bounded("[limits]\nper_person = 1\nper_repository = 2\n") as pr:
         await rules(pr, automations)
         for label in ("one", "two"):
             pr.github.label(REPO, 1, label, by="alice")
             await pr.settles()
             assert pr.reply() == queued(pr.depot.runs[-1])
             await ends(pr)
-        assert (await lists(pr, "alice")).startswith("At `")
+        pr.github.label(REPO, 1, "three", by="alice")
+        await pr.settles()
+        pr.assert_said_nothing_else()
         assert len(runs(pr)) == 2
 
 
@@ -142,14 +146,15 @@ async def test_the_operator_says_which_repositories(
     bounded: Bounded, patterns: str, is_allowed: bool
 ) -> None:
     async with bounded(f"repositories = {patterns}\n") as pr:
+        calls = asked_of(pr, "github")
         await pr.says("ada", "/depot run ci.yml")
         if is_allowed:
             assert pr.reply() == queued(pr.depot.runs[0])
             await ends(pr)
         else:
-            assert pr.reply() == refusals.repository_not_allowed()
-            assert reason(pr) == "repository-not-allowed"
-            assert runs(pr) == []
+            pr.assert_said_nothing_else()
+            assert asked_of(pr, "github") == calls
+            assert pr.depot.calls == []
 
 
 async def test_automations_keep_to_the_operators_repositories(bounded: Bounded) -> None:
@@ -158,5 +163,5 @@ async def test_automations_keep_to_the_operators_repositories(bounded: Bounded) 
         await rules(pr, automations)
         pr.github.label(REPO, 1, "full-ci", by="alice")
         await pr.settles()
-        assert pr.reply() == snapshot("The operator of this bot has not allowed this repository.")
+        pr.assert_said_nothing_else()
         assert runs(pr) == []

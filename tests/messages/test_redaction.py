@@ -69,6 +69,29 @@ NAMED: list[tuple[str, str]] = [
     ("SECRET_KEY='django-insecure-0123'", f"SECRET_KEY='{MASK}'"),
     ("DEPOT_TOKEN=abcdefgh", f"DEPOT_TOKEN={MASK}"),
     ("client_secret=abcdefgh&x=1", f"client_secret={MASK}"),
+    ('{"accessToken":"abcdefgh1234"}', f'{{"accessToken":"{MASK}"}}'),
+    ("//registry.npmjs.org/:_authToken=abcd1234", f"//registry.npmjs.org/:_authToken={MASK}"),
+    ("DB_PASS=hunter2x", f"DB_PASS={MASK}"),
+    ("MYSQL_PWD=secret99", f"MYSQL_PWD={MASK}"),
+    ("PGPASSWORD='two words'", f"PGPASSWORD='{MASK}'"),
+    ("dbPassword: hunter22", f"dbPassword: {MASK}"),
+    ('password="two words"', f'password="{MASK}"'),
+    ('"client_secret": "x y z 1"', f'"client_secret": "{MASK}"'),
+    ("curl -u user:pa55word https://x", f"curl -u user:{MASK} https://x"),
+    ("curl --user 'me:pa55word' x", f"curl --user 'me:{MASK}' x"),
+    ("git clone https://TOKEN123@github.com/x", f"git clone https://{MASK}@github.com/x"),
+    ("Authorization: abcdef123456", f"Authorization: {MASK}"),
+    ("Cookie: session=abcdef", f"Cookie: {MASK}"),
+    ("--api-key abcd1234", f"--api-key {MASK}"),
+    (
+        "12:00 | -----BEGIN RSA PRIVATE KEY-----\n12:00 | abcd\n12:00 | -----END RSA PRIVATE KEY-----",
+        f"12:00 | {MASK}",
+    ),
+    ("12:00 | abcd\n12:00 | efgh\n12:00 | -----END PRIVATE KEY-----", MASK),
+    (
+        "-----BEGIN PGP PRIVATE KEY BLOCK-----\nabc\n-----END PGP PRIVATE KEY BLOCK-----",
+        MASK,
+    ),
     ("NPM_TOKEN=a, OTHER=b", "NPM_TOKEN=a, OTHER=b"),  # too short to be one
 ]
 

@@ -66,7 +66,7 @@ HELP = replace(STATUS, verb="help", is_always_answered=True)
 
 NOTHING = Facts(
     heads=(KnownHead(SHA, since=WRITTEN - 60, received_at=NOW - 3600),),
-    usage=Usage(1, 1, 60, 600),
+    usage=Usage(1, 1, 0, 60, 600, 300),
 )
 KNOWN = replace(NOTHING, rules=Config(), role=Permission.WRITE)
 SEEN = replace(KNOWN, seen=SeenHead(HEAD, is_open=True, read_at=NOW))
@@ -90,7 +90,7 @@ def reason(decision: Decision) -> Reason | None:
 # --- what is refused first, whatever else stands against it --------------------------------------
 
 STRANGE = replace(COMMENT, repo=RepoName("elsewhere/hello"))
-MANY = Usage(61, 1, 60, 600)
+MANY = Usage(61, 1, 0, 60, 600, 300)
 IN_ORDER: list[tuple[Reason, Comment, float, Facts]] = [
     (
         Reason.REPOSITORY_NOT_ALLOWED,
@@ -152,7 +152,8 @@ def test_what_is_refused_first(
 def test_what_nothing_stands_against() -> None:
     assert decided(ALL) == Allowed(Permission.WRITE, HEAD, ("ci.yml",))
     assert decided(KNOWN, STATUS) == Allowed(Permission.WRITE)
-    assert decided(replace(NOTHING, usage=MANY), HELP) == Allowed(Permission.NONE)
+    assert decided(NOTHING, HELP) == Allowed(Permission.NONE)
+    assert reason(decided(replace(NOTHING, usage=MANY), HELP)) is Reason.RATE_LIMITED
 
 
 # --- what is read, and when ----------------------------------------------------------------------
@@ -234,9 +235,15 @@ EVENT = replace(
 
 
 def test_what_an_event_sets_off_runs_the_commit_of_the_event() -> None:
-    assert decided(replace(ALL, role=None), comment=EVENT) == Allowed(
-        Permission.ADMIN, HEAD, ("ci.yml",)
-    )
+    assert decided(replace(ALL, role=None), comment=EVENT) == Needs(frozenset({Fact.ROLE}))
+    assert decided(ALL, comment=EVENT) == Allowed(Permission.WRITE, HEAD, ("ci.yml",))
+    reader = replace(ALL, role=Permission.READ)
+    assert reason(decided(reader, comment=EVENT)) is Reason.NOT_A_WRITER
+    # `for:` stands in place of the command's own need, and `workflows:` binds as ever.
+    for_readers = replace(RUN, instead=Permission.READ)
+    assert decided(reader, for_readers, EVENT) == Allowed(Permission.READ, HEAD, ("ci.yml",))
+    guarded = replace(reader, rules=Config(workflows={"ci": "write"}))
+    assert reason(decided(guarded, for_readers, EVENT)) is Reason.WORKFLOW_NOT_ALLOWED
     moved = SeenHead(replace(HEAD, sha=OTHER), is_open=True, read_at=NOW)
     assert reason(decided(replace(ALL, seen=moved), comment=EVENT)) is Reason.STALE_SHA
 
@@ -246,7 +253,9 @@ def test_what_an_event_sets_off_runs_the_commit_of_the_event() -> None:
     [
         (COMMENT, None, None),
         (COMMENT, Permission.TRIAGE, Permission.TRIAGE),
-        (EVENT, None, Permission.ADMIN),
+        (EVENT, None, None),
+        (EVENT, Permission.READ, Permission.READ),
+        (replace(EVENT, author=Actor("x[bot]", is_bot=True)), None, None),
         (replace(COMMENT, author=Actor("x[bot]", is_bot=True)), None, Permission.WRITE),
     ],
 )

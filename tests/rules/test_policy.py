@@ -26,6 +26,7 @@ from bot.rules.policy import (
     check_not_moved,
     check_permission,
     check_repository,
+    check_runs,
     check_workflows,
 )
 from bot.rules.repository_config import Config
@@ -368,16 +369,23 @@ def test_which_workflows_may_run(rules: Rules) -> None:
         (4, 11, refusals.rate_limited("you", 3)),
         (6, 10, refusals.rate_limited("you", 3)),
         (3, 20, refusals.rate_limited("this repository", 10)),
-        # far beyond, the answer is saved as well
-        (7, 10, ""),
-        (3, 21, ""),
-        (7, 21, ""),
     ],
 )
 def test_how_much_is_too_much(by_person: int, in_repository: int, said: str | None) -> None:
-    no = refusal(lambda: check_limits(Usage(by_person, in_repository, 3, 10)))
+    usage = Usage(by_person, in_repository, 0, 3, 10, 5)
+    no = refusal(lambda: check_limits(usage))
     assert (no.text if no else None) == said
     assert no is None or no.reason == "rate-limited"
+    # Once an hour it is said.
+    again = refusal(lambda: check_limits(replace(usage, is_told=True)))
+    assert (again.text if again else None) == (None if said is None else "")
+
+
+@pytest.mark.parametrize(("had", "more", "fits"), [(0, 5, True), (4, 1, True), (4, 2, False)])
+def test_how_many_runs_are_too_many(had: int, more: int, fits: bool) -> None:
+    no = refusal(lambda: check_runs(Usage(1, 1, had, 3, 10, 5), more))
+    assert (no is None) is fits
+    assert no is None or no.text == refusals.too_many_runs(had, 5)
 
 
 @pytest.mark.parametrize(

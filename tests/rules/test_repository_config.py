@@ -245,7 +245,7 @@ BROKEN: list[tuple[str, str]] = [
     ),
     (
         "automations: [{on: opened, do: run, if: x}]",
-        "line 1, automations[0].if: there is no key 'if' among on, do, label, base, paths",
+        "line 1, automations[0].if: there is no key 'if' among on, do, label, base, paths, for",
     ),
     (
         "automations: [{on: opened, do: rum}]",

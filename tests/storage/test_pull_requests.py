@@ -19,7 +19,9 @@ from tests.storage.examples import (
     accepted,
     claimed,
     comment,
+    first,
     head,
+    new_attempt,
     since,
 )
 from tests.support.conversation import START
@@ -70,10 +72,26 @@ async def test_what_a_decision_needs_to_know(ledger: Ledger) -> None:
     bob = replace(comment(2, number=2), author=Actor("bob"))
     await accepted(ledger, bob, comment(3, repo=RepoName("octo/other")))
     await ledger.inbox.accept_head(*head("g1", NEW, START))
-    known = await ledger.pull_requests.known(HELLO, 1, "alice", 3600.0, [Reason.RATE_LIMITED])
+    known = await ledger.pull_requests.known(HELLO, 1, "alice", 3600.0, [Reason.STARTED])
     assert [one.sha for one in known.heads] == [NEW]
     # The reasons count only for the repository.
-    assert (known.by_person, known.in_repository) == (2, 2)
+    assert (known.by_person, known.in_repository) == (2, 0)
+    assert (known.runs, known.told) == (0, 0)
+
+
+async def test_what_was_started_and_told(ledger: Ledger) -> None:
+    await accepted(ledger, comment(1, "run", "run", "run"))
+    claim = await claimed(ledger)
+    attempt = await ledger.items.add_start_attempt(claim, new_attempt(claim))
+    await ledger.items.save_decision(
+        claim, first(claim), Reason.STARTED, "", settles=replace(attempt, outcome="started")
+    )
+    await ledger.items.save_decision(claim, CommandId("ic-1.2"), Reason.RATE_LIMITED, "too many")
+    await ledger.items.save_decision(claim, CommandId("ic-1.3"), Reason.RATE_LIMITED, "")
+    known = await ledger.pull_requests.known(HELLO, 1, "alice", 1e9, [Reason.STARTED])
+    assert (known.by_person, known.in_repository, known.runs, known.told) == (3, 1, 1, 1)
+    other = await ledger.pull_requests.known(HELLO, 1, "bob", 1e9, [Reason.STARTED])
+    assert (other.by_person, other.in_repository, other.runs, other.told) == (0, 1, 1, 0)
 
 
 async def test_commands_are_counted(ledger: Ledger, database: Database) -> None:
@@ -95,18 +113,3 @@ async def test_commands_are_counted(ledger: Ledger, database: Database) -> None:
     assert await ledger.pull_requests.count_commands(HELLO, 3600.0, number=1) == 2
     assert await ledger.pull_requests.count_commands(HELLO, 3600.0, author="alice", number=2) == 0
     assert await ledger.pull_requests.count_commands(HELLO, 500.0, author="alice") == 0
-
-
-async def test_some_commands_do_not_count(ledger: Ledger) -> None:
-    await accepted(ledger, comment(1, "run", "list", "status"))
-    claim = await claimed(ledger)
-    await ledger.items.save_decision(claim, CommandId("ic-1.1"), Reason.STARTED, "")
-    await ledger.items.save_decision(claim, CommandId("ic-1.2"), Reason.RATE_LIMITED, "")
-    assert await ledger.pull_requests.count_commands(HELLO, 3600.0, but=[Reason.RATE_LIMITED]) == 2
-    assert (
-        await ledger.pull_requests.count_commands(
-            HELLO, 3600.0, but=[Reason.RATE_LIMITED, Reason.STARTED]
-        )
-        == 1
-    )
-    assert await ledger.pull_requests.count_commands(HELLO, 3600.0, but=[Reason.MISREAD]) == 3

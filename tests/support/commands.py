@@ -181,3 +181,12 @@ def reason(pr: Conversation) -> str:
     """The reason code of the newest reply, which answers one command."""
     (only,) = reasons(said(pr)[-1])
     return str(only)
+
+
+def asked_of(pr: Conversation, service: str) -> int:
+    """How many requests the bot has sent to GitHub or Depot."""
+    label = f'service="{service}"'
+    lines = pr.services.metrics.text(None).decode().splitlines()
+    return sum(
+        int(float(one.rpartition(" ")[2])) for one in lines if label in one and "_total{" in one
+    )

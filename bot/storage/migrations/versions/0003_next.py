@@ -34,6 +34,7 @@ def upgrade() -> None:
     for name in ("is_beside_yaml", "is_near_miss"):
         column = sa.Column(name, sa.Boolean, nullable=False, server_default=sa.false())
         op.add_column("commands", column)
+    op.create_index("start_attempts_repository", "start_attempts", ["repo", "created_at"])
     _widen_pending_changes()
 
 
