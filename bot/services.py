@@ -19,11 +19,17 @@ from bot.engine.publisher import Publisher
 from bot.engine.run_poller import ActiveRuns
 from bot.engine.worker import Worker, keep_time, repeat
 from bot.github.api import GitHub
+from bot.github.errors import AnswerTooLarge
+from bot.github.session import RAW
 from bot.ops.metrics import Metrics
 from bot.ops.settings import Settings
 from bot.storage.connect import open_store
 from bot.storage.database import Store
 from bot.storage.ledger import Ledger
+
+MAX_FILE_ANSWER = 1024 * 1024
+MAX_ANSWER = 32 * 1024 * 1024
+"""Bytes of an answer on the wire: of a file, which anybody may have written, and of any other."""
 
 GITHUB_TIMEOUT = httpx.Timeout(15.0)
 DEPOT_TIMEOUT = httpx.Timeout(30.0, connect=10.0)
@@ -165,7 +171,7 @@ class ObservedClient(httpx.AsyncClient):
     """httpx's client, which reports each request it has sent."""
 
     def __init__(self, observer: Observer, **options: Any) -> None:
-        super().__init__(**options)
+        super().__init__(event_hooks={"response": [_bound]}, **options)
         self._observer = observer
 
     async def send(self, request: httpx.Request, **options: Any) -> httpx.Response:
@@ -176,6 +182,32 @@ class ObservedClient(httpx.AsyncClient):
             raise
         self._observer(request, response.status_code)
         return response
+
+
+async def _bound(response: httpx.Response) -> None:
+    """Have reading the answer fail once it is longer than any answer that we want."""
+    is_file = response.request.headers.get("accept") == RAW
+    most = MAX_FILE_ANSWER if is_file else MAX_ANSWER
+    if isinstance(response.stream, httpx.AsyncByteStream):
+        response.stream = _BoundedStream(response.stream, most)
+
+
+class _BoundedStream(httpx.AsyncByteStream):
+    """The bytes of an answer; raises AnswerTooLarge."""
+
+    def __init__(self, stream: httpx.AsyncByteStream, most: int) -> None:
+        self._stream = stream
+        self._left = most
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        async for chunk in self._stream:
+            self._left -= len(chunk)
+            if self._left < 0:
+                raise AnswerTooLarge("the answer is too large")
+            yield chunk
+
+    async def aclose(self) -> None:
+        await self._stream.aclose()
 
 
 def by_verb(request: httpx.Request) -> str:

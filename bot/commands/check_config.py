@@ -5,6 +5,7 @@ Nobody types this: it follows when a pull request changes the file (`bot.rules.a
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass
 
 from bot.commands.base import Answer, CommandSpec, Handled, HeadReader, arguments_by_verb
@@ -27,7 +28,7 @@ async def check_config(command: CheckConfigArguments, reader: HeadReader) -> Han
         try:
             if len(proposed) > 1:
                 raise BadConfig(Fault("there is a `.yml` and a `.yaml` of it"))
-            parse(text, verbs)
+            await asyncio.to_thread(parse, text, verbs)
         except BadConfig as wrong:
             said.append(answers.config_invalid(path, list(map(str, wrong.faults))))
         else:

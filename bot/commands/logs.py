@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass
 
 from bot.commands.base import Answer, CommandSpec, Handled, RunReader
@@ -47,7 +48,8 @@ async def logs(command: LogsArguments, reader: RunReader) -> Handled:
     lines = await reader.log_tail(attempt.attempt_id, command.lines)
     if not lines:
         return Answer(answers.no_log_yet(job, run), reason=Reason.NO_LOG)
-    return Answer(answers.log_tail(job, run, lines))
+    # Masking takes its time: nothing waits for it.
+    return Answer(await asyncio.to_thread(answers.log_tail, job, run, lines))
 
 
 def _obvious(run: TrackedRun) -> Job:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass, replace
 
 from bot.commands.base import CommandSpec, Handled, StartReader, StartRuns
@@ -67,7 +68,8 @@ async def run(command: RunArguments, reader: StartReader) -> Handled:
     if command.is_inline(reader.asked.line):
         blocks = reader.asked.line.blocks
         for job in jobs or ("",):
-            _check_blocks(blocks, job)
+            # In a thread: somebody else wrote the YAML.
+            await asyncio.to_thread(_check_blocks, blocks, job)
         inline = replace(start, content=blocks)
         return StartRuns(tuple(replace(inline, job=job) for job in jobs or ("",)), force=True)
     if jobs:

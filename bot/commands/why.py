@@ -37,7 +37,9 @@ async def why(command: WhyArguments, reader: RunReader) -> Handled:
     diagnoses = await asyncio.gather(
         *(reader.diagnosis(Target.RUN, run.run.run_id) for run in failed)
     )
-    said = map(diagnosis_messages.diagnosis_of, failed, diagnoses)
+    said = await asyncio.to_thread(
+        lambda: list(map(diagnosis_messages.diagnosis_of, failed, diagnoses))
+    )
     return Answer("\n\n".join(said))
 
 

@@ -7,6 +7,7 @@ request reaches it, are not ours to know.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from enum import IntEnum
@@ -66,7 +67,8 @@ class Budget:
             self._until_free(now, MINUTE, PER_MINUTE - kind.kept_of_minute, ahead),
             self._until_free(now, HOUR, PER_HOUR - kind.kept_of_hour, ahead),
         )
-        return round(max(0.0, *waits), 3)
+        # Up to a millisecond later, and never earlier.
+        return math.ceil(max(0.0, *waits) * 1000) / 1000
 
     def _until_free(self, now: float, window: float, most: int, ahead: int) -> float:
         recent = [at for at in self.written if at > now - window]
@@ -84,7 +86,7 @@ class Budget:
         """The budget after one write, of a waiting one with its *turn*."""
         recent = tuple(at for at in self.written if at > now - HOUR)
         passed = self.turn if turn is None else max(self.turn, turn)
-        return replace(self, written=(*recent, round(now, 3)), turn=passed)
+        return replace(self, written=(*recent, now), turn=passed)
 
     def closed(self, until: float) -> Budget:
         """The budget after GitHub asked for a pause."""

@@ -16,7 +16,7 @@ from bot.depot.client import Depot
 from bot.engine.runs import runs_before
 from bot.github.repository import Repository
 from bot.ops.settings import Limits
-from bot.parsing.workflow_file import BadWorkflow, candidates, outline
+from bot.parsing.workflow_file import BadWorkflow, candidates
 from bot.rules import policy
 from bot.rules.facts import (
     BrokenRules,
@@ -152,7 +152,7 @@ class FactReader:
         try:
             if len(texts) > 1:
                 raise BadConfig(Fault("there is a `.yml` and a `.yaml` of it"))
-            return parse(text, self.verbs)
+            return await asyncio.to_thread(parse, text, self.verbs)
         except BadConfig as wrong:
             return BrokenRules(path, str(wrong))
 
@@ -179,9 +179,8 @@ class FactReader:
         return replace(known, jobs={**dict(zip(names, jobs, strict=True)), **unread})
 
     async def _jobs(self, sha: Sha, name: str) -> tuple[str, ...] | None:
-        text = await self.repository.workflow_text(sha, name)
         try:
-            return outline(text).keys if text is not None else None
+            return (await self.repository.workflow_outline(sha, name)).keys
         except BadWorkflow:
             return None
 

@@ -153,17 +153,18 @@ class Processor:
             await self.ledger.items.add_commands(claim, lines)
             item = await self.ledger.items.load(claim.work_item_id)
         is_greeted = refused is None and item.is_undecided
-        reacting = asyncio.create_task(
-            self.publisher.react(item, reader.repository, reader.allows_reactions)
-            if is_greeted
-            else asyncio.sleep(0)
-        )
+        reacting: asyncio.Task[None] | None = None
+        if is_greeted:
+            reacting = asyncio.create_task(
+                self.publisher.react(item, reader.repository, reader.allows_reactions)
+            )
         try:
             done = await self._carry_on(claim, item, facts, reader)
         except (GitHubUnavailable, DepotUnavailable) as trouble:
             done = StepDone(trouble=trouble)
         finally:
-            await reacting
+            if reacting is not None:
+                await reacting
         return replace(done, progress=replace(done.progress, acknowledged=True))
 
     async def _carry_on(

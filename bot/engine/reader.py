@@ -17,7 +17,7 @@ from bot.depot.client import Depot, DepotRefused, Target
 from bot.github.repository import Repository
 from bot.messages import refusals
 from bot.parsing.arguments import closest_match, is_file_name
-from bot.parsing.workflow_file import BadWorkflow, Outline, matches, outline
+from bot.parsing.workflow_file import BadWorkflow, Outline, matches
 from bot.rules import policy
 from bot.rules.policy import Allowed
 from bot.rules.repository_config import PATHS
@@ -70,11 +70,8 @@ class CommandReader:
         return names
 
     async def outline(self, sha: Sha, workflow: str) -> Outline:
-        text = await self.repository.workflow_text(sha, workflow)
         try:
-            if text is None:
-                raise BadWorkflow("too large, or not there")
-            return outline(text)
+            return await self.repository.workflow_outline(sha, workflow)
         except BadWorkflow as wrong:
             raise Refused(
                 Reason.BAD_WORKFLOW, refusals.unreadable_workflow(workflow, sha, str(wrong))

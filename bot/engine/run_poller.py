@@ -148,7 +148,7 @@ async def _failure(depot: Depot, run: Run) -> str:
         return ""
     job = next((job for job in run.jobs if job.status == "failed" and job.attempts), None)
     diagnosis, lines = await asyncio.gather(_diagnosis(depot, run), _log(depot, job))
-    return diagnosis_messages.failure(diagnosis, job, lines)
+    return await asyncio.to_thread(diagnosis_messages.failure, diagnosis, job, lines)
 
 
 async def _diagnosis(depot: Depot, run: Run) -> Diagnosis | None:

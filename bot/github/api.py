@@ -86,6 +86,7 @@ class GitHub:
             files=SingleFlightCache(
                 LRUCache(FILE_CHARACTERS, getsizeof=lambda text: len(text or "") + 1)
             ),
+            outlines=SingleFlightCache(LRUCache(1000)),
         )
 
     @property

@@ -59,6 +59,14 @@ class GitHubUnavailable(GitHubError):
         return self.text
 
 
+class AnswerTooLarge(httpx.DecodingError):
+    """The answer is longer than any that we want."""
+
+
+class TooLarge(GitHubError):
+    """A file is larger than we read."""
+
+
 @contextmanager
 def translated_errors() -> Iterator[None]:
     """Raise what gidgethub and httpx raise as GitHubError."""
@@ -74,6 +82,8 @@ def translated_errors() -> Iterator[None]:
         raise _http_error(error) from error
     except gidgethub.GitHubException as error:
         raise GitHubUnavailable(f"not understood: {type(error).__name__}") from error
+    except AnswerTooLarge as error:
+        raise TooLarge(str(error)) from error
     except httpx.HTTPError as error:
         raise GitHubUnavailable(type(error).__name__) from error
     except (ValueError, LookupError, TypeError, RecursionError) as error:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from hashlib import sha256
 from typing import Any
 
 import msgspec
@@ -15,13 +16,17 @@ from gidgethub.sansio import accept_format
 from bot.core.events import Source
 from bot.core.single_flight import SingleFlightCache
 from bot.core.types import WORKFLOW_FOLDER, Head, Permission, RepoName, Sha
-from bot.github.errors import BadCredentials, NotFound, translated_errors
+from bot.github.errors import BadCredentials, NotFound, TooLarge, translated_errors
 from bot.github.session import RAW, Id, Login, Session, Sessions, decode
+from bot.parsing.workflow_file import BadWorkflow, Outline, outline
 from bot.rules import repository_config
 
-MAX_FILE = 512 * 1024
-"""Bytes of a workflow file that we read; GitHub would give more (bot/github/README.md, "Reading
+MAX_FILE = 128 * 1024
+"""Characters of a file that we read; GitHub would give more (bot/github/README.md, "Reading
 files")."""
+
+_OVERSIZE = "#" * (MAX_FILE + 1)
+"""Stands for the text of a file that is larger: whoever reads it sees that it is too long."""
 
 MAX_COMMENTS = 3000
 """Comments that are looked through for a reply of ours."""
@@ -66,6 +71,7 @@ class _Role(msgspec.Struct):
 class _Entry(msgspec.Struct):
     name: str
     type: str
+    size: int = 0
 
 
 class _File(msgspec.Struct):
@@ -98,8 +104,19 @@ class Caches:
     roles: SingleFlightCache[tuple[RepoName, str], Permission]
     """By login in lower case."""
     configs: SingleFlightCache[RepoName, tuple[tuple[str, str], ...]]
-    folders: SingleFlightCache[tuple[RepoName, Sha], tuple[str, ...]]
+    folders: SingleFlightCache[tuple[RepoName, Sha], Mapping[str, int]]
+    """File names with their sizes in bytes."""
     files: SingleFlightCache[tuple[RepoName, Sha, str], str | None]
+    outlines: SingleFlightCache[str, Outline | str]
+    """By the digest of a file's text: its outline, or why it has none."""
+
+
+async def _outline(text: str) -> Outline | str:
+    # Anybody may have written it: it is read in a thread, and nothing waits for that.
+    try:
+        return await asyncio.to_thread(outline, text)
+    except BadWorkflow as wrong:
+        return str(wrong)
 
 
 class Repository:
@@ -147,11 +164,14 @@ class Repository:
 
     async def workflow_names(self, sha: Sha) -> tuple[str, ...]:
         """The file names in `.depot/workflows` at a commit, sorted; empty without that folder."""
+        return tuple(await self._workflow_files(sha))
+
+    async def _workflow_files(self, sha: Sha) -> Mapping[str, int]:
         return await self._caches.folders.get(
-            (self._repo, sha), lambda: self._fetch_workflow_names(sha)
+            (self._repo, sha), lambda: self._fetch_workflow_files(sha)
         )
 
-    async def _fetch_workflow_names(self, sha: Sha) -> tuple[str, ...]:
+    async def _fetch_workflow_files(self, sha: Sha) -> Mapping[str, int]:
         try:
             answer = await self._get(
                 "/repos/{owner}/{repo}/contents{/path*}{?ref}",
@@ -159,15 +179,25 @@ class Repository:
                 ref=sha,
             )
         except NotFound:
-            return ()
+            return {}
         entries = decode(answer if isinstance(answer, list) else [], list[_Entry])
-        return tuple(
-            sorted(
-                entry.name
-                for entry in entries
-                if entry.type == "file" and entry.name.endswith((".yml", ".yaml"))
-            )
-        )
+        return {
+            entry.name: entry.size
+            for entry in sorted(entries, key=lambda entry: entry.name)
+            if entry.type == "file" and entry.name.endswith((".yml", ".yaml"))
+        }
+
+    async def workflow_outline(self, sha: Sha, name: str) -> Outline:
+        """A workflow file's jobs and inputs at a commit; raises BadWorkflow."""
+        size = (await self._workflow_files(sha)).get(name, 0)
+        text = await self.workflow_text(sha, name) if size <= MAX_FILE else None
+        if text is None:
+            raise BadWorkflow("too large, or not there")
+        digest = sha256(text.encode(errors="replace")).hexdigest()
+        found = await self._caches.outlines.get(digest, lambda: _outline(text))
+        if isinstance(found, str):
+            raise BadWorkflow(found)
+        return found
 
     async def workflow_text(self, sha: Sha, name: str) -> str | None:
         """A workflow file's text at a commit; none when it is not there or too large to read."""
@@ -188,6 +218,8 @@ class Repository:
             )
         except NotFound:
             return None
+        except TooLarge:
+            return _OVERSIZE
         if isinstance(answer, str):
             return answer
         # gidgethub has no body for an empty file, and a listing where the path is a folder.

@@ -28,6 +28,9 @@ from bot.github.errors import GitHubError, GitHubUnavailable, translated_errors
 RAW = "application/vnd.github.raw+json"
 """The media type under which GitHub sends a file as it is."""
 
+ETAG_BYTES = 4 * 1024 * 1024
+"""What is kept of an installation's answers, so that GitHub need not send them again."""
+
 TOKEN_MARGIN = 300
 """Seconds before its end at which an installation token is no longer used (it lives an hour)."""
 
@@ -62,6 +65,9 @@ class Session(gidgethub.httpx.GitHubAPI):
         # to another host.
         if not url.startswith(self.base_url.rstrip("/") + "/"):
             raise GitHubError("refusing to send credentials to another host")
+        if headers.get("accept") == RAW:
+            # A few bytes that unpack to many are not taken.
+            headers = {**headers, "accept-encoding": "identity"}
         status, answered, content = await super()._request(method, url, headers, body)
         if headers.get("accept") == RAW:
             # A file may hold anything, and gidgethub decodes it strictly.
@@ -160,7 +166,7 @@ class Sessions:
         return session
 
     def _new_session(self) -> Session:
-        cache: LRUCache[str, Any] = LRUCache(500)
+        cache: LRUCache[str, Any] = LRUCache(ETAG_BYTES, getsizeof=_size)
         requester = f"depot-bot/{__version__}"
         if isinstance(self._credentials, TokenCredentials):
             return Session(
@@ -215,6 +221,11 @@ def _loaded(private_key: str) -> str:
         return cast(str, load_pem_private_key(private_key.encode(), password=None))
     except (ValueError, TypeError, UnsupportedAlgorithm):
         return private_key
+
+
+def _size(answer: Any) -> int:
+    """About how many bytes an answer takes; one that is too large for the cache is not kept."""
+    return len(msgspec.json.encode(answer)) + 200
 
 
 def _token_expiry(_: int, token: _Token, __: float) -> float:

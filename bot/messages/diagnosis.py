@@ -13,6 +13,9 @@ from bot.messages.redaction import mask
 MAX_FAILURES = 5
 """The most failures of one diagnosis that are shown."""
 
+MARGIN = 2_000
+"""Characters beyond those that are shown in which secrets are masked as well."""
+
 MAX_LOG = 40_000
 MAX_FAILURE_LOG = 6_000
 """Characters of a log: as the answer of a command, and beside a failed run."""
@@ -69,7 +72,9 @@ def _one_failure(failure: Failure) -> str:
 
 def log_block(lines: Sequence[str], limit: int) -> str:
     """The last log lines as a block of at most *limit* characters."""
-    text = mask("\n".join(clean(line[:8000]) for line in lines))
+    # Cut with a margin, so that no secret is cut in two where it can be seen; mask; cut again.
+    text = "\n".join(clean(line[: 500 + MARGIN]) for line in lines)
+    text = mask(text[-(limit + MARGIN) :])
     cut = (line if len(line) <= 500 else line[:499] + "…" for line in text.split("\n"))
     text = "\n".join(cut)
     if len(text) > limit:

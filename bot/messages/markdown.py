@@ -19,7 +19,7 @@ _ANSI = re.compile(
     r"|\x1b[ -/]*+[0-~]?"  # two-character sequences, and a lone escape
     r"|\x9b[0-?]*+[ -/]*+[@-~]"
 )
-_LOOKS_LIKE_OURS = re.compile(r"^(?:/|<!--|@)", re.MULTILINE)
+_LOOKS_LIKE_OURS = re.compile(r"^(?:/|<!--)", re.MULTILINE)
 # Control characters, and those that reorder, hide or annotate text.
 _INVISIBLE = re.compile(
     "[\x00-\x08\x0b-\x1f\x7f-\x9f\u00ad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u2069"

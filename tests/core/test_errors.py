@@ -50,6 +50,8 @@ EXAMPLES: list[Exception] = [
     items.StartInProgress("ci.yml"),
     database.LedgerUnavailable("OperationalError"),
     database.ConnectionLost("AdminShutdown"),
+    github_errors.TooLarge("the answer is too large"),
+    github_errors.AnswerTooLarge("the answer is too large"),
     database.AlreadyInUse("another process is using x.db"),
     webhooks.TooLarge("the body is larger than 1 bytes"),
     webhooks.DeliveryRejected("no"),
