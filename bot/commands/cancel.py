@@ -46,7 +46,13 @@ async def cancel(command: CancelArguments, reader: RunReader) -> Handled:
     is_done = bool(reader.pending_changes) and run.run.status == "cancelled"
     if run.run.is_over and not is_done:
         return Answer(runs.already_over(run), reason=Reason.ALREADY_OVER)
-    return ChangeRuns((ChangeRun(Change.CANCEL, run, is_done=is_done),))
+    # A workflow that was named is cancelled alone, whatever else is in its run.
+    is_named = command.run is not None and command.run != run.run.run_id
+    workflows = tuple(one for one in run.run.workflows if not is_over(one.status))
+    if is_named and not workflows and not is_done:
+        return Answer(runs.already_over(run), reason=Reason.ALREADY_OVER)
+    part = workflows if is_named else ()
+    return ChangeRuns((ChangeRun(Change.CANCEL, run, part, is_done=is_done),))
 
 
 async def _cancel_jobs(found: Sequence[TrackedRun], typed: str, reader: RunReader) -> Handled:

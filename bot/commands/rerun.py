@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from bot.commands.base import Answer, Change, ChangeRun, ChangeRuns, CommandSpec, Handled, RunReader
 from bot.core.errors import Refused
 from bot.core.reasons import Reason
+from bot.core.runs import is_over
 from bot.core.types import Permission
 from bot.messages import refusals, runs
 from bot.parsing.arguments import argument, run_or_workflow
@@ -30,7 +31,10 @@ async def rerun(command: RerunArguments, reader: RunReader) -> Handled:
             raise Refused(Reason.UNKNOWN_RUN, refusals.rerun_failed()) from no
         raise
     await reader.check_again(run)
-    if not reader.pending_changes and not run.run.is_over:
+    is_over_now = run.run.is_over or (
+        bool(run.run.workflows) and all(is_over(one.status) for one in run.run.workflows)
+    )
+    if not reader.pending_changes and not is_over_now:
         return Answer(runs.still_running(run, "rerun"), reason=Reason.STILL_RUNNING)
     if not run.run.workflows:
         return Answer(runs.nothing_to_rerun(run), reason=Reason.NOTHING_TO_RERUN)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from bot.commands.base import Answer, Change, ChangeRun, ChangeRuns, CommandSpec, Handled, RunReader
 from bot.core import jobs
+from bot.core.errors import Refused
 from bot.core.models import TrackedRun
 from bot.core.reasons import Reason
 from bot.core.runs import Workflow, is_over
@@ -40,8 +41,7 @@ async def retry(command: RetryArguments, reader: RunReader) -> Handled:
     failed = [run for run in found if is_repeated or _failed_workflows(run)]
     if not failed:
         return Answer(runs.nothing_to_retry(found), reason=Reason.NOTHING_TO_RETRY)
-    for run in failed:
-        await reader.check_again(run)
+    failed = await _allowed(failed, reader)
     ready = [run for run in failed if is_repeated or not _is_moving(run)]
     if not ready:
         return Answer(runs.still_running(failed[0], "retry"), reason=Reason.STILL_RUNNING)
@@ -49,6 +49,20 @@ async def retry(command: RetryArguments, reader: RunReader) -> Handled:
         tuple(ChangeRun(Change.RETRY, run, _failed_workflows(run)) for run in ready),
         note=runs.not_yet_retried(failed) if len(ready) < len(failed) else "",
     )
+
+
+async def _allowed(failed: list[TrackedRun], reader: RunReader) -> list[TrackedRun]:
+    """Those that may go again; raises Refused when there is none."""
+    allowed: list[TrackedRun] = []
+    for place, run in enumerate(failed, start=1):
+        try:
+            await reader.check_again(run)
+        except Refused:
+            if place == len(failed) and not allowed:
+                raise
+        else:
+            allowed.append(run)
+    return allowed
 
 
 def _failed_workflows(run: TrackedRun) -> tuple[Workflow, ...]:

@@ -197,17 +197,17 @@ class WorkItem:
 
     def has_started(self, command_id: CommandId, request: StartRequest) -> bool:
         """Whether an earlier step started this run for the command."""
+        return self._has_attempt(command_id, request, "started")
+
+    def has_lost_start(self, command_id: CommandId, request: StartRequest) -> bool:
+        """Whether no run was found for an earlier start of the same by this command."""
+        return self._has_attempt(command_id, request, "lost")
+
+    def _has_attempt(self, command_id: CommandId, request: StartRequest, outcome: str) -> bool:
         what = (request.workflow, request.job, request.content)
         return any(
             attempt.command_id == command_id
-            and attempt.outcome == "started"
+            and attempt.outcome == outcome
             and (attempt.start.workflow, attempt.start.job, attempt.start.content) == what
-            for attempt in self.start_attempts
-        )
-
-    def has_lost_start(self, command_id: CommandId) -> bool:
-        """Whether no run was found for an earlier start of this command."""
-        return any(
-            attempt.command_id == command_id and attempt.outcome == "lost"
             for attempt in self.start_attempts
         )

@@ -186,6 +186,10 @@ class Depot:
         """End a queued or running run; refused with failed_precondition when it is over."""
         await self._call("CancelRun", {"runId": run_id}, Empty)
 
+    async def cancel_workflow(self, workflow_id: str) -> None:
+        """End a queued or running workflow of a run."""
+        await self._call("CancelWorkflow", {"workflowId": workflow_id}, Empty)
+
     async def cancel_job(self, workflow_id: str, job_id: str) -> None:
         """End a queued or running job."""
         await self._call("CancelJob", {"workflowId": workflow_id, "jobId": job_id}, Empty)

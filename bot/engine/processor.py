@@ -17,6 +17,7 @@ import structlog
 from bot.commands.base import (
     Answer,
     Asked,
+    Change,
     ChangeRuns,
     Command,
     Handled,
@@ -53,7 +54,7 @@ from bot.parsing.comments import MAX_COMMANDS
 from bot.rules import automations, policy
 from bot.rules.facts import Fact, Facts
 from bot.rules.policy import Allowed, Bounds, CommandNeeds, Decision, Needs, NotYet, StartTarget
-from bot.rules.repository_config import Config
+from bot.rules.repository_config import INLINE, Config
 from bot.storage.database import LedgerUnavailable
 from bot.storage.ledger import Ledger
 from bot.storage.part import LeaseLost
@@ -321,7 +322,7 @@ class Processor:
         runs = Runs(self.depot, self.ledger, self.clock, claim)
         if (attempt := item.open_start_attempt(command.command_id)) is not None:
             # A call may have been made already: what it did comes before any other question.
-            is_second = item.has_lost_start(command.command_id)
+            is_second = item.has_lost_start(command.command_id, attempt.start)
             resumed = await runs.resume(attempt, is_second=is_second)
             if attempt.start.is_last or not isinstance(resumed, TrackRuns):
                 return resumed, facts
@@ -431,7 +432,8 @@ class Processor:
             case ChangeRuns():
                 if not item.changes_of(command_id):
                     for change in handled.changes:
-                        handling.check_workflows(change.run)
+                        is_cancelled = change.change is Change.CANCEL
+                        handling.check_workflows(change.run, but_inline=is_cancelled)
                 outcome = await runs.change(item, command_id, handled)
             case Answer():
                 return handled, handling.facts
@@ -456,7 +458,8 @@ class Processor:
         item = await self.ledger.items.load(item.work_item_id)
         if item.open_start_attempt(command_id) is not None:
             return Answer(run_messages.start_unknown(), reason=Reason.START_UNKNOWN)
-        in_doubt = bool(item.changes_of(command_id))
+        has_run = any(run.command_id == command_id for run in item.runs)
+        in_doubt = has_run or bool(item.changes_of(command_id))
         say = refusals.gave_up_in_doubt if in_doubt else refusals.gave_up
         minutes = int(TROUBLE_SECONDS // 60)
         return Answer(say(who, minutes, command_id), reason=Reason.COULD_NOT_ASK)
@@ -582,9 +585,10 @@ class _Handling:
             again = self._needs.again(seen.head.sha)
             policy.check_not_moved(Sha(sha), seen.head, seen.is_open, again)
 
-    def check_workflows(self, run: TrackedRun) -> None:
+    def check_workflows(self, run: TrackedRun, *, but_inline: bool) -> None:
         """Before a run is changed: raises Refused when one of its workflows is not allowed."""
-        names = [workflow.file_name for workflow in run.run.workflows if workflow.file_name]
+        names = [workflow.file_name or INLINE for workflow in run.run.workflows]
+        names = [name for name in names if name != INLINE or not but_inline]
         policy.check_workflows(self.facts.config, names, self._role)
 
 

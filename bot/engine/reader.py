@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Collection, Sequence
+from dataclasses import dataclass, replace
 
 from bot.commands.base import Asked
 from bot.core import jobs
@@ -105,7 +105,7 @@ class CommandReader:
         workflow = await self._workflow(typed)
         if workflow is None:
             return await self._run(RunId(typed))
-        found = await self._newest_by_workflow([workflow])
+        found = await self._newest_by_workflow(workflow)
         if not found:
             raise Refused(Reason.NO_RUN, refusals.no_run_of(workflow))
         return found[0]
@@ -128,7 +128,11 @@ class CommandReader:
             return (await self._run(RunId(typed)),)
         listed = [run for run in await self.runs() if not is_over(run.status)]
         found = await asyncio.gather(*(self._known(run) for run in listed[:MAX_RUNS]))
-        return tuple(run for run in found if workflow is None or _has(run, workflow))
+        return tuple(
+            _only(run, [workflow]) if workflow else run
+            for run in found
+            if workflow is None or _has(run, workflow)
+        )
 
     async def _workflow(self, typed: str) -> str | None:
         """The workflow file at the head that was typed; none when it is a run's id."""
@@ -145,17 +149,19 @@ class CommandReader:
             )
         return found[0] if found else None
 
-    async def _newest_by_workflow(self, wanted: Sequence[str] | None) -> tuple[TrackedRun, ...]:
-        """The newest run on the head of each workflow, or of those that are wanted."""
-        newest: dict[str, TrackedRun] = {}
+    async def _newest_by_workflow(self, wanted: str | None) -> tuple[TrackedRun, ...]:
+        """The newest run on the head of each workflow, or of the one that is wanted; each with the
+        workflows of which it is the newest."""
+        seen: set[str] = set()
+        found: list[TrackedRun] = []
         listed = (await self.runs())[:MAX_RUNS]
         for run in await asyncio.gather(*(self._known(one) for one in listed)):
-            for workflow in run.run.workflows:
-                name = workflow.file_name
-                if wanted is None or name in wanted:
-                    newest.setdefault(name, run)
-        by_id = {run.run.run_id: run for run in newest.values()}
-        return tuple(by_id.values())
+            names = {workflow.file_name for workflow in run.run.workflows} - seen
+            seen |= names
+            meant = names if wanted is None else names & {wanted}
+            if meant:
+                found.append(_only(run, meant))
+        return tuple(found)
 
     async def _known(self, listed: ListedRun) -> TrackedRun:
         """A run that Depot listed for this repository."""
@@ -257,6 +263,12 @@ class CommandReader:
 
     async def artifacts(self, run_id: RunId) -> list[Artifact]:
         return await self.depot.artifacts(run_id)
+
+
+def _only(run: TrackedRun, names: Collection[str]) -> TrackedRun:
+    """The run with these of its workflows alone: what was not named is left as it is."""
+    workflows = tuple(one for one in run.run.workflows if one.file_name in names)
+    return replace(run, run=replace(run.run, workflows=workflows))
 
 
 def _has(run: TrackedRun, workflow: str) -> bool:

@@ -77,7 +77,7 @@ class Runs:
     ) -> Outcome:
         """Start these runs, each once; or point to the same one that is under way, unless it is
         forced. What earlier steps started stays started, whatever becomes of the others."""
-        todo = [one for one in wanted.requests if not item.has_started(command_id, one)]
+        todo = [one for one in wanted.requests if not _is_done(item, command_id, one)]
         outcome: Outcome = TrackRuns((), reason=Reason.STARTED)
         for place, request in enumerate(todo, start=1):
             request = replace(request, is_last=place == len(todo))
@@ -261,9 +261,9 @@ class Runs:
                     await self._send_change(one, before[one.run.run.run_id])
                 except DepotRefused as no:
                     answer = await self._not_possible(one, no)
-                    if answer is None:
+                    if answer is None and not moved:
                         raise
-                    answers.append(answer)
+                    answers += [answer] if answer is not None else []
                     continue
             tracked, reason = await self._track_again(one)
             moved[tracked.run.run_id] = tracked
@@ -276,6 +276,8 @@ class Runs:
 
     async def _send_change(self, wanted: ChangeRun, before: PendingChange) -> None:
         match wanted:
+            case ChangeRun(change=Change.CANCEL, job=None, workflows=[_, *_]):
+                await self._cancel_each(wanted)
             case ChangeRun(change=Change.CANCEL, job=None):
                 await self.depot.cancel_run(wanted.run.run.run_id)
             case ChangeRun(change=Change.CANCEL, job=Job() as job):
@@ -301,12 +303,25 @@ class Runs:
         if refused and len(refused) == len(wanted.workflows):
             raise refused[0]
 
+    async def _cancel_each(self, wanted: ChangeRun) -> None:
+        """Each workflow once; one that is over by now keeps no other from it."""
+        refused: list[DepotRefused] = []
+        for workflow in wanted.workflows:
+            try:
+                await self.depot.cancel_workflow(workflow.workflow_id)
+            except DepotRefused as no:
+                refused.append(no)
+        if len(refused) == len(wanted.workflows):
+            raise refused[0]
+
     async def _not_possible(self, wanted: ChangeRun, no: DepotRefused) -> Answer | None:
         """What to say when the state of the run does not allow it; none when that is not why."""
         if no.code != "failed_precondition":
             return None
         if wanted.change is not Change.CANCEL:
-            return wanted.refused
+            return wanted.refused or Answer(
+                refusals.depot_refused(no.code, no.message), reason=Reason.from_depot(no.code)
+            )
         run = replace(wanted.run, run=await self.depot.run_status(wanted.run.run.run_id))
         if wanted.job is None:
             return Answer(runs.already_over(run), reason=Reason.ALREADY_OVER)
@@ -322,10 +337,11 @@ class Runs:
             Change.RERUN: ("queued", Reason.RERUN),
             Change.CANCEL: ("cancelled", Reason.CANCELLED),
         }[wanted.change]
-        if wanted.change is Change.CANCEL and wanted.job is not None:
+        if wanted.change is Change.CANCEL and (wanted.job is not None or wanted.workflows):
             status = wanted.run.run.status
         # Its jobs are not what they were; the first poll tells.
-        expected = replace(wanted.run.run, status=status, workflows=(), seconds=None)
+        workflows = tuple(replace(one, jobs=()) for one in wanted.run.run.workflows)
+        expected = replace(wanted.run.run, status=status, workflows=workflows, seconds=None)
         return replace(wanted.run, run=expected, next_poll_at=now), reason
 
 
@@ -342,7 +358,7 @@ def _same(start: StartRequest, before: RunsAtHead, command_id: CommandId) -> Tra
                 run=run,
                 repo=start.repo,
                 sha=start.sha,
-                workflow=start.workflow if len(run.workflows) == 1 else "",
+                workflow=start.workflow,
                 job="",
                 tracked_since=0.0,
                 in_fork=start.in_fork,
@@ -357,31 +373,46 @@ def _says_what_it_builds(listed: ListedRun) -> str:
 
 def _holds(tracked: TrackedRun, start: StartRequest) -> bool:
     """Whether a run of ours has what is asked for in it."""
+    names = {workflow.file_name for workflow in tracked.run.workflows}
+    if start.workflow and names and start.workflow not in names:
+        return False
     if (tracked.workflow, tracked.job) == (start.workflow, start.job):
         return True
     if tracked.job or not start.workflow or tracked.workflow not in {"", start.workflow}:
         return False
     # The whole workflow is under way, or all of them; what is asked for may be over in it.
-    if start.job:
-        return not _is_job_over(tracked.run, start.job)
-    same = [w for w in tracked.run.workflows if w.file_name == start.workflow]
-    return not any(is_over(workflow.status) for workflow in same)
+    return not _is_over_in(tracked.run, start)
 
 
 def _runs_the_same(run: Run, start: StartRequest) -> bool:
     """Whether somebody else's run has what is asked for in it: the workflow, and with a job the
     job, not over; without one all its jobs, none of them left out."""
-    jobs_ = [job for w in run.workflows if w.file_name == start.workflow for job in w.jobs]
-    if not any(workflow.file_name == start.workflow for workflow in run.workflows):
+    workflows = [one for one in run.workflows if one.file_name == start.workflow]
+    found = [job for workflow in workflows for job in workflow.jobs]
+    if not workflows or _is_over_in(run, start):
         return False
     if start.job:
-        return bool(jobs.match(start.job, jobs_)) and not _is_job_over(run, start.job)
-    return all(job.status != "skipped" for job in jobs_)
+        return bool(jobs.match(start.job, found))
+    return all(job.status != "skipped" for job in found)
 
 
-def _is_job_over(run: Run, typed: str) -> bool:
-    found = jobs.match(typed, run.jobs)
+def _is_over_in(run: Run, start: StartRequest) -> bool:
+    """Whether the workflow, or the job of it, is over in a run that goes on."""
+    workflows = [one for one in run.workflows if one.file_name == start.workflow]
+    if not start.job:
+        return bool(workflows) and all(is_over(one.status) for one in workflows)
+    found = jobs.match(start.job, [job for workflow in workflows for job in workflow.jobs])
     return bool(found) and all(is_over(job.status) for job in found)
+
+
+def _is_done(item: WorkItem, command_id: CommandId, request: StartRequest) -> bool:
+    """Whether an earlier step started this run, or pointed to one that was under way."""
+    return item.has_started(command_id, request) or any(
+        run.command_id == command_id
+        and (run.workflow, run.job) == (request.workflow, request.job)
+        and not run.is_inline
+        for run in item.runs
+    )
 
 
 def is_watched(item: WorkItem, now: float) -> bool:

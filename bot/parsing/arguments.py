@@ -127,6 +127,9 @@ def _looks_like_an_option(value: str, command: type) -> bool:
     )
 
 
+MAX_SEVERAL = 20
+"""Values that an argument takes which takes several."""
+
 SYNONYMS = {"retest": "retry"}
 """Other names of commands, which other bots have taught people."""
 
@@ -211,7 +214,7 @@ class _ArgumentParser:
         return name in self.arguments and self.arguments[name][0].default is False
 
     def _set_by_position(self, value: str) -> Misreading | None:
-        key, _, after = value.partition(":")
+        key, _, after = visible(value).partition(":")
         is_near = bool(after) and key.lower() in self.arguments
         hint = f"{key.lower()}={after}" if is_near else None
         for name in self.positional:
@@ -246,7 +249,12 @@ class _ArgumentParser:
             converted = arg.convert(value)
         except ValueError as wrong:
             return BadValue(self.line, self.verb, name, str(wrong))
-        self.values[name] = (*self.values.get(name, ()), converted) if arg.many else converted
+        if not arg.many:
+            self.values[name] = converted
+        elif len(several := self.values.get(name, ())) < MAX_SEVERAL:
+            self.values[name] = (*several, converted)
+        else:
+            return BadValue(self.line, self.verb, name, f"at most {MAX_SEVERAL} go here")
         return None
 
 

@@ -20,18 +20,18 @@ from markdown_it.rules_inline import StateInline
 from markdown_it.token import Token
 
 from bot.core.events import CommandLine
-from bot.parsing.characters import INVISIBLE, SPACES
+from bot.parsing.characters import INVISIBLE, SPACES, visible
 
 MAX_COMMANDS = 10
 """Commands that one comment may hold."""
 
 _CANDIDATE = re.compile(
-    rf"^(?P<indent>[ \t]*)[{SPACES}{INVISIBLE}]*(?P<typed>/depot)(?=[{SPACES}{INVISIBLE}]|\r?$)",
+    rf"^(?P<indent>[ \t]*+)[{SPACES}{INVISIBLE}]*+(?P<typed>/depot)(?=[{SPACES}{INVISIBLE}]|\r?$)",
     re.IGNORECASE | re.MULTILINE,
 )
 _NEAR_MISS = re.compile(
-    r"^(?P<indent>[ \t]*(?:(?:[-+*_#]{1,6}|\d{1,9}[.)]|\[[ xX]\])[ \t]*){0,4})"
-    r"(?P<typed>[/\uff0f] ?depot(?:-?bot)?|@[\w-]*depot[\w-]*(?:\[bot\])?)"
+    r"^(?P<indent>[ \t]*+(?:(?:[-+*_#]{1,6}+|\d{1,9}[.)]|\[[ xX]\])[ \t]*+){0,4})"
+    r"(?P<typed>[/\uff0f] ?depot(?:-?bot)?|@(?=[\w-]{0,60}?depot)[\w-]{1,70}+(?:\[bot\])?)"
     rf"(?=[{SPACES}:,]+\w)",
     re.IGNORECASE | re.MULTILINE,
 )
@@ -48,20 +48,29 @@ _MAX_STEPS = 30_000
 _ESCAPED_NEWLINE = re.compile(r"\\$")
 _LONE_BACKSLASH = re.compile(r"(?:^|(?<=\s))\\$")
 
-QUOTING = frozenset(
-    {
-        *("blockquote", "q", "code", "pre", "samp", "kbd", "tt", "xmp", "plaintext"),
-        *("script", "style", "textarea", "title", "template", "iframe", "noembed", "noframes"),
-    }
-)
-"""HTML elements whose text is quoted, code, or not shown."""
+_TO_THE_END = frozenset({"blockquote", "pre", "code", "tt"})
+_IN_PARAGRAPH = frozenset({"q", "samp", "kbd"})
+QUOTING = _TO_THE_END | _IN_PARAGRAPH
+"""HTML elements whose text is a quote or code. One that is never closed is open to the end of the
+comment, or of its paragraph. (GitHub shows `<script>` and its like as plain text.)"""
 
-_TAG = re.compile(r"<!--(?:.*?-->|.*\Z)|<(?P<close>/?)(?P<name>[a-zA-Z][a-zA-Z0-9-]*)[^<>]*>", re.S)
+_TAG = re.compile(
+    r"<!--(?:.*?-->|.*\Z)"
+    r"|<[?!][^>]*+(?:>|\Z)"
+    r"|<(?P<close>/?)(?P<name>[a-zA-Z][a-zA-Z0-9-]*+)"
+    r"(?:[^<>\"']|\"[^\"]*+(?:\"|\Z)|'[^']*+(?:'|\Z)|<)*?(?:>|\Z)",
+    re.DOTALL,
+)
 
 _YAML = frozenset({"yaml", "yml"})
-_WORKFLOW_KEY = re.compile(r"^[ \t>]*([\"']?)(?:jobs|on)\1[ \t]*:", re.MULTILINE)
+_LANGUAGE = re.compile(r"[{.\s]*([\w-]+)")
+_WORKFLOW_KEY = re.compile(
+    r"^(?:[^\S\n]|[>+*{\[?-])*+(?:<pre[^>\n]*>)?[\"'“]?(?:jobs|on|runs-on|steps)[\"'”]?[^\S\n]*+:",
+    re.MULTILINE | re.IGNORECASE,
+)
 """A line of a workflow file, wherever it stands."""
 _WORKFLOW = re.compile(r"^([\"']?)(?:jobs|on)\1[ \t]*:", re.MULTILINE)
+_FILE_NAME_ALONE = re.compile(r"[`\"']?[\w./-]{1,200}\.ya?ml\b[^\n]{0,200}", re.IGNORECASE)
 
 
 def find_command_lines(text: str) -> list[CommandLine]:
@@ -87,91 +96,133 @@ def find_command_lines(text: str) -> list[CommandLine]:
     return _lines(marked, tokens)
 
 
+@dataclass(frozen=True, slots=True)
+class _Candidate:
+    """A line that may be a command."""
+
+    line: str
+    """What follows `/depot`."""
+    typed: str
+    """`/depot`, as it was typed."""
+    row: int
+    """The line's number in the text."""
+    is_near: bool
+    before_file_name: bool
+    """The next line begins with the name of a workflow file."""
+
+
 class _Marked:
     """A text in which each candidate is replaced by a sentinel with its number."""
 
     def __init__(self, text: str) -> None:
-        self.lines: list[str] = []
-        """What follows each candidate on its line."""
-        self.typed: list[str] = []
-        self.is_near: list[bool] = []
-        self.end = _start_of_old_mail(text)
-        """What comes after it is a mail that was answered."""
-        self._source = text
+        self.source = text
+        self.candidates: list[_Candidate] = []
+        self._row, self._counted = 0, 0
         text = _CANDIDATE.sub(self._mark, text)
-        if not self.lines:
+        if not self.candidates:
             text = _NEAR_MISS.sub(self._mark_near, text)
         self.text = text
 
     def _mark(self, match: re.Match[str], *, is_near: bool = False) -> str:
-        if match.start() >= self.end:
-            return match[0]
-        end = self._source.find("\n", match.end())
-        is_last = end < 0 or not self._source[end + 1 :].partition("\n")[0].strip()
-        line = self._source[match.end() : end if end >= 0 else None]
-        # A backslash before another line is a hard line break in Markdown.
-        breaks = _LONE_BACKSLASH if is_last else _ESCAPED_NEWLINE
-        self.lines.append(breaks.sub("", line).strip())
-        self.typed.append(match[0][len(match["indent"]) :])
-        self.is_near.append(is_near)
-        return f"{match['indent']}{_SENTINEL}{len(self.lines) - 1}{_SENTINEL}"
+        self._row += self.source.count("\n", self._counted, match.start())
+        self._counted = match.start()
+        end = self.source.find("\n", match.end())
+        end = len(self.source) if end < 0 else end
+        after = self.source.find("\n", end + 1)
+        following = self.source[end + 1 : after if after >= 0 else len(self.source)]
+        # A backslash between two commands is a hard line break in Markdown. Before anything else
+        # it may be meant to go on there, and stays: such a command is refused.
+        breaks = _ESCAPED_NEWLINE if _CANDIDATE.match(following) else _LONE_BACKSLASH
+        line = self.source[match.end() : end]
+        if not following.strip() or breaks is _ESCAPED_NEWLINE:
+            line = breaks.sub("", line)
+        self.candidates.append(
+            _Candidate(
+                line.strip(),
+                match[0][len(match["indent"]) :],
+                self._row,
+                is_near,
+                _FILE_NAME_ALONE.match(following.strip()) is not None,
+            )
+        )
+        return f"{match['indent']}{_SENTINEL}{len(self.candidates) - 1}{_SENTINEL}"
 
     def _mark_near(self, match: re.Match[str]) -> str:
         return self._mark(match, is_near=True)
 
     def unmarked(self, block: str) -> str:
-        return _MARKED.sub(lambda match: self.typed[int(match[1])], block)
+        return _MARKED.sub(lambda match: self.candidates[int(match[1])].typed, block)
 
 
 def _lines(marked: _Marked, tokens: Sequence[Token]) -> list[CommandLine]:
-    """The candidates that came out as text."""
+    """The candidates that came out as text, above an old mail that was answered."""
     found: list[CommandLine] = []
     near: list[CommandLine] = []
+    end = _first_row_of_old_mail(marked.source, tokens)
+    has_yaml = _has_yaml(marked, tokens)
     for number, own in _live_candidates(tokens):
-        line = marked.lines[number]
-        if marked.is_near[number]:
-            near.append(CommandLine(line.lstrip(":,").strip(), is_near_miss=True))
-        else:
-            blocks = tuple(marked.unmarked(token.content) for token in own)
-            found.append(CommandLine(line, blocks, is_beside_yaml=_has_yaml(tokens, marked, own)))
+        one = marked.candidates[number]
+        if one.row >= end:
+            continue
+        if one.is_near:
+            near.append(CommandLine(one.line.lstrip(":,").strip(), is_near_miss=True))
+            continue
+        blocks = tuple(marked.unmarked(token.content) for token in own)
+        is_beside = not own and (has_yaml or one.before_file_name)
+        found.append(CommandLine(one.line, blocks, is_beside_yaml=is_beside))
+        if len(found) > MAX_COMMANDS:
+            break
     return found or near[:1]
 
 
-def _has_yaml(tokens: Sequence[Token], marked: _Marked, own: Sequence[Token]) -> bool:
-    """Whether the comment holds YAML that is not plainly the command's own, in a quote too."""
-    fences = [token for token in tokens if token.type == "fence" and token not in own]
-    if any(_language(token) in _YAML for token in fences):
+def _has_yaml(marked: _Marked, tokens: Sequence[Token]) -> bool:
+    """Whether the comment holds YAML, in a quote or in plain text too."""
+    if any(token.type == "fence" and _language(token) in _YAML for token in tokens):
         return True
-    text = marked.text
-    for token in own:
-        text = text.replace(token.content, "", 1)
-    return _WORKFLOW_KEY.search(text) is not None
+    return _WORKFLOW_KEY.search(visible(marked.text)) is not None
 
 
 def _language(fence: Token) -> str:
-    return fence.info.strip().lower()
+    named = _LANGUAGE.match(fence.info)
+    return named[1].lower() if named else ""
 
 
 _MAIL_LINE = re.compile(r"-{2,} ?Original Message ?-{2,}", re.IGNORECASE)
-_MAIL_WROTE = re.compile(r"On [^\n]{5,200}\n?[^\n]{0,200}wrote:", re.IGNORECASE)
-_MAIL_HEADER = re.compile(
-    r"[*_ ]{0,3}From:[^\n]*\n+(?:[^\n]*\n+){0,2}?[*_ ]{0,3}(?:Sent|Date|To|Subject):", re.IGNORECASE
+_MAIL_WROTE = re.compile(
+    r"On (?=[^\n]*[0-9@])(?:[^\n]{0,200}\n){0,2}?[^\n]{0,200}?wrote:[*_ \t]*$",
+    re.IGNORECASE | re.MULTILINE,
 )
+_MAIL_HEADER = re.compile(
+    r"[*_ ]{0,3}From:[^\n]*\n++(?:[^\n]+\n++){0,4}?[*_ ]{0,3}(?:Sent|Date|Subject):",
+    re.IGNORECASE,
+)
+_MAIL_BEGINS = re.compile(r"^[-*_ ]{0,3}(?=From:|On |-)", re.MULTILINE)
 
 
-def _start_of_old_mail(text: str) -> int:
-    """Where the mail begins that was answered, in the plain forms of mail programs; else the end.
+def _first_row_of_old_mail(text: str, tokens: Sequence[Token]) -> int:
+    """The line on which the mail begins that was answered, in the plain forms of mail programs;
+    beyond the end when there is none.
 
     A mail that is quoted line by line is a quote already, and what stands below it may be new.
     """
-    for start in re.finditer(r"^(?=[-*_ ]{0,3}(?:From:|On |-))", text, re.MULTILINE):
-        at = start.end()
-        if _MAIL_LINE.match(text, at) or _MAIL_HEADER.match(text, at):
-            return at
-        wrote = _MAIL_WROTE.match(text, at)
-        if wrote is not None and not text[wrote.end() :].lstrip().startswith(">"):
-            return at
+    in_code = [token.map for token in tokens if token.type in {"fence", "code_block"} and token.map]
+    row, counted = 0, 0
+    for begins in _MAIL_BEGINS.finditer(text):
+        at = begins.start()
+        row += text.count("\n", counted, at)
+        counted = at
+        if _is_old_mail(text, begins.end()) and not any(a <= row < b for a, b in in_code):
+            return row
     return len(text)
+
+
+def _is_old_mail(text: str, at: int) -> bool:
+    if _MAIL_LINE.match(text, at) or _MAIL_HEADER.match(text, at):
+        return True
+    wrote = _MAIL_WROTE.match(text, at)
+    return wrote is not None and not text[wrote.end() : wrote.end() + 100].lstrip().startswith(
+        (">", "<blockquote")
+    )
 
 
 @cache
@@ -214,7 +265,7 @@ def _spend(env: MutableMapping[str, Any], steps: int) -> None:
 
 @dataclass
 class _OpenElements:
-    """The quoting HTML elements that are open. One that is never closed is open to the end."""
+    """The quoting HTML elements that are open."""
 
     names: list[str] = field(default_factory=list)
 
@@ -231,8 +282,7 @@ class _OpenElements:
             if not tag["close"]:
                 self.names.append(name)
             elif name in self.names:
-                while self.names.pop() != name:
-                    pass
+                del self.names[len(self.names) - 1 - self.names[::-1].index(name)]
         if not self.names:
             yield html[at:]
 
@@ -258,16 +308,18 @@ def _live_candidates(tokens: Sequence[Token]) -> Iterator[tuple[int, Sequence[To
 
 def _marks(children: Sequence[Token], elements: _OpenElements) -> list[tuple[int, bool]]:
     """The candidates in a paragraph's text, and whether they stand on its last line."""
-    found: list[tuple[int, bool]] = []
+    found: list[int] = []
+    before_last_line = 0
     for child in children:
         if child.type in {"softbreak", "hardbreak"}:
-            found = [(number, False) for number, _ in found]
+            before_last_line = len(found)
         elif child.type == "html_inline":
             for _ in elements.read(child.content):
                 pass
         elif child.type == "text" and not elements.names:
-            found += [(int(number), True) for number in _MARKED.findall(child.content)]
-    return found
+            found += map(int, _MARKED.findall(child.content))
+    elements.names = [name for name in elements.names if name not in _IN_PARAGRAPH]
+    return [(number, place >= before_last_line) for place, number in enumerate(found)]
 
 
 def _yaml_blocks(tokens: Sequence[Token], position: int) -> Sequence[Token]:

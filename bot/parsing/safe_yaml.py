@@ -44,7 +44,7 @@ def load(text: str) -> Any:
         raise BadYaml(f"not YAML{where}") from None
 
 
-def _check_size(text: str) -> None:
+def _check_size(text: str, max_size: int = MAX_SIZE) -> None:
     # The C loader builds nested nodes by unlimited recursion, and a file of brackets crashes the
     # process. Its events are produced without recursion, so they are checked first. The loader
     # shares the value of an alias, but code that walks the document visits it each time.
@@ -67,7 +67,7 @@ def _check_size(text: str) -> None:
             total += sizes.get(event.anchor or "", 1)
         if len(open_collections) > _MAX_DEPTH:
             raise BadYaml("nested too deeply")
-        if total > MAX_SIZE:
+        if total > max_size:
             raise BadYaml("its aliases stand for too much")
 
 
@@ -75,11 +75,11 @@ Path = tuple[str | int, ...]
 """Where a value stands in a document: keys and places, from the outside in."""
 
 
-def load_with_lines(text: str) -> tuple[Any, dict[Path, int]]:
+def load_with_lines(text: str, max_size: int = MAX_SIZE) -> tuple[Any, dict[Path, int]]:
     """The document, and the line on which each of its values begins, a key's value on that of the
     key; raises BadYaml."""
     try:
-        _check_size(text)
+        _check_size(text, max_size)
         node = yaml.compose(text, Loader=yaml.CBaseLoader)
     except (yaml.YAMLError, ValueError) as error:
         mark = getattr(error, "problem_mark", None)

@@ -51,6 +51,17 @@ def split(line: str) -> list[Word]:
     return words
 
 
+def first_word(line: str) -> Word | None:
+    """The first word of a line; none where there is none, or its quote does not end."""
+    gap = _GAP.match(line)
+    at = gap.end() if gap else 0
+    try:
+        word, _ = _word(line, at)
+    except ValueError:
+        return None
+    return word if visible(word.typed) else None
+
+
 def _word(line: str, start: int) -> tuple[Word, int]:
     """The word that begins at *start*, and where it ends."""
     head, at = "", start

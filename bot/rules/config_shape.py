@@ -40,6 +40,7 @@ def _faults(value: object, kind: inspect.Type, path: Path) -> Found:
                 return
             if most is not None and len(value) > most:
                 yield path, f"at most {most} go here"
+                return
             for place, one in enumerate(value):
                 yield from _faults(one, inner, (*path, place))
         case inspect.LiteralType(values=allowed):

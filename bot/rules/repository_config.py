@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import Annotated, Any, Literal
 
 import msgspec
@@ -19,6 +20,7 @@ from bot.core.types import CHECK_CONFIG, Permission
 from bot.parsing import safe_yaml
 from bot.parsing.arguments import parse_command
 from bot.parsing.characters import visible
+from bot.parsing.words import first_word
 from bot.parsing.workflow_file import file_name
 from bot.rules import config_shape, path_patterns
 
@@ -33,12 +35,14 @@ MAX_LINE = 1000
 
 MAX_AUTOMATIONS = 100
 
+MAX_FAULTS = 50
+"""Faults that are looked for."""
+
 INLINE = "(inline)"
 """What stands for YAML from a comment among the patterns of `workflows`."""
 
 Role = Literal["anyone", "read", "triage", "write", "maintain", "admin", "nobody"]
 
-_FIRST_WORD = re.compile(r"""["'`“]?([A-Za-z][A-Za-z0-9-]*)["'`”]?(?=\s|$)""")
 _LOGIN = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,60})(?:\[bot\])?")
 _ALIAS = re.compile(r"[a-z][a-z0-9-]{0,30}")
 
@@ -149,7 +153,11 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         """The least role for a workflow, in addition to that for the command."""
         if not self.workflows:
             return Permission.NONE
-        matching = (r for pattern, r in self.workflows.items() if _fits(pattern, name))
+        if name == INLINE:
+            return _permission(self.workflows.get(INLINE, "nobody"))
+        matching = (
+            r for pattern, r in self.workflows.items() if pattern != INLINE and _fits(pattern, name)
+        )
         return _permission(next(matching, "nobody"))
 
     def workflow_roles(self) -> list[tuple[str, Permission]]:
@@ -163,9 +171,11 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     def expand(self, line: str) -> str:
         """A command line with the alias that it begins with, if any, expanded."""
-        match = _FIRST_WORD.match(line)
-        expansion = self.aliases.get(match[1].lower()) if match else None
-        return line if not match or expansion is None else expansion + line[match.end() :]
+        word = first_word(line)
+        expansion = self.aliases.get(visible(word.text).lower()) if word else None
+        if word is None or expansion is None:
+            return line
+        return expansion.strip() + line[line.index(word.typed) + len(word.typed) :]
 
 
 def parse(text: str, verbs: Mapping[str, type]) -> Config:
@@ -173,12 +183,14 @@ def parse(text: str, verbs: Mapping[str, type]) -> Config:
     if len(text) > MAX_LENGTH:
         raise BadConfig(Fault(f"longer than {MAX_LENGTH} characters"))
     try:
-        document, lines = safe_yaml.load_with_lines(text)
+        document, lines = safe_yaml.load_with_lines(text, 2 * MAX_LENGTH)
     except safe_yaml.BadYaml as wrong:
         raise BadConfig(Fault(str(wrong))) from wrong
     # An empty file is a file without rules; its document is an empty string or None.
     document = document if document not in ("", None) else {}
-    faults = list(config_shape.faults(document, Config))
+    faults = list(islice(config_shape.faults(document, Config), MAX_FAULTS))
+    if len(faults) == MAX_FAULTS:
+        raise BadConfig(*(Fault(problem, _key(path), lines.get(path)) for path, problem in faults))
     config = msgspec.convert(_without(document, [path for path, _ in faults]), Config)
     faults += _faults(config, verbs)
     if faults:
@@ -222,7 +234,8 @@ def _faults(config: Config, verbs: Mapping[str, type]) -> Iterator[tuple[safe_ya
             hint = config_shape.did_you_mean(verb, list(verbs))
             yield ("permissions", verb), f"there is no command {verb!r}{hint}"
     for pattern in config.workflows:
-        if problem := _workflow_problem(pattern):
+        problem = _workflow_problem(pattern) or _shadowed(pattern, list(config.workflows))
+        if problem:
             yield ("workflows", pattern), problem
     for place, login in enumerate(config.bots):
         if not _LOGIN.fullmatch(login):
@@ -259,11 +272,25 @@ def _workflow_problem(pattern: str) -> str:
         return ""
     if pattern.startswith("!"):
         return "the first pattern that fits counts, so none excludes with `!`"
-    name = file_name(pattern)
-    if "/" in name and not name.startswith("**/"):
+    name = file_name(visible(pattern))
+    inside = name.removeprefix("**/")
+    if "/" in inside or not inside:
         hint = " (Depot reads .depot/workflows only)" if ".github" in name else ""
         return f"{pattern!r} can match no workflow: they stand side by side in one folder{hint}"
+    if name != name.strip() or set(name) & set("\\,{"):
+        return f"{pattern!r} is no name or pattern of one workflow file: write a line for each"
     return _pattern_problem(name)
+
+
+def _shadowed(pattern: str, patterns: Sequence[str]) -> str:
+    """Why a rule for one workflow is never reached; empty when it is."""
+    if set(pattern) & set("*?+["):
+        return ""
+    name = file_name(visible(pattern))
+    for earlier in patterns[: patterns.index(pattern)]:
+        if earlier != INLINE and not _workflow_problem(earlier) and _fits(earlier, name):
+            return f"it is never reached, since {earlier!r} above fits it as well: put it above"
+    return ""
 
 
 def _branch_problem(pattern: str) -> str:
@@ -292,7 +319,9 @@ def _pattern_problem(pattern: str) -> str:
 def _line_problem(line: str, verbs: Mapping[str, type]) -> str:
     if len(line) > MAX_LINE:
         return f"a command line longer than {MAX_LINE} characters"
-    if "\0" in line or not line.strip() or isinstance(parse_command(line, verbs), Misreading):
+    typed = line.strip()
+    is_one_line = "\0" not in typed and "\n" not in typed and typed != ""
+    if not is_one_line or isinstance(parse_command(typed, verbs), Misreading):
         return f"{line!r} is no command line"
     return ""
 

@@ -336,3 +336,94 @@ async def test_a_reply_in_an_old_thread_pins_nothing(
     await pr.passes(60)
     stands(pr)
     assert {run.order.sha for run in depot.runs} == {pr.head}
+
+
+# --- a workflow that is named is all that is meant ------------------------------------------------
+
+LINT = ".depot/workflows/lint.yml"
+LINT_TEXT = """\
+name: Lint
+on: push
+jobs:
+  style: {runs-on: depot-ubuntu-latest, steps: [{run: make style}]}
+"""
+
+
+@pytest.mark.parametrize(
+    ("typed", "call", "count"),
+    [
+        ("retry ci.yml", "RetryFailedJobs", 1),
+        ("rerun ci.yml", "RerunWorkflow", 1),
+        ("retry", "RetryFailedJobs", 2),
+    ],
+)
+async def test_other_workflows_of_the_run_stay_as_they_are(
+    pr: Conversation, depot: SimulatedDepot, typed: str, call: str, count: int
+) -> None:
+    await pushes(pr, {LINT: LINT_TEXT})
+    for job in ("test", "style"):
+        depot.plan(job=job, attempt=1, outcome="failed")
+    run = depot.foreign_run(REPO, pr.head, trigger="push")
+    await pr.passes(60)
+    await pr.says("alice", f"/depot {typed}")
+    pr.reply()
+    called = [dict(one.request)["workflowId"] for one in depot.calls_of(call)]
+    assert len(called) == count
+    ids = {
+        workflow.spec.path.rpartition("/")[2]: workflow.workflow_id for workflow in run.workflows
+    }
+    assert ids["ci.yml"] in called
+    await pr.passes(120)
+    stands(pr)
+
+
+async def test_only_the_workflow_that_was_named_is_cancelled(
+    pr: Conversation, depot: SimulatedDepot
+) -> None:
+    await pushes(pr, {LINT: LINT_TEXT})
+    depot.plan(seconds=SLOW)
+    run = depot.foreign_run(REPO, pr.head, trigger="push")
+    await pr.passes(60)
+    await pr.says("alice", "/depot cancel ci.yml")
+    pr.reply()
+    states = {one.spec.path.rpartition("/")[2]: one.status for one in run.workflows}
+    assert (states["ci.yml"], states["lint.yml"]) == ("cancelled", "running")
+    assert depot.calls_of("CancelRun") == []
+    await pr.passes(2 * SLOW)
+    stands(pr)
+
+
+async def test_what_a_newer_run_made_good_is_not_retried(
+    pr: Conversation, depot: SimulatedDepot
+) -> None:
+    await pushes(pr, {LINT: LINT_TEXT})
+    for job in ("test", "style"):
+        depot.plan(job=job, attempt=1, outcome="failed")
+    older = depot.foreign_run(REPO, pr.head, trigger="push")
+    await pr.passes(60)
+    depot.plan(job="style", attempt=1, outcome="finished")
+    depot.foreign_run(REPO, pr.head, LINT, trigger="push")
+    await pr.passes(60)
+    await pr.says("alice", "/depot retry")
+    pr.reply()
+    (called,) = depot.calls_of("RetryFailedJobs")
+    ci = next(one for one in older.workflows if one.spec.path.endswith("ci.yml"))
+    assert dict(called.request)["workflowId"] == ci.workflow_id
+    await pr.passes(120)
+    stands(pr)
+
+
+async def test_a_pointer_holds_only_what_is_in_the_run(
+    pr: Conversation, depot: SimulatedDepot
+) -> None:
+    await pushes(pr, {LINT: LINT_TEXT})
+    depot.plan(seconds=SLOW)
+    depot.foreign_run(REPO, pr.head, CI, trigger="push")
+    await pr.passes(10)
+    await pr.says("alice", "/depot run ci.yml")
+    assert runs.already_running() in pr.reply()
+    await pr.says("alice", "/depot run lint.yml")
+    pr.reply()
+    assert reason(pr) == "started"
+    await pr.passes(2 * SLOW)
+    stands(pr)

@@ -40,7 +40,7 @@ def test_the_starts_of_a_command(outcomes: list[str], is_open: int | None, is_lo
     loaded = request(*others, *mine)
     found = loaded.open_start_attempt(FIRST)
     assert (found.attempt_id if found else None) == is_open
-    assert loaded.has_lost_start(FIRST) is is_lost
+    assert loaded.has_lost_start(FIRST, StartRequest(REPO, SHA)) is is_lost
 
 
 def test_what_a_command_was_about_to_do() -> None:

@@ -61,7 +61,9 @@ def test_any_text_without_a_nul_is_stored(either_door: Endpoint, what: str, text
     name, places = WRITTEN[what]
     text = f"/depot run {text}" if what.endswith("text") else text
     answer = send(either_door, name, dict.fromkeys(places, text))
-    assert answer.result == ("ignored" if name == "check" else "queued") or answer.status == 400
+    # An event that came before is the same event under any delivery id.
+    results = {"ignored"} if name == "check" else {"queued", "duplicate"}
+    assert answer.result in results or answer.status == 400
 
 
 @pytest.mark.parametrize("what", WRITTEN)

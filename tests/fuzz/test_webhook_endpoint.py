@@ -153,7 +153,8 @@ def test_the_payloads_that_are_varied_above_are_good_ones(door: Endpoint, name: 
     event, payload = true_payload(name)
     body = dumps(_numbered(payload, door.number())).encode()
     answer = door.post(door.headers(event, body), body)
-    assert answer.result == ("ignored" if name == "check" else "queued")
+    # An event that came before is the same event under any delivery id.
+    assert answer.result in ({"ignored"} if name == "check" else {"queued", "duplicate"})
 
 
 @pytest.mark.parametrize("piece", [b"[", b'{"a":', b'"', b"1", b"\xff", b"\x00"], ids=repr)

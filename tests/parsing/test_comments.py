@@ -89,7 +89,7 @@ COMMENTS: list[tuple[str, list[str]]] = [
     ("<code>\n/depot run\n</code>", []),
     ("a <code>b\n/depot run\n</code>", []),
     ("a <tt>b\n/depot run", []),
-    ("a <q>b\n\n/depot run", []),
+    ("a <q>b\n/depot run", []),
     ("<table><tr><td><pre>\n/depot run\n</pre>", []),
     ("<p><!--\n/depot run\n--></p>", []),
     # HTML that GitHub shows as plain text
@@ -100,7 +100,7 @@ COMMENTS: list[tuple[str, list[str]]] = [
     ("<b>\n/depot run\n</b>", ["run"]),
     ("<blockquote>a</blockquote>\n/depot run", ["run"]),
     ("a <code>b</code>\n/depot run", ["run"]),
-    ("<blockquote><code>a</blockquote>\n\n/depot run", ["run"]),
+    ("<blockquote><code>a</blockquote>\n\n/depot run", []),
     ("a </code>\n/depot run", ["run"]),
     ("> a <b>b</b>\n\n/depot run", ["run"]),
     # Invisible and wide characters
@@ -117,6 +117,32 @@ COMMENTS: list[tuple[str, list[str]]] = [
 
 @pytest.mark.parametrize(("text", "expected"), COMMENTS)
 def test_the_command_lines_of_a_comment(text: str, expected: list[str]) -> None:
+    assert [line.text for line in commands(text)] == expected
+
+
+ATTACKS: list[tuple[str, list[str]]] = [
+    # hidden, or shown as code or a quote
+    ('<div title=">\n/depot run\n">x</div>', []),
+    ("<div\n/depot run\n\nfoo", []),
+    ("<?php\n/depot run\n?>", []),
+    ("<![CDATA[\n/depot run\n]]>", []),
+    ("<!X\n/depot run\n>", []),
+    ('<code title="<">\n/depot run\n</code>', []),
+    ('<blockquote title="a<b">\n\n/depot run\n\n</blockquote>', []),
+    ("<code><blockquote></code>\n\n/depot run\n\n</blockquote>", []),
+    # shown as plain text
+    ("Removed the <script> tag from the page\n\n/depot run", ["run"]),
+    ("Sets <title> and <iframe>\n\n/depot run", ["run"]),
+    ("Press <kbd>Enter<kbd>\n\n/depot run", ["run"]),
+    ("see <q>this\n\n/depot run", ["run"]),
+    # a backslash before another line may be meant to go on there: such a command is refused
+    ("/depot run \\\nci.yml", ["run \\"]),
+    ("/depot run ci.yml \\\n  job=test", ["run ci.yml \\"]),
+]
+
+
+@pytest.mark.parametrize(("text", "expected"), ATTACKS)
+def test_what_somebody_tried(text: str, expected: list[str]) -> None:
     assert [line.text for line in commands(text)] == expected
 
 
@@ -172,6 +198,18 @@ BESIDE_YAML: list[tuple[str, bool]] = [
     ("> jobs:\n>   a:\n\n/depot run", True),
     ("/depot run\n\n<pre>\njobs:\n</pre>", True),
     ("/depot run\n```json\n{}\n```\n```yaml\nb\n```", True),
+    ("/depot run\ntext\n```yaml title=x\na: 1\n```", True),
+    ("/depot run\ntext\n```{.yaml}\na: 1\n```", True),
+    ("/depot run\n```\n{on: push, jobs: {}}\n```", True),
+    ("/depot run\n```\nbuild:\n  runs-on: x\n```", True),
+    ("/depot run\n```\nJobs:\n```", True),
+    ("/depot run\n```diff\n+jobs:\n```", True),
+    ("/depot run\n\n- jobs:", True),
+    ("/depot run\n\n<pre>jobs:", True),
+    ("/depot run\n```\n\ufeffjobs:\n```", True),
+    ("/depot run\nci.yml", True),
+    ("/depot run\n`deploy.yaml` please", True),
+    ("/depot run\nplease", False),
 ]
 
 
@@ -184,11 +222,23 @@ def test_other_yaml_in_the_comment(text: str, expected: bool) -> None:
 MAIL = "On Tue, 24 Nov 2026 at 10:00, Zoe <zoe@example.com> wrote:"
 OLD_MAILS: list[tuple[str, list[str]]] = [
     (f"/depot list\n\n{MAIL}\n\n/depot run", ["list"]),
-    ("/depot list\n\nOn Tue, Zoe\n<zoe@example.com> wrote:\n/depot run", ["list"]),
+    ("/depot list\n\nOn Tue 24, Zoe\n<zoe@example.com> wrote:\n/depot run", ["list"]),
     ("/depot list\n\n-----Original Message-----\n/depot run", ["list"]),
     ("/depot list\n\nFrom: Zoe\nSent: Tuesday\nTo: Bob\n\n/depot run", ["list"]),
     ("/depot list\n\n**From:** Zoe\n**Date:** Tuesday\n\n/depot run", ["list"]),
     ("From: Zoe\n\nSubject: hello\n\n/depot run", []),
+    (
+        "/depot list\n\nOn Tue, Nov 26, 2024 at 2:29 PM\nFirst Last\n<x@example.com> wrote:\n/depot run",
+        ["list"],
+    ),
+    ("/depot list\n\nFrom: a\nTo: b\nCc: c\nX: d\nSent: e\n\n/depot run", ["list"]),
+    # No old mail, though it looks a little like one.
+    ("```diff\nFrom: a\nDate: c\nSubject: x\n```\n/depot run", ["run"]),
+    ("```\nOn 2024 x wrote:\n```\n/depot run", ["run"]),
+    ("From: 1.2\nTo: 1.3\n\n/depot run", ["run"]),
+    ("On staging, Bob wrote: please rerun\n\n/depot run", ["run"]),
+    ('On 2024-01-01 @bob wrote: "foo"\n\n/depot run', ["run"]),
+    ("On Jan 1 Bob wrote:\n<blockquote>x</blockquote>\n\n/depot run", ["run"]),
     # No old mail: the quote ends, and what comes below it is new.
     (f"{MAIL}\n\n> /depot list\n\n/depot run", ["run"]),
     ("From: me\n\nPlease:\n\n/depot run", ["run"]),

@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from bot.commands import COMMANDS, INTERNAL
 from bot.core.types import Permission
 from bot.rules.repository_config import (
+    INLINE,
     MAX_LENGTH,
     MAX_LINE,
     PATHS,
@@ -280,8 +281,17 @@ NOTHING_MATCHES: list[tuple[str, str]] = [
     ("workflows: {.github/workflows/a.yml: admin}", "Depot reads .depot/workflows only"),
     ("workflows: {a/b.yml: admin}", "can match no workflow"),
     ("workflows: {'!a.yml': admin}", "none excludes with `!`"),
-    ("workflows: {'': admin}", "an empty pattern matches nothing"),
+    ("workflows: {'': admin}", "can match no workflow"),
     ("workflows: {'[': admin}", "`[` begins a class"),
+    ("workflows: {'**/x/deploy.yml': admin}", "can match no workflow"),
+    ("workflows: {'**/': admin}", "can match no workflow"),
+    ("workflows: {'deploy.yml ': admin}", "write a line for each"),
+    ("workflows: {'a.yml, b.yml': admin}", "write a line for each"),
+    ("workflows: {'{a,b}.yml': admin}", "write a line for each"),
+    ('workflows: {"\\u200b": admin}', "can match no workflow"),
+    ('workflows: {"\\u200b?x.yml": admin}', "goes behind the character"),
+    ("workflows: {'*': write, deploy.yml: admin}", "it is never reached"),
+    ('aliases: {e2e: "run\\nforce"}', "is no command line"),
     ("bots: ['']", "is no login"),
     ("bots: [a b]", "is no login"),
     ("automations: [{on: opened, do: run, base: refs/heads/main}]", "without `refs/heads/`"),
@@ -342,6 +352,10 @@ WORKFLOW_NEEDS: list[tuple[dict[str, Any], str, Permission]] = [
     ({"e\u0301.yml": "admin", "*": "write"}, "\u00e9.yml", Permission.ADMIN),
     ({"deploy": "admin", "*": "write"}, "deploy-all.yml", Permission.WRITE),
     ({"deploy": "admin"}, "ci.yml", Permission.NOBODY),
+    # YAML from a comment has a rule of its own or none
+    ({"deploy.yml": "admin", "*": "write"}, INLINE, Permission.NOBODY),
+    ({INLINE: "maintain", "*": "write"}, INLINE, Permission.MAINTAIN),
+    ({INLINE: "maintain", "*": "write"}, "ci.yml", Permission.WRITE),
     ({}, "ci.yml", Permission.NONE),
 ]
 
@@ -509,7 +523,8 @@ EXPANSIONS = [
     ("e2e2", "e2e2"),
     ("run e2e", "run e2e"),
     ("", ""),
-    (" e2e", " e2e"),
+    (" e2e x", "run e2e.yml job=browser x"),
+    ("\u200be2e", "run e2e.yml job=browser"),
 ]
 
 
