@@ -52,7 +52,8 @@ _KEY_BLOCK = re.compile(
 )
 # The end of a key whose beginning is not in the text.
 _KEY_END = re.compile(
-    rf"(?:^{_PREFIX}(?<![A-Za-z0-9+/=])[A-Za-z0-9+/=]{{4,100}}\n){{0,100}}{_PREFIX}-----END {_BLOCK}-----",
+    rf"(?:^{_PREFIX}(?<![A-Za-z0-9+/=])[A-Za-z0-9+/=]{{4,100}}\n){{0,100}}"
+    rf"{_PREFIX}-----END {_BLOCK}-----",
     re.MULTILINE,
 )
 _HEADER = re.compile(

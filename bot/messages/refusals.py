@@ -267,7 +267,8 @@ def missing_inputs(workflow: str, names: Sequence[str]) -> str:
 def yaml_not_own() -> str:
     return (
         "This comment holds YAML, or the name of a workflow file on a line of its own, and it is "
-        "not plain whether that is meant or all workflows, so nothing was run. To run the YAML, put it into a fenced block marked `yaml` right below "
+        "not plain whether that is meant or all workflows, so nothing was run. To run the YAML, "
+        "put it into a fenced block marked `yaml` right below "
         f"the line {code('/depot run')}; to run workflows of the repository, name them, as in "
         f"{code('/depot run ci.yml')}, or write the command in a comment without YAML."
     )

@@ -84,7 +84,8 @@ NAMED: list[tuple[str, str]] = [
     ("Cookie: session=abcdef", f"Cookie: {MASK}"),
     ("--api-key abcd1234", f"--api-key {MASK}"),
     (
-        "12:00 | -----BEGIN RSA PRIVATE KEY-----\n12:00 | abcd\n12:00 | -----END RSA PRIVATE KEY-----",
+        "12:00 | -----BEGIN RSA PRIVATE KEY-----\n12:00 | abcd\n"
+        "12:00 | -----END RSA PRIVATE KEY-----",
         f"12:00 | {MASK}",
     ),
     ("12:00 | abcd\n12:00 | efgh\n12:00 | -----END PRIVATE KEY-----", MASK),

@@ -228,7 +228,8 @@ OLD_MAILS: list[tuple[str, list[str]]] = [
     ("/depot list\n\n**From:** Zoe\n**Date:** Tuesday\n\n/depot run", ["list"]),
     ("From: Zoe\n\nSubject: hello\n\n/depot run", []),
     (
-        "/depot list\n\nOn Tue, Nov 26, 2024 at 2:29 PM\nFirst Last\n<x@example.com> wrote:\n/depot run",
+        "/depot list\n\nOn Tue, Nov 26, 2024 at 2:29 PM\nFirst Last\n<x@example.com> wrote:\n"
+        "/depot run",
         ["list"],
     ),
     ("/depot list\n\nFrom: a\nTo: b\nCc: c\nX: d\nSent: e\n\n/depot run", ["list"]),
