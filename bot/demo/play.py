@@ -557,8 +557,8 @@ class Screen:
     def summary(self, story: Play) -> None:
         stage = story.ground.stage
         commands = sum(comment.body.count("/depot ") for comment in story.asked)
-        figures = f"{len(story.asked)} comments, {commands} commands, {len(stage.depot.runs)} runs"
-        self.scene(f"That was it: {figures}")
+        counted = f"{len(story.asked)} comments, {commands} commands, {len(stage.depot.runs)} runs"
+        self.scene(f"That was it: {counted}")
         for what in story.checked:
             self._print(f"  {self._in('32', '✓')} {what}")
         for what in story.missing:

@@ -18,7 +18,7 @@ from bot.core.reasons import Reason
 from bot.core.runs import Run
 from bot.core.types import CommandId, RepoName, Sha, WorkItemId
 from bot.storage.database import Store
-from bot.storage.tables import commands, tracked_runs, work_items
+from bot.storage.tables import commands, tracked_runs, waiting_writes, work_items
 
 
 class State(Enum):
@@ -98,6 +98,8 @@ class QueueStatus:
     due: int
     """Work items whose next step is due."""
     followed_runs: int
+    waiting_writes: int
+    """Writes to GitHub that wait for their turn."""
     oldest: float | None
     """When the oldest comment came in that is not decided."""
 
@@ -125,7 +127,7 @@ class StatusQueries:
             .where(moving, ~commands.c.decided)
         )
         due = sa.select(count).select_from(work_items).where(work_items.c.due_at <= now)
-        followed = (
+        tracked = (
             sa.select(count)
             .select_from(tracked_runs.join(commands).join(work_items))
             .where(moving, tracked_runs.c.next_poll_at.is_not(None))
@@ -133,17 +135,20 @@ class StatusQueries:
         oldest = sa.select(sa.func.min(work_items.c.received_at)).where(
             moving, work_items.c.deciding
         )
-        figures = sa.select(
+        counts = sa.select(
             now.label("now"),
             undecided.scalar_subquery().label("undecided"),
             due.scalar_subquery().label("due"),
-            followed.scalar_subquery().label("followed"),
+            tracked.scalar_subquery().label("tracked"),
+            sa.select(count).select_from(waiting_writes).scalar_subquery().label("waiting"),
             oldest.scalar_subquery().label("oldest"),
         )
 
         def work(db: sa.Connection) -> QueueStatus:
-            row = db.execute(figures).one()
-            return QueueStatus(float(row.now), row.undecided, row.due, row.followed, row.oldest)
+            row = db.execute(counts).one()
+            return QueueStatus(
+                float(row.now), row.undecided, row.due, row.tracked, row.waiting, row.oldest
+            )
 
         return await self._store.transact(work)
 

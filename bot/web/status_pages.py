@@ -29,8 +29,8 @@ from bot.web.views import (
     command_row,
     details,
     facts_of,
-    figures,
     overview_facts,
+    queue_counts,
     rate_limit,
     section,
 )
@@ -130,7 +130,7 @@ class Pages:
             "overview.html",
             request,
             title="depot-bot",
-            figures=figures(queue),
+            counts=queue_counts(queue),
             limits=[rate_limit(installation, limit) for installation, limit in limits.items()],
             commands=[command_row(command, queue.now) for command in page.commands],
             which=which,

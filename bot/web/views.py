@@ -30,6 +30,7 @@ def overview_facts(
             "due": queue.due,
             "oldest_waiting_seconds": round(queue.oldest_waiting, 1),
             "followed_runs": queue.followed_runs,
+            "waiting_writes": queue.waiting_writes,
         },
         "rate_limits": [
             {
@@ -98,13 +99,14 @@ class QueueCount:
     value: str
 
 
-def figures(queue: QueueStatus) -> list[QueueCount]:
+def queue_counts(queue: QueueStatus) -> list[QueueCount]:
     waits = phrases.duration(queue.oldest_waiting) if queue.oldest is not None else "–"
     return [
         QueueCount("undecided commands", str(queue.undecided)),
         QueueCount("oldest waiting", waits),
         QueueCount("steps due", str(queue.due)),
         QueueCount("runs followed", str(queue.followed_runs)),
+        QueueCount("writes waiting", str(queue.waiting_writes)),
     ]
 
 

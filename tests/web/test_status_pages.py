@@ -15,8 +15,10 @@ from typing import Any
 import httpx
 import pytest
 
+from bot.core.deliveries import Delivery, HeadChanged
 from bot.demo.simulators.depot import SimulatedDepot
 from bot.demo.stage import Stage
+from bot.github.webhooks import read
 from bot.messages import reply as reply_message
 from bot.messages.markdown import find_hidden
 from bot.services import Services
@@ -80,6 +82,7 @@ async def test_nothing_yet(client: httpx.AsyncClient) -> None:
         "due": 0,
         "oldest_waiting_seconds": 0.0,
         "followed_runs": 0,
+        "waiting_writes": 0,
     }
 
 
@@ -142,6 +145,7 @@ async def test_the_queue(
         "due": 1,
         "oldest_waiting_seconds": 300.0,
         "followed_runs": 0,
+        "waiting_writes": 0,
     }
     said = text_of((await client.get("/")).text)
     assert "undecided commands 2" in said
@@ -299,12 +303,10 @@ async def test_yaml_that_came_along_is_shown(pr: Conversation, client: httpx.Asy
 
 
 async def test_what_happened_without_a_command(pr: Conversation, client: httpx.AsyncClient) -> None:
-    guid = next(
-        outcome.delivery.guid
-        for outcome in pr.github.delivery_log
-        if outcome.delivery.event == "pull_request"
-    )
-    said = text_of((await client.get(f"/commands/ev-{guid}")).text)
+    outcome = next(one for one in pr.github.delivery_log if one.delivery.event == "pull_request")
+    event = read(Delivery("1", outcome.delivery.guid, "pull_request"), outcome.delivery.body)
+    assert isinstance(event, HeadChanged)
+    said = text_of((await client.get(f"/commands/{event.event.work_item_id}")).text)
     assert "opened by alice" in said
     assert "It led to no command." in said
     assert (await listed(client))["commands"] == []
