@@ -72,16 +72,22 @@ class TooLarge(DeliveryRejected):
     status = 413
 
 
+def signature(headers: Mapping[str, str]) -> str:
+    """The signature that a delivery carries; raises BadSignature without one, before the body is
+    read. *headers* has lower-case keys."""
+    given = headers.get("x-hub-signature-256")
+    if given is None:
+        raise BadSignature("the X-Hub-Signature-256 header is missing")
+    return given
+
+
 def verify(headers: Mapping[str, str], body: bytes, secrets: Sequence[str]) -> None:
     """Check the signature against each secret in force; raises BadSignature.
 
     Only SHA-256 counts: the SHA-1 header is legacy (bot/github/README.md, "Signatures").
     *headers* has lower-case keys.
     """
-    signature = headers.get("x-hub-signature-256")
-    if signature is None:
-        raise BadSignature("the X-Hub-Signature-256 header is missing")
-    given = signature.encode("utf-8", "replace")
+    given = signature(headers).encode("utf-8", "replace")
     for secret in secrets:
         digest = hmac.digest(secret.encode(), body, "sha256").hex()
         if hmac.compare_digest(given, b"sha256=" + digest.encode()):

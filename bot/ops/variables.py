@@ -57,6 +57,16 @@ def _secrets(text: str) -> tuple[Secret, ...]:
     return secrets
 
 
+MIN_PASSWORD = 12
+"""Characters of a password that has to stand against thousands of guesses a second."""
+
+
+def _password(text: str) -> Secret:
+    if text and len(text) < MIN_PASSWORD:
+        raise ValueError(f"is shorter than {MIN_PASSWORD} characters")
+    return Secret(text)
+
+
 def _port(text: str) -> int:
     if not text.isdecimal() or not 0 <= int(text) <= 65535:
         raise ValueError("is not a port number")
@@ -174,11 +184,11 @@ PORT = Variable(
 )
 ADMIN_PASSWORD = Variable(
     "ADMIN_PASSWORD",
-    Secret,
+    _password,
     default="",
     secret=True,
-    help="The password of the status pages and of `/metrics` (HTTP Basic, any user name). Without "
-    "it they answer requests from this machine only.",
+    help="The password of the status pages and of `/metrics` (HTTP Basic, any user name), at least "
+    "12 characters. Without it they answer requests from this machine only.",
 )
 LOG_LEVEL = Variable(
     "LOG_LEVEL",

@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from functools import cache
 
 import jinja2
+import structlog
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
@@ -14,6 +15,8 @@ from starlette.staticfiles import StaticFiles
 from starlette.types import Scope
 
 from bot.web.auth import CHALLENGE, denied
+
+log = structlog.get_logger()
 
 POLICY = (
     "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; "
@@ -51,6 +54,8 @@ def guarded(endpoint: Endpoint, password: str, headers: Mapping[str, str] = HEAD
             response = await endpoint(request)
         else:
             response = problem(request, no.status, no.text)
+            if no.status == 401 and "authorization" in request.headers:
+                log.warning("wrong_password", peer=peer, path=request.url.path)
             if no.status == 401:
                 response.headers["www-authenticate"] = CHALLENGE
         response.headers.update(headers)

@@ -57,6 +57,8 @@ class WebhookEndpoint:
 
     async def _answer(self, headers: Mapping[str, str], receive: Receive) -> JSONResponse:
         try:
+            # Without a signature nothing of the body is taken.
+            webhooks.signature(headers)
             body = await _body(headers, receive)
             webhooks.verify(headers, body, self._secrets)
             delivery = webhooks.delivery(headers)

@@ -106,8 +106,8 @@ async def test_the_password_is_asked_for(
     stage: Stage, clock: ManualClock, hook: Hook, tmp_path: Path, open_page: Open
 ) -> None:
     async with (
-        bot_on(stage, clock, hook, tmp_path / "x.db", ADMIN_PASSWORD="s3cret") as services,
+        bot_on(stage, clock, hook, tmp_path / "x.db", ADMIN_PASSWORD="s3cret-s3cret") as services,
         serving(create_app(services, run_worker=False)) as url,
     ):
-        page = await open_page(url, password="s3cret")
+        page = await open_page(url, password="s3cret-s3cret")
         assert await page.get_by_role("heading", level=1).inner_text() == "What came in"

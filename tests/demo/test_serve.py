@@ -257,7 +257,7 @@ class Demo:
 def demo(tmp_path: Path) -> Iterator[Demo]:
     process = subprocess.Popen(
         [sys.executable, "-m", "bot", "demo", "--serve"],
-        env={**os.environ, "TMPDIR": str(tmp_path), "ADMIN_PASSWORD": "another-one"},
+        env={**os.environ, "TMPDIR": str(tmp_path), "ADMIN_PASSWORD": "another-one-yet"},
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,

@@ -332,3 +332,11 @@ def test_the_environment_itself_is_not_read() -> None:
     before = dict(os.environ)
     assert len(problems({"BOT_CONFIG": APP["BOT_CONFIG"]})) == 3
     assert dict(os.environ) == before
+
+
+@pytest.mark.parametrize(("password", "fits"), [("eleven-char", False), ("twelve-chars", True)])
+def test_a_password_is_long_enough(password: str, fits: bool) -> None:
+    told = problems({**TOKEN, "ADMIN_PASSWORD": password}) if not fits else ()
+    assert told == (() if fits else ("ADMIN_PASSWORD is shorter than 12 characters",))
+    if fits:
+        assert load({**TOKEN, "ADMIN_PASSWORD": password}).admin_password == password

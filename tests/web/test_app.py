@@ -200,8 +200,18 @@ class Wire:
         return self.sent[0]["status"]
 
 
+SIGNED = {"x-hub-signature-256": "sha256=" + "0" * 64}
+
+
+async def test_without_a_signature_nothing_of_the_body_is_read(services: Services) -> None:
+    wire = Wire([b"x" * 1024] * 3, {"content-length": "3072"})
+    await create_app(services, run_worker=False)(wire.scope, wire.receive, wire.send)
+    assert wire.status == 401
+    assert wire.read == 0
+
+
 async def test_a_declared_length_over_the_limit_is_not_read_at_all(services: Services) -> None:
-    wire = Wire([b"x"], {"content-length": str(MAX_BODY + 1)})
+    wire = Wire([b"x"], SIGNED | {"content-length": str(MAX_BODY + 1)})
     await create_app(services, run_worker=False)(wire.scope, wire.receive, wire.send)
     assert wire.status == 413
     assert wire.read == 0
@@ -212,14 +222,14 @@ async def test_an_undeclared_length_is_read_to_the_limit_and_no_further(
     declared: Mapping[str, str], services: Services
 ) -> None:
     chunk = bytes(1024 * 1024)
-    wire = Wire([chunk] * 40, declared)
+    wire = Wire([chunk] * 40, {**SIGNED, **declared})
     await create_app(services, run_worker=False)(wire.scope, wire.receive, wire.send)
     assert wire.status == 413
     assert wire.read == MAX_BODY + len(chunk)
 
 
 async def test_a_body_of_just_the_limit_is_read(services: Services) -> None:
-    wire = Wire([bytes(MAX_BODY)], {"content-length": str(MAX_BODY)})
+    wire = Wire([bytes(MAX_BODY)], SIGNED | {"content-length": str(MAX_BODY)})
     await create_app(services, run_worker=False)(wire.scope, wire.receive, wire.send)
     assert wire.status == 401  # read, and not signed
 

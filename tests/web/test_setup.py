@@ -320,13 +320,13 @@ async def test_with_a_password_from_anywhere(
     stage: Stage, clock: ManualClock, hook: Hook, tmp_path: Path
 ) -> None:
     async with setting_up(
-        stage, clock, hook, tmp_path, peer="10.0.0.1", host="bot", ADMIN_PASSWORD="s3cret"
+        stage, clock, hook, tmp_path, peer="10.0.0.1", host="bot", ADMIN_PASSWORD="s3cret-s3cret"
     ) as operator:
         for path in ("/setup", "/setup/done"):
             answer = await operator.client.get(path)
             assert answer.status_code == 401
             assert answer.headers["www-authenticate"].startswith("Basic ")
-        given = base64.b64encode(b"me:s3cret").decode()
+        given = base64.b64encode(b"me:s3cret-s3cret").decode()
         operator.client.headers["authorization"] = f"Basic {given}"
         form = form_of(await operator.page())
         assert form.manifest["redirect_url"] == f"{PUBLIC_URL}/setup/done"
@@ -416,7 +416,9 @@ async def test_a_file_that_cannot_be_written(operator: Operator) -> None:
 
 async def test_settings_that_cannot_be_used(operator: Operator) -> None:
     done = await operator.agrees()
-    operator.env_file.write_text("GITHUB_TOKEN=ghp_s3cret\nDATABASE_URL=mysql://me:s3cret@x\n")
+    operator.env_file.write_text(
+        "GITHUB_TOKEN=ghp_s3cret-s3cret\nDATABASE_URL=mysql://me:s3cret-s3cret@x\n"
+    )
     answer = await operator.client.get(done)
     assert answer.status_code == 500
     said = text_of(answer.text)
@@ -424,7 +426,7 @@ async def test_settings_that_cannot_be_used(operator: Operator) -> None:
     assert "GITHUB_TOKEN and GITHUB_APP_ID are both set: use one of them" in said
     assert "DATABASE_URL must be" in said
     assert f"its credentials are in {operator.env_file}" in said
-    for secret in [*operator.secrets, "s3cret"]:
+    for secret in [*operator.secrets, "s3cret-s3cret"]:
         assert secret not in answer.text
     lines = operator.env_file.read_text().splitlines()
     operator.env_file.write_text("\n".join(lines[2:]))
@@ -465,7 +467,7 @@ async def test_an_answer_of_github_that_cannot_be_read(
 
 # --- when it is offered ---------------------------------------------------------------------------
 
-REST = {"DEPOT_TOKEN": "depot-s3cret", "PUBLIC_URL": "https://bot.example"}
+REST = {"DEPOT_TOKEN": "depot-s3cret-s3cret", "PUBLIC_URL": "https://bot.example"}
 
 
 @pytest.mark.parametrize("name", CREDENTIALS)

@@ -14,6 +14,7 @@ from typing import Any
 
 import httpx
 import pytest
+from structlog.testing import capture_logs
 
 from bot.core.deliveries import Delivery, HeadChanged
 from bot.demo.simulators.depot import SimulatedDepot
@@ -449,18 +450,37 @@ async def test_without_a_password_this_machine_only(pr: Conversation, path: str)
 async def test_with_a_password(
     stage: Stage, clock: ManualClock, hook: Hook, tmp_path: Path, path: str
 ) -> None:
-    async with bot_on(stage, clock, hook, tmp_path / "x.db", ADMIN_PASSWORD="s3cret") as services:
+    async with bot_on(
+        stage, clock, hook, tmp_path / "x.db", ADMIN_PASSWORD="s3cret-s3cret"
+    ) as services:
         async with browser(services) as client:
             answer = await client.get(path)
             assert answer.status_code == 401
             assert answer.headers["www-authenticate"] == 'Basic realm="depot-bot", charset="UTF-8"'
         for peer in ("127.0.0.1", "10.0.0.1"):
             async with browser(services, peer=peer, host="bot.example") as client:
-                given = base64.b64encode(b"me:s3cret").decode()
+                given = base64.b64encode(b"me:s3cret-s3cret").decode()
                 answer = await client.get(path, headers={"authorization": f"Basic {given}"})
                 assert answer.status_code in {200, 404}
-                assert "s3cret" not in answer.text
+                assert "s3cret-s3cret" not in answer.text
                 assert (await client.get("/healthz")).status_code == 200
+
+
+async def test_a_wrong_password_is_logged(
+    stage: Stage, clock: ManualClock, hook: Hook, tmp_path: Path
+) -> None:
+    password = {"ADMIN_PASSWORD": "s3cret-s3cret"}
+    async with (
+        bot_on(stage, clock, hook, tmp_path / "x.db", **password) as services,
+        browser(services, peer="10.0.0.1", host="bot.example") as client,
+    ):
+        with capture_logs() as logs:
+            await client.get("/")
+            given = base64.b64encode(b"me:guessed-guessed").decode()
+            await client.get("/", headers={"authorization": f"Basic {given}"})
+        (told,) = [one for one in logs if one["event"] == "wrong_password"]
+        assert told["peer"] == "10.0.0.1"
+        assert "guessed" not in str(told)
 
 
 async def test_no_secrets_are_shown(
