@@ -141,15 +141,15 @@ class Worker:
         """One step; its lease is renewed while it lasts."""
         self._held.add(claim)
         try:
-            with structlog.contextvars.bound_contextvars(request=claim.work_item_id):
+            with structlog.contextvars.bound_contextvars(work_item=claim.work_item_id):
                 await self._step(claim)
         except LeaseLost:
-            log.warning("lease_lost", request=claim.work_item_id)
+            log.warning("lease_lost", work_item=claim.work_item_id)
         except LedgerUnavailable as error:
             # Nothing more can be stored; the lease ends by itself and the step is done again.
-            log.error("ledger_unavailable", request=claim.work_item_id, error=str(error))
+            log.error("ledger_unavailable", work_item=claim.work_item_id, error=str(error))
         except Exception:
-            log.exception("step_failed", request=claim.work_item_id)
+            log.exception("step_failed", work_item=claim.work_item_id)
             await self._put_off(claim)
         finally:
             self._held.discard(claim)
@@ -159,7 +159,7 @@ class Worker:
             await self._queue.release_failed(claim, RETRY_SECONDS)
         except (LeaseLost, LedgerUnavailable) as error:
             # Its lease ends by itself, and then it is done again.
-            log.warning("release_failed", request=claim.work_item_id, error=type(error).__name__)
+            log.warning("release_failed", work_item=claim.work_item_id, error=type(error).__name__)
 
     async def _renew_held(self) -> None:
         """Renew the leases of all steps under way, until cancelled."""

@@ -86,17 +86,17 @@ class Automation(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     ] = []
 
     for_: Annotated[
-        Role,
+        Literal["", "anyone", "read", "triage", "write", "maintain", "admin", "nobody"],
         msgspec.Meta(
             description="the least role of whoever sets it off, instead of the command's own need; "
             "without it that need, and write at least"
         ),
-    ] = msgspec.field(default="nobody", name="for")
+    ] = msgspec.field(default="", name="for")
 
     @property
     def required_role(self) -> Permission | None:
         """The least role of whoever sets it off, in place of the command's own need, if given."""
-        return None if self.for_ == "nobody" else _permission(self.for_)
+        return _permission(self.for_) if self.for_ else None
 
     def follows(self, event: PullRequestEvent) -> bool:
         """Whether the event triggers it; its paths are checked apart."""

@@ -202,6 +202,8 @@ PARSED_BY_THE_BOT: list[tuple[str, object]] = [
         "run job=a,,b",
         BadValue("run job=a,,b", "run", "job", "a name is missing between the commas"),
     ),
+    ("run " + "a " * 20, RunArguments(("a",) * 20)),
+    ("run " + "a " * 21, BadValue("run " + "a " * 21, "run", "workflow", "at most 20 go here")),
     ("retest", RetryArguments()),
     ("RETEST ci.yml job=a", RetryArguments("ci.yml", job="a")),
     ("status .depot/workflows/ci.yml", StatusArguments(".depot/workflows/ci.yml")),

@@ -387,3 +387,8 @@ def test_what_is_decided_before_anything_is_read() -> None:
     many = decide_before_reading(COMMENT, replace(NOTHING, usage=MANY), BOUNDS)
     assert many is not None
     assert many.reason is Reason.RATE_LIMITED
+
+
+def test_what_a_step_adds_to_the_usage() -> None:
+    later = NOTHING.after_a_limit().after_starts(2)
+    assert (later.usage.is_told, later.usage.runs) == (True, 2)

@@ -15,9 +15,12 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from bot.commands import COMMANDS, INTERNAL
-from bot.core.types import Permission
+from bot.core.events import PullRequestEvent
+from bot.core.types import Permission, Sha
+from bot.rules import automations
 from bot.rules.repository_config import (
     INLINE,
+    MAX_FAULTS,
     MAX_LENGTH,
     MAX_LINE,
     PATHS,
@@ -525,6 +528,7 @@ EXPANSIONS = [
     ("", ""),
     (" e2e x", "run e2e.yml job=browser x"),
     ("\u200be2e", "run e2e.yml job=browser"),
+    ('"e2e', '"e2e'),
 ]
 
 
@@ -580,3 +584,21 @@ def test_the_rules_for_workflows_in_their_order() -> None:
         ("(inline)", Permission.MAINTAIN),
         ("*", Permission.NONE),
     ]
+
+
+def test_no_more_faults_are_looked_for_than_anybody_reads() -> None:
+    with pytest.raises(BadConfig) as raised:
+        read("\n".join(f"key{place}: x" for place in range(100)))
+    assert len(raised.value.faults) == MAX_FAULTS
+
+
+@pytest.mark.parametrize(
+    ("for_", "expected"),
+    [("", None), (", for: triage", Permission.TRIAGE), (", for: nobody", Permission.NOBODY)],
+)
+def test_the_role_that_an_automation_asks_for(for_: str, expected: Permission | None) -> None:
+    config = read(f"automations: [{{on: opened, do: run{for_}}}]")
+    event = PullRequestEvent("opened", "g", Sha("a" * 40), "main")
+    assert config.automations[0].required_role is expected
+    assert automations.required_role(config, event, "run") is expected
+    assert automations.required_role(config, event, "list") is None
