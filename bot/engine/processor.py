@@ -140,7 +140,8 @@ class Processor:
         even known whether there is something to do."""
         facts = await reader.known(self.operator.limits) if item.is_undecided else Facts.none()
         refused = policy.decide_before_reading(item.comment, facts, self._bounds)
-        if item.is_undecided and refused is not None and not refused.text:
+        is_begun = bool(item.start_attempts or item.pending_changes)
+        if item.is_undecided and not is_begun and refused is not None and not refused.text:
             # Nothing is asked of anybody, and nothing said.
             await self._drop(claim, item, refused.reason)
             return StepDone()

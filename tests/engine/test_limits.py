@@ -13,7 +13,7 @@ from bot.messages import refusals
 from tests.support.commands import asked_of, reason
 from tests.support.conversation import REPO, Conversation, Hook, ManualClock
 from tests.support.pull_requests import bot, ends, rules, runs
-from tests.support.sentences import queued
+from tests.support.sentences import name_of, queued
 
 pytestmark = pytest.mark.anyio
 
@@ -165,3 +165,16 @@ async def test_automations_keep_to_the_operators_repositories(bounded: Bounded) 
         await pr.settles()
         pr.assert_said_nothing_else()
         assert runs(pr) == []
+
+
+async def test_a_start_in_doubt_is_looked_after_whatever_the_limit(bounded: Bounded) -> None:
+    async with bounded("[limits]\nper_person = 2\n") as pr:
+        pr.depot.faults.drop("Run")
+        await pr.says("alice", "/depot run ci.yml")
+        pr.reply()
+        for _ in range(4):
+            await pr.says("alice", "/depot help")
+        await pr.passes(120)
+        (run,) = pr.depot.runs
+        assert pr.reply() == refusals.rate_limited("you", 2)
+        assert pr.last_edit().startswith(f"{name_of(run)}: **finished**")
