@@ -169,12 +169,14 @@ async def test_automations_keep_to_the_operators_repositories(bounded: Bounded) 
 
 async def test_a_start_in_doubt_is_looked_after_whatever_the_limit(bounded: Bounded) -> None:
     async with bounded("[limits]\nper_person = 2\n") as pr:
+        pr.github.pull_request(REPO, "alice", branch="other", files={"other.txt": "x\n"})
+        await pr.passes(60)
+        elsewhere = Conversation(pr.clock, pr.stage, pr.services, REPO, 2)
         pr.depot.faults.drop("Run")
         await pr.says("alice", "/depot run ci.yml")
         pr.reply()
-        for _ in range(4):
-            await pr.says("alice", "/depot help")
+        await elsewhere.says("alice", "/depot help\n/depot help")
+        assert elsewhere.reply() == refusals.rate_limited("you", 2)
         await pr.passes(120)
         (run,) = pr.depot.runs
-        assert pr.reply() == refusals.rate_limited("you", 2)
         assert pr.last_edit().startswith(f"{name_of(run)}: **finished**")
