@@ -7,7 +7,7 @@ Its JSON Schema is generated from the model below and committed in `config/`.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from typing import Annotated, Any, Literal
@@ -191,26 +191,52 @@ def parse(text: str, verbs: Mapping[str, type]) -> Config:
     faults = list(islice(config_shape.faults(document, Config), MAX_FAULTS))
     if len(faults) == MAX_FAULTS:
         raise BadConfig(*(Fault(problem, _key(path), lines.get(path)) for path, problem in faults))
-    config = msgspec.convert(_without(document, [path for path, _ in faults]), Config)
-    faults += _faults(config, verbs)
+    places = {path[:2] for path, _ in faults}
+    config = msgspec.convert(_without(document, places), Config)
+    for path, problem in _faults(config, verbs):
+        if not _follows(path, places, config):
+            faults.append((_as_in_file(path, places), problem))
     if faults:
         found = (Fault(problem, _key(path), lines.get(path)) for path, problem in faults)
         raise BadConfig(*sorted(found, key=lambda fault: fault.line or 0))
     return config
 
 
-def _without(document: object, paths: Sequence[safe_yaml.Path]) -> object:
-    """What is left of a document whose faults are known: their entries, or the whole lists, out."""
-    if not isinstance(document, dict) or () in paths:
+def _without(document: object, wrong: Collection[safe_yaml.Path]) -> object:
+    """What is left of a document when the entries with faults are left out: their places are a
+    section's name, and the key or number in it."""
+    if not isinstance(document, dict) or () in wrong:
         return {}
-    left = {}
+    left: dict[str, object] = {}
     for key, value in document.items():
-        wrong = {path[1:2] for path in paths if path[0] == key}
-        if isinstance(value, dict) and () not in wrong:
-            left[key] = {name: one for name, one in value.items() if (name,) not in wrong}
-        elif not wrong:
-            left[key] = value
+        if (key,) in wrong:
+            continue
+        left[key] = value
+        if isinstance(value, dict):
+            left[key] = {name: one for name, one in value.items() if (key, name) not in wrong}
+        elif isinstance(value, list):
+            left[key] = [one for place, one in enumerate(value) if (key, place) not in wrong]
     return left
+
+
+def _as_in_file(path: safe_yaml.Path, wrong: Collection[safe_yaml.Path]) -> safe_yaml.Path:
+    """A place in what is left, as it is counted in the file."""
+    if len(path) < 2 or not isinstance(path[1], int):
+        return path
+    place = path[1]
+    left_out = [one[1] for one in wrong if len(one) > 1 and one[0] == path[0]]
+    for one in sorted(number for number in left_out if isinstance(number, int)):
+        place += one <= place
+    return (path[0], place, *path[2:])
+
+
+def _follows(path: safe_yaml.Path, wrong: Collection[safe_yaml.Path], config: Config) -> bool:
+    """Whether a fault only follows from another: the line of an automation begins with an alias
+    that has one."""
+    if path[0] != "automations" or path[-1] != "do" or not isinstance(path[1], int):
+        return False
+    word = first_word(config.automations[path[1]].do)
+    return word is not None and ("aliases", word.text.lower()) in wrong
 
 
 def _key(path: safe_yaml.Path) -> str:

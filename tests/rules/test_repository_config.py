@@ -337,6 +337,7 @@ colour: red
         "line 3, permissions.rum",
         "line 5, workflows..github/workflows/a.yml",
         "line 7, aliases.e2e",
+        "line 11, automations[0].label",
         "line 12, automations[1].on",
         "line 14, colour",
     ]
@@ -602,3 +603,27 @@ def test_the_role_that_an_automation_asks_for(for_: str, expected: Permission | 
     assert config.automations[0].required_role is expected
     assert automations.required_role(config, event, "run") is expected
     assert automations.required_role(config, event, "list") is None
+
+
+def test_a_fault_hides_no_other_and_brings_no_other() -> None:
+    text = """\
+bots: ["bad login", {}, "worse login"]
+aliases:
+  e2e: [run]
+automations:
+- {on: opened, do: zzz}
+- {on: bad, do: run}
+- {on: opened, do: run, paths: [/a]}
+- {on: opened, do: e2e}
+"""
+    with pytest.raises(BadConfig) as raised:
+        read(text)
+    assert [str(one).partition(":")[0] for one in raised.value.faults] == [
+        "line 1, bots[1]",
+        "line 1, bots[0]",
+        "line 1, bots[2]",
+        "line 3, aliases.e2e",
+        "line 5, automations[0].do",
+        "line 6, automations[1].on",
+        "line 7, automations[2].paths",
+    ]
