@@ -234,7 +234,9 @@ class Processor:
         except GitHubError as error:
             log.warning("automations_skipped", error=str(error))
             return [], facts
-        return automations.lines(facts.config, event, changed), facts
+        # In a thread: patterns meet as many paths as the pull request has.
+        lines = await asyncio.to_thread(automations.lines, facts.config, event, changed)
+        return lines, facts
 
     async def _with_rules(self, facts: Facts, reader: FactReader) -> Facts:
         if facts.rules is not None:
