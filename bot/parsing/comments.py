@@ -54,6 +54,8 @@ QUOTING = _TO_THE_END | _IN_PARAGRAPH
 """HTML elements whose text is a quote or code. One that is never closed is open to the end of the
 comment, or of its paragraph. (GitHub shows `<script>` and its like as plain text.)"""
 
+_FOOTNOTE = re.compile(r"\[\^[^\]\s]{1,200}\]:")
+
 _TAG = re.compile(
     r"<!--(?:.*?-->|.*\Z)"
     r"|<[?!][^>]*+(?:>|\Z)"
@@ -301,8 +303,10 @@ def _live_candidates(tokens: Sequence[Token]) -> Iterator[tuple[int, Sequence[To
             for text in elements.read(token.content):
                 yield from ((int(mark), ()) for mark in _MARKED.findall(text) if not quotes)
         elif token.type == "inline":
+            # GitHub moves a footnote to the end, or drops it: no command is looked for in one.
+            is_footnote = _FOOTNOTE.match(token.content) is not None
             for number, is_last_line in _marks(token.children or [], elements):
-                if not quotes:
+                if not quotes and not is_footnote:
                     yield number, _yaml_blocks(tokens, position) if is_last_line else ()
 
 

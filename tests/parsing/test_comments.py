@@ -130,6 +130,8 @@ ATTACKS: list[tuple[str, list[str]]] = [
     ('<code title="<">\n/depot run\n</code>', []),
     ('<blockquote title="a<b">\n\n/depot run\n\n</blockquote>', []),
     ("<code><blockquote></code>\n\n/depot run\n\n</blockquote>", []),
+    ("[^1]: note\n/depot run", []),
+    ("see [^1]\n/depot run", ["run"]),
     # shown as plain text
     ("Removed the <script> tag from the page\n\n/depot run", ["run"]),
     ("Sets <title> and <iframe>\n\n/depot run", ["run"]),
