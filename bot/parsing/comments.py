@@ -128,6 +128,9 @@ class _Marked:
     def _mark(self, match: re.Match[str], *, is_near: bool = False) -> str:
         self._row += self.source.count("\n", self._counted, match.start())
         self._counted = match.start()
+        before = self.source.rfind("\n", 0, max(0, match.start() - 1)) + 1
+        if _FOOTNOTE.match(self.source, before):
+            return match[0]  # GitHub moves a footnote to the end, or drops it
         end = self.source.find("\n", match.end())
         end = len(self.source) if end < 0 else end
         after = self.source.find("\n", end + 1)
@@ -303,10 +306,8 @@ def _live_candidates(tokens: Sequence[Token]) -> Iterator[tuple[int, Sequence[To
             for text in elements.read(token.content):
                 yield from ((int(mark), ()) for mark in _MARKED.findall(text) if not quotes)
         elif token.type == "inline":
-            # GitHub moves a footnote to the end, or drops it: no command is looked for in one.
-            is_footnote = _FOOTNOTE.match(token.content) is not None
             for number, is_last_line in _marks(token.children or [], elements):
-                if not quotes and not is_footnote:
+                if not quotes:
                     yield number, _yaml_blocks(tokens, position) if is_last_line else ()
 
 
