@@ -7,17 +7,12 @@ from dataclasses import dataclass
 from bot.commands.base import Answer, CommandSpec, Handled, RunReader
 from bot.core.types import Permission
 from bot.messages import answers
-from bot.parsing.arguments import argument, run_or_workflow
+from bot.parsing.arguments import run_argument
 
 
 @dataclass(frozen=True, slots=True)
 class ArtifactsArguments:
-    run: str | None = argument(
-        "a run's id, or a workflow; the newest run without it",
-        default=None,
-        show="RUN or WORKFLOW",
-        convert=run_or_workflow,
-    )
+    run: str | None = run_argument("a run's id, or a workflow; the newest run without it")
 
 
 async def artifacts(command: ArtifactsArguments, reader: RunReader) -> Handled:

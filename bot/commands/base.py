@@ -290,7 +290,7 @@ class CommandSpec(Generic[A]):
     with_commit: Callable[[A, Sha], A] | None = None
     """The same arguments with this commit, where the command takes one."""
     is_always_answered: bool = False
-    """It answers whatever the repository's config says, and whoever asks."""
+    """It answers whatever the repository's config says, no matter who asks."""
 
     @property
     def starts_workflows(self) -> bool:
@@ -345,8 +345,13 @@ def parse_line(
     typed = parse_command(config.expand(line.text), verbs, config.aliases)
     if isinstance(typed, Misreading):
         return typed
-    verb = next(verb for verb, arguments in verbs.items() if isinstance(typed, arguments))
+    verb = verb_of(typed, verbs)
     return commands[verb].parsed(verb, typed, line)
+
+
+def verb_of(typed: object, verbs: Mapping[str, type]) -> str:
+    """The command that *typed* are the arguments of."""
+    return next(verb for verb, arguments in verbs.items() if isinstance(typed, arguments))
 
 
 def run_at(sha: Sha, target: StartTarget | None = None) -> str:

@@ -12,10 +12,11 @@ from bot.commands.base import (
     Handled,
     HeadReader,
     arguments_by_verb,
+    verb_of,
 )
-from bot.core.errors import Refused
+from bot.core.errors import Misreading, Refused
 from bot.core.types import Permission
-from bot.messages import answers, refusals
+from bot.messages import answers
 from bot.parsing.arguments import parse_command
 from bot.rules import policy
 
@@ -30,7 +31,7 @@ async def can_i(command: CanIArguments, reader: HeadReader) -> Handled:
     rows = [(verb, _why_not(verb, known, asked)) for verb, known in asked.commands.items()]
     rows += [(alias, _why_not_alias(alias, asked)) for alias in asked.config.aliases]
     rows += [
-        (f"run {pattern}", _why_not_workflow(pattern, role, asked))
+        (f"run {pattern}", _text(policy.workflow_refusal(pattern, role, asked.role)))
         for pattern, role in asked.config.workflow_roles()
     ]
     may_run = not _why_not("run", asked.commands["run"], asked)
@@ -52,17 +53,14 @@ def _why_not_alias(alias: str, asked: Asked) -> str:
     """The same for what an alias stands for."""
     verbs = arguments_by_verb(asked.commands)
     typed = parse_command(asked.config.aliases[alias], verbs)
-    verb = next((verb for verb, kind in verbs.items() if isinstance(typed, kind)), None)
-    return _why_not(verb, asked.commands[verb], asked) if verb is not None else ""
+    if isinstance(typed, Misreading):
+        return ""
+    verb = verb_of(typed, verbs)
+    return _why_not(verb, asked.commands[verb], asked)
 
 
-def _why_not_workflow(pattern: str, needs: Permission, asked: Asked) -> str:
-    """The same for the workflows that a rule is about."""
-    if needs is Permission.NOBODY:
-        return refusals.workflow_not_allowed(pattern)
-    if asked.role < needs:
-        return refusals.workflow_not_permitted(pattern, needs, asked.role)
-    return ""
+def _text(refused: Refused | None) -> str:
+    return refused.text if refused is not None else ""
 
 
 CAN_I = CommandSpec(

@@ -13,24 +13,13 @@ from bot.core.reasons import Reason
 from bot.core.runs import is_over
 from bot.core.types import Permission
 from bot.messages import refusals, runs
-from bot.parsing.arguments import argument, names, run_or_workflow
+from bot.parsing.arguments import jobs_argument, run_argument
 
 
 @dataclass(frozen=True, slots=True)
 class CancelArguments:
-    run: str | None = argument(
-        "a run's id, or a workflow; the one under way without it",
-        default=None,
-        show="RUN or WORKFLOW",
-        convert=run_or_workflow,
-    )
-    job: str | None = argument(
-        "only this job, or these with commas between them",
-        default=None,
-        show="KEY[,KEY]",
-        keyword=True,
-        convert=names,
-    )
+    run: str | None = run_argument("a run's id, or a workflow; the one under way without it")
+    job: str | None = jobs_argument()
 
 
 async def cancel(command: CancelArguments, reader: RunReader) -> Handled:

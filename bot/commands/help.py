@@ -5,7 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from bot.commands.base import Answer, Command, CommandSpec, Handled, HeadReader, arguments_by_verb
+from bot.commands.base import (
+    Answer,
+    Command,
+    CommandSpec,
+    Handled,
+    HeadReader,
+    arguments_by_verb,
+    verb_of,
+)
 from bot.core.errors import Misreading, Refused, UnknownCommand
 from bot.core.reasons import Reason
 from bot.core.types import Permission
@@ -55,7 +63,7 @@ def _alias_page(alias: str, commands: Mapping[str, Command], config: Config) -> 
     said = answers.alias(alias, line)
     if isinstance(typed, Misreading):
         return said
-    verb = next(verb for verb, kind in verbs.items() if isinstance(typed, kind))
+    verb = verb_of(typed, verbs)
     return f"{said}\n\n{_page(verb, commands[verb], config)}"
 
 

@@ -13,7 +13,7 @@ from bot.core.reasons import Reason
 from bot.core.runs import Job
 from bot.core.types import Permission
 from bot.messages import answers, refusals
-from bot.parsing.arguments import argument, number, run_or_workflow
+from bot.parsing.arguments import argument, number, run_argument
 
 DEFAULT_LINES = 50
 MAX_LINES = 500
@@ -21,12 +21,7 @@ MAX_LINES = 500
 
 @dataclass(frozen=True, slots=True)
 class LogsArguments:
-    run: str | None = argument(
-        "a run's id, or a workflow; the newest run without it",
-        default=None,
-        show="RUN or WORKFLOW",
-        convert=run_or_workflow,
-    )
+    run: str | None = run_argument("a run's id, or a workflow; the newest run without it")
     job: str | None = argument(
         "of this job; of the failed one without it", default=None, keyword=True
     )

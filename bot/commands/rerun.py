@@ -10,17 +10,12 @@ from bot.core.reasons import Reason
 from bot.core.runs import is_over
 from bot.core.types import Permission
 from bot.messages import refusals, runs
-from bot.parsing.arguments import argument, run_or_workflow
+from bot.parsing.arguments import run_argument
 
 
 @dataclass(frozen=True, slots=True)
 class RerunArguments:
-    run: str | None = argument(
-        "a run's id, or a workflow; the newest run without it",
-        default=None,
-        show="RUN or WORKFLOW",
-        convert=run_or_workflow,
-    )
+    run: str | None = run_argument("a run's id, or a workflow; the newest run without it")
 
 
 async def rerun(command: RerunArguments, reader: RunReader) -> Handled:

@@ -13,7 +13,7 @@ from bot.core.reasons import Reason
 from bot.core.types import Permission, Sha
 from bot.messages import refusals
 from bot.messages import runs as run_messages
-from bot.parsing.arguments import argument, closest_match, flag, full_sha, names, several
+from bot.parsing.arguments import argument, closest_match, flag, full_sha, jobs_argument, several
 from bot.parsing.workflow_file import BadWorkflow, outline
 from bot.rules.policy import StartTarget
 
@@ -21,13 +21,7 @@ from bot.rules.policy import StartTarget
 @dataclass(frozen=True, slots=True)
 class RunArguments:
     workflow: tuple[str, ...] = several("workflow files in .depot/workflows; all without one")
-    job: str | None = argument(
-        "only this job, or these with commas between them",
-        default=None,
-        show="KEY[,KEY]",
-        keyword=True,
-        convert=names,
-    )
+    job: str | None = jobs_argument()
     sha: str | None = argument(
         "the commit you have read; refused when it is no longer the head",
         default=None,
@@ -67,9 +61,8 @@ async def run(command: RunArguments, reader: StartReader) -> Handled:
     start = StartRequest(repo=head.base, sha=head.sha, in_fork=head.in_fork)
     if command.is_inline(reader.asked.line):
         blocks = reader.asked.line.blocks
-        for job in jobs or ("",):
-            # In a thread: somebody else wrote the YAML.
-            await asyncio.to_thread(_check_blocks, blocks, job)
+        # In a thread: somebody else wrote the YAML.
+        await asyncio.to_thread(_check_blocks, blocks, jobs)
         inline = replace(start, content=blocks)
         return StartRuns(tuple(replace(inline, job=job) for job in jobs or ("",)), force=True)
     if jobs:
@@ -93,8 +86,8 @@ async def _check_job(job: str, workflow: str, reader: StartReader) -> str:
     return run_messages.skips_needs(job, needs) if needs else ""
 
 
-def _check_blocks(blocks: tuple[str, ...], job: str) -> None:
-    """Raises Refused unless each block can be a workflow, and *job*, if any, is in the only one."""
+def _check_blocks(blocks: tuple[str, ...], jobs: tuple[str, ...]) -> None:
+    """Raises Refused unless each block can be a workflow, and the *jobs* are in the only one."""
     keys: tuple[str, ...] = ()
     for number, block in enumerate(blocks, start=1):
         try:
@@ -103,11 +96,12 @@ def _check_blocks(blocks: tuple[str, ...], job: str) -> None:
             raise Refused(
                 Reason.BAD_WORKFLOW, refusals.unreadable_block(number, str(wrong))
             ) from wrong
-    if job and len(blocks) > 1:
+    if jobs and len(blocks) > 1:
         raise Refused(Reason.JOB_NEEDS_WORKFLOW, refusals.job_needs_one_block())
-    if job and job not in keys:
-        closest = closest_match(job, keys)
-        raise Refused(Reason.UNKNOWN_JOB, refusals.unknown_job(job, "the YAML", keys, closest))
+    for job in jobs:
+        if job not in keys:
+            closest = closest_match(job, keys)
+            raise Refused(Reason.UNKNOWN_JOB, refusals.unknown_job(job, "the YAML", keys, closest))
 
 
 RUN = CommandSpec(

@@ -9,7 +9,7 @@ from bot.commands.base import Answer, CommandSpec, Handled, RunReader
 from bot.core.types import Permission
 from bot.messages import answers
 from bot.messages import runs as run_messages
-from bot.parsing.arguments import argument, run_or_workflow
+from bot.parsing.arguments import run_argument
 
 MAX_RUNS = 10
 """Runs that are looked into for one answer."""
@@ -17,12 +17,7 @@ MAX_RUNS = 10
 
 @dataclass(frozen=True, slots=True)
 class StatusArguments:
-    run: str | None = argument(
-        "a run's id, or a workflow; all at the head without it",
-        default=None,
-        show="RUN or WORKFLOW",
-        convert=run_or_workflow,
-    )
+    run: str | None = run_argument("a run's id, or a workflow; all at the head without it")
 
 
 async def status(command: StatusArguments, reader: RunReader) -> Handled:

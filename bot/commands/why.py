@@ -11,16 +11,13 @@ from bot.core.types import Permission
 from bot.depot.client import Target
 from bot.messages import diagnosis as diagnosis_messages
 from bot.messages import runs as run_messages
-from bot.parsing.arguments import argument, run_or_workflow
+from bot.parsing.arguments import argument, run_argument
 
 
 @dataclass(frozen=True, slots=True)
 class WhyArguments:
-    run: str | None = argument(
-        "a run's id, or a workflow; what failed in the newest run of each workflow without it",
-        default=None,
-        show="RUN or WORKFLOW",
-        convert=run_or_workflow,
+    run: str | None = run_argument(
+        "a run's id, or a workflow; what failed in the newest run of each workflow without it"
     )
     job: str | None = argument("only this job", default=None, show="KEY", keyword=True)
 

@@ -60,7 +60,7 @@ async def serving(app: ASGIApp) -> AsyncIterator[str]:
         timeout_graceful_shutdown=1,
     )
     server = Server(config)
-    # It listens from here on: whoever connects before uvicorn is up waits in the queue.
+    # It listens from here on: a connection made before uvicorn is up waits in the queue.
     listener = socket.create_server((HOST, 0))
     async with meanwhile(server.serve(sockets=[listener]), stop=lambda: _tell_to_stop(server)):
         yield f"http://{HOST}:{listener.getsockname()[1]}"

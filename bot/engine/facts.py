@@ -80,7 +80,7 @@ class FactReader:
             per_person=limits.per_person,
             per_repository=limits.per_repository,
             runs_per_repository=limits.runs_per_repository,
-            is_told=known.told > 0,
+            is_notified=known.notices > 0,
         )
         return Facts(heads=known.heads, usage=usage)
 

@@ -372,10 +372,10 @@ class Processor:
         facts = await self._with_rules_if_there(facts, reader)
         if word.strip("*_`") not in {*self._verbs, *facts.config.aliases}:
             return Refused(Reason.HINTED, ""), facts
-        told = await self.ledger.pull_requests.has_hint(
+        has_hint = await self.ledger.pull_requests.has_hint(
             comment.repo, comment.number, comment.author.login
         )
-        text = "" if told else refusals.hint(command.line.text)
+        text = "" if has_hint else refusals.hint(command.line.text)
         return Answer(text, reason=Reason.HINTED), facts
 
     async def _parse(
@@ -441,7 +441,7 @@ class Processor:
             case Answer():
                 return handled, handling.facts
         starts = len(handled.requests) if isinstance(handled, StartRuns) else 0
-        return outcome, handling.facts.after_a_change(several=starts > 1).after_starts(starts)
+        return outcome, handling.facts.after_a_change(starts)
 
     # --- trouble ---------------------------------------------------------------------------------
 

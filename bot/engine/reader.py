@@ -112,8 +112,7 @@ class CommandReader:
 
     async def newest_runs(self, typed: str | None) -> tuple[TrackedRun, ...]:
         if self.pending_changes:
-            changed = (self._run(change.run_id) for change in self.pending_changes)
-            return tuple(await asyncio.gather(*changed))
+            return await self._changed_runs()
         if typed is not None:
             return (await self.run(typed),)
         found = await self._newest_by_workflow(None)
@@ -121,8 +120,7 @@ class CommandReader:
 
     async def runs_under_way(self, typed: str | None) -> tuple[TrackedRun, ...]:
         if self.pending_changes:
-            changed = (self._run(change.run_id) for change in self.pending_changes)
-            return tuple(await asyncio.gather(*changed))
+            return await self._changed_runs()
         workflow = await self._workflow(typed) if typed is not None else None
         if typed is not None and workflow is None:
             return (await self._run(RunId(typed)),)
@@ -133,6 +131,11 @@ class CommandReader:
             for run in found
             if workflow is None or _has(run, workflow)
         )
+
+    async def _changed_runs(self) -> tuple[TrackedRun, ...]:
+        """The runs that an earlier step was about to change."""
+        changes = (self._run(change.run_id) for change in self.pending_changes)
+        return tuple(await asyncio.gather(*changes))
 
     async def _workflow(self, typed: str) -> str | None:
         """The workflow file at the head that was typed; none when it is a run's id."""

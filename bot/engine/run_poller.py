@@ -43,7 +43,7 @@ class ActiveRuns:
 
     A listing tells only how a run as a whole stands. It is worth its pages when many runs are
     tracked; for a few, asking for each is as cheap and shows their jobs move. Each listing wakes
-    whoever follows a run that has moved.
+    those who follow a run that has moved.
     """
 
     def __init__(

@@ -27,7 +27,7 @@ from bot.core.backoff import POLLING, START_SEARCH
 from bot.core.clock import Clock
 from bot.core.models import Claim, PendingChange, StartAttempt, StartRequest, TrackedRun, WorkItem
 from bot.core.reasons import Reason
-from bot.core.runs import Job, ListedRun, Run, is_over
+from bot.core.runs import Job, ListedRun, Run, Workflow, is_over
 from bot.core.types import CommandId, RepoName, RunId, Sha
 from bot.depot.client import Depot, DepotError, DepotNotReached, DepotRefused, DepotUnavailable
 from bot.messages import refusals, runs
@@ -277,7 +277,7 @@ class Runs:
     async def _send_change(self, wanted: ChangeRun, before: PendingChange) -> None:
         match wanted:
             case ChangeRun(change=Change.CANCEL, job=None, workflows=[_, *_]):
-                await self._cancel_each(wanted)
+                await _each(wanted.workflows, self.depot.cancel_workflow)
             case ChangeRun(change=Change.CANCEL, job=None):
                 await self.depot.cancel_run(wanted.run.run.run_id)
             case ChangeRun(change=Change.CANCEL, job=Job() as job):
@@ -285,34 +285,9 @@ class Runs:
             case ChangeRun(change=Change.RETRY, job=Job() as job):
                 await self.depot.retry_job(wanted.workflows[0].workflow_id, job.job_id)
             case ChangeRun(change=Change.RETRY):
-                await self._send_each(wanted, before, self.depot.retry_failed_jobs)
+                await _each(_unmoved(wanted, before), self.depot.retry_failed_jobs)
             case _:
-                await self._send_each(wanted, before, self.depot.rerun_workflow)
-
-    async def _send_each(
-        self, wanted: ChangeRun, before: PendingChange, call: Callable[[str], Awaitable[None]]
-    ) -> None:
-        """Each workflow once; one that has moved since was called in an earlier step."""
-        refused: list[DepotRefused] = []
-        for workflow in wanted.workflows:
-            if not jobs.has_moved(workflow, before.attempts):
-                try:
-                    await call(workflow.workflow_id)
-                except DepotRefused as no:
-                    refused.append(no)  # one that cannot move keeps no other from it
-        if refused and len(refused) == len(wanted.workflows):
-            raise refused[0]
-
-    async def _cancel_each(self, wanted: ChangeRun) -> None:
-        """Each workflow once; one that is over by now keeps no other from it."""
-        refused: list[DepotRefused] = []
-        for workflow in wanted.workflows:
-            try:
-                await self.depot.cancel_workflow(workflow.workflow_id)
-            except DepotRefused as no:
-                refused.append(no)
-        if len(refused) == len(wanted.workflows):
-            raise refused[0]
+                await _each(_unmoved(wanted, before), self.depot.rerun_workflow)
 
     async def _not_possible(self, wanted: ChangeRun, no: DepotRefused) -> Answer | None:
         """What to say when the state of the run does not allow it; none when that is not why."""
@@ -345,8 +320,25 @@ class Runs:
         return replace(wanted.run, run=expected, next_poll_at=now), reason
 
 
+def _unmoved(wanted: ChangeRun, before: PendingChange) -> list[Workflow]:
+    """Those that no earlier step has moved."""
+    return [one for one in wanted.workflows if not jobs.has_moved(one, before.attempts)]
+
+
+async def _each(workflows: Sequence[Workflow], call: Callable[[str], Awaitable[None]]) -> None:
+    """Call Depot for each; raises DepotRefused only when it refuses all of them."""
+    refused: list[DepotRefused] = []
+    for workflow in workflows:
+        try:
+            await call(workflow.workflow_id)
+        except DepotRefused as no:
+            refused.append(no)
+    if refused and len(refused) == len(workflows):
+        raise refused[0]
+
+
 def _same(start: StartRequest, before: RunsAtHead, command_id: CommandId) -> TrackedRun | None:
-    """A run of the same that Depot lists as under way, whoever started it."""
+    """A run of the same that Depot lists as under way, no matter who started it."""
     listed = {run.run_id: run for run in before.listed if not is_over(run.status)}
     for tracked in before.tracked:
         if tracked.run.run_id in listed and not tracked.is_inline and _holds(tracked, start):

@@ -26,7 +26,7 @@ MAX_FILE = 128 * 1024
 files")."""
 
 _OVERSIZE = "#" * (MAX_FILE + 1)
-"""Stands for the text of a file that is larger: whoever reads it sees that it is too long."""
+"""Stands for the text of a file that is larger: its reader sees that it is too long."""
 
 MAX_COMMENTS = 3000
 """Comments that are looked through for a reply of ours."""

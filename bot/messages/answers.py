@@ -20,7 +20,7 @@ from bot.messages.phrases import (
     state_word,
 )
 
-MAX_FAULTS = 30
+MAX_LISTED_FAULTS = 30
 """Faults of a config that one answer shows."""
 
 
@@ -29,8 +29,9 @@ def config_valid(path: str) -> str:
 
 
 def config_invalid(path: str, faults: Sequence[str]) -> str:
-    shown = "\n".join(f"- {code(fault, limit=300)}" for fault in faults[:MAX_FAULTS])
-    more = f"\n- and {len(faults) - MAX_FAULTS} more" if len(faults) > MAX_FAULTS else ""
+    shown = "\n".join(f"- {code(fault, limit=300)}" for fault in faults[:MAX_LISTED_FAULTS])
+    hidden = len(faults) - MAX_LISTED_FAULTS
+    more = f"\n- and {hidden} more" if hidden > 0 else ""
     return (
         f"{code(path)} in this pull request is broken:\n\n{shown}{more}\n\n"
         "Until it is merged the old rules hold; after that, commands would be refused."

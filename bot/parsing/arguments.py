@@ -56,6 +56,22 @@ def argument(
     return field(default=default, metadata={"argument": Argument(help, show, keyword, convert)})
 
 
+def run_argument(help: str) -> Any:
+    """A field that takes a run's id or a workflow; none when it is left out."""
+    return argument(help, default=None, show="RUN or WORKFLOW", convert=run_or_workflow)
+
+
+def jobs_argument() -> Any:
+    """A field that takes the keys of jobs; none when it is left out."""
+    return argument(
+        "only this job, or these with commas between them",
+        default=None,
+        show="KEY[,KEY]",
+        keyword=True,
+        convert=names,
+    )
+
+
 def several(help: str, *, show: str = "") -> Any:
     """A field that takes all values by position: a tuple."""
     return field(default=(), metadata={"argument": Argument(help, show, many=True)})
@@ -268,7 +284,7 @@ def yes_or_no(value: str) -> bool:
 def full_sha(value: str) -> str:
     """A commit with all its digits; raises ValueError.
 
-    A shorter one is refused: whoever pushes can make another commit with the same first digits.
+    A shorter one is refused: a pusher can make another commit with the same first digits.
     """
     if not re.fullmatch(r"[0-9a-fA-F]{40}", value):
         raise ValueError("a commit needs all 40 digits here, since a shorter one can be imitated")

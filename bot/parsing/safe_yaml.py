@@ -5,6 +5,8 @@ Pure. Every scalar stays a string, so `on` is not a boolean and `1.10` not a num
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import yaml
@@ -35,9 +37,16 @@ class _Loader(yaml.CBaseLoader):
 
 def load(text: str) -> Any:
     """The document; raises BadYaml."""
-    try:
+    with _yaml_errors():
         _check_size(text)
         return yaml.load(text, Loader=_Loader)
+
+
+@contextmanager
+def _yaml_errors() -> Iterator[None]:
+    """Makes PyYAML's errors BadYaml."""
+    try:
+        yield
     except (yaml.YAMLError, ValueError) as error:
         mark = getattr(error, "problem_mark", None)
         where = f" in line {mark.line + 1}" if mark else ""
@@ -78,13 +87,9 @@ Path = tuple[str | int, ...]
 def load_with_lines(text: str, max_size: int = MAX_SIZE) -> tuple[Any, dict[Path, int]]:
     """The document, and the line on which each of its values begins, a key's value on that of the
     key; raises BadYaml."""
-    try:
+    with _yaml_errors():
         _check_size(text, max_size)
         node = yaml.compose(text, Loader=yaml.CBaseLoader)
-    except (yaml.YAMLError, ValueError) as error:
-        mark = getattr(error, "problem_mark", None)
-        where = f" in line {mark.line + 1}" if mark else ""
-        raise BadYaml(f"not YAML{where}") from None
     lines: dict[Path, int] = {}
     value = _value(node, (), lines, ()) if node is not None else None
     return value, lines

@@ -47,7 +47,7 @@ class Usage:
     per_person: int
     per_repository: int
     runs_per_repository: int
-    is_told: bool = False
+    is_notified: bool = False
     """The author was told of the limit in this hour."""
 
     @classmethod
@@ -132,16 +132,17 @@ class Facts:
         """No facts, for a step that decides nothing."""
         return cls(heads=(), usage=Usage.none())
 
-    def after_a_change(self, *, several: bool) -> Facts:
-        """The facts for the next command after runs were started or changed: the head and the runs
-        are read again."""
-        is_several = several or self.started_several
-        return replace(self, seen=None, runs=None, started_several=is_several)
+    def after_a_change(self, starts: int) -> Facts:
+        """The facts for the next command after runs were changed or so many were started: the head
+        and the runs are read again."""
+        return replace(
+            self,
+            seen=None,
+            runs=None,
+            usage=replace(self.usage, runs=self.usage.runs + starts),
+            started_several=starts > 1 or self.started_several,
+        )
 
     def after_a_limit(self) -> Facts:
         """The facts once the author was told of the limit."""
-        return replace(self, usage=replace(self.usage, is_told=True))
-
-    def after_starts(self, count: int) -> Facts:
-        """The facts once so many more runs were started."""
-        return replace(self, usage=replace(self.usage, runs=self.usage.runs + count))
+        return replace(self, usage=replace(self.usage, is_notified=True))

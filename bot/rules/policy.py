@@ -54,7 +54,7 @@ LIMIT_SECONDS = 3600.0
 def check_repository(repo: RepoName, allowed: Sequence[str]) -> None:
     """Raises Refused unless one of *allowed*, patterns such as `octo/*`, matches."""
     if not any(fnmatchcase(repo.lower(), pattern.lower()) for pattern in allowed):
-        # In silence: it is no business of whoever writes there.
+        # In silence: it is no business of those who write there.
         raise Refused(Reason.REPOSITORY_NOT_ALLOWED, "")
 
 
@@ -66,7 +66,7 @@ def check_limits(usage: Usage) -> None:
         text = refusals.rate_limited("this repository", usage.per_repository)
     else:
         return
-    raise Refused(Reason.RATE_LIMITED, "" if usage.is_told else text)
+    raise Refused(Reason.RATE_LIMITED, "" if usage.is_notified else text)
 
 
 def check_runs(usage: Usage, count: int) -> None:
@@ -97,13 +97,18 @@ def check_permission(
 def check_workflows(config: Config, names: Sequence[str], has: Permission) -> None:
     """Raises Refused when the repository's config forbids one of the workflows to this role."""
     for name in names:
-        needs = config.workflow_needs(name)
-        if needs is Permission.NOBODY:
-            raise Refused(Reason.WORKFLOW_NOT_ALLOWED, refusals.workflow_not_allowed(name))
-        if has < needs:
-            raise Refused(
-                Reason.WORKFLOW_NOT_ALLOWED, refusals.workflow_not_permitted(name, needs, has)
-            )
+        if (refused := workflow_refusal(name, config.workflow_needs(name), has)) is not None:
+            raise refused
+
+
+def workflow_refusal(name: str, needs: Permission, has: Permission) -> Refused | None:
+    """The refusal of a workflow, or of those that a pattern covers; none where it is allowed."""
+    if needs is Permission.NOBODY:
+        return Refused(Reason.WORKFLOW_NOT_ALLOWED, refusals.workflow_not_allowed(name))
+    if has < needs:
+        text = refusals.workflow_not_permitted(name, needs, has)
+        return Refused(Reason.WORKFLOW_NOT_ALLOWED, text)
+    return None
 
 
 @dataclass(frozen=True, slots=True)
@@ -396,8 +401,8 @@ def _decide_start(
 def acting_role(comment: Comment, facts: Facts) -> Permission | None:
     """The role that a command acts with; none when it has to be read.
 
-    A command that an event triggers acts with the role of whoever caused the event; a bot that the
-    repository names acts as a writer.
+    A command that an event triggers acts with the role of the person who caused the event; a bot
+    that the repository names acts as a writer.
     """
     if comment.author.is_bot and (comment.event is None or facts.config.lets(comment.author.login)):
         return Permission.WRITE

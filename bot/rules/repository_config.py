@@ -88,14 +88,14 @@ class Automation(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     for_: Annotated[
         Literal["", "anyone", "read", "triage", "write", "maintain", "admin", "nobody"],
         msgspec.Meta(
-            description="the least role of whoever sets it off, instead of the command's own need; "
-            "without it that need, and write at least"
+            description="the least role of the person who sets it off, instead of the command's "
+            "own need; without it that need, and write at least"
         ),
     ] = msgspec.field(default="", name="for")
 
     @property
     def required_role(self) -> Permission | None:
-        """The least role of whoever sets it off, in place of the command's own need, if given."""
+        """The least role of the person who sets it off, in place of the command's own need."""
         return _permission(self.for_) if self.for_ else None
 
     def follows(self, event: PullRequestEvent) -> bool:

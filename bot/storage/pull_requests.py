@@ -25,7 +25,7 @@ class KnownPullRequest:
     by_person: int
     in_repository: int
     runs: int
-    told: int
+    notices: int
     """How often the author was told of a limit."""
 
 
@@ -84,9 +84,9 @@ class PullRequests(Part):
         return await self._scalar(self._in_fork, repo=repo, sha=sha) is not None
 
     async def has_hint(self, repo: RepoName, number: int, author: str) -> bool:
-        """Whether somebody was told under this pull request what a command looks like."""
-        told = await self._scalar(self._hint, repo=repo, number=number, author=author)
-        return told is not None
+        """Whether somebody was shown under this pull request what a command looks like."""
+        hint = await self._scalar(self._hint, repo=repo, number=number, author=author)
+        return hint is not None
 
     async def newest_heads(self, repo: RepoName, number: int) -> tuple[KnownHead, ...]:
         """The newest heads of a pull request that webhooks announced, newest first."""
@@ -116,7 +116,7 @@ class PullRequests(Part):
             by_person=found[0].by_person,
             in_repository=found[0].in_repository,
             runs=found[0].runs,
-            told=found[0].told,
+            notices=found[0].notices,
         )
 
     async def count_commands(
@@ -138,7 +138,7 @@ class PullRequests(Part):
 
 def _usage(now: sa.ColumnElement[float]) -> sa.Select[Any]:
     """Commands of the last while by one author and in the repository, runs that were started in it,
-    and whether the author was told of a limit."""
+    and how often the author was told of a limit."""
     since = now - sa.bindparam("within", type_=sa.Float)
     by_author = work_items.c.author == sa.bindparam("author")
     started = (
@@ -150,14 +150,16 @@ def _usage(now: sa.ColumnElement[float]) -> sa.Select[Any]:
             start_attempts.c.outcome.in_(["started", "open"]),
         )
     )
-    told = by_author & (commands.c.reason == Reason.RATE_LIMITED.value) & (commands.c.answer != "")
+    notices = (
+        by_author & (commands.c.reason == Reason.RATE_LIMITED.value) & (commands.c.answer != "")
+    )
     return (
         sa.select(
             sa.func.count().filter(by_author & work_items.c.event.is_(None)).label("by_person"),
             sa.func.count()
             .filter(commands.c.reason.in_(sa.bindparam("counted", expanding=True)))
             .label("in_repository"),
-            sa.func.count().filter(told).label("told"),
+            sa.func.count().filter(notices).label("notices"),
             started.scalar_subquery().label("runs"),
         )
         .select_from(commands.join(work_items))

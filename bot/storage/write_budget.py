@@ -22,7 +22,7 @@ from bot.storage.part import Part
 from bot.storage.tables import waiting_writes, write_budgets
 
 MOST_WAITING = 1000
-"""Waiting writes that are looked at. Whoever is behind so many waits for LONGEST_WAIT anyway."""
+"""Waiting writes that are looked at. What is behind so many waits for LONGEST_WAIT anyway."""
 
 
 class WriteBudget(Part):

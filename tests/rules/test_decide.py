@@ -390,5 +390,5 @@ def test_what_is_decided_before_anything_is_read() -> None:
 
 
 def test_what_a_step_adds_to_the_usage() -> None:
-    later = NOTHING.after_a_limit().after_starts(2)
-    assert (later.usage.is_told, later.usage.runs) == (True, 2)
+    later = NOTHING.after_a_limit().after_a_change(starts=2)
+    assert (later.usage.is_notified, later.usage.runs) == (True, 2)

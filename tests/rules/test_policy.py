@@ -377,7 +377,7 @@ def test_how_much_is_too_much(by_person: int, in_repository: int, said: str | No
     assert (no.text if no else None) == said
     assert no is None or no.reason == "rate-limited"
     # Once an hour it is said.
-    again = refusal(lambda: check_limits(replace(usage, is_told=True)))
+    again = refusal(lambda: check_limits(replace(usage, is_notified=True)))
     assert (again.text if again else None) == (None if said is None else "")
 
 

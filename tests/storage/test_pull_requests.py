@@ -76,7 +76,7 @@ async def test_what_a_decision_needs_to_know(ledger: Ledger) -> None:
     assert [one.sha for one in known.heads] == [NEW]
     # The reasons count only for the repository.
     assert (known.by_person, known.in_repository) == (2, 0)
-    assert (known.runs, known.told) == (0, 0)
+    assert (known.runs, known.notices) == (0, 0)
 
 
 async def test_what_was_started_and_told(ledger: Ledger) -> None:
@@ -89,9 +89,9 @@ async def test_what_was_started_and_told(ledger: Ledger) -> None:
     await ledger.items.save_decision(claim, CommandId("ic-1.2"), Reason.RATE_LIMITED, "too many")
     await ledger.items.save_decision(claim, CommandId("ic-1.3"), Reason.RATE_LIMITED, "")
     known = await ledger.pull_requests.known(HELLO, 1, "alice", 1e9, [Reason.STARTED])
-    assert (known.by_person, known.in_repository, known.runs, known.told) == (3, 1, 1, 1)
+    assert (known.by_person, known.in_repository, known.runs, known.notices) == (3, 1, 1, 1)
     other = await ledger.pull_requests.known(HELLO, 1, "bob", 1e9, [Reason.STARTED])
-    assert (other.by_person, other.in_repository, other.runs, other.told) == (0, 1, 1, 0)
+    assert (other.by_person, other.in_repository, other.runs, other.notices) == (0, 1, 1, 0)
 
 
 async def test_commands_are_counted(ledger: Ledger, database: Database) -> None:
