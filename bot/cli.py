@@ -25,6 +25,7 @@ from bot.rules.repository_config import PATHS, BadConfig, parse, schema
 from bot.services import open_clients, open_services
 from bot.storage.database import AlreadyInUse, LedgerUnavailable
 from bot.web.app import create_app
+from bot.web.auth import Access
 from bot.web.server import listen
 from bot.web.setup import open_setup
 
@@ -162,15 +163,28 @@ def _environment() -> dict[str, str]:
 
 async def serve(settings: Settings) -> int:
     """Serve until told to stop (SIGINT, SIGTERM)."""
+    access = Access.with_password(settings.admin_password)
     async with open_services(settings) as services:
-        return await listen(create_app(services), settings.host, settings.port)
+        _announce(access, settings)
+        return await listen(create_app(services, access), settings.host, settings.port)
 
 
 async def serve_setup(settings: Settings) -> int:
     """Serve the set-up, and the bot once that is done, until told to stop."""
     env_file = Path.cwd() / ENV_FILE
-    async with open_setup(settings, env_file, lambda: load(_environment())) as app:
-        here = f"http://localhost:{settings.port}"
-        address = settings.public_url if settings.admin_password else here
-        log.warning("setup_needed", page=f"{address}/setup")
+    access = Access.with_password(settings.admin_password)
+    async with open_setup(settings, env_file, lambda: load(_environment()), access) as app:
+        log.warning("setup_needed", page=f"{settings.public_url}/setup")
+        _announce(access, settings)
         return await listen(app, settings.host, settings.port)
+
+
+def _announce(access: Access, settings: Settings) -> None:
+    """Print the link that logs in, to a terminal only: what is no terminal may be kept as a log."""
+    if not access.is_made:
+        return
+    if not sys.stderr.isatty():
+        log.warning("status_pages_closed", hint="set ADMIN_PASSWORD to open them")
+        return
+    address = settings.public_url or f"http://localhost:{settings.port}"
+    print(f"Status pages and set-up, for you: {access.link(address)}", file=sys.stderr)

@@ -8,6 +8,7 @@ page asks for news every half second, and gets what has changed as HTML that is 
 from __future__ import annotations
 
 import asyncio
+import re
 import sys
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
@@ -31,7 +32,6 @@ from bot.demo.simulators.github import Comment
 from bot.demo.simulators.github.events import Commented, Event, PullRequestChanged, Reviewed
 from bot.demo.stage import Stage
 from bot.messages.html import to_html
-from bot.web.auth import denied
 
 PEOPLE = {
     "ada": "admin",
@@ -102,7 +102,7 @@ async def _serve() -> None:
     stop_on_signals()
     async with playground() as ground:
         scene = Scene(ground.stage)
-        page = WebPage(scene, status_url=f"{ground.bot.url}/")
+        page = WebPage(scene, _status_url(ground))
         async with serving(page.app()) as url:
             print(_opening(ground, url), flush=True)
             while True:
@@ -117,11 +117,25 @@ def _opening(ground: Playground, url: str) -> str:
             "depot-bot, to play with: the real bot on a simulated GitHub and Depot.",
             "",
             f"  the pull request  {url}/",
-            f"  the bot's pages   {ground.bot.url}/",
+            f"  the bot's pages   {_status_url(ground)}",
             "",
             "Ctrl-C ends it; nothing is kept.",
         ]
     )
+
+
+def _status_url(ground: Playground) -> str:
+    """The bot's status pages, with the password that they ask for."""
+    return f"{ground.bot.url}/".replace("://", f"://demo:{ground.stage.admin_password}@", 1)
+
+
+_HOST = re.compile(r"(localhost|127(?:\.\d{1,3}){3}|\[::1\])(?::\d{1,5})?", re.IGNORECASE)
+
+
+def is_local(host: str) -> bool:
+    """Whether a browser that asks for this Host is on this machine, and on our page: it listens on
+    loopback only, but a name of somebody else may lead there (DNS rebinding)."""
+    return _HOST.fullmatch(host) is not None
 
 
 # --- what a person can do ------------------------------------------------------------------------
@@ -354,9 +368,8 @@ class WebPage:
         """For this machine's own browser only: nothing else may write here."""
 
         async def answer(request: Request) -> Response:
-            peer = request.client.host if request.client is not None else ""
             is_read = request.method in {"GET", "HEAD"}
-            if denied(request.headers, peer, "") is not None:
+            if not is_local(request.headers.get("host", "")):
                 response: Response = _said(403, "Only this machine may, under localhost.")
             elif not is_read and request.headers.get("content-type") != "application/json":
                 # What a page of somebody else cannot send without being asked first.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Callable
 
 import httpx
@@ -38,6 +39,7 @@ class Stage:
             jwt_now=jwt_now,
         )
         self.depot = SimulatedDepot(now=now, forge=self.github)
+        self.admin_password = secrets.token_urlsafe(16)
 
     def environment(
         self, *, github_url: str = GITHUB_URL, depot_url: str = DEPOT_URL, database_url: str
@@ -51,4 +53,5 @@ class Stage:
             "DEPOT_TOKEN": self.depot.token,
             "DEPOT_API_URL": depot_url,
             "DATABASE_URL": database_url,
+            "ADMIN_PASSWORD": self.admin_password,
         }

@@ -18,6 +18,7 @@ import msgspec
 from bot.core.credentials import AppCredentials, Credentials, TokenCredentials
 from bot.ops import variables as v
 from bot.ops.variables import Secret
+from bot.storage.connect import is_shared
 
 T = TypeVar("T")
 
@@ -64,7 +65,7 @@ class Settings:
     host: str
     port: int
     admin_password: Secret
-    """Empty: the pages answer on this machine only."""
+    """Empty: one is made at each start."""
     log_level: str
     log_format: str
     """`console`, `json`, or empty: whichever suits where the log goes."""
@@ -104,7 +105,7 @@ class _Loader:
             public_url=self.read(v.PUBLIC_URL),
             host=self.host(),
             port=self.read(v.PORT),
-            admin_password=self.read(v.ADMIN_PASSWORD),
+            admin_password=self.admin_password(),
             log_level=self.read(v.LOG_LEVEL),
             log_format=self.read(v.LOG_FORMAT),
             operator=self.operator(),
@@ -170,6 +171,14 @@ class _Loader:
         if key and not key.startswith("-----BEGIN "):
             self.problems.append("GITHUB_PRIVATE_KEY is not a PEM key (-----BEGIN …)")
         return key
+
+    def admin_password(self) -> Secret:
+        password = self.read(v.ADMIN_PASSWORD)
+        if not self.is_given(v.ADMIN_PASSWORD) and is_shared(self.values[v.DATABASE_URL.name]):
+            self.problems.append(
+                "ADMIN_PASSWORD is missing: machines that share a PostgreSQL ledger share it"
+            )
+        return password
 
     def host(self) -> str:
         if self.is_given(v.PORT) and not self.is_given(v.HOST):

@@ -187,8 +187,9 @@ ADMIN_PASSWORD = Variable(
     _password,
     default="",
     secret=True,
-    help="The password of the status pages and of `/metrics` (HTTP Basic, any user name), at least "
-    "12 characters. Without it they answer requests from this machine only.",
+    help="The password of the status pages, of `/metrics` and of `/setup` (HTTP Basic, any user "
+    "name), at least 12 characters; needed with PostgreSQL. Without it one is made at each start, "
+    "and printed to the terminal as a link that logs in.",
 )
 LOG_LEVEL = Variable(
     "LOG_LEVEL",

@@ -11,12 +11,18 @@ from bot.storage.sqlite import SqliteStore
 
 def is_usable(url: str) -> bool:
     """Whether `DATABASE_URL` names a store that we can keep a ledger in."""
+    if is_shared(url):
+        return True
     scheme, _, rest = url.partition("://")
-    if scheme in {"postgres", "postgresql"}:
-        return bool(rest)
     # A ledger in memory would lose what it is there to keep.
     file = rest.removeprefix("/").partition("?")[0]
     return scheme == "sqlite" and rest.startswith("/") and file not in {"", ":memory:"}
+
+
+def is_shared(url: str) -> bool:
+    """Whether several machines may keep their ledger there: it is PostgreSQL."""
+    scheme, _, rest = url.partition("://")
+    return scheme in {"postgres", "postgresql"} and bool(rest)
 
 
 async def open_store(url: str, clock: Clock, *, waits_for_disk: bool = True) -> Store:

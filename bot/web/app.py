@@ -18,17 +18,21 @@ from bot.services import Services, working
 from bot.storage.database import LedgerUnavailable
 from bot.storage.ledger import Ledger
 from bot.storage.status_queries import StatusQueries
-from bot.web.pages import guarded
+from bot.web.auth import Access
+from bot.web.pages import guarded, login
 from bot.web.status_pages import Pages
 from bot.web.webhook_endpoint import WebhookEndpoint
 
 log = structlog.get_logger()
 
 
-def create_app(services: Services, *, run_worker: bool = True) -> Starlette:
+def create_app(
+    services: Services, access: Access | None = None, *, run_worker: bool = True
+) -> Starlette:
     """The bot's web application over its services.
 
-    Without *run_worker* due work waits until somebody calls `services.worker.drain`.
+    *access* says who sees the operator's pages, by default those who have ADMIN_PASSWORD. Without
+    *run_worker* due work waits until somebody calls `services.worker.drain`.
     """
 
     @asynccontextmanager
@@ -47,25 +51,30 @@ def create_app(services: Services, *, run_worker: bool = True) -> Starlette:
     )
     health = Health(services.ledger)
     status_queries = StatusQueries(services.store)
-    password = services.settings.admin_password
+    settings = services.settings
+    access = access or Access.with_password(settings.admin_password)
     pages = Pages(
         status_queries,
         services.ledger,
         services.github.rate_limits,
         partial(_check, services),
-        password,
+        access,
     )
     metrics_endpoint = MetricsEndpoint(services.metrics, status_queries)
-    return Starlette(
+    app = Starlette(
         routes=[
             Route("/webhook", webhook_endpoint, methods=["POST"]),
             Route("/healthz", health.alive),
             Route("/readyz", health.ready),
-            Route("/metrics", guarded(metrics_endpoint.metrics, password)),
+            Route("/metrics", guarded(metrics_endpoint.metrics, access)),
+            *login(access, leads_to="/", is_https=settings.public_url.startswith("https:")),
             *pages.routes(),
         ],
         lifespan=lifespan,
     )
+    # Such a redirect would lead where the request's Host says.
+    app.router.redirect_slashes = False
+    return app
 
 
 async def _check(services: Services) -> list[Finding]:

@@ -1,58 +1,78 @@
-"""Who may see the pages that are for the operator: the password, or this very machine."""
+"""Who sees the pages that are for the operator: those who have the password.
+
+Without ADMIN_PASSWORD one is made at each start, and a link that holds it logs a browser in. No
+address and no name of a host lets anybody in: a proxy beside the bot makes all of them look local.
+"""
 
 from __future__ import annotations
 
 import base64
 import binascii
-import hashlib
 import hmac
-import re
+import secrets
 from collections.abc import Mapping
-from dataclasses import dataclass
-from ipaddress import ip_address
-
-FORWARDING = ("forwarded", "x-forwarded-for", "x-forwarded-host", "x-real-ip")
-"""Headers by which a proxy says that somebody else is asking."""
+from dataclasses import dataclass, field
+from hashlib import sha256
+from http.cookies import CookieError, SimpleCookie
 
 CHALLENGE = 'Basic realm="depot-bot", charset="UTF-8"'
 
-ONLY_HERE = (
-    "Set ADMIN_PASSWORD to see this page from elsewhere: "
-    "without it, it is shown to this machine only, under localhost."
-)
-WRONG_PASSWORD = "This page needs the password in ADMIN_PASSWORD; any user name will do."
+COOKIE = "depot-bot-login"
 
-_HOST = re.compile(r"(\[[0-9a-f:.]+\]|[^:]+)(?::\d+)?", re.IGNORECASE)
+NEEDS_PASSWORD = "This page needs the password in ADMIN_PASSWORD; any user name will do."
+NEEDS_LINK = (
+    "This page opens with the link that the bot printed to the terminal when it started; "
+    "set ADMIN_PASSWORD for a password that stays."
+)
 
 
 @dataclass(frozen=True, slots=True)
-class Denied:
-    """Why somebody may not see it."""
+class Access:
+    """The password of the operator's pages."""
 
-    status: int
-    text: str
+    password: str = field(repr=False)
+    is_made: bool = False
+    """It was made at this start: a link logs in with it."""
 
+    @classmethod
+    def with_password(cls, password: str) -> Access:
+        """With this password; with a new one when it is empty."""
+        return cls(password) if password else cls(secrets.token_urlsafe(32), is_made=True)
 
-def denied(headers: Mapping[str, str], peer: str, password: str) -> Denied | None:
-    """Why a request is turned away, or none; *peer* is the address it came from.
+    @property
+    def hint(self) -> str:
+        """What to do, for somebody who may not see a page."""
+        return NEEDS_LINK if self.is_made else NEEDS_PASSWORD
 
-    Without a password only a browser on this machine is served. A loopback peer alone is no sign
-    of that: a proxy beside us has one too, and so has a page of a stranger in a browser here,
-    whose name was made to lead to this machine (DNS rebinding). The name it asks for tells.
-    """
-    if password:
+    @property
+    def cookie(self) -> str:
+        """The value of the cookie of a browser that is logged in. It is not the password, which
+        opens more than this browser."""
+        return hmac.digest(self.password.encode(), b"depot-bot login", "sha256").hex()
+
+    def link(self, address: str) -> str:
+        """The link that logs in."""
+        return f"{address}/login?token={self.password}"
+
+    def logs_in(self, token: str) -> bool:
+        """Whether this is the token of the link."""
+        return self.is_made and _is_same(token, self.password)
+
+    def allows(self, headers: Mapping[str, str]) -> bool:
+        """Whether a request with these headers may see the pages; their names are in lower case."""
         given = _password(headers.get("authorization", ""))
-        is_right = hmac.compare_digest(_digest(given), _digest(password))
-        return None if is_right else Denied(401, WRONG_PASSWORD)
-    is_forwarded = any(name in headers for name in FORWARDING)
-    if _is_loopback(peer) and not is_forwarded and _names_loopback(headers.get("host", "")):
-        return None
-    return Denied(403, ONLY_HERE)
+        if _is_same(given, self.password):
+            return True
+        return self.is_made and _is_same(_cookie(headers.get("cookie", "")), self.cookie)
+
+
+def _is_same(given: str, right: str) -> bool:
+    # Of one length: comparing then takes the same time whatever was given.
+    return hmac.compare_digest(_digest(given), _digest(right))
 
 
 def _digest(text: str) -> bytes:
-    # Of one length: comparing then takes the same time whatever was given.
-    return hashlib.sha256(text.encode(errors="surrogateescape")).digest()
+    return sha256(text.encode(errors="surrogateescape")).digest()
 
 
 def _password(authorization: str) -> str:
@@ -67,18 +87,10 @@ def _password(authorization: str) -> str:
     return text.partition(":")[2]
 
 
-def _is_loopback(address: str) -> bool:
+def _cookie(header: str) -> str:
+    """The value of our cookie; empty when there is none."""
     try:
-        ip = ip_address(address)
-    except ValueError:
-        return False
-    mapped = getattr(ip, "ipv4_mapped", None)
-    return bool((mapped or ip).is_loopback)
-
-
-def _names_loopback(host: str) -> bool:
-    match = _HOST.fullmatch(host)
-    if match is None:
-        return False
-    name = match[1].lower().rstrip(".")
-    return name == "localhost" or _is_loopback(name.strip("[]"))
+        morsel = SimpleCookie(header).get(COOKIE)
+    except CookieError:
+        return ""
+    return morsel.value if morsel is not None else ""

@@ -9,12 +9,12 @@ import jinja2
 import structlog
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
-from starlette.responses import JSONResponse, PlainTextResponse, Response
-from starlette.routing import Mount
+from starlette.responses import JSONResponse, PlainTextResponse, RedirectResponse, Response
+from starlette.routing import BaseRoute, Mount, Route
 from starlette.staticfiles import StaticFiles
 from starlette.types import Scope
 
-from bot.web.auth import CHALLENGE, denied
+from bot.web.auth import CHALLENGE, COOKIE, Access
 
 log = structlog.get_logger()
 
@@ -44,24 +44,53 @@ class NotAnswerable(Exception):
         self.text = text
 
 
-def guarded(endpoint: Endpoint, password: str, headers: Mapping[str, str] = HEADERS) -> Endpoint:
-    """The endpoint, for those who may, with the headers that keep its answer where it belongs."""
+def guarded(
+    endpoint: Endpoint,
+    access: Access,
+    headers: Mapping[str, str] = HEADERS,
+    lets_in: Callable[[Request], bool] = lambda _: False,
+) -> Endpoint:
+    """The endpoint, for those who may, with the headers that keep its answer where it belongs.
+
+    *lets_in* knows what else lets a request in.
+    """
 
     async def answer(request: Request) -> Response:
-        peer = request.client.host if request.client is not None else ""
-        no = denied(request.headers, peer, password)
-        if no is None:
+        if access.allows(request.headers) or lets_in(request):
             response = await endpoint(request)
         else:
-            response = problem(request, no.status, no.text)
-            if no.status == 401 and "authorization" in request.headers:
-                log.warning("wrong_password", peer=peer, path=request.url.path)
-            if no.status == 401:
-                response.headers["www-authenticate"] = CHALLENGE
+            if "authorization" in request.headers:
+                _log_wrong_password(request)
+            response = problem(request, 401, access.hint)
+            response.headers["www-authenticate"] = CHALLENGE
         response.headers.update(headers)
         return response
 
     return answer
+
+
+def login(access: Access, *, leads_to: str, is_https: bool) -> list[BaseRoute]:
+    """The page that the link leads to, where the password was made at the start."""
+
+    async def answer(request: Request) -> Response:
+        response: Response
+        if access.logs_in(request.query_params.get("token", "")):
+            response = RedirectResponse(leads_to, 303)
+            response.set_cookie(
+                COOKIE, access.cookie, httponly=True, samesite="lax", secure=is_https
+            )
+        else:
+            _log_wrong_password(request)
+            response = problem(request, 401, access.hint)
+        response.headers.update(HEADERS)
+        return response
+
+    return [Route("/login", answer)] if access.is_made else []
+
+
+def _log_wrong_password(request: Request) -> None:
+    peer = request.client.host if request.client is not None else ""
+    log.warning("wrong_password", peer=peer, path=request.url.path)
 
 
 class _Files(StaticFiles):

@@ -35,7 +35,8 @@ from bot.ops.settings import Settings, SettingsError
 from bot.services import GITHUB_TIMEOUT, Services, Surroundings, open_services, working
 from bot.storage.database import AlreadyInUse, LedgerUnavailable
 from bot.web.app import create_app
-from bot.web.pages import HEADERS, POLICY, guarded, static, templates
+from bot.web.auth import Access
+from bot.web.pages import HEADERS, POLICY, Endpoint, guarded, login, static, templates
 
 MAX_STATES = 100
 """Visits of the page that can still be gone on with."""
@@ -54,6 +55,7 @@ async def open_setup(
     settings: Settings,
     env_file: Path,
     read: Callable[[], Settings],
+    access: Access,
     surroundings: Surroundings | None = None,
     work: Callable[[Services], AbstractAsyncContextManager[None]] = working,
 ) -> AsyncIterator[ASGIApp]:
@@ -70,11 +72,11 @@ async def open_setup(
             async with AsyncExitStack() as attempt:
                 services = await attempt.enter_async_context(open_services(read(), around))
                 await attempt.enter_async_context(work(services))
-                front.app = create_app(services, run_worker=False)
+                front.app = create_app(services, access, run_worker=False)
                 # From here on it is no attempt: it stays open as long as all of this.
                 stack.push_async_callback(attempt.pop_all().aclose)
 
-        front = _Front(Setup(settings, env_file, client, start).app())
+        front = _Front(Setup(settings, env_file, client, start, access).app())
         yield front
 
 
@@ -166,7 +168,9 @@ class Setup:
         env_file: Path,
         client: httpx.AsyncClient,
         start: Callable[[], Awaitable[None]],
+        access: Access,
     ) -> None:
+        self._access = access
         self._settings = settings
         self._env_file = env_file
         self._client = client
@@ -179,20 +183,29 @@ class Setup:
         """Apps that were made and do not run yet, by the state they came with."""
 
     def app(self) -> Starlette:
-        return Starlette(
+        is_https = self._settings.public_url.startswith("https:")
+        app = Starlette(
             routes=[
                 Route("/setup", self._guarded(self._page)),
-                Route("/setup/done", self._guarded(self._done)),
+                # GitHub sends the browser here, maybe under a name that has no login.
+                Route("/setup/done", self._guarded(self._done, lets_in=self._is_awaited)),
+                *login(self._access, leads_to="/setup", is_https=is_https),
                 Route("/webhook", _not_yet, methods=["POST"]),
                 Route("/healthz", _alive),
                 Route("/readyz", _not_yet),
                 static(),
             ]
         )
+        app.router.redirect_slashes = False
+        return app
+
+    def _is_awaited(self, request: Request) -> bool:
+        state = request.query_params.get("state", "")
+        return state in self._states or state in self._issued
 
     def _guarded(
-        self, endpoint: Callable[[Request], Awaitable[Response]]
-    ) -> Callable[[Request], Awaitable[Response]]:
+        self, endpoint: Endpoint, lets_in: Callable[[Request], bool] = lambda _: False
+    ) -> Endpoint:
         """For the operator only; the form may go to GitHub."""
         policy = POLICY.replace("form-action 'self'", f"form-action 'self' {self._web}")
         headers = {**HEADERS, "content-security-policy": policy}
@@ -211,7 +224,7 @@ class Setup:
                     may_try_again=no.may_try_again,
                 )
 
-        return guarded(answer, self._settings.admin_password, headers)
+        return guarded(answer, self._access, headers, lets_in)
 
     def _html(self, name: str, status: int = 200, **values: Any) -> Response:
         template = templates().get_template(name)
@@ -225,7 +238,7 @@ class Setup:
             raise _Stopped(400, "That is no name of an organisation")
         public_url = self._settings.public_url
         owner = f"/organizations/{organisation}" if organisation else ""
-        asked = manifest(public_url, f"{self._origin(request)}/setup/done")
+        asked = manifest(public_url, f"{public_url}/setup/done")
         unfinished = next(iter(self._issued), None)
         return self._html(
             "setup.html",
@@ -237,12 +250,6 @@ class Setup:
             obstacle=obstacle(self._env_file),
             unfinished=f"/setup/done?state={unfinished}" if unfinished else None,
         )
-
-    def _origin(self, request: Request) -> str:
-        """Where this browser reaches the set-up again: without a password, on this machine only."""
-        if self._settings.admin_password:
-            return self._settings.public_url
-        return f"http://{request.headers.get('host', '')}"
 
     def _new_state(self) -> str:
         while len(self._states) >= MAX_STATES:

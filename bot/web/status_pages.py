@@ -24,6 +24,7 @@ from bot.ops.diagnostics import Finding
 from bot.storage.database import LedgerUnavailable
 from bot.storage.ledger import Ledger
 from bot.storage.status_queries import Filter, State, StatusQueries
+from bot.web.auth import Access
 from bot.web.pages import Endpoint, NotAnswerable, guarded, static, templates, wants_json
 from bot.web.views import (
     command_row,
@@ -63,13 +64,13 @@ class Pages:
         ledger: Ledger,
         rate_limits: RateLimits,
         check: Check,
-        password: str,
+        access: Access,
     ) -> None:
         self._archive = archive
         self._ledger = ledger
         self._rate_limits = rate_limits
         self._check = check
-        self._password = password
+        self._access = access
 
     def routes(self) -> list[BaseRoute]:
         return [
@@ -91,7 +92,7 @@ class Pages:
             response.headers["vary"] = "accept"
             return response
 
-        return guarded(answer, self._password)
+        return guarded(answer, self._access)
 
     def _message(self, request: Request, status: int, text: str) -> Response:
         if wants_json(request):

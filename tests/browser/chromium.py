@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-import os
 import shutil
-import subprocess
 import sys
 from functools import cache
 from pathlib import Path
 
+from tests.support import debian
 from tests.support.locking import alone_in
 
 NAMES = ("chromium", "chromium-browser", "google-chrome")
-
-DEBIANS = (("apt-get", "update", "-qq"), ("apt-get", "install", "-y", "-qq", "chromium"))
-PLAYWRIGHTS = ((sys.executable, "-m", "playwright", "install", "chromium"),)
 
 MISSING = """\
 Chromium is needed and could not be fetched. As root, type one of these:
@@ -44,21 +40,5 @@ def _installed(playwrights: str) -> str | None:
 
 def _fetch() -> str:
     """Try each way until one is gone through; what the tries said."""
-    may_use_apt = os.geteuid() == 0 and shutil.which("apt-get")
-    said = ""
-    for way in (DEBIANS, PLAYWRIGHTS) if may_use_apt else (PLAYWRIGHTS,):
-        for command in way:
-            done = subprocess.run(
-                command,
-                env={**os.environ, "DEBIAN_FRONTEND": "noninteractive"},
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.STDOUT,
-                text=True,
-            )
-            if done.returncode:
-                said += f"{' '.join(command)}:\n{done.stdout}\n"
-                break
-        else:
-            break
-    return said
+    said = debian.install("chromium")
+    return said and said + debian.run(sys.executable, "-m", "playwright", "install", "chromium")

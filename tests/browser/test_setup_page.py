@@ -20,6 +20,7 @@ from bot.demo.stage import Stage
 from bot.ops.settings import load, load_for_setup
 from bot.ops.variables import CREDENTIALS
 from bot.services import Surroundings
+from bot.web.auth import Access
 from bot.web.setup import open_setup
 from tests.browser.conftest import PHONE, Open, is_within_its_width
 from tests.support.conversation import ManualClock
@@ -51,27 +52,42 @@ def enterprise_server(stage: Stage) -> ASGIApp:
     return app
 
 
+class Front:
+    """Serves an application that is made once its address is known."""
+
+    app: ASGIApp
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http":
+            await self.app(scope, receive, send)
+
+
 @pytest.fixture
 async def url(stage: Stage, clock: ManualClock, tmp_path: Path) -> AsyncIterator[str]:
     env_file = tmp_path / ".env"
     async with AsyncExitStack() as stack:
+        front = Front()
+        address = await stack.enter_async_context(serving(front))
         github = await stack.enter_async_context(serving(enterprise_server(stage)))
         given = stage.environment(
             github_url=f"{github}/api/v3", database_url=f"sqlite:///{tmp_path / 'ledger.db'}"
         )
         environment = {name: value for name, value in given.items() if name not in CREDENTIALS}
-        environment["PUBLIC_URL"] = "http://bot.example"
+        environment |= {"PUBLIC_URL": address, "ADMIN_PASSWORD": ""}
+        access = Access.with_password("")
         setup = open_setup(
             load_for_setup(environment),
             env_file,
             lambda: load({**environment, **{k: v or "" for k, v in read(env_file).items()}}),
+            access,
             Surroundings(clock=clock, depot=stage.depot.transport()),
         )
-        yield await stack.enter_async_context(serving(await stack.enter_async_context(setup)))
+        front.app = await stack.enter_async_context(setup)
+        yield access.link(address)
 
 
 async def test_over_to_github_and_back(url: str, open_page: Open) -> None:
-    page = await open_page(f"{url}/setup", size=PHONE)
+    page = await open_page(url, size=PHONE)
     assert await is_within_its_width(page)
     assert await page.get_by_role("heading", level=1).inner_text() == "Set up depot-bot"
     await page.get_by_role("button", name="Create the App on GitHub").click()
@@ -79,16 +95,16 @@ async def test_over_to_github_and_back(url: str, open_page: Open) -> None:
     assert await is_within_its_width(page)
     link = page.get_by_role("link", name="install the App")
     assert (await link.get_attribute("href") or "").endswith("/apps/depot-bot/installations/new")
-    await page.goto(url)
+    await page.goto(url)  # the link still logs in
     assert await page.title() == "depot-bot"
 
 
 async def test_for_an_organisation(url: str, open_page: Open) -> None:
-    page = await open_page(f"{url}/setup")
+    page = await open_page(url)
     await page.get_by_label("organisation").fill("octo")
     await page.get_by_role("button", name="Choose").click()
-    await page.wait_for_url(f"{url}/setup?organisation=octo")
+    await page.wait_for_url("**/setup?organisation=octo")
     form = page.locator("form").first
     assert "/organizations/octo/settings/apps/new?" in (await form.get_attribute("action") or "")
     await page.get_by_role("link", name="your own account").click()
-    await page.wait_for_url(f"{url}/setup")
+    await page.wait_for_url("**/setup")

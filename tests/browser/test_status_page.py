@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from pathlib import Path
+from urllib.parse import urljoin
 
 import pytest
 from playwright.async_api import Page, expect
@@ -11,12 +12,14 @@ from playwright.async_api import Page, expect
 from bot.demo.servers import serving
 from bot.demo.stage import Stage
 from bot.web.app import create_app
+from bot.web.auth import Access
 from tests.browser.conftest import DESK, PHONE, Open, background, is_within_its_width
 from tests.support.conversation import REPO, Conversation, Hook, ManualClock, bot_on
 
 pytestmark = pytest.mark.anyio
 
 LONG = "x" * 300
+ACCESS = Access.with_password("")
 HOSTILE = "<img src=x onerror=document.title=1><script>document.title=2</script>"
 
 
@@ -30,8 +33,8 @@ async def url(pr: Conversation) -> AsyncIterator[str]:
     await pr.says("alice", f"/depot run {LONG}")
     await pr.passes(60)
     pr.github.thread(REPO, 1).comments.clear()  # what the bot says is read elsewhere
-    async with serving(create_app(pr.services, run_worker=False)) as url:
-        yield url
+    async with serving(create_app(pr.services, ACCESS, run_worker=False)) as url:
+        yield ACCESS.link(url)
 
 
 async def links(page: Page) -> list[str]:
@@ -68,7 +71,7 @@ async def test_nothing_from_outside_runs(url: str, open_page: Open) -> None:
     assert await page.title() == "depot-bot"
     assert await page.get_by_text("onerror=document.title=1").first.is_visible()
     for link in await links(page):
-        await page.goto(url + link)
+        await page.goto(urljoin(url, link))
         assert (await page.title()).startswith("ic-")
     assert await page.locator("script, img").count() == 0
 
@@ -82,7 +85,7 @@ async def test_it_fits_and_is_light_or_dark(
     assert (max(await background(page)) < 64) == dark
     assert await is_within_its_width(page)
     for link in await links(page):
-        await page.goto(url + link)
+        await page.goto(urljoin(url, link))
         assert await is_within_its_width(page)
 
 

@@ -227,20 +227,31 @@ class Scene:
         assert [reaction.content for reaction in asked.reactions] == ["eyes"]
 
 
-async def start(environment: Mapping[str, str], folder: Path) -> Bot:
-    """`depot-bot serve` on a free port, with these settings and no others."""
+async def start(
+    environment: Mapping[str, str],
+    folder: Path,
+    *,
+    stderr: int | None = None,
+    files: int | None = None,
+) -> Bot:
+    """`depot-bot serve` on a free port, with these settings and no others.
+
+    *stderr* is where its standard error goes, if not into its log; *files* is how many files and
+    connections it may have open.
+    """
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]
     ours = {name: value for name, value in os.environ.items() if name not in VARIABLES}
     log = folder / "bot.log"
     with log.open("wb") as out:
+        bounded = ["sh", "-c", f'ulimit -n {files} && exec "$@"', "sh"] if files else []
         process = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-m", "bot", "serve"),
+            *(*bounded, sys.executable, "-m", "bot", "serve"),
             env={**ours, **environment, "HOST": "127.0.0.1", "PORT": str(port)},
             cwd=folder,  # where no `.env` and no `config/bot.toml` is
             stdin=asyncio.subprocess.DEVNULL,
             stdout=out,
-            stderr=out,
+            stderr=out if stderr is None else stderr,
         )
     return Bot(process, f"http://127.0.0.1:{port}", log)
 

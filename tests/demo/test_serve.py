@@ -17,7 +17,7 @@ import httpx
 import pytest
 
 from bot.demo.play import PULL, REPO
-from bot.demo.serve import DEEDS, HEADERS, LABEL, PEOPLE, Scene, WebPage
+from bot.demo.serve import DEEDS, HEADERS, LABEL, PEOPLE, Scene, WebPage, is_local
 from bot.demo.stage import Stage
 from bot.messages.markdown import hidden
 
@@ -223,6 +223,28 @@ async def test_what_is_no_request(
     assert scene.desk.entries == []
 
 
+@pytest.mark.parametrize(
+    ("host", "is_ours"),
+    [
+        ("localhost", True),
+        ("LOCALHOST:8000", True),
+        ("127.0.0.1:80", True),
+        ("127.1.2.3", True),
+        ("[::1]:80", True),
+        ("", False),
+        ("bot.example", False),
+        ("localhost.evil.example", False),
+        ("127.0.0.1.example.org:8000", False),
+        ("evil.example:80@localhost", False),
+        ("localhost:80:80", False),
+        ("0.0.0.0", False),
+        ("[::1", False),
+    ],
+)
+def test_the_names_of_this_machine(host: str, is_ours: bool) -> None:
+    assert is_local(host) == is_ours
+
+
 async def test_other_sites_cannot_write(client: httpx.AsyncClient, scene: Scene) -> None:
     sent = b'{"who":"alice","text":"/depot run"}'
     for kind in ("text/plain", "application/x-www-form-urlencoded", ""):
@@ -270,7 +292,7 @@ def demo(tmp_path: Path) -> Iterator[Demo]:
             line = process.stdout.readline()
             assert line, said
             said += line
-        page, bot = re.findall(r"http://127\.0\.0\.1:\d+/", said)
+        page, bot = re.findall(r"http://(?:\S+@)?127\.0\.0\.1:\d+/", said)
         yield Demo(process, tmp_path, page, bot)
     finally:
         if process.poll() is None:

@@ -112,7 +112,10 @@ async def test_the_page(pr: Conversation, accept: str) -> None:
     pr.github.hooks.url = HOOK
     app = create_app(pr.services, run_worker=False)
     transport = httpx.ASGITransport(app=app, client=("127.0.0.1", 1))
-    async with httpx.AsyncClient(transport=transport, base_url="http://localhost") as client:
+    auth = ("me", pr.services.settings.admin_password)
+    async with httpx.AsyncClient(
+        transport=transport, base_url="http://localhost", auth=auth
+    ) as client:
         answer = await client.get("/check", headers={"accept": accept})
     assert answer.status_code == 200
     assert "the bot is depot-bot[bot]" in answer.text
@@ -126,4 +129,4 @@ async def test_the_page_is_for_the_operator(pr: Conversation) -> None:
     app = create_app(pr.services, run_worker=False)
     transport = httpx.ASGITransport(app=app, client=("203.0.113.9", 1))
     async with httpx.AsyncClient(transport=transport, base_url="http://bot.test") as client:
-        assert (await client.get("/check")).status_code == 403
+        assert (await client.get("/check")).status_code == 401

@@ -28,7 +28,9 @@ async def client(pr: Conversation) -> AsyncIterator[httpx.AsyncClient]:
     """Another app on the same services than the one that gets the webhooks."""
     app = create_app(pr.services, run_worker=False)
     async with httpx.AsyncClient(
-        transport=httpx.ASGITransport(app=app), base_url="http://localhost"
+        transport=httpx.ASGITransport(app=app),
+        base_url="http://localhost",
+        auth=("prometheus", pr.services.settings.admin_password),
     ) as client:
         yield client
 

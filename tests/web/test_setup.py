@@ -28,6 +28,7 @@ from bot.ops.diagnostics import PERMISSIONS
 from bot.ops.settings import SettingsError, lacks_credentials, load, load_for_setup
 from bot.ops.variables import CREDENTIALS
 from bot.services import Services, Surroundings
+from bot.web.auth import Access
 from bot.web.pages import HEADERS
 from bot.web.setup import MAX_STATES, obstacle, open_setup, web_url, write_env
 from tests.contracts.checks import transport_to
@@ -99,12 +100,14 @@ async def setting_up(
     *,
     peer: str = "127.0.0.1",
     host: str = "localhost:8000",
+    is_logged_in: bool = True,
     **changes: str,
 ) -> AsyncIterator[Operator]:
     env_file = folder / ".env"
     given = stage.environment(database_url=f"sqlite:///{folder / 'ledger.db'}")
     environment = {name: value for name, value in given.items() if name not in CREDENTIALS}
-    environment = {**environment, "PUBLIC_URL": PUBLIC_URL, **changes}
+    environment = {**environment, "PUBLIC_URL": PUBLIC_URL, "ADMIN_PASSWORD": "", **changes}
+    access = Access.with_password(environment["ADMIN_PASSWORD"])
     services: list[Services] = []
 
     @asynccontextmanager
@@ -119,6 +122,7 @@ async def setting_up(
                 load_for_setup(environment),
                 env_file,
                 lambda: load({**environment, **{k: v or "" for k, v in read(env_file).items()}}),
+                access,
                 Surroundings(
                     clock=clock,
                     github=github,
@@ -135,6 +139,8 @@ async def setting_up(
                 base_url=f"http://{host}",
             )
         )
+        if is_logged_in:
+            assert (await client.get(access.link(""))).headers["location"] == "/setup"
         yield Operator(stage, client, env_file, services)
 
 
@@ -222,7 +228,7 @@ async def test_what_github_is_asked_for(operator: Operator) -> None:
         "name": "depot-bot",
         "url": PUBLIC_URL,
         "hook_attributes": {"url": f"{PUBLIC_URL}/webhook", "active": True},
-        "redirect_url": "http://localhost:8000/setup/done",
+        "redirect_url": f"{PUBLIC_URL}/setup/done",
         "public": False,
         "default_permissions": dict(PERMISSIONS),
         "default_events": sorted(EVENTS),
@@ -303,24 +309,40 @@ async def test_nothing_from_the_settings_is_html(
 
 @pytest.mark.parametrize("path", ["/setup", "/setup/done?code=1&state=2"])
 @pytest.mark.parametrize(
-    ("peer", "host"), [("10.0.0.1", "localhost"), ("127.0.0.1", "bot.example")]
+    ("peer", "host"), [("127.0.0.1", "localhost:8000"), ("10.0.0.1", "bot.example")]
 )
-async def test_without_a_password_this_machine_only(
+async def test_without_a_password_by_the_link_only(
     stage: Stage, clock: ManualClock, hook: Hook, tmp_path: Path, path: str, peer: str, host: str
 ) -> None:
-    async with setting_up(stage, clock, hook, tmp_path, peer=peer, host=host) as operator:
+    async with setting_up(
+        stage, clock, hook, tmp_path, peer=peer, host=host, is_logged_in=False
+    ) as operator:
         answer = await operator.client.get(path)
-        assert answer.status_code == 403
-        assert "Set ADMIN_PASSWORD" in answer.text
+        assert answer.status_code == 401
+        assert "the link that the bot printed" in answer.text
         assert "manifest" not in answer.text
         assert (await operator.client.get("/healthz")).status_code == 200
+
+
+async def test_who_comes_back_from_github_is_let_in_by_the_state(operator: Operator) -> None:
+    done = await operator.agrees()
+    operator.client.cookies.clear()
+    assert (await operator.client.get("/setup")).status_code == 401
+    assert (await operator.client.get("/setup/done?code=1&state=2")).status_code == 401
+    assert (await operator.client.get(done)).status_code == 200
+    assert (await operator.client.get("/")).status_code == 401
+
+
+async def test_the_login_outlives_the_set_up(operator: Operator) -> None:
+    assert (await operator.client.get(await operator.agrees())).status_code == 200
+    assert (await operator.client.get("/")).status_code == 200
 
 
 async def test_with_a_password_from_anywhere(
     stage: Stage, clock: ManualClock, hook: Hook, tmp_path: Path
 ) -> None:
     async with setting_up(
-        stage, clock, hook, tmp_path, peer="10.0.0.1", host="bot", ADMIN_PASSWORD="s3cret-s3cret"
+        stage, clock, hook, tmp_path, is_logged_in=False, ADMIN_PASSWORD="s3cret-s3cret"
     ) as operator:
         for path in ("/setup", "/setup/done"):
             answer = await operator.client.get(path)
@@ -577,11 +599,12 @@ async def test_the_real_process_in_an_empty_folder(tmp_path: Path, private_key: 
         environment = {**scene.environment, **left_out, "PUBLIC_URL": "http://bot.example"}
         bot = await start(environment, folder)
         try:
-            async with httpx.AsyncClient(trust_env=False, base_url=bot.url) as client:
+            auth = ("me", scene.environment["ADMIN_PASSWORD"])
+            async with httpx.AsyncClient(trust_env=False, base_url=bot.url, auth=auth) as client:
                 await until_alive(client)
                 assert "/setup" in bot.log.read_text()
                 form = form_of((await client.get("/setup")).text)
-                assert form.manifest["redirect_url"] == f"{bot.url}/setup/done"
+                assert form.manifest["redirect_url"] == "http://bot.example/setup/done"
                 code = scene.github.manifest_code(form.manifest)
                 done = {"code": code, "state": form.state}
                 answer = await client.get("/setup/done", params=done)

@@ -24,6 +24,7 @@ from bot.messages import reply as reply_message
 from bot.messages.markdown import find_hidden
 from bot.services import Services
 from bot.web.app import create_app
+from bot.web.auth import COOKIE, Access
 from bot.web.pages import HEADERS
 from bot.web.status_pages import PAGE_LENGTH
 from tests.support.conversation import REPO, Conversation, Hook, ManualClock, bot_on
@@ -38,18 +39,26 @@ Browser = Callable[..., AbstractAsyncContextManager[httpx.AsyncClient]]
 
 @asynccontextmanager
 async def browser(
-    services: Services, *, peer: str = "127.0.0.1", host: str = "localhost", **headers: str
+    services: Services,
+    access: Access | None = None,
+    *,
+    peer: str = "127.0.0.1",
+    host: str = "localhost",
+    password: str = "",
 ) -> AsyncIterator[httpx.AsyncClient]:
-    transport = httpx.ASGITransport(app=create_app(services, run_worker=False), client=(peer, 4000))
+    app = create_app(services, access, run_worker=False)
+    transport = httpx.ASGITransport(app=app, client=(peer, 4000))
     async with httpx.AsyncClient(
-        transport=transport, base_url=f"http://{host}:8000", headers=headers
+        transport=transport,
+        base_url=f"http://{host}:8000",
+        auth=("me", password) if password else None,
     ) as client:
         yield client
 
 
 @pytest.fixture
 async def client(pr: Conversation) -> AsyncIterator[httpx.AsyncClient]:
-    async with browser(pr.services) as client:
+    async with browser(pr.services, password=pr.services.settings.admin_password) as client:
         yield client
 
 
@@ -430,20 +439,67 @@ GUARDED = ["/", "/commands/ic-1", "/metrics"]
 
 
 @pytest.mark.parametrize("path", GUARDED)
-async def test_without_a_password_this_machine_only(pr: Conversation, path: str) -> None:
-    async with browser(pr.services) as client:
+@pytest.mark.parametrize(
+    ("peer", "host"),
+    [("127.0.0.1", "localhost"), ("10.0.0.1", "localhost"), ("127.0.0.1", "bot.example")],
+)
+async def test_without_a_password_by_the_link_only(
+    pr: Conversation, path: str, peer: str, host: str
+) -> None:
+    access = Access.with_password("")
+    async with browser(pr.services, access, peer=peer, host=host) as client:
+        answer = await client.get(path)
+        assert answer.status_code == 401
+        assert "the link that the bot printed" in answer.text
+        as_json = await client.get(path, headers=JSON)
+        assert list(as_json.json()) == ["error"]
+        assert (await client.get("/healthz")).status_code == 200
+        assert (await client.get("/readyz")).status_code == 200
+        logged_in = await client.get(access.link(""))
+        assert (logged_in.status_code, logged_in.headers["location"]) == (303, "/")
+        assert access.password not in str(logged_in.headers)
         assert (await client.get(path)).status_code in {200, 404}
-        forwarded = await client.get(path, headers={"x-forwarded-for": "127.0.0.1"})
-        assert forwarded.status_code == 403
-    for peer, host in (("10.0.0.1", "localhost"), ("127.0.0.1", "bot.example")):
-        async with browser(pr.services, peer=peer, host=host) as client:
-            answer = await client.get(path)
-            assert answer.status_code == 403
-            assert "Set ADMIN_PASSWORD" in answer.text
-            as_json = await client.get(path, headers=JSON)
-            assert list(as_json.json()) == ["error"]
-            assert (await client.get("/healthz")).status_code == 200
-            assert (await client.get("/readyz")).status_code == 200
+    async with browser(pr.services, Access.with_password(""), host=host) as client:
+        client.cookies.set(COOKIE, access.cookie)
+        assert (await client.get(path)).status_code == 401  # another start, another password
+
+
+@pytest.mark.parametrize(("public_url", "is_secure"), [("https://b.example", True), ("", False)])
+async def test_the_cookie_of_the_link(
+    stage: Stage, clock: ManualClock, hook: Hook, tmp_path: Path, public_url: str, is_secure: bool
+) -> None:
+    access = Access.with_password("")
+    async with (
+        bot_on(stage, clock, hook, tmp_path / "x.db", PUBLIC_URL=public_url) as services,
+        browser(services, access) as client,
+    ):
+        cookie = (await client.get(access.link(""))).headers["set-cookie"]
+    assert "HttpOnly" in cookie
+    assert "SameSite=lax" in cookie
+    assert ("Secure" in cookie) == is_secure
+
+
+async def test_a_wrong_link_is_logged(pr: Conversation) -> None:
+    access = Access.with_password("")
+    async with browser(pr.services, access) as client:
+        with capture_logs() as logs:
+            answer = await client.get("/login?token=guessed")
+        assert answer.status_code == 401
+        assert "set-cookie" not in answer.headers
+    assert [one["event"] for one in logs] == ["wrong_password"]
+    assert "guessed" not in str(logs)
+
+
+async def test_no_link_where_a_password_was_set(pr: Conversation) -> None:
+    password = pr.services.settings.admin_password
+    async with browser(pr.services) as client:
+        assert (await client.get(f"/login?token={password}")).status_code == 404
+
+
+@pytest.mark.parametrize("path", ["/check/", "/metrics/", "/commands/ic-1/"])
+async def test_no_redirect_goes_where_the_host_says(pr: Conversation, path: str) -> None:
+    async with browser(pr.services, host="evil.example") as client:
+        assert (await client.get(path)).status_code == 404
 
 
 @pytest.mark.parametrize("path", GUARDED)
