@@ -198,7 +198,7 @@ NO_PAYLOADS = {
     ("web.app", "path"),
     ("web.app", "type"),
     ("web.webhook_endpoint", "headers"),
-    ("web.webhook_endpoint", "type"),
+    ("web.request_body", "type"),
     ("web.status_pages", "vary"),  # headers of an answer
     ("web.pages", "www-authenticate"),
     ("web.setup", "content-security-policy"),

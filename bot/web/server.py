@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import resource
 import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
+from operator import itemgetter
 
 import uvicorn
 from starlette.types import ASGIApp
@@ -13,6 +15,9 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 STOP_SECONDS = 20
 """How long open connections may take to end when the server is stopped."""
+
+MAX_HEAD = 64 * 1024
+"""Bytes of a request before its body."""
 
 REQUEST_SECONDS = 30.0
 """How long a request may take to arrive. GitHub itself gives a delivery up after ten seconds."""
@@ -30,6 +35,7 @@ def configuration(app: ASGIApp, host: str, port: int) -> uvicorn.Config:
         access_log=False,
         proxy_headers=False,
         server_header=False,
+        backlog=max(8, min(256, _open_files() // 8)),
         timeout_graceful_shutdown=STOP_SECONDS,
     )
 
@@ -61,28 +67,77 @@ class _Server(uvicorn.Server):
                 loop.remove_signal_handler(number)
 
 
-class Connection(HttpToolsProtocol):
-    """uvicorn's connection, with an end to waiting for a request.
+def _open_files() -> int:
+    """How many files and connections this process may have open."""
+    return resource.getrlimit(resource.RLIMIT_NOFILE)[0]
 
-    uvicorn waits for ever for the rest of one, with all that has come of it in memory.
+
+class Connection(HttpToolsProtocol):
+    """uvicorn's connection, with an end to waiting for a request, and a bound on their number.
+
+    uvicorn waits for ever for the rest of a request, with all that has come of it in memory, and
+    takes connections until the process may open no more files.
     """
 
     patience = REQUEST_SECONDS
+
+    @property
+    def most(self) -> int:
+        """How many connections there may be; the ledger, GitHub and Depot need files, too."""
+        return max(8, min(1000, _open_files() // 2))
 
     def connection_made(  # type: ignore[override]  # as uvicorn has it
         self, transport: asyncio.Transport
     ) -> None:
         super().connection_made(transport)
         self._waits_since: float | None = self.loop.time()
+        self._head: int | None = 0
         self._look()
+        if len(self.connections) > self.most:
+            self._make_room()
+
+    def _make_room(self) -> None:
+        """Close the connection that has waited longest for a request or for the rest of one; this
+        one, when all others are being answered."""
+        waiting: list[tuple[float, Connection]] = [
+            (other._waits_since, other)
+            for other in self.connections
+            if isinstance(other, Connection) and other._waits_since is not None
+        ]
+        _, oldest = min(waiting, key=itemgetter(0))
+        # Closing takes effect a little later, and the next connection may be here before.
+        self.connections.discard(oldest)
+        oldest.transport.abort()
+
+    def data_received(self, data: bytes) -> None:
+        if self._head is not None:
+            self._head += len(data)
+        super().data_received(data)
+        if self._head is not None and self._head > MAX_HEAD:
+            self.transport.abort()
 
     def on_message_begin(self) -> None:
         self._waits_since = self.loop.time()
+        self._head = 0 if self._head is None else self._head
         super().on_message_begin()
 
+    def on_headers_complete(self) -> None:
+        self._head = None
+        super().on_headers_complete()
+
     def on_message_complete(self) -> None:
-        self._waits_since = None
         super().on_message_complete()
+        # The answer may be out already: a body that nobody wants is not waited for.
+        self._waits_since = self.loop.time() if self._is_idle else None
+
+    def on_response_complete(self) -> None:
+        super().on_response_complete()
+        if self._is_idle:
+            self._waits_since = self.loop.time()
+
+    @property
+    def _is_idle(self) -> bool:
+        return self.cycle is None or self.cycle.response_complete
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._next_look.cancel()

@@ -18,17 +18,12 @@ from bot.github import webhooks
 from bot.ops.metrics import Metrics
 from bot.storage.database import LedgerUnavailable
 from bot.storage.ledger import Ledger
+from bot.web.request_body import Bodies, Disconnected
 
 READ = {name.encode(): name for name in ("content-length", *webhooks.HEADERS)}
 """Headers that are looked at, as a server names them."""
 
-TOO_LARGE = f"the body is larger than {webhooks.MAX_BODY} bytes"
-
 log = structlog.get_logger()
-
-
-class Disconnected(Exception):
-    """The sender hung up before its request was complete: there is nobody to answer."""
 
 
 class WebhookEndpoint:
@@ -41,6 +36,7 @@ class WebhookEndpoint:
         self._secrets = secrets
         self._metrics = metrics
         self._wake = wake
+        self._bodies = Bodies()
         self._accepted = {
             result: JSONResponse({"result": result}, 202)
             for result in ("queued", "ignored", "duplicate")
@@ -59,7 +55,7 @@ class WebhookEndpoint:
         try:
             # Without a signature nothing of the body is taken.
             webhooks.signature(headers)
-            body = await _body(headers, receive)
+            body = await self._bodies.read(headers, receive)
             webhooks.verify(headers, body, self._secrets)
             delivery = webhooks.delivery(headers)
             event = webhooks.read(delivery, body)
@@ -97,30 +93,6 @@ def _headers(scope: Scope) -> dict[str, str]:
     """The headers that are looked at; a server gives their names in lower case. Of repeated ones
     the last counts."""
     return {READ[name]: value.decode("latin-1") for name, value in scope["headers"] if name in READ}
-
-
-async def _body(headers: Mapping[str, str], receive: Receive) -> bytes:
-    """The body; raises TooLarge, which is found out without reading it all, and Disconnected."""
-    try:
-        said = int(headers.get("content-length", ""))
-    except ValueError:  # no number, or one of thousands of digits: the body will show
-        said = 0
-    if said > webhooks.MAX_BODY:
-        raise webhooks.TooLarge(TOO_LARGE)
-    chunks: list[bytes] = []
-    size = 0
-    is_complete = False
-    while not is_complete:
-        message = await receive()
-        if message["type"] == "http.disconnect":
-            raise Disconnected
-        chunk: bytes = message.get("body", b"")
-        chunks.append(chunk)
-        size += len(chunk)
-        if size > webhooks.MAX_BODY:
-            raise webhooks.TooLarge(TOO_LARGE)
-        is_complete = not message.get("more_body", False)
-    return b"".join(chunks)
 
 
 def _problem(status: int, detail: str) -> JSONResponse:

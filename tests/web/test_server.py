@@ -31,10 +31,12 @@ async def in_pieces(scope: Scope, receive: Receive, send: Send) -> None:
 
 
 @asynccontextmanager
-async def serving(app: ASGIApp, patience: float = REQUEST_SECONDS) -> AsyncIterator[int]:
+async def serving(
+    app: ASGIApp, patience: float = REQUEST_SECONDS, kind: type[Connection] = Connection
+) -> AsyncIterator[int]:
     """The application as the bot is served; its port."""
 
-    class Patient(Connection):
+    class Patient(kind):  # type: ignore[misc, valid-type]  # a class that is a value
         pass
 
     Patient.patience = patience
@@ -133,3 +135,94 @@ async def test_nobody_is_told_what_serves() -> None:
         got = await asked(port, "/")
     assert b"uvicorn" not in got
     assert b"\r\ndate: " in got
+
+
+# --- how many there may be -----------------------------------------------------------------------
+
+
+class Few(Connection):
+    most = 5
+
+
+@asynccontextmanager
+async def crowded(app: ASGIApp) -> AsyncIterator[int]:
+    async with serving(app, kind=Few) as port:
+        yield port
+
+
+async def hangs_up(reader: asyncio.StreamReader) -> bool:
+    with anyio.move_on_after(30):
+        try:
+            return await reader.read() == b""
+        except ConnectionResetError:
+            return True
+    return False
+
+
+async def test_of_too_many_the_one_that_waits_longest_is_closed() -> None:
+    async with crowded(in_pieces) as port:
+        readers = []
+        for place in range(5):
+            reader, writer = await asyncio.open_connection("127.0.0.1", port)
+            # Half of a request, none at all, and one that was answered: all wait for more.
+            writer.write([HALF_A_HEAD, b"", WHOLE][place % 3])
+            if place % 3 == 2:
+                await reader.readuntil(BODY * 2)
+            await asyncio.sleep(0.02)
+            readers.append((reader, writer))
+        for reader, writer in readers:
+            assert (await asked(port, "/", close=True)).endswith(BODY * 2)
+            _, newest = await asyncio.open_connection("127.0.0.1", port)
+            assert await hangs_up(reader)
+            writer.close()
+            newest.close()
+
+
+async def test_one_that_is_being_answered_is_not_closed() -> None:
+    go_on = asyncio.Event()
+
+    async def waits(scope: Scope, receive: Receive, send: Send) -> None:
+        await go_on.wait()
+        await in_pieces(scope, receive, send)
+
+    async with crowded(waits) as port:
+        busy = [asyncio.create_task(asked(port, "/")) for _ in range(5)]
+        await asyncio.sleep(0.2)
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        assert await hangs_up(reader)
+        writer.close()
+        go_on.set()
+        for answer in await asyncio.gather(*busy):
+            assert answer.endswith(BODY * 2)
+
+
+async def test_a_body_that_nobody_reads_keeps_no_connection() -> None:
+    """The rest of it comes after the answer: then the connection waits for a request again."""
+    async with serving(in_pieces, patience=0.3) as port:
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.write(HALF_A_BODY)
+        await reader.readuntil(BODY * 2)
+        writer.write(b"x" * 96)
+        assert await hangs_up(reader)
+        writer.close()
+
+
+@pytest.mark.parametrize(
+    "sent", [b"GET /" + b"x" * 99_999, b"GET / HTTP/1.1\r\nA: " + b"x" * 99_999, b"\r\n" * 49_999]
+)
+async def test_a_head_without_end_is_not_kept(sent: bytes) -> None:
+    async with serving(in_pieces) as port:
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.write(sent)
+        assert await hangs_up(reader)
+        writer.close()
+
+
+async def test_heads_of_many_requests_do_not_add_up() -> None:
+    head = b"GET / HTTP/1.1\r\nHost: a\r\nA: " + b"x" * 20_000 + b"\r\n\r\n"
+    async with serving(in_pieces) as port:
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        for _ in range(6):
+            writer.write(head)
+            await reader.readuntil(BODY * 2)
+        writer.close()
