@@ -19,7 +19,7 @@ class Delivery:
 
 @dataclass(frozen=True, slots=True)
 class CommentWritten:
-    """A comment that holds a command, or an event that may trigger automations; an approval can
+    """A comment that may hold a command, or an event that may trigger automations; an approval can
     be both."""
 
     comments: tuple[Comment, ...]

@@ -56,7 +56,7 @@ class PullRequestEvent:
 
 @dataclass(frozen=True, slots=True)
 class Comment:
-    """A comment on a pull request that holds at least one command line.
+    """A comment on a pull request that may hold command lines.
 
     Or an event of the pull request: then `event` is set, `author` is who caused it, and the lines
     come from the repository's automations.
@@ -75,6 +75,10 @@ class Comment:
     reviewed: Sha | None = None
     """The commit that a review, or a comment in one, was written on."""
     event: PullRequestEvent | None = None
+    text: str = ""
+    """The comment, while its command lines are not found yet: that takes a Markdown parser."""
+    is_public: bool = True
+    """Everybody can read the repository."""
 
     @property
     def work_item_id(self) -> WorkItemId:

@@ -50,7 +50,7 @@ from bot.messages import refusals
 from bot.messages import reply as reply_message
 from bot.messages import runs as run_messages
 from bot.ops.settings import Operator
-from bot.parsing.comments import MAX_COMMANDS
+from bot.parsing.comments import MAX_COMMANDS, find_command_lines
 from bot.rules import automations, policy
 from bot.rules.facts import Fact, Facts
 from bot.rules.policy import Allowed, Bounds, CommandNeeds, Decision, Needs, NotYet, StartTarget
@@ -138,6 +138,13 @@ class Processor:
     async def _advance(self, claim: Claim, item: WorkItem, reader: FactReader) -> StepDone:
         """All that can be done now. Raises GitHubUnavailable or DepotUnavailable when it is not
         even known whether there is something to do."""
+        if item.comment.text:
+            # In a thread: somebody else wrote the Markdown.
+            found = await asyncio.to_thread(find_command_lines, item.comment.text)
+            await self.ledger.items.add_commands(claim, found)
+            if not found:
+                return StepDone()
+            item = await self.ledger.items.load(claim.work_item_id)
         facts = await reader.known(self.operator.limits) if item.is_undecided else Facts.none()
         refused = policy.decide_before_reading(item.comment, facts, self._bounds)
         is_begun = bool(item.start_attempts or item.pending_changes)

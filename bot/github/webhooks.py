@@ -31,6 +31,9 @@ from bot.parsing import comments as comments_
 MAX_BODY = 25 * 1024 * 1024
 """Bytes. GitHub sends no larger payload (bot/github/README.md, "Webhook deliveries")."""
 
+MAX_COMMENT = 262_144
+"""Characters. GitHub takes a quarter of it (bot/github/README.md, "Comments")."""
+
 DEPOT_APP = "depot-code-access"
 """Slug of the App under which Depot posts its checks (bot/depot/README.md, "Checks on
 GitHub")."""
@@ -148,6 +151,8 @@ class _User(msgspec.Struct):
 
 class _Repository(msgspec.Struct):
     full_name: _Name
+    private: bool = False
+    """Not everybody can read it: so for internal ones, too."""
 
 
 class _Installation(msgspec.Struct):
@@ -350,9 +355,13 @@ def _comment(
     number: int,
     written: _Written,
 ) -> Comment | str:
-    """A comment that holds commands, or why it is none."""
-    lines = comments_.find_command_lines(written.body or "")
-    if not lines:
+    """A comment that may hold commands, or why it holds none."""
+    body = written.body or ""
+    if len(body) > MAX_COMMENT:
+        return "too long"
+    # Nobody waits here for a Markdown parser: where it takes one, the worker finds the lines.
+    lines = comments_.find_plain_command(body)
+    if lines == []:
         return "no command"
     if written.user is None or written.user.login != payload.sender.login:
         return "not sent by its author"
@@ -364,10 +373,11 @@ def _comment(
         author=written.user.actor(),
         written_at=_seconds(written.created_at or written.submitted_at),
         url=written.html_url,
-        # One more than allowed is kept, so that the reply can say so.
-        lines=tuple(lines[: comments_.MAX_COMMANDS + 1]),
+        lines=tuple(lines or ()),
+        text=comments_.normalized(body) if lines is None else "",
         installation=payload.installation.id if payload.installation else None,
         reviewed=written.reviewed,
+        is_public=not payload.repository.private,
     )
 
 
@@ -392,6 +402,7 @@ def _event_item(
         installation=payload.installation.id if payload.installation else None,
         reviewed=event.sha if event.kind == "review_approved" else None,
         event=event,
+        is_public=not payload.repository.private,
     )
 
 

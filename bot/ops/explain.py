@@ -7,7 +7,7 @@ repository's config.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any, Protocol
 
@@ -20,7 +20,7 @@ from bot.core.types import Permission
 from bot.github import webhooks
 from bot.messages import refusals
 from bot.parsing.arguments import format_command, parse_command
-from bot.parsing.comments import MAX_COMMANDS
+from bot.parsing.comments import MAX_COMMANDS, find_command_lines
 
 
 class Unreadable(Exception):
@@ -150,13 +150,18 @@ def replay(stored: Stored, commands: Mapping[str, Known]) -> Replay:
         case deliveries.CheckRunChanged(repo, sha):
             return Replay(event, f"Depot's check on {repo} at {sha} moved: its run is looked at")
         case deliveries.Ignored(why):  # pragma: no branch - there is no other kind of event
-            return Replay(event, f"ignored: {_IGNORED.get(why, why)}")
+            return Replay(event, _ignored(why))
+
+
+def _ignored(why: str) -> str:
+    return f"ignored: {_IGNORED.get(why, why)}"
 
 
 _IGNORED = {
     "event": "the bot does not read this event",
     "action": "the bot does not read this action of it",
     "no command": "no line in it begins with /depot outside code, quotes and HTML",
+    "too long": "it is longer than GitHub's comments can be",
     "not sent by its author": "it was not sent by the author of the comment",
 }
 
@@ -170,7 +175,11 @@ _SOURCES = {
 def _comments(event: str, comments: tuple[Comment, ...], commands: Mapping[str, Known]) -> Replay:
     written = next((one for one in comments if one.event is None), None)
     notes = [_follows(one) for one in comments if one.event is not None]
-    if written is None:
+    if written is not None and written.text:
+        written = replace(written, lines=tuple(find_command_lines(written.text)), text="")
+        if not written.lines and not notes:
+            return Replay(event, _ignored("no command"))
+    if written is None or not written.lines:
         (first, *_) = comments
         return Replay(event, f"something happened to {first.repo}#{first.number}", (), tuple(notes))
     if len(written.lines) > MAX_COMMANDS:

@@ -75,20 +75,36 @@ _WORKFLOW = re.compile(r"^([\"']?)(?:jobs|on)\1[ \t]*:", re.MULTILINE)
 _FILE_NAME_ALONE = re.compile(r"[`\"']?[\w./-]{1,200}\.ya?ml\b[^\n]{0,200}", re.IGNORECASE)
 
 
-def find_command_lines(text: str) -> list[CommandLine]:
-    """The command lines of a comment, in order. Empty when nothing in it is for the bot.
+def normalized(text: str) -> str:
+    """The text with one kind of line end, and without characters that mean something here."""
+    return _UNKNOWN.sub("\ufffd", text.replace("\r\n", "\n").replace("\r", "\n"))
 
-    Where there is none, a line that was probably meant as one is returned as a near miss.
-    """
+
+def find_plain_command(text: str) -> list[CommandLine] | None:
+    """The command line of a comment that is one line, or none where nothing in it can be for the
+    bot; None where it takes a Markdown parser to know."""
     if "depot" not in text.lower():
         return []  # most comments: a plain search is faster than the patterns below
-    text = _UNKNOWN.sub("\ufffd", text.replace("\r\n", "\n").replace("\r", "\n"))
+    text = normalized(text)
     first = _CANDIDATE.search(text)
     if first is None and _NEAR_MISS.search(text) is None:
         return []
     if first is not None and first.start("typed") == 0 and "\n" not in text:
         # One line that begins with `/depot` is always a paragraph: no parser is needed.
         return [CommandLine(_LONE_BACKSLASH.sub("", text[first.end() :]).strip())]
+    return None
+
+
+def find_command_lines(text: str) -> list[CommandLine]:
+    """The command lines of a comment, in order, one more than is allowed at most. Empty when
+    nothing in it is for the bot.
+
+    Where there is none, a line that was probably meant as one is returned as a near miss.
+    """
+    plain = find_plain_command(text)
+    if plain is not None:
+        return plain
+    text = normalized(text)
     marked = _Marked(text)
     try:
         # The parser fails on some texts that do not end with a line end.

@@ -199,13 +199,14 @@ class Items(Part):
         await self._write(claim, self._touch_while_deciding, work, **which)
 
     async def add_commands(self, claim: Claim, lines: Sequence[CommandLine]) -> None:
-        """Store the commands that an event leads to. Without any, it is decided."""
+        """Store the commands that a comment holds or an event leads to. Without any, it is
+        decided."""
         added = rows.command_rows(claim.work_item_id, lines)
 
         def work(db: sa.Connection) -> None:
             execute_all(db, self._add_commands, added)
 
-        await self._write(claim, self._touch, work, deciding=bool(added))
+        await self._write(claim, self._touch, work, deciding=bool(added), text=None)
 
     async def save_postponement(
         self, claim: Claim, command_id: CommandId, answer: str, blocked_since: float | None

@@ -60,6 +60,8 @@ def work_item_row(comment: Comment) -> Values:
         "installation_id": comment.installation,
         "reviewed_sha": comment.reviewed,
         "event": _json(comment.event) if comment.event else None,
+        "text": comment.text or None,
+        "is_public": comment.is_public,
     }
 
 
@@ -162,6 +164,8 @@ def work_item(found: Sequence[Row[Any]], tracked_runs: Iterable[Row[Any]]) -> Wo
         installation=row.work_items_installation_id,
         reviewed=Sha(row.work_items_reviewed_sha) if row.work_items_reviewed_sha else None,
         event=msgspec.json.decode(event, type=PullRequestEvent) if event else None,
+        text=row.work_items_text or "",
+        is_public=row.work_items_is_public,
     )
     return WorkItem(
         comment=comment,

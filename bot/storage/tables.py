@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import sqlalchemy as sa
 
-VERSION = "0003"
+VERSION = "0004"
 """The newest migration, after which a database has this shape."""
 
 metadata = sa.MetaData()
@@ -66,6 +66,9 @@ work_items = sa.Table(
     sa.Column("due_at", sa.Float),
     sa.Column("lease_until", sa.Float, nullable=False),
     sa.Column("fencing_token", sa.Integer, nullable=False),
+    # The comment, until its command lines are found in it; none where they were found at once.
+    sa.Column("text", sa.Text),
+    sa.Column("is_public", sa.Boolean, nullable=False, server_default=sa.true()),
     sa.Index("work_items_due", "due_at"),
     sa.Index("work_items_pull_request", "repo", "number", "deciding"),
     sa.Index("work_items_received", "received_at"),

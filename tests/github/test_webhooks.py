@@ -21,6 +21,7 @@ from bot.demo.simulators.github import Delivery, SimulatedGitHub
 from bot.demo.simulators.github.webhooks import signatures
 from bot.demo.stage import Stage
 from bot.github.webhooks import (
+    MAX_COMMENT,
     BadSignature,
     DeliveryRejected,
     Malformed,
@@ -29,7 +30,6 @@ from bot.github.webhooks import (
     read,
     verify,
 )
-from bot.parsing.comments import MAX_COMMANDS
 from tests.support.conversation import REPO, ManualClock
 
 SECRET = "it's a secret"
@@ -190,7 +190,7 @@ def sent(github: SimulatedGitHub) -> list[tuple[Delivery, Event]]:
 
 
 def test_a_comment(fresh: SimulatedGitHub, clock: ManualClock) -> None:
-    made = fresh.comment(REPO, 1, "alice", "please\n/depot run ci.yml\n\n/depot list")
+    made = fresh.comment(REPO, 1, "alice", "/depot run ci.yml")
     ((one, event),) = sent(fresh)
     assert (one.event, one.action) == ("issue_comment", "created")
     assert one.installation is not None
@@ -203,19 +203,55 @@ def test_a_comment(fresh: SimulatedGitHub, clock: ManualClock) -> None:
             author=Actor("alice"),
             written_at=float(int(clock.now())),
             url=one.payload["comment"]["html_url"],
-            lines=(CommandLine("run ci.yml"), CommandLine("list")),
+            lines=(CommandLine("run ci.yml"),),
             installation=one.installation.id,
             reviewed=None,
+            is_public=True,
         )
     )
     assert only(event).work_item_id == f"ic-{made.id}"
 
 
-def test_a_comment_with_yaml(fresh: SimulatedGitHub) -> None:
-    fresh.comment(REPO, 1, "maya", "/depot run\n```yaml\njobs: {}\n```")
+@pytest.mark.parametrize(
+    "text",
+    [
+        "please\n/depot run ci.yml\n\n/depot list",
+        "/depot run\n```yaml\njobs: {}\n```",
+        "> /depot run",
+        "- /depot run",
+        "`/depot run`\n/depot list",
+    ],
+)
+def test_where_it_takes_a_parser_the_lines_are_found_later(
+    fresh: SimulatedGitHub, text: str
+) -> None:
+    fresh.comment(REPO, 1, "maya", text.replace("\n", "\r\n"))
     ((_, event),) = sent(fresh)
+    if text == "> /depot run":
+        assert event == Ignored("no command")
+        return
     comment = only(event)
-    assert comment.lines == (CommandLine("run", ("jobs: {}\n",)),)
+    assert (comment.lines, comment.text) == ((), text)
+
+
+def test_a_comment_longer_than_there_can_be(fresh: SimulatedGitHub) -> None:
+    fresh.comment(REPO, 1, "alice", "/depot list\n" + "x" * MAX_COMMENT)
+    ((_, event),) = sent(fresh)
+    assert event == Ignored("too long")
+
+
+@pytest.mark.parametrize("changes", [{"private": True}, {"private": False}, None])
+def test_who_can_read_the_repository(
+    fresh: SimulatedGitHub, changes: dict[str, bool] | None
+) -> None:
+    fresh.comment(REPO, 1, "alice", "/depot run ci.yml")
+    (delivery,) = fresh.hooks.pending
+    payload = msgspec.json.decode(delivery.body)
+    del payload["repository"]["private"]
+    payload["repository"] |= changes or {}
+    found = made_of("issue_comment", msgspec.json.encode(payload))
+    # Where it is not said, everybody counts as a reader.
+    assert only(found).is_public == (not (changes or {}).get("private", False))
 
 
 def test_a_review(fresh: SimulatedGitHub) -> None:
@@ -269,15 +305,6 @@ def test_a_repositorys_own_webhook_names_no_installation(clock: ManualClock) -> 
     ((_, event),) = sent(github)
     comment = only(event)
     assert comment.installation is None
-
-
-def test_more_commands_than_allowed_are_kept_up_to_the_first_too_many(
-    fresh: SimulatedGitHub,
-) -> None:
-    fresh.comment(REPO, 1, "alice", "/depot list\n" * 50)
-    ((_, event),) = sent(fresh)
-    comment = only(event)
-    assert len(comment.lines) == MAX_COMMANDS + 1
 
 
 Act = Callable[[SimulatedGitHub], object]

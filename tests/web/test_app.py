@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 import subprocess
 import sys
+import time
 from collections.abc import AsyncIterator, Mapping
 from contextlib import closing
 from pathlib import Path
@@ -50,7 +51,7 @@ async def client(services: Services) -> AsyncIterator[httpx.AsyncClient]:
         yield client
 
 
-def comment(github: SimulatedGitHub, body: str = "/depot run ci.yml\n\n/depot list") -> Delivery:
+def comment(github: SimulatedGitHub, body: str = "/depot run ci.yml") -> Delivery:
     """Alice comments; what GitHub is about to deliver."""
     github.comment(REPO, 1, "alice", body)
     return github.hooks.pending.pop()
@@ -75,15 +76,14 @@ def rows(file: Path, query: str) -> list[tuple[Any, ...]]:
 async def test_a_command_is_on_disk_before_it_is_accepted(
     stage: Stage, client: httpx.AsyncClient, ledger_file: Path
 ) -> None:
-    delivery = comment(stage.github)
+    delivery = comment(stage.github, "/depot run ci.yml")
     answer = await client.post("/webhook", content=delivery.body, headers=headers(stage, delivery))
     assert (answer.status_code, answer.json()) == (202, {"result": "queued"})
     ((request_id, author, due),) = rows(ledger_file, "select id, author, due_at from work_items")
     assert author == "alice"
     assert due is not None
     assert rows(ledger_file, "select id, line, decided from commands order by position") == [
-        (f"{request_id}.1", "run ci.yml", 0),
-        (f"{request_id}.2", "list", 0),
+        (f"{request_id}.1", "run ci.yml", 0)
     ]
     assert rows(ledger_file, "select hook, guid, event from deliveries") == [
         ("7", delivery.guid, "issue_comment")
@@ -91,6 +91,30 @@ async def test_a_command_is_on_disk_before_it_is_accepted(
     # Nobody upstream has been asked anything.
     assert stage.github.requests == []
     assert stage.depot.calls == []
+
+
+async def test_a_comment_of_several_lines_is_on_disk_as_it_is(
+    stage: Stage, client: httpx.AsyncClient, ledger_file: Path
+) -> None:
+    delivery = comment(stage.github, "please\r\n/depot run ci.yml\r\n\r\n/depot list")
+    answer = await client.post("/webhook", content=delivery.body, headers=headers(stage, delivery))
+    assert (answer.status_code, answer.json()) == (202, {"result": "queued"})
+    assert rows(ledger_file, "select text, deciding from work_items") == [
+        ("please\n/depot run ci.yml\n\n/depot list", 1)
+    ]
+    assert rows(ledger_file, "select * from commands") == []
+
+
+@pytest.mark.parametrize("unit", ["- - - a\n", "> ", "*_`[", "<!-- ", "/depot x\n", "@depot-"])
+async def test_no_comment_keeps_the_endpoint_busy(
+    stage: Stage, client: httpx.AsyncClient, unit: str
+) -> None:
+    text = "/depot run\n\n" + unit * (60_000 // len(unit))
+    delivery = comment(stage.github, text)
+    began = time.thread_time()
+    answer = await client.post("/webhook", content=delivery.body, headers=headers(stage, delivery))
+    assert time.thread_time() - began < 0.05
+    assert answer.json() == {"result": "queued"}
 
 
 async def test_the_same_delivery_again_is_a_duplicate(
