@@ -108,7 +108,7 @@ def stage(clock: ManualClock, private_key: str, hook: Hook) -> Stage:
         jwt_now=time.time,  # gidgethub makes its JWTs by the machine's clock
     )
     github = stage.github
-    github.repository(REPO, FILES)
+    github.repository(REPO, FILES, internal=True)
     for login, role in [
         ("ada", "admin"),
         ("maya", "maintain"),

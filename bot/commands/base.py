@@ -16,7 +16,7 @@ from bot.core.events import CommandLine
 from bot.core.models import PendingChange, StartAttempt, StartRequest, TrackedRun
 from bot.core.reasons import Reason
 from bot.core.runs import Artifact, Diagnosis, Job, ListedRun, Run, Workflow
-from bot.core.types import Head, Permission, RunId, Sha
+from bot.core.types import Detail, Head, Permission, RunId, Sha
 from bot.depot.client import Target
 from bot.parsing.arguments import format_command, parse_command, usage
 from bot.parsing.words import quoted
@@ -116,6 +116,8 @@ class Asked:
     role: Permission
     config: Config
     """The repository's rules."""
+    is_public: bool
+    """Everybody can read the repository."""
     commands: Mapping[str, Command]
     """The command table."""
 
@@ -256,6 +258,9 @@ class Command(Protocol):
     def is_always_answered(self) -> bool: ...
 
     @property
+    def quotes(self) -> Detail | None: ...
+
+    @property
     def starts_workflows(self) -> bool:
         """Whether it starts workflows on the head."""
         ...
@@ -289,6 +294,8 @@ class CommandSpec(Generic[A]):
     """For commands that start a run on the head: which."""
     with_commit: Callable[[A, Sha], A] | None = None
     """The same arguments with this commit, where the command takes one."""
+    quotes: Detail | None = None
+    """What its answer quotes from a run."""
     is_always_answered: bool = False
     """It answers whatever the repository's config says, no matter who asks."""
 
@@ -325,6 +332,7 @@ class CommandSpec(Generic[A]):
             required_permission=self.required_permission,
             least_permission=self.least_permission(arguments, line),
             is_always_answered=self.is_always_answered,
+            quotes=self.quotes,
             target=target,
             again=again,
             pin=pin,

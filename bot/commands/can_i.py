@@ -44,6 +44,8 @@ def _why_not(verb: str, command: Command, asked: Asked) -> str:
     try:
         required = asked.config.needs(verb, command.required_permission)
         policy.check_permission(verb, required, asked.role)
+        if command.quotes is not None:
+            policy.check_shown(asked.config, command.quotes, is_public=asked.is_public)
     except Refused as no:
         return no.text
     return ""

@@ -11,7 +11,7 @@ from bot.core.errors import Refused
 from bot.core.models import TrackedRun
 from bot.core.reasons import Reason
 from bot.core.runs import Job
-from bot.core.types import Permission
+from bot.core.types import Detail, Permission
 from bot.messages import answers, refusals
 from bot.parsing.arguments import argument, number, run_argument
 
@@ -63,5 +63,6 @@ LOGS = CommandSpec(
     logs,
     required_permission=Permission.TRIAGE,
     summary="Show the end of a job's log.",
+    quotes=Detail.LOGS,
     examples=("logs", "logs ci.yml", "logs job=test lines=100"),
 )

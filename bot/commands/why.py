@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from bot.commands.base import Answer, CommandSpec, Handled, RunReader
 from bot.core import jobs
-from bot.core.types import Permission
+from bot.core.types import Detail, Permission
 from bot.depot.client import Target
 from bot.messages import diagnosis as diagnosis_messages
 from bot.messages import runs as run_messages
@@ -46,5 +46,6 @@ WHY = CommandSpec(
     required_permission=Permission.TRIAGE,
     summary="Show Depot's diagnosis of what failed: in the newest run of each workflow at the "
     "head, or in one run or workflow, or one job.",
+    quotes=Detail.DIAGNOSIS,
     examples=("why", "why ci.yml", "why job=test"),
 )

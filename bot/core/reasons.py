@@ -66,6 +66,11 @@ class Reason(StrEnum):
         "The repository's configuration forbids this workflow, to everybody or to this role.",
     )
 
+    NOT_SHOWN = (
+        "not-shown",
+        "The repository is public, and its configuration does not let this be quoted.",
+    )
+
     # The commit.
     PULL_REQUEST_CLOSED = "pull-request-closed", "The pull request is closed."
     HEAD_UNKNOWN = "head-unknown", "GitHub does not name the head commit."

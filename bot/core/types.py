@@ -6,7 +6,7 @@ Times are seconds since the epoch (UTC) as `float`; durations are seconds.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from enum import IntEnum
+from enum import IntEnum, StrEnum
 from typing import Any, NewType
 
 RepoName = NewType("RepoName", str)
@@ -53,6 +53,13 @@ class Permission(IntEnum):
         """The permission for GitHub's `role_name`; an unknown (custom) role counts as none."""
         known = (cls.READ, cls.TRIAGE, cls.WRITE, cls.MAINTAIN, cls.ADMIN)
         return next((role for role in known if role.word == role_name.lower()), cls.NONE)
+
+
+class Detail(StrEnum):
+    """What is quoted from a run: its output, or what Depot says of its failure."""
+
+    LOGS = "logs"
+    DIAGNOSIS = "diagnosis"
 
 
 @dataclass(frozen=True, slots=True)

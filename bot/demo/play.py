@@ -165,7 +165,7 @@ def set_up(hook_client: httpx.AsyncClient) -> Stage:
     """A repository with two workflows, its people, and a pull request an hour old."""
     clock = _StageClock(behind=3600.0)
     stage = Stage(now=clock.now, jwt_now=time.time, hook_client=hook_client)
-    stage.github.repository(REPO, FILES)
+    stage.github.repository(REPO, FILES, internal=True)
     for login, role in ROLES.items():
         stage.github.role(REPO, login, role)
     stage.github.pull_request(

@@ -37,7 +37,7 @@ from bot.core.errors import Misreading, Refused
 from bot.core.events import CommandLine
 from bot.core.models import Claim, Progress, TrackedRun, WorkItem
 from bot.core.reasons import Reason
-from bot.core.types import CommandId, Head, Permission, Sha
+from bot.core.types import CommandId, Detail, Head, Permission, Sha
 from bot.depot.client import Depot, DepotError, DepotRefused, DepotUnavailable
 from bot.engine import run_poller
 from bot.engine.facts import FactReader
@@ -181,7 +181,7 @@ class Processor:
     ) -> StepDone:
         """Decide, poll, render, publish."""
         item, facts, wait = await self._decide(claim, item, facts, reader)
-        item, polled = await self._poll(claim, item)
+        item, polled = await self._poll(claim, item, facts, reader)
         wait = sooner(wait, _until(item.next_poll_at, self.clock.now()))
         if is_watched(item, self.clock.now()):
             wait = sooner(wait, WATCH_SECONDS)
@@ -494,7 +494,9 @@ class Processor:
 
     # --- polling ---------------------------------------------------------------------------------
 
-    async def _poll(self, claim: Claim, item: WorkItem) -> tuple[WorkItem, Sequence[TrackedRun]]:
+    async def _poll(
+        self, claim: Claim, item: WorkItem, facts: Facts, reader: FactReader
+    ) -> tuple[WorkItem, Sequence[TrackedRun]]:
         """Poll the runs that are due, side by side: the work item after that, and these runs."""
         if is_watched(item, self.clock.now()):
             runs = Runs(self.depot, self.ledger, self.clock, claim)
@@ -503,10 +505,20 @@ class Processor:
                 item = await self.ledger.items.load(claim.work_item_id)
             except DepotError as error:  # tried again at the next search
                 log.warning("lost_start_lookup_failed", error=str(error))
+
+        async def quotable() -> frozenset[Detail]:
+            found, _ = await _in_turns(
+                lambda known: policy.quotable(item.comment, known, self._bounds), facts, reader
+            )
+            return found
+
         now = self.clock.now()
         due = [run for run in item.runs if run.next_poll_at is not None and run.next_poll_at <= now]
         polled = await asyncio.gather(
-            *(run_poller.poll(self.depot, self.active_runs, self.clock, run) for run in due)
+            *(
+                run_poller.poll(self.depot, self.active_runs, self.clock, run, quotable)
+                for run in due
+            )
         )
         return item.with_runs(polled), polled
 
@@ -547,6 +559,7 @@ class _Handling:
             author=self._item.comment.author.login,
             role=allowed.role,
             config=self.facts.config,
+            is_public=self._item.comment.is_public,
             commands=self._processor.commands,
         )
         return CommandReader(

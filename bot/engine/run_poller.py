@@ -14,8 +14,9 @@ from bot.core.clock import Clock
 from bot.core.models import TrackedRun
 from bot.core.runs import Diagnosis, Job, Run
 from bot.core.single_flight import SingleFlightCache
-from bot.core.types import RunId
+from bot.core.types import Detail, RunId
 from bot.depot.client import Depot, DepotError, DepotRefused, DepotUnavailable, Target
+from bot.github.errors import GitHubError, GitHubUnavailable
 from bot.messages import diagnosis as diagnosis_messages
 from bot.messages import runs
 
@@ -97,10 +98,17 @@ class ActiveRuns:
 
 
 async def poll(
-    depot: Depot, active_runs: ActiveRuns, clock: Clock, tracked: TrackedRun
+    depot: Depot,
+    active_runs: ActiveRuns,
+    clock: Clock,
+    tracked: TrackedRun,
+    quotable: Callable[[], Awaitable[frozenset[Detail]]],
 ) -> TrackedRun:
-    """The run as it stands now, and when it is polled next. Never raises for Depot's troubles:
-    a read that fails is simply tried at the next poll."""
+    """The run as it stands now, and when it is polled next. Never raises for the troubles of
+    GitHub and Depot: a read that fails is simply tried at the next poll.
+
+    *quotable* reads what may be quoted of a run that failed; raises GitHubError.
+    """
     try:
         if not await active_runs.has_moved(tracked):
             return _later(tracked, clock, active_runs.shortest_pause)
@@ -114,7 +122,13 @@ async def poll(
         return _later(tracked, clock, trouble.retry_after)
     if not run.is_over:
         return _later(replace(tracked, run=run, failure=""), clock, active_runs.shortest_pause)
-    run, failure = await asyncio.gather(_with_times(depot, run), _failure(depot, run))
+    try:
+        details = await quotable() if run.status == "failed" else frozenset()
+    except GitHubUnavailable as trouble:
+        return _later(tracked, clock, trouble.retry_after)
+    except GitHubError:
+        details = frozenset()  # whether it may be quoted cannot be known
+    run, failure = await asyncio.gather(_with_times(depot, run), _failure(depot, run, details))
     return replace(tracked, run=run, failure=failure, next_poll_at=None)
 
 
@@ -142,16 +156,21 @@ async def _with_times(depot: Depot, run: Run) -> Run:
     return replace(run, workflows=workflows, seconds=times.run)
 
 
-async def _failure(depot: Depot, run: Run) -> str:
-    """Why a run failed, for the reply; as much of it as Depot gives."""
-    if run.status != "failed":
+async def _failure(depot: Depot, run: Run, details: frozenset[Detail]) -> str:
+    """Why a run failed, for the reply: of these details, as much as Depot gives."""
+    if not details:
         return ""
     job = next((job for job in run.jobs if job.status == "failed" and job.attempts), None)
-    diagnosis, lines = await asyncio.gather(_diagnosis(depot, run), _log(depot, job))
+    diagnosis, lines = await asyncio.gather(
+        _diagnosis(depot, run if Detail.DIAGNOSIS in details else None),
+        _log(depot, job if Detail.LOGS in details else None),
+    )
     return await asyncio.to_thread(diagnosis_messages.failure, diagnosis, job, lines)
 
 
-async def _diagnosis(depot: Depot, run: Run) -> Diagnosis | None:
+async def _diagnosis(depot: Depot, run: Run | None) -> Diagnosis | None:
+    if run is None:
+        return None
     try:
         return await depot.diagnosis(Target.RUN, run.run_id)
     except DepotError:

@@ -33,6 +33,11 @@ def run_name(tracked: TrackedRun) -> str:
     return f"{shown} of {what}{job} on {commit(tracked.sha)}"
 
 
+def dashboard() -> str:
+    """A link to Depot's pages, where no run is known."""
+    return link("Depot's dashboard", "_", "workflows", base=DEPOT_PAGES)
+
+
 def commit(sha: Sha) -> str:
     """A commit, shortened."""
     return code(sha[:7])

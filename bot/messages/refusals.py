@@ -12,9 +12,9 @@ from bot.core import errors
 from bot.core.errors import Misreading
 from bot.core.models import TrackedRun
 from bot.core.runs import Job
-from bot.core.types import WORKFLOW_FOLDER, Permission, Sha
+from bot.core.types import WORKFLOW_FOLDER, Detail, Permission, Sha
 from bot.messages.markdown import code, fence
-from bot.messages.phrases import commit, name_list, run_name, typed
+from bot.messages.phrases import commit, dashboard, name_list, run_name, typed
 from bot.messages.redaction import mask
 from bot.messages.reply import CONFIG_PATH
 from bot.parsing.arguments import usage
@@ -106,6 +106,14 @@ def workflow_not_allowed(name: str) -> str:
 def workflow_not_permitted(name: str, needs: Permission, has: Permission) -> str:
     have = "you have none" if has is Permission.NONE else f"you have {code(has.word)}"
     return f"{code(name)} needs the {code(needs.word)} role here (see {code(CONFIG_PATH)}); {have}."
+
+
+def not_shown(detail: Detail) -> str:
+    rule = code(f"show: [{detail.value}]")
+    return (
+        f"This repository is public, and {rule} is not in its {code(CONFIG_PATH)}, so it is not "
+        f"quoted here. Read it at {dashboard()}, which needs a login."
+    )
 
 
 def bad_config(path: str, why: str) -> str:

@@ -8,11 +8,11 @@ from bot.core import jobs as jobs_
 from bot.core.models import TrackedRun
 from bot.core.runs import Job, Workflow
 from bot.core.types import Sha
-from bot.messages.markdown import cell, code, fence, link
+from bot.messages.markdown import cell, code, fence
 from bot.messages.phrases import (
-    DEPOT_PAGES,
     MAX_ROWS,
     commit,
+    dashboard,
     duration,
     name_list,
     run_name,
@@ -105,10 +105,9 @@ def ambiguous_start(runs: Sequence[str]) -> str:
 
 
 def start_unknown() -> str:
-    page = link("Depot's dashboard", "_", "workflows", base=DEPOT_PAGES)
     return (
         "Depot's answer to the start was lost, and no new run is to be seen. "
-        f"It may or may not have started; look at {page}."
+        f"It may or may not have started; look at {dashboard()}."
     )
 
 

@@ -12,7 +12,7 @@ from fnmatch import fnmatchcase
 from bot.core.errors import Refused
 from bot.core.events import Comment
 from bot.core.reasons import Reason
-from bot.core.types import Head, Permission, RepoName, Sha
+from bot.core.types import Detail, Head, Permission, RepoName, Sha
 from bot.messages import refusals
 from bot.parsing.arguments import closest_match
 from bot.parsing.words import quoted
@@ -109,6 +109,32 @@ def workflow_refusal(name: str, needs: Permission, has: Permission) -> Refused |
         text = refusals.workflow_not_permitted(name, needs, has)
         return Refused(Reason.WORKFLOW_NOT_ALLOWED, text)
     return None
+
+
+QUOTED_BY = {Detail.LOGS: "logs", Detail.DIAGNOSIS: "why"}
+"""The command that quotes it from a run."""
+
+
+def check_shown(config: Config, detail: Detail, *, is_public: bool) -> None:
+    """Raises Refused when the repository does not let this be quoted."""
+    if not config.shows(detail, is_public=is_public):
+        raise Refused(Reason.NOT_SHOWN, refusals.not_shown(detail))
+
+
+def quotable(comment: Comment, facts: Facts, bounds: Bounds) -> frozenset[Detail] | Needs:
+    """What is quoted from a failed run without being asked for: what the author of the comment
+    could ask for by `logs` and `why`, and nothing while the rules are broken."""
+    if facts.rules is None or (role := acting_role(comment, facts)) is None:
+        return first_reads(comment, facts)
+    if decide_rules(facts) is not None:
+        return frozenset()
+    config = facts.config
+    return frozenset(
+        detail
+        for detail, verb in QUOTED_BY.items()
+        if role >= config.needs(verb, bounds.permissions[verb])
+        and config.shows(detail, is_public=comment.is_public)
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -235,6 +261,8 @@ class CommandNeeds:
     instead: Permission | None = field(default=None, kw_only=True)
     """For what an event triggers: the role that its automation asks for in place of the command's
     own."""
+    quotes: Detail | None = field(default=None, kw_only=True)
+    """What its answer quotes from a run."""
     target: StartTarget | None
     """For commands that start a run on the head."""
     again: Callable[[Sha], str]
@@ -350,6 +378,8 @@ def _decide(
         return Needs(frozenset({Fact.ROLE}))
     may = [verb for verb, p in bounds.permissions.items() if config.needs(verb, p) <= role]
     check_permission(needs.verb, required, role, may)
+    if needs.quotes is not None:
+        check_shown(config, needs.quotes, is_public=comment.is_public)
     if needs.target is None:
         return Allowed(role)
     return _decide_start(comment, needs, needs.target, role, facts, now)

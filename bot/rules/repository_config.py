@@ -16,7 +16,7 @@ import msgspec
 
 from bot.core.errors import Misreading
 from bot.core.events import PullRequestEvent
-from bot.core.types import CHECK_CONFIG, Permission
+from bot.core.types import CHECK_CONFIG, Detail, Permission
 from bot.parsing import safe_yaml
 from bot.parsing.arguments import parse_command
 from bot.parsing.characters import visible
@@ -143,6 +143,18 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
             "replies about automations"
         ),
     ] = []
+
+    show: Annotated[
+        list[Literal["diagnosis", "logs"]],
+        msgspec.Meta(
+            description="what of its runs a public repository lets be quoted in comments; "
+            "at Depot it takes a login to read it"
+        ),
+    ] = []
+
+    def shows(self, detail: Detail, *, is_public: bool) -> bool:
+        """Whether this is quoted in comments, which in a public repository everybody reads."""
+        return not is_public or detail.value in self.show
 
     def needs(self, verb: str, default: Permission) -> Permission:
         """The least role for a command."""

@@ -270,7 +270,7 @@ async def scene(
     _make(folder)
     ago = 120.0  # the head is older than the comment
     stage = Stage(now=lambda: time.time() - ago, private_key=private_key, jwt_now=time.time)
-    stage.github.repository(REPO, FILES)
+    stage.github.repository(REPO, FILES, internal=True)
     stage.github.role(REPO, "alice", "write")
     for number in range(1, pull_requests + 1):
         files = {"change.txt": f"{number}\n"}

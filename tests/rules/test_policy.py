@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from itertools import product
+from typing import Literal
 
 import pytest
 
 from bot.core.errors import Refused
-from bot.core.types import Head, Permission, RepoName, Sha
+from bot.core.types import Detail, Head, Permission, RepoName, Sha
 from bot.messages import refusals
 from bot.rules import policy
 from bot.rules.facts import Usage
@@ -27,6 +28,7 @@ from bot.rules.policy import (
     check_permission,
     check_repository,
     check_runs,
+    check_shown,
     check_workflows,
 )
 from bot.rules.repository_config import Config
@@ -424,6 +426,29 @@ def test_how_late_is_too_late(late: float, expected: str) -> None:
 def test_which_repositories(repo: str, allowed: list[str], is_allowed: bool) -> None:
     refused = reason(lambda: check_repository(RepoName(repo), allowed))
     assert refused == ("" if is_allowed else "repository-not-allowed")
+
+
+@pytest.mark.parametrize(
+    ("show", "is_public", "detail", "is_shown"),
+    [
+        ([], True, "logs", False),
+        ([], True, "diagnosis", False),
+        (["diagnosis"], True, "logs", False),
+        (["diagnosis"], True, "diagnosis", True),
+        (["logs"], True, "logs", True),
+        ([], False, "logs", True),
+        ([], False, "diagnosis", True),
+    ],
+)
+def test_what_is_quoted(
+    show: list[Literal["logs", "diagnosis"]], is_public: bool, detail: str, is_shown: bool
+) -> None:
+    config = Config(show=show)
+    no = refusal(lambda: check_shown(config, Detail(detail), is_public=is_public))
+    assert (no is None) is is_shown
+    if no is not None:
+        assert no.reason == "not-shown"
+        assert f"`show: [{detail}]`" in no.text
 
 
 def test_every_rule_is_tested_here() -> None:

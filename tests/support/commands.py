@@ -105,7 +105,7 @@ async def pushes(pr: Conversation, files: Mapping[str, str]) -> None:
 
 def other_repository_run(pr: Conversation, depot: SimulatedDepot) -> Run:
     """A run that is over, in another repository of the same organisation."""
-    pr.github.repository(OTHER, FILES)
+    pr.github.repository(OTHER, FILES, internal=True)
     sha = pr.github.branch_head(OTHER, "HEAD")
     assert sha is not None
     run = depot.foreign_run(OTHER, sha, CI)

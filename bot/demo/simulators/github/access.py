@@ -184,7 +184,7 @@ class Access:
             return inside and principal.token.installation.covers(repository)
         if principal.user is not None:
             return self._world.role_of(repository, principal.user).permission != "none"
-        return not repository.private
+        return repository.visibility == "public"
 
     def _installation(self, token: InstallationToken) -> Principal:
         gone = token.installation not in self._world.installations

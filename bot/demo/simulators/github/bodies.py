@@ -189,7 +189,7 @@ class Bodies:
             "node_id": node_id("R", repository.id),
             "name": repository.name,
             "full_name": repository.full_name,
-            "private": repository.private,
+            "private": repository.visibility != "public",
             "owner": self.user(repository.owner),
             "html_url": page,
             "description": None,
@@ -227,7 +227,7 @@ class Bodies:
             "is_template": False,
             "web_commit_signoff_required": False,
             "topics": [],
-            "visibility": "private" if repository.private else "public",
+            "visibility": repository.visibility,
             "default_branch": repository.default_branch,
         }
 
@@ -253,7 +253,7 @@ class Bodies:
             "node_id": node_id("R", repository.id),
             "name": repository.name,
             "full_name": repository.full_name,
-            "private": repository.private,
+            "private": repository.visibility != "public",
         }
 
     # Apps

@@ -120,6 +120,8 @@ class Repository:
     default_branch: str
     created_at: float
     fork_of: "Repository | None" = None
+    # For the members of its organisation, as which everybody counts here, and for nobody else.
+    internal: bool = False
     # Whether Depot's own App may see it; the simulated Depot asks.
     connected: bool = True
     pushed_at: float = 0.0
@@ -129,6 +131,12 @@ class Repository:
     borrowed: set[str] = field(default_factory=set)
     roles: dict[str, Role] = field(default_factory=dict)
     issues: "dict[int, Issue]" = field(default_factory=dict)
+
+    @property
+    def visibility(self) -> str:
+        if self.private:
+            return "private"
+        return "internal" if self.internal else "public"
 
     @property
     def full_name(self) -> str:
