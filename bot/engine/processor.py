@@ -33,11 +33,12 @@ from bot.commands.base import (
 from bot.core import models
 from bot.core.backoff import FAILED_STEP, UPSTREAM_TROUBLE
 from bot.core.clock import Clock
+from bot.core.deliveries import Delivery
 from bot.core.errors import Misreading, Refused
 from bot.core.events import CommandLine
 from bot.core.models import Claim, Progress, TrackedRun, WorkItem
 from bot.core.reasons import Reason
-from bot.core.types import CommandId, Detail, Head, Permission, Sha
+from bot.core.types import CHECK_CONFIG, CommandId, Detail, Head, Permission, Sha
 from bot.depot.client import Depot, DepotError, DepotRefused, DepotUnavailable
 from bot.engine import run_poller
 from bot.engine.facts import FactReader
@@ -159,6 +160,7 @@ class Processor:
                 return StepDone()
         if item.comment.event is not None and not item.commands and item.is_undecided:
             lines, facts = await self._lines_set_off(item, facts, reader)
+            lines = await self._with_config_check_apart(item, lines)
             await self.ledger.items.add_commands(claim, lines)
             item = await self.ledger.items.load(claim.work_item_id)
         is_greeted = refused is None and item.is_undecided
@@ -190,6 +192,7 @@ class Processor:
         progress = Progress(runs=tuple(polled))
         if not _is_silenced(item, facts):
             text = reply_message.render(item)
+            item = await self._adopt_config_reply(item) if text else item
             try:
                 published = await self.publisher.publish(claim, item, reader.repository, text)
             except GitHubUnavailable as trouble:
@@ -244,6 +247,29 @@ class Processor:
         # In a thread: patterns meet as many paths as the pull request has.
         lines = await asyncio.to_thread(automations.lines, facts.config, event, changed)
         return lines, facts
+
+    async def _with_config_check_apart(
+        self, item: WorkItem, lines: list[CommandLine]
+    ) -> list[CommandLine]:
+        """The lines without the check of the repository's config, which becomes a work item of its
+        own: its reply is one comment per pull request, edited."""
+        event = item.comment.event
+        check = CommandLine(CHECK_CONFIG)
+        if event is None or check not in lines:
+            return lines
+        key = f"{event.guid}-config"
+        apart = replace(item.comment, lines=(check,), event=replace(event, guid=key))
+        await self.ledger.inbox.accept(Delivery("", key, CHECK_CONFIG), [apart])
+        return [line for line in lines if line != check]
+
+    async def _adopt_config_reply(self, item: WorkItem) -> WorkItem:
+        """The work item with the reply that an earlier check of the config was given."""
+        is_check = [command.line.text for command in item.commands] == [CHECK_CONFIG]
+        if not is_check or item.comment.event is None or item.reply.attempted:
+            return item
+        comment = item.comment
+        reply = await self.ledger.items.config_reply(comment.repo, comment.number)
+        return replace(item, reply=reply)
 
     async def _with_rules(self, facts: Facts, reader: FactReader) -> Facts:
         if facts.rules is not None:

@@ -11,9 +11,9 @@ import sqlalchemy as sa
 from sqlalchemy.exc import IntegrityError
 
 from bot.core.events import CommandLine
-from bot.core.models import Claim, PendingChange, StartAttempt, TrackedRun, WorkItem
+from bot.core.models import Claim, PendingChange, Reply, StartAttempt, TrackedRun, WorkItem
 from bot.core.reasons import Reason
-from bot.core.types import CommandId, RepoName, RunId, Sha, WorkItemId
+from bot.core.types import CHECK_CONFIG, CommandId, RepoName, RunId, Sha, WorkItemId
 from bot.storage import rows
 from bot.storage.database import Store
 from bot.storage.group_commit import GroupCommit
@@ -106,6 +106,21 @@ class Items(Part):
             .order_by(tracked_runs.c.tracked_since)
             .limit(1)
         )
+        others = commands.alias()
+        self._config_reply = (  # repo, number
+            sa.select(work_items.c.reply_id, work_items.c.reply_text, work_items.c.replied_at)
+            .select_from(commands.join(work_items))
+            .where(
+                *of_pull_request(work_items),
+                work_items.c.reply_id.is_not(None),
+                commands.c.line == CHECK_CONFIG,
+                ~sa.exists().where(
+                    others.c.work_item_id == work_items.c.id, others.c.line != CHECK_CONFIG
+                ),
+            )
+            .order_by(work_items.c.received_at.desc())
+            .limit(1)
+        )
         self._last_answer = (  # repo, number, line
             sa.select(commands.c.answer)
             .select_from(commands.join(work_items))
@@ -174,6 +189,12 @@ class Items(Part):
         """The newest answer that an event's command of this text got under a pull request."""
         answer = await self._scalar(self._last_answer, repo=repo, number=number, line=line)
         return cast("str | None", answer)
+
+    async def config_reply(self, repo: RepoName, number: int) -> Reply:
+        """The comment that says under a pull request how its change of the config is; an empty
+        reply when there is none."""
+        found = await self._rows(self._config_reply, repo=repo, number=number)
+        return Reply(found[0].reply_id, True, found[0].reply_text) if found else Reply()
 
     async def save_decision(
         self,

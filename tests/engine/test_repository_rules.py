@@ -21,6 +21,7 @@ from tests.support.pull_requests import (
     CONFIG_TIME,
     YAML_CONFIG,
     ends,
+    hears_all,
     reactions,
     rules,
     runs,
@@ -668,8 +669,30 @@ async def test_a_changed_config_is_told_whether_it_is_valid_when_that_changes(
         await changes_config(pr, text)
         if expected is None:
             pr.assert_said_nothing_else()
-        else:
+        elif text == "forks: pinned\n":
             assert pr.reply() == expected
+        else:
+            assert pr.edited() == expected
+
+
+async def test_of_a_config_that_changes_often_one_comment_tells(pr: Conversation) -> None:
+    for number in range(12):
+        await changes_config(pr, f"fault_{number}: 1\n")
+        told = pr.edited() if number else pr.reply()
+        assert f"fault_{number}" in told
+        assert f"fault_{number - 1}" not in told
+        pr.assert_said_nothing_else()
+
+
+async def test_beside_automations_it_is_a_comment_of_its_own(pr: Conversation) -> None:
+    await rules(pr, "automations: [{on: synchronize, do: list}]\n")
+    for number in range(2):
+        await changes_config(pr, f"fault_{number}: 1\n")
+        hears_all(pr)
+    bodies = [comment.body for comment in pr.github.thread(REPO, 1).comments]
+    assert sum("fault_" in body for body in bodies) == 1
+    assert sum("/depot list" in body for body in bodies) == 2
+    assert "fault_1" in next(body for body in bodies if "fault_" in body)
 
 
 async def test_a_pull_request_that_is_opened_with_it_is_told(
