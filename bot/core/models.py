@@ -132,6 +132,8 @@ class Progress:
     """The reply as it was written in this step."""
     runs: tuple[TrackedRun, ...] = ()
     """The runs that were polled."""
+    author_may_write: bool = False
+    """The author was seen to have the write role."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,6 +150,8 @@ class WorkItem:
     start_attempts: tuple[StartAttempt, ...]
     pending_changes: tuple[PendingChange, ...]
     runs: tuple[TrackedRun, ...]
+    author_may_write: bool = False
+    """Its author was seen to have the write role."""
 
     @property
     def work_item_id(self) -> WorkItemId:

@@ -20,6 +20,12 @@ HOUR = 3600.0
 PER_MINUTE = 78
 PER_HOUR = 490
 
+UNPRIVILEGED_PER_HOUR = PER_HOUR // 4
+"""Of these, what all persons without the write role are answered with."""
+
+UNPRIVILEGED_PATIENCE = 900.0
+"""Seconds that an answer to one of them waits for that; what would wait longer is not written."""
+
 LONGEST_WAIT = 300.0
 """Seconds after which a waiting write asks again in any case: those before it may have gone."""
 
@@ -59,38 +65,66 @@ class Budget:
     """GitHub asked for a pause until then."""
     turn: int = 0
     """The turn of the last waiting write that was let through."""
+    unprivileged: tuple[float, ...] = ()
+    """When something was written to a person without the write role in the last hour, oldest
+    first."""
 
     def wait(self, now: float, kind: WriteKind, ahead: int = 0) -> float:
         """Seconds until a write is possible with so many *ahead* of it; 0 when it is now."""
         waits = (
             self.closed_until - now,
-            self._until_free(now, MINUTE, PER_MINUTE - kind.kept_of_minute, ahead),
-            self._until_free(now, HOUR, PER_HOUR - kind.kept_of_hour, ahead),
+            _until_free(self.written, now, MINUTE, PER_MINUTE - kind.kept_of_minute, ahead),
+            _until_free(self.written, now, HOUR, PER_HOUR - kind.kept_of_hour, ahead),
         )
         # Up to a millisecond later, and never earlier.
         return math.ceil(max(0.0, *waits) * 1000) / 1000
 
-    def _until_free(self, now: float, window: float, most: int, ahead: int) -> float:
-        recent = [at for at in self.written if at > now - window]
-        over = len(recent) + ahead + 1 - most
-        if over <= 0:
-            return 0.0
-        # So many of the recent ones have to leave the window first; and then perhaps others again,
-        # which were let through meanwhile.
-        if not recent:
-            return window
-        rounds, place = divmod(over - 1, len(recent))
-        return rounds * window + recent[place] + window - now
+    def wait_unprivileged(self, now: float, ahead: int = 0) -> float:
+        """Seconds until something may be written to a person without the write role, as far as
+        what all of them are answered with is concerned; infinite for too long a time."""
+        wait = _until_free(self.unprivileged, now, HOUR, UNPRIVILEGED_PER_HOUR, ahead)
+        return wait if wait <= UNPRIVILEGED_PATIENCE else math.inf
 
-    def spent(self, now: float, turn: int | None = None) -> Budget:
-        """The budget after one write, of a waiting one with its *turn*."""
+    def spent(
+        self,
+        now: float,
+        turn: int | None = None,
+        *,
+        is_privileged: bool = True,
+        has_reacted: bool = False,
+    ) -> Budget:
+        """The budget after one write, of a waiting one with its *turn*.
+
+        *has_reacted* says that a reaction was written before, when nobody knew the author's role.
+        """
         recent = tuple(at for at in self.written if at > now - HOUR)
         passed = self.turn if turn is None else max(self.turn, turn)
-        return replace(self, written=(*recent, now), turn=passed)
+        others = tuple(at for at in self.unprivileged if at > now - HOUR)
+        if not is_privileged:
+            others = (*others, now)
+        elif has_reacted and len(others) < UNPRIVILEGED_PER_HOUR:
+            others = others[:-1]  # it was none of theirs
+        return replace(self, written=(*recent, now), turn=passed, unprivileged=others)
 
     def closed(self, until: float) -> Budget:
         """The budget after GitHub asked for a pause."""
         return replace(self, closed_until=max(self.closed_until, until))
+
+
+def _until_free(
+    written: Sequence[float], now: float, window: float, most: int, ahead: int
+) -> float:
+    """Seconds until fewer than *most* were written in the *window*, with so many *ahead*."""
+    recent = [at for at in written if at > now - window]
+    over = len(recent) + ahead + 1 - most
+    if over <= 0:
+        return 0.0
+    # So many of the recent ones have to leave the window first; and then perhaps others again,
+    # which were let through meanwhile.
+    if not recent:
+        return window
+    rounds, place = divmod(over - 1, len(recent))
+    return rounds * window + recent[place] + window - now
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,10 +139,12 @@ class WaitingWrite:
     since: float
     asks_at: float
     """When it asks again."""
+    is_privileged: bool = True
+    """It is for somebody with the write role: those go first."""
 
     @property
-    def order(self) -> tuple[int, int, float, str]:
-        return self.kind, self.turn, self.since, self.work_item_id
+    def order(self) -> tuple[bool, int, int, float, str]:
+        return not self.is_privileged, self.kind, self.turn, self.since, self.work_item_id
 
 
 def enqueued(
@@ -118,18 +154,20 @@ def enqueued(
     waiting: Sequence[WaitingWrite],
     budget: Budget,
     now: float,
+    *,
+    is_privileged: bool = True,
 ) -> WaitingWrite:
     """The place in the queue of a work item's write: its own, or behind those of its repository."""
     for one in waiting:
         if one.work_item_id == work_item_id and one.kind == kind:
-            return replace(one, asks_at=now)
+            return replace(one, asks_at=now, is_privileged=is_privileged)
     others = [
         one.turn
         for one in waiting
         if (one.repo, one.kind) == (repo, kind) and one.work_item_id != work_item_id
     ]
     turn = max(budget.turn, *(turn + 1 for turn in others)) if others else budget.turn
-    return WaitingWrite(work_item_id, repo, kind, turn, since=now, asks_at=now)
+    return WaitingWrite(work_item_id, repo, kind, turn, now, now, is_privileged)
 
 
 def count_ahead(mine: WaitingWrite, waiting: Sequence[WaitingWrite], now: float) -> int:

@@ -192,6 +192,10 @@ class Processor:
         progress = Progress(runs=tuple(polled))
         if not _is_silenced(item, facts):
             text = reply_message.render(item)
+            role = policy.acting_role(item.comment, facts)
+            if role is not None and role >= Permission.WRITE:
+                item = replace(item, author_may_write=True)
+                progress = replace(progress, author_may_write=True)
             item = await self._adopt_config_reply(item) if text else item
             try:
                 published = await self.publisher.publish(claim, item, reader.repository, text)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 
@@ -55,10 +56,7 @@ Write = React | Find | Post | Edit | Wait
 
 def next_writes(item: WorkItem, text: str, now: float) -> tuple[Write, ...]:
     """What is to be written so that the reply says *text*. Empty text: nothing to say yet."""
-    writes: list[Write] = []
-    is_addressed = item.comment.event is None and not item.is_near_miss
-    if not item.acknowledged and is_addressed:
-        writes.append(React())
+    writes: list[Write] = [React()] if _reacts(item) else []
     reply = item.reply
     if text in {"", reply.text}:
         return tuple(writes)
@@ -129,9 +127,15 @@ class Publisher:
         return Published(item.reply, None)
 
     async def _reserve(self, item: WorkItem, kind: WriteKind) -> float:
-        """0 when it may be written now; else in how many seconds to ask again."""
+        """0 when it may be written now; else in how many seconds to ask again; infinite when it is
+        not to be written."""
         return await self.ledger.write_budget.reserve_write(
-            account(item), item.comment.repo, item.work_item_id, kind
+            account(item),
+            item.comment.repo,
+            item.work_item_id,
+            kind,
+            is_privileged=item.author_may_write,
+            has_reacted=kind is WriteKind.FIRST_REPLY and _reacts(item),
         )
 
     async def _find(self, item: WorkItem, repository: Repository) -> Reply | None:
@@ -155,7 +159,7 @@ class Publisher:
     ) -> Published:
         """Post the reply; from now on it is looked for before it is posted again."""
         if pause := await self._reserve(item, WriteKind.FIRST_REPLY):
-            return Published(item.reply, pause)
+            return _waiting(item, pause)
         await self.ledger.items.save_reply_attempt(claim)
         try:
             comment_id = await repository.comment(item.comment.number, text)
@@ -167,7 +171,7 @@ class Publisher:
     async def _edit(self, item: WorkItem, repository: Repository, edit: Edit) -> Published:
         if pause := await self._reserve(item, edit.kind):
             # What changes until then goes into the same edit.
-            return Published(item.reply, pause)
+            return _waiting(item, pause)
         try:
             await repository.edit_comment(edit.comment_id, edit.text)
         except (NotFound, Forbidden) as error:
@@ -177,6 +181,19 @@ class Publisher:
 
     def _written(self, comment_id: int, text: str) -> Reply:
         return Reply(comment_id, True, text, self.clock.now())
+
+
+def _reacts(item: WorkItem) -> bool:
+    """Whether a reaction goes on the comment in this step."""
+    is_addressed = item.comment.event is None and not item.is_near_miss
+    return is_addressed and not item.acknowledged
+
+
+def _waiting(item: WorkItem, pause: float) -> Published:
+    if pause == math.inf:
+        log.warning("reply_dropped", reason="persons without the write role had their share")
+        return Published(item.reply, None)
+    return Published(item.reply, pause)
 
 
 def account(item: WorkItem) -> str:

@@ -31,6 +31,7 @@ class Incoming:
 _ZERO: sa.ColumnElement[Any] = sa.literal_column("0")
 _NEW_WORK_ITEM: dict[str, sa.ColumnElement[Any]] = {
     "deciding": sa.true(),
+    "author_may_write": sa.false(),
     "acknowledged": sa.false(),
     "reply_attempted": sa.false(),
     "reply_text": NOTHING,

@@ -126,6 +126,8 @@ def progress_values(progress: Progress) -> Values:
     values: Values = {}
     if progress.acknowledged:
         values["acknowledged"] = True
+    if progress.author_may_write:
+        values["author_may_write"] = True
     if progress.reply is not None:
         values["reply_id"] = progress.reply.comment_id
         values["reply_text"] = progress.reply.text
@@ -183,6 +185,7 @@ def work_item(found: Sequence[Row[Any]], tracked_runs: Iterable[Row[Any]]) -> Wo
         start_attempts=tuple(attempts.values()),
         pending_changes=tuple(changes.values()),
         runs=tuple(tracked_run(one) for one in tracked_runs),
+        author_may_write=row.work_items_author_may_write,
     )
 
 

@@ -69,6 +69,8 @@ work_items = sa.Table(
     # The comment, until its command lines are found in it; none where they were found at once.
     sa.Column("text", sa.Text),
     sa.Column("is_public", sa.Boolean, nullable=False, server_default=sa.true()),
+    # Its author was seen to have the write role.
+    sa.Column("author_may_write", sa.Boolean, nullable=False, server_default=sa.true()),
     sa.Index("work_items_due", "due_at"),
     sa.Index("work_items_pull_request", "repo", "number", "deciding"),
     sa.Index("work_items_received", "received_at"),
@@ -165,6 +167,8 @@ write_budgets = sa.Table(
     sa.Column("written", sa.Text, nullable=False),  # JSON: times of the last hour's writes
     sa.Column("closed_until", sa.Float, nullable=False),
     sa.Column("turn", sa.Integer, nullable=False),
+    # JSON: times of the last hour's writes to persons without the write role
+    sa.Column("unprivileged", sa.Text, nullable=False, server_default="[]"),
 )
 
 waiting_writes = sa.Table(
@@ -178,5 +182,6 @@ waiting_writes = sa.Table(
     sa.Column("since", sa.Float, nullable=False),
     # When it asks again; long after that it is forgotten.
     sa.Column("asks_at", sa.Float, nullable=False),
-    sa.Index("waiting_writes_order", "account", "kind", "turn", "since"),
+    sa.Column("is_privileged", sa.Boolean, nullable=False, server_default=sa.true()),
+    sa.Index("waiting_writes_order", "account", "is_privileged", "kind", "turn", "since"),
 )

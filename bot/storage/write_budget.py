@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import msgspec
@@ -21,6 +22,9 @@ from bot.storage.database import Store
 from bot.storage.part import Part
 from bot.storage.tables import waiting_writes, write_budgets
 
+PLACE = ("kind", "turn", "since", "asks_at", "is_privileged")
+"""What a waiting write is ordered by, and when it asks again."""
+
 MOST_WAITING = 1000
 """Waiting writes that are looked at. What is behind so many waits for LONGEST_WAIT anyway."""
 
@@ -31,7 +35,9 @@ class WriteBudget(Part):
     def __init__(self, store: Store) -> None:
         super().__init__(store)
         waits = sa.exists().where(waiting_writes.c.account == sa.bindparam("of_account"))
-        insert = store.insert(write_budgets).values(written="[]", closed_until=0.0, turn=0)
+        insert = store.insert(write_budgets).values(
+            written="[]", unprivileged="[]", closed_until=0.0, turn=0
+        )
         self._lock_budget = insert.on_conflict_do_update(  # account, of_account
             index_elements=[write_budgets.c.account],
             set_={"account": insert.excluded.account},  # locks the row
@@ -42,7 +48,12 @@ class WriteBudget(Part):
         self._waiting = (  # account
             sa.select(waiting_writes)
             .where(waiting_writes.c.account == sa.bindparam("account"))
-            .order_by(waiting_writes.c.kind, waiting_writes.c.turn, waiting_writes.c.since)
+            .order_by(
+                waiting_writes.c.is_privileged.desc(),
+                waiting_writes.c.kind,
+                waiting_writes.c.turn,
+                waiting_writes.c.since,
+            )
             .limit(MOST_WAITING)
         )
         self._forget = sa.delete(waiting_writes).where(  # of_work_item
@@ -55,13 +66,22 @@ class WriteBudget(Part):
         enqueue = store.insert(waiting_writes)
         self._enqueue = enqueue.on_conflict_do_update(
             index_elements=[waiting_writes.c.work_item_id],
-            set_={name: enqueue.excluded[name] for name in ("kind", "turn", "since", "asks_at")},
+            set_={name: enqueue.excluded[name] for name in PLACE},
         )
 
     async def reserve_write(
-        self, account: str, repo: RepoName, work_item_id: WorkItemId, kind: WriteKind
+        self,
+        account: str,
+        repo: RepoName,
+        work_item_id: WorkItemId,
+        kind: WriteKind,
+        *,
+        is_privileged: bool,
+        has_reacted: bool = False,
     ) -> float:
-        """Reserve one write: 0, or in how many seconds to ask again.
+        """Reserve one write: 0, or in how many seconds to ask again; infinite when it is not to be
+        written at all. *is_privileged* says that it is for somebody known to have the write role,
+        *has_reacted* that a reaction to them was written when that was not known yet.
 
         Who has to wait keeps a place in the queue until then; a work item has one, whatever it has
         to write. A reaction is written now or not at all, and keeps none.
@@ -70,17 +90,34 @@ class WriteBudget(Part):
         def work(db: sa.Connection) -> float:
             budget, now, is_contended = self._budget(db, account)
             waiting = self._all_waiting(db, account, now) if is_contended else []
-            mine = enqueued(work_item_id, repo, kind, waiting, budget, now)
+            mine = enqueued(
+                work_item_id, repo, kind, waiting, budget, now, is_privileged=is_privileged
+            )
             wait = budget.wait(now, kind, count_ahead(mine, waiting, now))
+            if not is_privileged:
+                others = [one for one in waiting if not one.is_privileged]
+                wait = max(wait, budget.wait_unprivileged(now, count_ahead(mine, others, now)))
+            is_waiting = any(one.work_item_id == work_item_id for one in waiting)
             if not wait:
-                is_waiting = any(one.work_item_id == work_item_id for one in waiting)
-                self._set(db, account, budget.spent(now, mine.turn if is_waiting else None))
+                spent = budget.spent(
+                    now,
+                    mine.turn if is_waiting else None,
+                    is_privileged=is_privileged,
+                    has_reacted=has_reacted,
+                )
+                self._set(db, account, spent)
+            if not wait or wait == math.inf:
                 if is_waiting:
                     db.execute(self._forget, {"of_work_item": work_item_id})
-                return 0.0
+                return wait
             wait = min(wait, LONGEST_WAIT)
             if kind is not WriteKind.REACTION:
-                place = {"kind": int(kind), "turn": mine.turn, "since": mine.since}
+                place = {
+                    "kind": int(kind),
+                    "turn": mine.turn,
+                    "since": mine.since,
+                    "is_privileged": is_privileged,
+                }
                 which = {"work_item_id": work_item_id, "account": account, "repo": repo}
                 db.execute(self._enqueue, {**which, **place, "asks_at": now + wait})
             return wait
@@ -100,8 +137,12 @@ class WriteBudget(Part):
         """An account's budget, locked until the transaction ends, the time, and whether writes
         wait for it."""
         row = db.execute(self._lock_budget, {"account": account, "of_account": account}).one()
-        written = msgspec.json.decode(row.written, type=tuple[float, ...])
-        return Budget(written, row.closed_until, row.turn), row.now, row.is_contended
+        written, others = (
+            msgspec.json.decode(times, type=tuple[float, ...])
+            for times in (row.written, row.unprivileged)
+        )
+        budget = Budget(written, row.closed_until, row.turn, others)
+        return budget, row.now, row.is_contended
 
     def _all_waiting(self, db: sa.Connection, account: str, now: float) -> list[WaitingWrite]:
         waiting = [_waiting_write(row) for row in db.execute(self._waiting, {"account": account})]
@@ -110,8 +151,12 @@ class WriteBudget(Part):
         return waiting
 
     def _set(self, db: sa.Connection, account: str, budget: Budget) -> None:
-        written = msgspec.json.encode(budget.written).decode()
-        values = {"written": written, "closed_until": budget.closed_until, "turn": budget.turn}
+        values = {
+            "written": msgspec.json.encode(budget.written).decode(),
+            "unprivileged": msgspec.json.encode(budget.unprivileged).decode(),
+            "closed_until": budget.closed_until,
+            "turn": budget.turn,
+        }
         db.execute(self._set_budget, {"of_account": account, **values})
 
 
@@ -123,4 +168,5 @@ def _waiting_write(row: sa.Row[Any]) -> WaitingWrite:
         row.turn,
         row.since,
         row.asks_at,
+        row.is_privileged,
     )

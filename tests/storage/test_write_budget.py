@@ -3,10 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+import math
 
 import pytest
 
-from bot.core.rate_limit import LONGEST_WAIT, PER_HOUR, PER_MINUTE, WriteKind
+from bot.core.rate_limit import (
+    HOUR,
+    LONGEST_WAIT,
+    PER_HOUR,
+    PER_MINUTE,
+    UNPRIVILEGED_PATIENCE,
+    UNPRIVILEGED_PER_HOUR,
+    WriteKind,
+)
 from bot.core.types import RepoName, WorkItemId
 from bot.storage.ledger import Ledger
 from tests.support.databases import Database
@@ -22,8 +31,12 @@ async def reserve(
     kind: WriteKind = WriteKind.FIRST_REPLY,
     account: str = "a",
     repo: RepoName = HELLO,
+    is_privileged: bool = True,
+    has_reacted: bool = False,
 ) -> float:
-    return await ledger.write_budget.reserve_write(account, repo, WorkItemId(item), kind)
+    return await ledger.write_budget.reserve_write(
+        account, repo, WorkItemId(item), kind, is_privileged=is_privileged, has_reacted=has_reacted
+    )
 
 
 async def use_up(ledger: Ledger, writes: int = PER_MINUTE, account: str = "a") -> None:
@@ -60,10 +73,7 @@ async def use_up_all_but(ledger: Ledger, left: int, waiting: int) -> None:
     for place in range(PER_MINUTE - left):
         item = WorkItemId(f"before-{place}")
         # Mentions of nobody: only first replies go before those that wait.
-        assert (
-            await ledger.write_budget.reserve_write("a", HELLO, item, WriteKind.FIRST_REPLY) == 0.0
-            or waiting
-        )
+        assert await reserve(ledger, item) == 0.0 or waiting
 
 
 async def test_repositories_take_turns(ledger: Ledger, database: Database) -> None:
@@ -140,3 +150,55 @@ async def test_an_hours_writes_come_to_an_end(ledger: Ledger, database: Database
     assert await reserve(ledger, "one") == LONGEST_WAIT
     database.passes(3600 - 60 * 7)
     assert await reserve(ledger, "one") == 0.0
+
+
+# --- those without the write role ----------------------------------------------------------------
+
+
+async def test_they_have_a_quarter_of_the_hour(ledger: Ledger, database: Database) -> None:
+    """As many as there may be in a minute, over two minutes; the others have all that is left."""
+    for place in range(UNPRIVILEGED_PER_HOUR):
+        if place == PER_MINUTE - 1:
+            database.passes(61)
+        assert await reserve(ledger, f"stranger-{place}", is_privileged=False) == 0.0
+    database.passes(61)
+    assert await reserve(ledger, "stranger", is_privileged=False) == math.inf
+    assert await reserve(ledger, "writer") == 0.0
+    # The first of them leave the hour in a quarter of one: that is waited for.
+    database.passes(HOUR - UNPRIVILEGED_PATIENCE)
+    assert 0.0 < await reserve(ledger, "stranger", is_privileged=False) < UNPRIVILEGED_PATIENCE
+    database.passes(UNPRIVILEGED_PATIENCE)
+    assert await reserve(ledger, "stranger", is_privileged=False) == 0.0
+
+
+async def test_a_writers_reaction_is_given_back(ledger: Ledger, database: Database) -> None:
+    """It is written before anybody knows the role."""
+    for place in range(PER_MINUTE // 2 - 20):
+        item = f"writer-{place}"
+        assert await reserve(ledger, item, WriteKind.REACTION, is_privileged=False) == 0.0
+        assert await reserve(ledger, item, has_reacted=True) == 0.0
+    database.passes(61)
+    for place in range(PER_MINUTE):
+        assert await reserve(ledger, f"stranger-{place}", is_privileged=False) == 0.0
+
+
+async def test_what_waits_for_them_holds_up_no_writer(ledger: Ledger, database: Database) -> None:
+    await use_up(ledger)
+    for place in range(20):
+        assert await reserve(ledger, f"stranger-{place}", is_privileged=False) > 0.0
+    assert await reserve(ledger, "writer") == database.near(60.0)
+    database.passes(60)
+    assert await reserve(ledger, "stranger-19", is_privileged=False) == 0.0
+    assert await reserve(ledger, "writer") == 0.0
+
+
+async def test_what_is_not_written_keeps_no_place(ledger: Ledger, database: Database) -> None:
+    await use_up(ledger)
+    assert await reserve(ledger, "stranger", is_privileged=False) == database.near(60.0)
+    for place in range(UNPRIVILEGED_PER_HOUR):
+        if place % (PER_MINUTE - 1) == 0:
+            database.passes(61)
+        assert await reserve(ledger, f"other-{place}", is_privileged=False) == 0.0
+    database.passes(61)
+    assert await reserve(ledger, "stranger", is_privileged=False) == math.inf
+    assert await reserve(ledger, "writer", WriteKind.PASSING_EDIT) == 0.0

@@ -99,11 +99,12 @@ class Database:
                     for column in columns
                 )
                 connection.execute(sql.SQL("UPDATE {} SET {}").format(sql.Identifier(table), aged))
-            connection.execute(
-                "UPDATE write_budgets SET written = (SELECT coalesce(json_agg(at::float8 - %s),"
-                " '[]') FROM json_array_elements_text(written::json) AS at)",
-                [seconds],
-            )
+            for name in ("written", "unprivileged"):
+                aged = sql.SQL(
+                    "UPDATE write_budgets SET {0} = (SELECT coalesce(json_agg(at::float8 - %s),"
+                    " '[]') FROM json_array_elements_text({0}::json) AS at)"
+                ).format(sql.Identifier(name))
+                connection.execute(aged, [seconds])
 
     def near(self, seconds: float) -> Any:
         """Equal to so many seconds: but for the time that goes by meanwhile, where it does."""
