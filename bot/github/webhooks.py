@@ -32,7 +32,8 @@ MAX_BODY = 25 * 1024 * 1024
 """Bytes. GitHub sends no larger payload (bot/github/README.md, "Webhook deliveries")."""
 
 MAX_COMMENT = 262_144
-"""Characters. GitHub takes a quarter of it (bot/github/README.md, "Comments")."""
+"""Characters. GitHub takes a quarter of it (bot/github/README.md, "Comments and
+reactions")."""
 
 DEPOT_APP = "depot-code-access"
 """Slug of the App under which Depot posts its checks (bot/depot/README.md, "Checks on

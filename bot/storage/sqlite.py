@@ -12,6 +12,7 @@ import os
 import sqlite3
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -51,6 +52,7 @@ class SqliteStore(Store):
         super().__init__()
         self._clock = clock
         self._lock = _lock(str(url.database))
+        _create(Path(str(url.database)))
         # Transactions are begun and ended below; SQLAlchemy has no part in them.
         self._engine = sa.create_engine(
             url,
@@ -162,6 +164,12 @@ def _lock(database: str) -> IO[str]:
     lock.write(str(os.getpid()))
     lock.flush()
     return lock
+
+
+def _create(path: Path) -> None:
+    """Create a new ledger for its owner's eyes only; SQLite gives its other files the same mode."""
+    with suppress(FileExistsError):
+        os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
 
 
 def _set_up_connection(synchronous: str, connection: Any, _: Any) -> None:

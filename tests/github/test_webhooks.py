@@ -206,7 +206,7 @@ def test_a_comment(fresh: SimulatedGitHub, clock: ManualClock) -> None:
             lines=(CommandLine("run ci.yml"),),
             installation=one.installation.id,
             reviewed=None,
-            is_public=True,
+            is_public=False,
         )
     )
     assert only(event).work_item_id == f"ic-{made.id}"

@@ -608,3 +608,25 @@ async def test_a_closed_store_says_so(sqlite: Database) -> None:
         await store.close()
         with anyio.fail_after(5), pytest.raises(RuntimeError):
             await add(store, "late")
+
+
+async def test_a_new_file_is_for_its_owner(tmp_path: Path) -> None:
+    file = tmp_path / "ledger.db"
+    store = await open_store(f"sqlite:///{file}", ManualClock())
+    try:
+        await add(store, "one")
+        modes = {path.name: path.stat().st_mode & 0o077 for path in tmp_path.glob("ledger.db*")}
+        assert modes.pop("ledger.db.lock", 0) is not None
+        assert modes == dict.fromkeys(modes, 0)
+        assert "ledger.db-wal" in modes
+    finally:
+        await store.close()
+
+
+async def test_a_file_that_is_there_keeps_its_mode(tmp_path: Path) -> None:
+    file = tmp_path / "ledger.db"
+    file.touch(0o640)
+    file.chmod(0o640)
+    store = await open_store(f"sqlite:///{file}", ManualClock())
+    await store.close()
+    assert file.stat().st_mode & 0o777 == 0o640
