@@ -23,6 +23,7 @@ from bot.github.errors import AnswerTooLarge
 from bot.github.session import RAW
 from bot.ops.metrics import Metrics
 from bot.ops.settings import Settings
+from bot.ops.trouble import Trouble
 from bot.storage.connect import open_store
 from bot.storage.database import Store
 from bot.storage.ledger import Ledger
@@ -75,12 +76,12 @@ async def open_clients(
     count = metrics or Metrics()
     async with (
         ObservedClient(
-            _counting(count, "github", by_verb),
+            _counting(count, Trouble("github", around.clock), "github", by_verb),
             timeout=GITHUB_TIMEOUT,
             transport=around.github,
         ) as to_github,
         ObservedClient(
-            _counting(count, "depot", by_last_part),
+            _counting(count, Trouble("depot", around.clock), "depot", by_last_part),
             timeout=DEPOT_TIMEOUT,
             transport=around.depot,
         ) as to_depot,
@@ -95,9 +96,14 @@ async def open_clients(
         yield github, depot
 
 
-def _counting(metrics: Metrics, service: str, method: Callable[[httpx.Request], str]) -> Observer:
+def _counting(
+    metrics: Metrics, trouble: Trouble, service: str, method: Callable[[httpx.Request], str]
+) -> Observer:
+    metrics.watch_trouble(service, lambda: trouble.is_there)
+
     def observe(request: httpx.Request, status: int | None) -> None:
         metrics.count_request(service, method(request), "none" if status is None else str(status))
+        trouble.observe(method(request), status)
 
     return observe
 

@@ -108,6 +108,8 @@ class TrackedRun:
     failure: str = ""
     """Why it failed, in Markdown; the reply shows it folded."""
     polls: int = 0
+    misses: int = 0
+    """How often, one after the other, Depot said that it does not know it."""
     next_poll_at: float | None = None
     """When it is polled next; none when it is no longer tracked."""
 

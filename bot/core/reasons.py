@@ -119,7 +119,6 @@ class Reason(StrEnum):
     # GitHub, Depot and the bot.
     GITHUB_REFUSED = "github-refused", "GitHub refused what the command needs."
     DEPOT_INVALID_ARGUMENT = "depot-invalid_argument", "Depot refused: the request is not valid."
-    DEPOT_UNAUTHENTICATED = "depot-unauthenticated", "Depot refused: it does not know the token."
     DEPOT_PERMISSION_DENIED = "depot-permission_denied", "Depot refused: the token may not do this."
     DEPOT_NOT_FOUND = "depot-not_found", "Depot refused: it does not find what was asked for."
     DEPOT_FAILED_PRECONDITION = (

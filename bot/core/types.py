@@ -49,10 +49,15 @@ class Permission(IntEnum):
         return "anyone" if self is Permission.NONE else self.name.lower()
 
     @classmethod
-    def from_role(cls, role_name: str) -> Permission:
-        """The permission for GitHub's `role_name`; an unknown (custom) role counts as none."""
+    def from_role(cls, role_name: str, coarse: str = "") -> Permission:
+        """The permission for GitHub's `role_name`; a custom role, or none at all from an older
+        server, counts as the *coarse* `permission`: read, write or admin."""
         known = (cls.READ, cls.TRIAGE, cls.WRITE, cls.MAINTAIN, cls.ADMIN)
-        return next((role for role in known if role.word == role_name.lower()), cls.NONE)
+        role = next((role for role in known if role.word == role_name.lower()), None)
+        if role is not None:
+            return role
+        base = (cls.READ, cls.WRITE, cls.ADMIN)
+        return next((role for role in base if role.word == coarse), cls.NONE)
 
 
 class Detail(StrEnum):

@@ -6,7 +6,7 @@ depends on what it does, and the caller knows that (`bot.engine.runs`, `bot.engi
     DepotError               every failure; `code` is Connect's error code
     ├── DepotRefused         Depot said no and did nothing
     └── DepotUnavailable     no answer, or one that leaves open what happened
-        └── DepotNotReached  nothing was sent: no doubt about what happened
+        └── DepotNotReached  nothing was done: not sent, or the token was not taken
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ import httpx
 import msgspec
 
 from bot import __version__
+from bot.core.json_repair import readable, repaired
 from bot.core.runs import Artifact, Diagnosis, ListedRun, Run, Times
 from bot.core.types import Json, RepoName, RunId, Sha
 from bot.depot.schemas import (
@@ -68,7 +69,6 @@ class Target(IntEnum):
 REFUSALS = frozenset(
     {
         "invalid_argument",
-        "unauthenticated",
         "permission_denied",
         "not_found",
         "failed_precondition",
@@ -116,7 +116,8 @@ class DepotUnavailable(DepotError):
 
 
 class DepotNotReached(DepotUnavailable):
-    """Nothing was sent."""
+    """Nothing was done: it was not sent, or Depot did not take the token (which may be about to be
+    replaced)."""
 
 
 A = TypeVar("A", bound=Message)
@@ -300,9 +301,19 @@ class Depot:
         if response.status_code != HTTPStatus.OK:
             raise _error(response)
         try:
-            return msgspec.json.decode(response.content, type=answer, strict=False)
+            return _decode(response.content, answer)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
             raise DepotUnavailable("unknown", f"{method}: the answer cannot be read") from error
+
+
+def _decode(content: bytes, answer: type[A]) -> A:
+    """An answer, read as far as it can be: a name or a log line may hold half a surrogate, and null
+    may stand for what is empty."""
+    try:
+        return msgspec.json.decode(content, type=answer, strict=False)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        value = readable(msgspec.json.decode(repaired(content)))
+        return msgspec.convert(value, answer, strict=False)
 
 
 def _error(response: httpx.Response) -> DepotError:
@@ -311,7 +322,12 @@ def _error(response: httpx.Response) -> DepotError:
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         body = ErrorBody()  # a proxy's HTML, or nothing: never shown to anyone
     code = body.code or _CODE_OF_STATUS.get(response.status_code, "unknown")
-    kind = DepotRefused if code in REFUSALS else DepotUnavailable
+    # Without a code of its own the answer is not Depot's: it says nothing about what was done.
+    kind: type[DepotError] = DepotUnavailable
+    if body.code == "unauthenticated":
+        kind = DepotNotReached
+    elif body.code in REFUSALS:
+        kind = DepotRefused
     return kind(code, body.message, _retry_after(response))
 
 

@@ -46,7 +46,7 @@ from bot.engine.publisher import Publisher, account, sooner
 from bot.engine.reader import CommandReader
 from bot.engine.runs import Runs, is_watched
 from bot.github.api import GitHub
-from bot.github.errors import Forbidden, GitHubError, GitHubUnavailable, NotFound
+from bot.github.errors import BadCredentials, Forbidden, GitHubError, GitHubUnavailable, NotFound
 from bot.messages import refusals
 from bot.messages import reply as reply_message
 from bot.messages import runs as run_messages
@@ -494,7 +494,11 @@ class Processor:
         if now - since < TROUBLE_SECONDS:
             asked = getattr(trouble, "retry_after", None)
             pause = UPSTREAM_TROUBLE.pause_after(now - since, asked)
-            return RetryLater(pause, refusals.trying(who), since)
+            is_token = isinstance(trouble, BadCredentials) or (
+                isinstance(trouble, DepotError) and trouble.code == "unauthenticated"
+            )
+            text = refusals.trying_token(who) if is_token else refusals.trying(who)
+            return RetryLater(pause, text, since)
         item = await self.ledger.items.load(item.work_item_id)
         if item.open_start_attempt(command_id) is not None:
             return Answer(run_messages.start_unknown(), reason=Reason.START_UNKNOWN)

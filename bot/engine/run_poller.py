@@ -15,7 +15,7 @@ from bot.core.models import TrackedRun
 from bot.core.runs import Diagnosis, Job, Run
 from bot.core.single_flight import SingleFlightCache
 from bot.core.types import Detail, RunId
-from bot.depot.client import Depot, DepotError, DepotRefused, DepotUnavailable, Target
+from bot.depot.client import Depot, DepotError, DepotRefused, Target
 from bot.github.errors import GitHubError, GitHubUnavailable
 from bot.messages import diagnosis as diagnosis_messages
 from bot.messages import runs
@@ -114,12 +114,12 @@ async def poll(
             return _later(tracked, clock, active_runs.shortest_pause)
         run = await depot.run_status(tracked.run.run_id)
         active_runs.saw(run)
-    except DepotRefused as no:
-        gone = no.code == "not_found"
-        note = runs.run_disappeared() if gone else runs.following_refused(no.code)
-        return replace(tracked, note=note, next_poll_at=None)
-    except DepotUnavailable as trouble:
-        return _later(tracked, clock, trouble.retry_after)
+    except DepotError as no:
+        if no.code == "not_found" and isinstance(no, DepotRefused):
+            return _gone(tracked, clock)
+        # Whatever else Depot says: the run is there, and can be read again some time.
+        return _later(tracked, clock, no.retry_after)
+    tracked = replace(tracked, misses=0)
     if not run.is_over:
         return _later(replace(tracked, run=run, failure=""), clock, active_runs.shortest_pause)
     try:
@@ -130,6 +130,13 @@ async def poll(
         details = frozenset()  # whether it may be quoted cannot be known
     run, failure = await asyncio.gather(_with_times(depot, run), _failure(depot, run, details))
     return replace(tracked, run=run, failure=failure, next_poll_at=None)
+
+
+def _gone(tracked: TrackedRun, clock: Clock) -> TrackedRun:
+    """Depot does not know the run: that counts when it says so twice."""
+    if tracked.misses == 0:
+        return _later(replace(tracked, misses=1), clock)
+    return replace(tracked, note=runs.run_disappeared(), next_poll_at=None)
 
 
 def _later(tracked: TrackedRun, clock: Clock, at_least: float | None = None) -> TrackedRun:

@@ -16,7 +16,7 @@ from gidgethub.sansio import accept_format
 from bot.core.events import Source
 from bot.core.single_flight import SingleFlightCache
 from bot.core.types import WORKFLOW_FOLDER, Head, Permission, RepoName, Sha
-from bot.github.errors import BadCredentials, NotFound, TooLarge, translated_errors
+from bot.github.errors import BadCredentials, Forbidden, NotFound, TooLarge, translated_errors
 from bot.github.session import RAW, Id, Login, Session, Sessions, decode
 from bot.parsing.workflow_file import BadWorkflow, Outline, outline
 from bot.rules import repository_config
@@ -66,6 +66,7 @@ class _Pull(msgspec.Struct):
 
 class _Role(msgspec.Struct):
     role_name: str = ""
+    permission: str = ""
 
 
 class _Entry(msgspec.Struct):
@@ -160,7 +161,8 @@ class Repository:
             )
         except NotFound:
             return Permission.NONE
-        return Permission.from_role(decode(answer, _Role).role_name)
+        role = decode(answer, _Role)
+        return Permission.from_role(role.role_name, role.permission)
 
     async def workflow_names(self, sha: Sha) -> tuple[str, ...]:
         """The file names in `.depot/workflows` at a commit, sorted; empty without that folder."""
@@ -258,12 +260,16 @@ class Repository:
         return files
 
     async def oldest_check_suite(self, sha: Sha) -> float | None:
-        """When GitHub first opened a check suite for a commit; none when it has none."""
-        answer = await self._get(
-            "/repos/{owner}/{repo}/commits/{sha}/check-suites{?per_page}",
-            sha=sha,
-            per_page="100",
-        )
+        """When GitHub first opened a check suite for a commit; none when it has none, or when the
+        bot may not see them."""
+        try:
+            answer = await self._get(
+                "/repos/{owner}/{repo}/commits/{sha}/check-suites{?per_page}",
+                sha=sha,
+                per_page="100",
+            )
+        except (NotFound, Forbidden):
+            return None
         times = [s.created_at for s in decode(answer, _Suites).check_suites if s.created_at]
         return min(times).timestamp() if times else None
 

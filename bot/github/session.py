@@ -20,6 +20,7 @@ from gidgethub.sansio import RateLimit
 from bot import __version__
 from bot.core.clock import Clock
 from bot.core.credentials import AppCredentials, Credentials, TokenCredentials
+from bot.core.json_repair import readable
 from bot.core.rate_limit import Quota
 from bot.core.single_flight import SingleFlightCache
 from bot.core.types import RepoName
@@ -90,6 +91,10 @@ def decode(answer: Any, shape: type[T]) -> T:
     """GitHub's JSON as the fields we use; raises GitHubUnavailable for anything else."""
     try:
         return msgspec.convert(answer, shape)
+    except msgspec.ValidationError:
+        pass  # null may stand for what is empty
+    try:
+        return msgspec.convert(readable(answer), shape)
     except msgspec.ValidationError as error:
         raise GitHubUnavailable(f"not understood: {error}") from error
 

@@ -210,7 +210,6 @@ def depot_refused(code_: str, message: str) -> str:
     """A refusal by Depot. Its message is shown; no code depends on it."""
     shown = f":\n\n{fence(mask(message[:2000]))}" if message else "."
     hints = {
-        "unauthenticated": "Depot does not know this bot's token; its operator has to look at it.",
         "permission_denied": "Depot does not let this bot's token do that.",
         "not_found": "Depot does not find the repository or the commit. "
         "Is the repository connected to Depot?",
@@ -367,6 +366,13 @@ def cannot_retry_alone(job: Job, run: TrackedRun) -> str:
 
 def trying(who: str) -> str:
     return f"{who} does not answer right now; still trying."
+
+
+def trying_token(who: str) -> str:
+    return (
+        f"{who} does not take this bot's credentials right now; still trying. "
+        "If that lasts, the bot's operator has to look at it."
+    )
 
 
 def gave_up(who: str, minutes: int, reference: str) -> str:

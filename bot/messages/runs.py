@@ -123,13 +123,6 @@ def run_disappeared() -> str:
     return "Depot no longer knows this run; this comment is no longer kept up to date."
 
 
-def following_refused(code_: str) -> str:
-    return (
-        f"Depot answered {code(code_)} when asked for it; "
-        "this comment is no longer kept up to date."
-    )
-
-
 def already_running(builds: Sha | None = None) -> str:
     """*builds* is the commit that it builds, where that is not the head itself."""
     what = f" It builds {commit(builds)}, GitHub's test merge of the head." if builds else ""

@@ -6,6 +6,8 @@ themselves; what is in the ledger all of them report alike.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from prometheus_client import CollectorRegistry, Counter, Gauge, ProcessCollector, generate_latest
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
 
@@ -38,6 +40,12 @@ class Metrics:
             "oldest_waiting_seconds", "How long the oldest undecided comment has waited"
         )
         self._followed = self._gauge("runs_followed", "Runs that are being followed")
+        self._trouble = Gauge(
+            "depot_bot_upstream_trouble",
+            "Whether a service does not answer as it should",
+            ["service"],
+            registry=self._registry,
+        )
         self._ledger = self._gauge("ledger_up", "Whether the ledger could be read")
         build = Gauge(
             "depot_bot_build_info", "The version that runs", ["version"], registry=self._registry
@@ -63,6 +71,10 @@ class Metrics:
     def count_request(self, service: str, method: str, status: str) -> None:
         """A request was sent to GitHub or Depot, and answered or not."""
         self._requests.labels(service, method, status).inc()
+
+    def watch_trouble(self, service: str, is_there: Callable[[], bool]) -> None:
+        """Show whether there is trouble with a service."""
+        self._trouble.labels(service).set_function(is_there)
 
     def text(self, queue: QueueStatus | None) -> bytes:
         """Everything as Prometheus reads it; without a queue the ledger cannot be read."""

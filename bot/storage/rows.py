@@ -117,6 +117,7 @@ def tracked_run_row(run: TrackedRun) -> Values:
         "state": _json(run.run),
         "tracked_since": run.tracked_since,
         "polls": run.polls,
+        "misses": run.misses,
         "next_poll_at": run.next_poll_at,
     }
 
@@ -243,5 +244,6 @@ def tracked_run(row: Row[Any]) -> TrackedRun:
         note=row.note,
         failure=row.failure,
         polls=row.polls,
+        misses=row.misses,
         next_poll_at=row.next_poll_at,
     )

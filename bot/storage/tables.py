@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import sqlalchemy as sa
 
-VERSION = "0004"
+VERSION = "0005"
 """The newest migration, after which a database has this shape."""
 
 metadata = sa.MetaData()
@@ -149,6 +149,8 @@ tracked_runs = sa.Table(
     sa.Column("polls", sa.Integer, nullable=False),
     # When Depot is asked next how it stands; none when it is no longer tracked.
     sa.Column("next_poll_at", sa.Float),
+    # How often, one after the other, Depot said that it does not know it.
+    sa.Column("misses", sa.Integer, nullable=False, server_default="0"),
     sa.Index("tracked_runs_run", "run_id"),
     sa.Index("tracked_runs_commit", "repo", "sha"),
 )

@@ -593,9 +593,8 @@ async def test_the_token_is_refused(
     await ran(pr, depot, outcome="failed")
     depot.faults.revoke_token()
     await pr.says("alice", "/depot retry")
-    assert pr.reply() == (
-        "Depot does not know this bot's token; its operator has to look at it. "
-        "Depot answered `unauthenticated`:\n\n```\nInvalid token\n```"
-    )
-    assert reason(pr) == "depot-unauthenticated"
+    assert pr.reply() == refusals.trying_token("Depot")
+    await pr.passes(3600)
+    assert pr.last_edit().startswith("Depot did not answer for 15 minutes")
+    assert reason(pr) == "could-not-ask"
     assert depot.token not in "".join(c.body for c in github.comments(REPO, 1))

@@ -144,7 +144,7 @@ async def test_the_organisation_and_another_address() -> None:
 # mutation needs a second look.
 CODES: list[tuple[str, tuple[int, ...], type[DepotError]]] = [
     ("invalid_argument", (400,), DepotRefused),
-    ("unauthenticated", (401,), DepotRefused),
+    ("unauthenticated", (401,), DepotNotReached),
     ("permission_denied", (403,), DepotRefused),
     ("not_found", (404,), DepotRefused),
     ("failed_precondition", (400, 412), DepotRefused),
@@ -191,9 +191,9 @@ async def test_the_status_does_not_matter_when_there_is_a_code(number: int) -> N
 BARE: list[tuple[int, str, type[DepotError]]] = [
     (301, "unknown", DepotUnavailable),
     (400, "internal", DepotUnavailable),
-    (401, "unauthenticated", DepotRefused),
-    (403, "permission_denied", DepotRefused),
-    (404, "unimplemented", DepotRefused),
+    (401, "unauthenticated", DepotUnavailable),
+    (403, "permission_denied", DepotUnavailable),
+    (404, "unimplemented", DepotUnavailable),
     (405, "unknown", DepotUnavailable),
     (408, "unknown", DepotUnavailable),
     (415, "unknown", DepotUnavailable),
@@ -489,15 +489,42 @@ async def test_trouble_with_run_leaves_it_open(
 async def test_a_wrong_token(stage: Stage, head: Sha) -> None:
     async with httpx.AsyncClient(transport=stage.depot.transport()) as client:
         ci = Depot(client, url="https://api.depot.dev", token=TOKEN)
-        with pytest.raises(DepotRefused) as caught:
+        with pytest.raises(DepotNotReached) as caught:
             await ci.run(HELLO, head)
     assert (caught.value.code, caught.value.message) == ("unauthenticated", "Invalid token")
+
+
+HALF = [
+    (b'{"status": "running", "workflows": [{"name": "a\\ud83d b"}]}', "a\ufffd b"),
+    (b'{"status": "running", "workflows": [{"name": "\\\\ud83d"}]}', "\\ud83d"),
+    (
+        b'{"status": "running", "workflows": [{"name": "\\ud83d\\ude00 \\ude00"}]}',
+        "\U0001f600 \ufffd",
+    ),
+    (b'{"status": "running", "workflows": [{"name": "\xff"}]}', "\ufffd"),
+    (b'{"status": "running", "workflows": [{"name": "n", "jobs": null}, null]}', "n"),
+    (b'{"status": "running", "orgId": null, "workflows": [{"name": "n", "status": null}]}', "n"),
+]
+
+
+@pytest.mark.parametrize(("body", "name"), HALF)
+async def test_what_cannot_be_decoded_is_read_as_far_as_it_can_be(body: bytes, name: str) -> None:
+    server = Wire([httpx.Response(200, content=body)])
+    run = await server.client().run_status(RunId("r"))
+    assert (run.status, run.workflows[0].name, run.workflows[0].jobs) == ("running", name, ())
+    assert name.encode()
+
+
+async def test_a_log_with_half_a_character_and_no_page() -> None:
+    body = b'{"lines": [{"body": "one \\ud83d"}, null, {"body": null}], "nextPageToken": null}'
+    server = Wire([httpx.Response(200, content=body)])
+    assert await server.client().log_tail("a", 5) == ["one \ufffd", ""]
 
 
 async def test_a_wrong_address_is_not_taken_for_an_unknown_run(stage: Stage) -> None:
     async with httpx.AsyncClient(transport=stage.depot.transport()) as client:
         ci = Depot(client, url="https://api.depot.dev/v2", token=stage.depot.token)
-        with pytest.raises(DepotRefused) as caught:
+        with pytest.raises(DepotUnavailable) as caught:
             await ci.run_status(RUN)
     assert caught.value.code == "unimplemented"
 

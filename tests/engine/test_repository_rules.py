@@ -121,15 +121,17 @@ async def test_nobody_is_nobody(pr: Conversation, github: SimulatedGitHub) -> No
     assert runs(pr) == []
 
 
-@pytest.mark.parametrize("role", ["nobody", "none", "admin ", "anyone", "security-lead"])
-async def test_a_custom_role_gives_nothing(
+@pytest.mark.parametrize("role", ["nobody", "admin ", "anyone", "security-lead"])
+async def test_a_custom_role_gives_what_it_builds_on_and_no_more(
     pr: Conversation, github: SimulatedGitHub, role: str
 ) -> None:
-    github.role(REPO, "nora", role, base="admin")
+    await rules(pr, "permissions: {run: maintain, dispatch: write}\n")
+    github.role(REPO, "nora", role, base="write")
     await pr.says("nora", RUN)
-    assert pr.reply().startswith("`run` needs the `write` role in this repository; you have none.")
-    assert reason(pr) == "not-a-writer"
+    assert pr.reply().startswith(not_permitted("run", "maintain", "write"))
     assert runs(pr) == []
+    await pr.says("nora", "/depot dispatch nightly.yaml")
+    await is_queued(pr, "`nightly.yaml`")
 
 
 async def test_a_late_command_is_not_run_even_if_anyone_may(pr: Conversation) -> None:

@@ -202,41 +202,43 @@ async def test_a_run_that_disappears(pr: Conversation, depot: SimulatedDepot) ->
     assert len(depot.calls) == before
 
 
-async def test_a_run_that_disappears_at_the_first_look(
+async def test_a_run_that_is_not_there_for_a_moment(
     pr: Conversation, depot: SimulatedDepot
 ) -> None:
-    await starts(pr)
-    (run,) = depot.runs
-    depot.faults.arrange(Once(depot, run.run_id), "GetRunStatus")
-    await pr.passes(60)
-    assert pr.edited() == f"{queued(run)}\n\n{runs.run_disappeared()}"
-
-
-async def test_the_token_is_revoked_in_the_middle(pr: Conversation, depot: SimulatedDepot) -> None:
     run = await runs_on(pr, depot)
-    depot.faults.revoke_token()
-    await pr.passes(120)
-    text = pr.edited()
-    assert text.startswith(
-        f"{name_of(run)}: running.\n\nDepot answered `unauthenticated` when asked for it; "
-        "this comment is no longer kept up to date."
-    )
-    assert "Invalid token" not in text
-    before = len(depot.calls)
-    await pr.passes(DAY)
-    assert len(depot.calls) == before
+    depot.faults.refuse("GetRunStatus", "not_found", times=1)
+    await pr.passes(60)
+    depot.finish(run.run_id)
+    await pr.passes(60)
+    text = stands(pr)[0]
+    assert "**finished**" in text
+    assert runs.run_disappeared() not in text
 
 
-async def test_a_revoked_token_is_said_once_in_each_reply(
-    pr: Conversation, depot: SimulatedDepot
+ODD = ["unauthenticated", "permission_denied", "unimplemented", "failed_precondition", "internal"]
+
+
+@pytest.mark.parametrize("code", ODD)
+async def test_nothing_else_that_depot_says_ends_the_following(
+    pr: Conversation, depot: SimulatedDepot, code: str
 ) -> None:
+    depot.plan(seconds=300.0)
+    await starts(pr)
+    refusing = depot.faults.refuse("GetRunStatus", code, times=None)
+    await pr.passes(1200)
+    refusing.lift()
+    await pr.passes(120)
+    text = stands(pr)[0]
+    assert "**finished**" in text
+    assert "no longer kept" not in text
+
+
+async def test_the_token_is_replaced_in_the_middle(pr: Conversation, depot: SimulatedDepot) -> None:
     await runs_on(pr, depot)
     await starts(pr, "run nightly")
-    await pr.passes(60)
-    stands(pr)
     depot.faults.revoke_token()
     await pr.passes(600)
-    assert [text.count("`unauthenticated`") for text in stands(pr)] == [1, 1]
+    assert not any("unauthenticated" in text for text in stands(pr))
 
 
 # --- trouble on the way --------------------------------------------------------------------------

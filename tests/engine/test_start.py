@@ -605,7 +605,7 @@ async def test_a_429_of_run_itself_is_obeyed_too(pr: Conversation, depot: Simula
     assert len(depot.runs) == 1
 
 
-@pytest.mark.parametrize("code", ["unauthenticated", "permission_denied", "not_found"])
+@pytest.mark.parametrize("code", ["permission_denied", "not_found"])
 async def test_a_refusal_during_the_doubt_blocks_nobody(
     pr: Conversation, depot: SimulatedDepot, code: str
 ) -> None:

@@ -300,11 +300,11 @@ async def test_roles(login: str, expected: Permission, hub: GitHub, installation
 
 
 @pytest.mark.parametrize("base", ["read", "write", "admin"])
-async def test_a_custom_role_counts_as_none(
+async def test_a_custom_role_counts_as_what_it_builds_on(
     base: str, hub: GitHub, github: SimulatedGitHub, installation: int
 ) -> None:
     github.role(REPO, "carol", "release captain", base=base)
-    assert await hub.at(HELLO, installation).permission("carol") is Permission.NONE
+    assert await hub.at(HELLO, installation).permission("carol") is Permission.from_role(base)
 
 
 async def test_a_role_is_believed_for_a_minute(

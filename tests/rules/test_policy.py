@@ -306,6 +306,29 @@ def test_githubs_names_for_roles(name: str, expected: Permission) -> None:
     assert Permission.from_role(name) is expected
 
 
+@pytest.mark.parametrize("name", ["", "write-with-bypass", "admin ", "nobody"])
+@pytest.mark.parametrize(
+    ("coarse", "expected"),
+    [
+        ("read", Permission.READ),
+        ("write", Permission.WRITE),
+        ("admin", Permission.ADMIN),
+        ("none", Permission.NONE),
+        ("", Permission.NONE),
+        ("maintain", Permission.NONE),  # no coarse permission of GitHub's
+        ("Admin", Permission.NONE),
+        ("nobody", Permission.NONE),
+    ],
+)
+def test_a_custom_role_is_what_it_builds_on(name: str, coarse: str, expected: Permission) -> None:
+    assert Permission.from_role(name, coarse) is expected
+
+
+@pytest.mark.parametrize("coarse", ["admin", "none"])
+def test_a_known_role_is_itself(coarse: str) -> None:
+    assert Permission.from_role("triage", coarse) is Permission.TRIAGE
+
+
 def test_no_role_of_github_is_one_that_nobody_reaches() -> None:
     assert all(Permission.from_role(role.word) < Permission.NOBODY for role in Permission)
 
