@@ -39,5 +39,8 @@ START_SEARCH = Backoff(first=1.0, factor=2.0, longest=8.0)
 UPSTREAM_TROUBLE = Backoff(first=2.0, factor=1.5, longest=60.0)
 """Before a command is tried again while GitHub or Depot does not answer."""
 
+REPLY_REFUSED = Backoff(first=2.0, factor=2.0, longest=3600.0)
+"""Before a reply is written again that GitHub refused."""
+
 FAILED_STEP = Backoff(first=1.0, factor=2.0, longest=60.0)
 """Before a step is repeated that failed because of GitHub or Depot."""

@@ -122,6 +122,11 @@ class Reply:
     attempted: bool = False
     text: str = ""
     written_at: float | None = None
+    refusals: int = 0
+    """How often, one after the other, GitHub refused to have it written."""
+    refused_since: float | None = None
+    retry_at: float | None = None
+    """When it is tried again after a refusal."""
 
 
 @dataclass(frozen=True, slots=True)

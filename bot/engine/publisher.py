@@ -8,16 +8,23 @@ from dataclasses import dataclass, replace
 
 import structlog
 
+from bot.core.backoff import REPLY_REFUSED
 from bot.core.clock import Clock
 from bot.core.models import Claim, Reply, WorkItem
 from bot.core.rate_limit import WriteKind
-from bot.github.errors import Forbidden, GitHubError, NotFound
+from bot.github.errors import Forbidden, GitHubError, NotFound, Unprocessable
 from bot.github.repository import Repository
 from bot.messages import reply as reply_message
 from bot.storage.ledger import Ledger
 
 EDIT_SECONDS = 10.0
 """Pause between two edits of a reply whose runs are still under way."""
+
+OWED_SECONDS = 24 * 3600.0
+"""How long a reply is tried that GitHub refuses, since the conversation may be unlocked."""
+
+GONE_AFTER = 2
+"""Edits that GitHub does not find, one after the other: somebody deleted the reply."""
 
 log = structlog.get_logger()
 
@@ -59,6 +66,11 @@ def next_writes(item: WorkItem, text: str, now: float) -> tuple[Write, ...]:
     writes: list[Write] = [React()] if _reacts(item) else []
     reply = item.reply
     if text in {"", reply.text}:
+        return tuple(writes)
+    if reply.refused_since is not None and now - reply.refused_since >= OWED_SECONDS:
+        return tuple(writes)  # nobody can be told any more
+    if reply.retry_at is not None and reply.retry_at > now:
+        writes.append(Wait(reply.retry_at - now))
         return tuple(writes)
     if reply.comment_id is None:
         writes.append(Find() if reply.attempted else Post(text))
@@ -111,9 +123,11 @@ class Publisher:
         for write in next_writes(item, text, self.clock.now()):
             match write:
                 case Find():
-                    found = await self._find(item, repository)
-                    if found is None:
-                        return Published(item.reply, None)
+                    try:
+                        found = await self._find(item, repository)
+                    except (NotFound, Forbidden) as error:
+                        # Without a look it could be posted twice.
+                        return self._refused(item, error, attempted=True)
                     # What was found is the reply; without one it is posted now.
                     return await self.publish(claim, replace(item, reply=found), repository, text)
                 case Post():
@@ -138,21 +152,16 @@ class Publisher:
             has_reacted=kind is WriteKind.FIRST_REPLY and _reacts(item),
         )
 
-    async def _find(self, item: WorkItem, repository: Repository) -> Reply | None:
-        """The reply that was posted before a crash, or whose answer was lost; an empty one when
-        there is none, and nothing when it cannot be looked for."""
-        try:
-            # `since` is by GitHub's clock; a reply cannot be older than what it answers.
-            async for comment in repository.own_comments(
-                item.comment.number, since=item.comment.written_at - 1
-            ):
-                if reply_message.answers(comment.body) == item.work_item_id:
-                    return Reply(comment.comment_id, True, comment.body)
-        except (NotFound, Forbidden) as error:
-            # Without a look it could be posted twice.
-            log.warning("reply_lookup_failed", error=str(error))
-            return None
-        return Reply()
+    async def _find(self, item: WorkItem, repository: Repository) -> Reply:
+        """The reply that was posted before a crash, or whose answer was lost; one without an id
+        when there is none. Raises GitHubError."""
+        # `since` is by GitHub's clock; a reply cannot be older than what it answers.
+        async for comment in repository.own_comments(
+            item.comment.number, since=item.comment.written_at - 1
+        ):
+            if reply_message.answers(comment.body) == item.work_item_id:
+                return Reply(comment.comment_id, True, comment.body)
+        return replace(item.reply, attempted=False)
 
     async def _post(
         self, claim: Claim, item: WorkItem, repository: Repository, text: str
@@ -163,9 +172,9 @@ class Publisher:
         await self.ledger.items.save_reply_attempt(claim)
         try:
             comment_id = await repository.comment(item.comment.number, text)
-        except (NotFound, Forbidden) as error:
-            log.warning("reply_post_refused", error=str(error))
-            return Published(item.reply, None)
+        except (NotFound, Forbidden, Unprocessable) as error:
+            # A refusal is an answer: there is no reply to be looked for.
+            return self._refused(item, error, attempted=False)
         return Published(self._written(comment_id, text), None)
 
     async def _edit(self, item: WorkItem, repository: Repository, edit: Edit) -> Published:
@@ -174,10 +183,29 @@ class Publisher:
             return _waiting(item, pause)
         try:
             await repository.edit_comment(edit.comment_id, edit.text)
-        except (NotFound, Forbidden) as error:
-            # Somebody deleted the reply, or locked the thread: not written a second time.
-            log.warning("reply_edit_refused", error=str(error))
+        except (NotFound, Forbidden, Unprocessable) as error:
+            is_gone = isinstance(error, NotFound) and item.reply.refusals + 1 >= GONE_AFTER
+            if not is_gone:
+                return self._refused(item, error, attempted=True)
+            log.warning("reply_deleted", error=str(error))  # and it is not posted anew
         return Published(self._written(edit.comment_id, edit.text), None)
+
+    def _refused(self, item: WorkItem, error: GitHubError, *, attempted: bool) -> Published:
+        """The reply is owed: it is tried again later, and counts as written only when it is.
+
+        *attempted* says that it may be there already.
+        """
+        log.warning("reply_refused", error=str(error))
+        now, reply = self.clock.now(), item.reply
+        pause = REPLY_REFUSED.pause(reply.refusals)
+        owed = replace(
+            reply,
+            attempted=attempted,
+            refusals=reply.refusals + 1,
+            refused_since=now if reply.refused_since is None else reply.refused_since,
+            retry_at=now + pause,
+        )
+        return Published(owed, pause)
 
     def _written(self, comment_id: int, text: str) -> Reply:
         return Reply(comment_id, True, text, self.clock.now())

@@ -2,10 +2,10 @@
 
 GitHubError               every failure
 ├── NotFound              404 or 410: it is not there, or not visible to the bot
-├── Forbidden             403 that is no rate limit
+├── Forbidden             403 that is no rate limit, and 451
 ├── Unprocessable         422: GitHub refuses what was sent
-├── BadCredentials        401
 └── GitHubUnavailable     no answer, a server error, or a rate limit; ask again later
+    └── BadCredentials    401: the token may be about to be replaced
 """
 
 from __future__ import annotations
@@ -43,10 +43,6 @@ class Unprocessable(GitHubError):
     pass
 
 
-class BadCredentials(GitHubError):
-    pass
-
-
 class GitHubUnavailable(GitHubError):
     """No useful answer now. `retry_after` is in seconds, when GitHub said so."""
 
@@ -57,6 +53,10 @@ class GitHubUnavailable(GitHubError):
 
     def __str__(self) -> str:
         return self.text
+
+
+class BadCredentials(GitHubUnavailable):
+    """GitHub does not take the bot's credentials."""
 
 
 class AnswerTooLarge(httpx.DecodingError):
@@ -102,6 +102,8 @@ def _http_error(error: gidgethub.HTTPException) -> GitHubError:
         case HTTPStatus.FORBIDDEN:
             if "retry-after" in error.headers or re.search("rate limit|abuse", text, re.I):
                 return GitHubUnavailable(text, _retry_after(error))
+            return Forbidden(text)
+        case HTTPStatus.UNAVAILABLE_FOR_LEGAL_REASONS:
             return Forbidden(text)
         case HTTPStatus.NOT_FOUND | HTTPStatus.GONE:
             return NotFound(text)

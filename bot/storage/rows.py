@@ -133,6 +133,10 @@ def progress_values(progress: Progress) -> Values:
         values["reply_id"] = progress.reply.comment_id
         values["reply_text"] = progress.reply.text
         values["replied_at"] = progress.reply.written_at
+        values["reply_attempted"] = progress.reply.attempted
+        values["reply_refusals"] = progress.reply.refusals
+        values["reply_refused_since"] = progress.reply.refused_since
+        values["reply_retry_at"] = progress.reply.retry_at
     return values
 
 
@@ -179,6 +183,9 @@ def work_item(found: Sequence[Row[Any]], tracked_runs: Iterable[Row[Any]]) -> Wo
             row.work_items_reply_attempted,
             row.work_items_reply_text,
             row.work_items_replied_at,
+            row.work_items_reply_refusals,
+            row.work_items_reply_refused_since,
+            row.work_items_reply_retry_at,
         ),
         failures=row.work_items_failures,
         failing_since=row.work_items_failing_since,

@@ -71,6 +71,10 @@ work_items = sa.Table(
     sa.Column("is_public", sa.Boolean, nullable=False, server_default=sa.true()),
     # Its author was seen to have the write role.
     sa.Column("author_may_write", sa.Boolean, nullable=False, server_default=sa.true()),
+    # How often GitHub refused the reply, since when, and when it is tried again.
+    sa.Column("reply_refusals", sa.Integer, nullable=False, server_default="0"),
+    sa.Column("reply_refused_since", sa.Float),
+    sa.Column("reply_retry_at", sa.Float),
     sa.Index("work_items_due", "due_at"),
     sa.Index("work_items_pull_request", "repo", "number", "deciding"),
     sa.Index("work_items_received", "received_at"),

@@ -927,41 +927,6 @@ async def test_what_github_forbids_is_said(
     assert untouched(depot)
 
 
-# --- the thread is not what it was ---------------------------------------------------------------
-
-
-async def test_a_locked_thread_is_left_alone(
-    pr: Conversation, depot: SimulatedDepot, github: SimulatedGitHub
-) -> None:
-    github.lock(REPO, 1)
-    await pr.says("alice", "/depot run ci.yml")
-    await pr.passes(120)
-    assert len(depot.runs) == 1
-    assert said(pr) == []
-    await is_at_rest(pr)
-
-
-async def test_a_reply_that_was_deleted_is_not_written_again(
-    pr: Conversation, depot: SimulatedDepot, github: SimulatedGitHub
-) -> None:
-    await pr.says("alice", "/depot run ci.yml")
-    assert pr.reply() == queued(depot.runs[0])
-    github.delete_comment(said(pr)[0], by="ada")
-    await pr.passes(120)
-    assert said(pr) == []
-    await is_at_rest(pr)
-
-
-async def test_a_thread_locked_after_the_reply(
-    pr: Conversation, depot: SimulatedDepot, github: SimulatedGitHub
-) -> None:
-    await pr.says("alice", "/depot run ci.yml")
-    assert pr.reply() == queued(depot.runs[0])
-    github.faults.answer("PATCH", "/comments/", 403, '{"message":"locked"}', times=None)
-    await pr.passes(120)
-    await is_at_rest(pr)
-
-
 # --- what Depot refuses --------------------------------------------------------------------------
 
 
