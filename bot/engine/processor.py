@@ -493,7 +493,9 @@ class Processor:
         since = command.troubled_since or now
         if now - since < TROUBLE_SECONDS:
             asked = getattr(trouble, "retry_after", None)
-            pause = UPSTREAM_TROUBLE.pause_after(now - since, asked)
+            # Whatever pause is asked for: then it is too late to be run, and that is said.
+            left = TROUBLE_SECONDS - (now - since)
+            pause = min(UPSTREAM_TROUBLE.pause_after(now - since, asked), left + 1.0)
             is_token = isinstance(trouble, BadCredentials) or (
                 isinstance(trouble, DepotError) and trouble.code == "unauthenticated"
             )

@@ -42,6 +42,12 @@ WINDOW_SECONDS = 45.0
 LATE_SECONDS = 300.0
 """How long after sending again the run of the first call is still looked for."""
 
+LONGEST_PAUSE = 300.0
+"""How long Depot may have us wait before a lost start is looked for."""
+
+SEND_SECONDS = 15 * 60.0
+"""How long after the first call it may be sent again: nobody expects the run any more then."""
+
 SKEW_SECONDS = 120.0
 """How far Depot's clock may be behind ours."""
 
@@ -130,7 +136,8 @@ class Runs:
             raise
         except DepotUnavailable as unknown:
             if unknown.retry_after:
-                return RetryLater(unknown.retry_after, runs.looking_for_run())
+                pause = min(unknown.retry_after, LONGEST_PAUSE)
+                return RetryLater(pause, runs.looking_for_run())
             return await self.resume(attempt, is_second=lost is not None)
         except DepotRefused as no:
             return Answer(
@@ -177,7 +184,8 @@ class Runs:
             )
             return RetryLater(START_SEARCH.pause(attempt.searches), runs.looking_for_run())
         lost = replace(attempt, outcome="lost")
-        if is_second:
+        is_too_late = self.clock.now() > attempt.created_at + SEND_SECONDS
+        if is_second or is_too_late:
             return Answer(runs.start_unknown(), reason=Reason.START_UNKNOWN, settles=lost)
         before = await self._before(attempt.start)
         return await self.send(attempt.command_id, attempt.start, before, lost)

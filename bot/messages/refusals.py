@@ -69,7 +69,7 @@ def too_many_commands() -> str:
 
 def too_late(minutes: int) -> str:
     return (
-        f"This reached the bot {minutes} minutes after it was written, so nothing was run. "
+        f"This was to be done {minutes} minutes after it was written, so nothing was run. "
         "Write it again if it is still wanted."
     )
 

@@ -76,9 +76,9 @@ def check_runs(usage: Usage, count: int) -> None:
         raise Refused(Reason.RATE_LIMITED, text)
 
 
-def check_age(written_at: float, received_at: float) -> None:
-    """Raises Refused when the comment arrived too late."""
-    age = received_at - written_at
+def check_age(since: float, now: float) -> None:
+    """Raises Refused when a comment arrived too late, or has waited for too long."""
+    age = now - since
     if age > LATE_SECONDS:
         raise Refused(Reason.TOO_LATE, refusals.too_late(int(age // 60)))
 
@@ -373,6 +373,7 @@ def _decide(
     required = max(required, needs.least_permission)
     if max(required, needs.required_permission) is not Permission.NONE:
         check_age(comment.written_at, received_at)
+        check_age(received_at, now)
     role = acting_role(comment, facts)
     if role is None:
         return Needs(frozenset({Fact.ROLE}))
