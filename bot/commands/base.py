@@ -148,10 +148,6 @@ class HeadReader(Protocol):
         """Path and text of the repository's config as this pull request would leave it."""
         ...
 
-    async def last_answer(self) -> str | None:
-        """What the same line was answered last under this pull request."""
-        ...
-
 
 class RunReader(Protocol):
     """Reads runs of this repository. What is missing raises `Refused`."""

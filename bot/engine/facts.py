@@ -139,6 +139,10 @@ class FactReader:
         return SeenHead(pull.head, pull.is_open, read_at=self.clock.now())
 
     async def _role(self) -> Permission | None:
+        return await self.role()
+
+    async def role(self) -> Permission:
+        """The author's role; raises what keeps it from being read."""
         return await self.repository.permission(self.comment.author.login)
 
     async def _rules(self) -> Config | BrokenRules | None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
 import structlog
@@ -36,7 +36,7 @@ from bot.core.clock import Clock
 from bot.core.deliveries import Delivery
 from bot.core.errors import Misreading, Refused
 from bot.core.events import CommandLine
-from bot.core.models import Claim, Progress, TrackedRun, WorkItem
+from bot.core.models import Claim, Progress, Reply, TrackedRun, WorkItem
 from bot.core.reasons import Reason
 from bot.core.types import CHECK_CONFIG, CommandId, Detail, Head, Permission, Sha
 from bot.depot.client import Depot, DepotError, DepotRefused, DepotUnavailable
@@ -111,6 +111,7 @@ class Processor:
     operator: Operator
     count: Callable[[Reason], None]
     """Called with the reason of each decision."""
+    parsing: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     async def step(self, claim: Claim) -> None:
         """Do whatever is due for this work item, and say when to come back."""
@@ -140,8 +141,10 @@ class Processor:
         """All that can be done now. Raises GitHubUnavailable or DepotUnavailable when it is not
         even known whether there is something to do."""
         if item.comment.text:
-            # In a thread: somebody else wrote the Markdown.
-            found = await asyncio.to_thread(find_command_lines, item.comment.text)
+            # In a thread, since somebody else wrote the Markdown.
+            # One at a time: several would keep each other, and the event loop, from the processor.
+            async with self.parsing:
+                found = await asyncio.to_thread(find_command_lines, item.comment.text)
             await self.ledger.items.add_commands(claim, found)
             if not found:
                 return StepDone()
@@ -164,13 +167,14 @@ class Processor:
             await self.ledger.items.add_commands(claim, lines)
             item = await self.ledger.items.load(claim.work_item_id)
         is_greeted = refused is None and item.is_undecided
+        reacts = is_greeted and await self.publisher.reserve_reaction(item)
         reacting: asyncio.Task[None] | None = None
-        if is_greeted:
+        if reacts:
             reacting = asyncio.create_task(
                 self.publisher.react(item, reader.repository, reader.allows_reactions)
             )
         try:
-            done = await self._carry_on(claim, item, facts, reader)
+            done = await self._carry_on(claim, item, facts, reader, has_reacted=reacts)
         except (GitHubUnavailable, DepotUnavailable) as trouble:
             done = StepDone(trouble=trouble)
         finally:
@@ -179,7 +183,13 @@ class Processor:
         return replace(done, progress=replace(done.progress, acknowledged=True))
 
     async def _carry_on(
-        self, claim: Claim, item: WorkItem, facts: Facts, reader: FactReader
+        self,
+        claim: Claim,
+        item: WorkItem,
+        facts: Facts,
+        reader: FactReader,
+        *,
+        has_reacted: bool,
     ) -> StepDone:
         """Decide, poll, render, publish."""
         item, facts, wait = await self._decide(claim, item, facts, reader)
@@ -192,16 +202,30 @@ class Processor:
         progress = Progress(runs=tuple(polled))
         if not _is_silenced(item, facts):
             text = reply_message.render(item)
+            if text and _is_config_check(item) and item.reply.comment_id is None:
+                reply = await self._config_reply(item)
+                if reply is None:
+                    return StepDone(wait, progress)
+                item = replace(item, reply=reply) if reply.comment_id is not None else item
             role = policy.acting_role(item.comment, facts)
-            if role is not None and role >= Permission.WRITE:
-                item = replace(item, author_may_write=True)
-                progress = replace(progress, author_may_write=True)
-            item = await self._adopt_config_reply(item) if text else item
+
+            async def may_write() -> bool:
+                nonlocal role
+                if role is None:
+                    role = await reader.role()
+                return role >= Permission.WRITE
+
+            is_known = role is not None and await may_write()
+            item = replace(item, author_may_write=item.author_may_write or is_known)
             try:
-                published = await self.publisher.publish(claim, item, reader.repository, text)
+                published = await self.publisher.publish(
+                    claim, item, reader.repository, text, may_write, has_reacted=has_reacted
+                )
             except GitHubUnavailable as trouble:
                 return StepDone(progress=progress, trouble=trouble)
             wait = sooner(wait, published.wait)
+            is_known = role is not None and role >= Permission.WRITE
+            progress = replace(progress, author_may_write=is_known)
             if published.reply != item.reply:
                 progress = replace(progress, reply=published.reply)
         return StepDone(wait, progress)
@@ -266,14 +290,15 @@ class Processor:
         await self.ledger.inbox.accept(Delivery("", key, CHECK_CONFIG), [apart])
         return [line for line in lines if line != check]
 
-    async def _adopt_config_reply(self, item: WorkItem) -> WorkItem:
-        """The work item with the reply that an earlier check of the config was given."""
-        is_check = [command.line.text for command in item.commands] == [CHECK_CONFIG]
-        if not is_check or item.comment.event is None or item.reply.attempted:
-            return item
+    async def _config_reply(self, item: WorkItem) -> Reply | None:
+        """The reply that an earlier check of the config was given, to be edited; none when it says
+        the same, or when a newer check says what counts."""
         comment = item.comment
-        reply = await self.ledger.items.config_reply(comment.repo, comment.number)
-        return replace(item, reply=reply)
+        check = (comment.repo, comment.number)
+        if await self.ledger.items.has_newer_check(*check, item.received_at):
+            return None
+        reply = await self.ledger.items.config_reply(*check)
+        return None if item.commands[0].answer in reply.text else reply
 
     async def _with_rules(self, facts: Facts, reader: FactReader) -> Facts:
         if facts.rules is not None:
@@ -672,6 +697,12 @@ def _is_silent(reason: Reason, item: WorkItem, facts: Facts) -> bool:
     if item.comment.event is not None and reason in automations.QUIET | policy.LACKING:
         return True
     return reason in policy.ROLE_REASONS and "refusals" in facts.config.silence
+
+
+def _is_config_check(item: WorkItem) -> bool:
+    """Whether it is nothing but the check of a changed config."""
+    lines = [command.line.text for command in item.commands]
+    return item.comment.event is not None and lines == [CHECK_CONFIG]
 
 
 def _is_silenced(item: WorkItem, facts: Facts) -> bool:

@@ -11,7 +11,7 @@ import structlog
 from bot.core.backoff import REPLY_REFUSED
 from bot.core.clock import Clock
 from bot.core.models import Claim, Reply, WorkItem
-from bot.core.rate_limit import WriteKind
+from bot.core.rate_limit import LONGEST_WAIT, WriteKind
 from bot.github.errors import Forbidden, GitHubError, NotFound, Unprocessable
 from bot.github.repository import Repository
 from bot.messages import reply as reply_message
@@ -101,25 +101,40 @@ class Publisher:
     ledger: Ledger
     clock: Clock
 
+    async def reserve_reaction(self, item: WorkItem) -> bool:
+        """Whether 👀 goes on the comment now: it is a courtesy, and waits for nothing."""
+        if React() not in next_writes(item, "", self.clock.now()):
+            return False
+        return not await self._reserve(item, WriteKind.REACTION)
+
     async def react(
         self,
         item: WorkItem,
         repository: Repository,
         allowed: Callable[[], Awaitable[bool]],
     ) -> None:
-        """Put 👀 on the comment. Only a courtesy: no failure of it stops anything."""
-        if React() not in next_writes(item, "", self.clock.now()):
-            return
+        """Put 👀 on the comment, which was reserved. No failure of it stops anything."""
         try:
-            if not await self._reserve(item, WriteKind.REACTION) and await allowed():
+            if await allowed():
                 await repository.react(item.comment.source, item.comment.comment_id)
         except GitHubError as error:
             log.warning("reaction_failed", error=str(error))
 
     async def publish(
-        self, claim: Claim, item: WorkItem, repository: Repository, text: str
+        self,
+        claim: Claim,
+        item: WorkItem,
+        repository: Repository,
+        text: str,
+        may_write: Callable[[], Awaitable[bool]],
+        *,
+        has_reacted: bool = False,
     ) -> Published:
-        """Make the reply say *text*."""
+        """Make the reply say *text*; raises GitHubUnavailable.
+
+        *may_write* reads whether its author has the write role, when that decides whether there is
+        a reply at all; *has_reacted* says that this step has put a reaction on the comment.
+        """
         for write in next_writes(item, text, self.clock.now()):
             match write:
                 case Find():
@@ -129,9 +144,12 @@ class Publisher:
                         # Without a look it could be posted twice.
                         return self._refused(item, error, attempted=True)
                     # What was found is the reply; without one it is posted now.
-                    return await self.publish(claim, replace(item, reply=found), repository, text)
+                    item = replace(item, reply=found)
+                    return await self.publish(
+                        claim, item, repository, text, may_write, has_reacted=has_reacted
+                    )
                 case Post():
-                    return await self._post(claim, item, repository, text)
+                    return await self._post(claim, item, repository, text, may_write, has_reacted)
                 case Edit():
                     return await self._edit(item, repository, write)
                 case Wait():
@@ -140,7 +158,9 @@ class Publisher:
                     continue  # on its way beside the decision
         return Published(item.reply, None)
 
-    async def _reserve(self, item: WorkItem, kind: WriteKind) -> float:
+    async def _reserve(
+        self, item: WorkItem, kind: WriteKind, *, has_reacted: bool = False
+    ) -> float:
         """0 when it may be written now; else in how many seconds to ask again; infinite when it is
         not to be written."""
         return await self.ledger.write_budget.reserve_write(
@@ -149,7 +169,7 @@ class Publisher:
             item.work_item_id,
             kind,
             is_privileged=item.author_may_write,
-            has_reacted=kind is WriteKind.FIRST_REPLY and _reacts(item),
+            has_reacted=has_reacted,
         )
 
     async def _find(self, item: WorkItem, repository: Repository) -> Reply:
@@ -164,11 +184,24 @@ class Publisher:
         return replace(item.reply, attempted=False)
 
     async def _post(
-        self, claim: Claim, item: WorkItem, repository: Repository, text: str
+        self,
+        claim: Claim,
+        item: WorkItem,
+        repository: Repository,
+        text: str,
+        may_write: Callable[[], Awaitable[bool]],
+        has_reacted: bool,
     ) -> Published:
         """Post the reply; from now on it is looked for before it is posted again."""
-        if pause := await self._reserve(item, WriteKind.FIRST_REPLY):
-            return _waiting(item, pause)
+        pause = await self._reserve(item, WriteKind.FIRST_REPLY, has_reacted=has_reacted)
+        if pause == math.inf and await may_write():
+            item = replace(item, author_may_write=True)
+            pause = await self._reserve(item, WriteKind.FIRST_REPLY, has_reacted=has_reacted)
+        if pause == math.inf:
+            log.warning("reply_dropped", reason="persons without the write role had their share")
+            return Published(item.reply, None)
+        if pause:
+            return Published(item.reply, pause)
         await self.ledger.items.save_reply_attempt(claim)
         try:
             comment_id = await repository.comment(item.comment.number, text)
@@ -179,8 +212,8 @@ class Publisher:
 
     async def _edit(self, item: WorkItem, repository: Repository, edit: Edit) -> Published:
         if pause := await self._reserve(item, edit.kind):
-            # What changes until then goes into the same edit.
-            return _waiting(item, pause)
+            # What changes until then goes into the same edit. What was begun is not dropped.
+            return Published(item.reply, min(pause, LONGEST_WAIT))
         try:
             await repository.edit_comment(edit.comment_id, edit.text)
         except (NotFound, Forbidden, Unprocessable) as error:
@@ -215,13 +248,6 @@ def _reacts(item: WorkItem) -> bool:
     """Whether a reaction goes on the comment in this step."""
     is_addressed = item.comment.event is None and not item.is_near_miss
     return is_addressed and not item.acknowledged
-
-
-def _waiting(item: WorkItem, pause: float) -> Published:
-    if pause == math.inf:
-        log.warning("reply_dropped", reason="persons without the write role had their share")
-        return Published(item.reply, None)
-    return Published(item.reply, pause)
 
 
 def account(item: WorkItem) -> str:

@@ -80,12 +80,6 @@ class CommandReader:
     async def proposed_configs(self) -> Sequence[tuple[str, str]]:
         return await self.repository.texts(PATHS, (await self.head()).sha)
 
-    async def last_answer(self) -> str | None:
-        comment = self.item.comment
-        return await self.ledger.items.last_answer(
-            comment.repo, comment.number, self.command.line.text
-        )
-
     # --- runs that are there ---------------------------------------------------------------------
 
     @property

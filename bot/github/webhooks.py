@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hmac
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from hashlib import sha256
@@ -25,7 +25,6 @@ from bot.core.deliveries import (
     Ignored,
 )
 from bot.core.events import Actor, Comment, PullRequestEvent, Source
-from bot.core.json_repair import readable, repaired
 from bot.core.types import RepoName, Sha
 from bot.parsing import comments as comments_
 
@@ -122,7 +121,7 @@ def read(delivery: Delivery, body: bytes) -> Event:
     if reader is None:
         return Ignored("event")
     try:
-        event = _read(reader, body, delivery.guid)
+        event = reader(body, delivery.guid)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as wrong:
         raise Malformed(f"the body is not a GitHub {delivery.event} payload: {wrong}") from None
     # Looked for only in what is stored, and in the event only where the body has it: both cost
@@ -131,15 +130,6 @@ def read(delivery: Delivery, body: bytes) -> Event:
     if is_stored and NUL in body and NUL in msgspec.json.encode(event).replace(b"\\\\", b""):
         raise Malformed("the body holds a NUL character where there can be none")
     return event
-
-
-def _read(reader: Callable[[bytes, str], Event], body: bytes, guid: str) -> Event:
-    """The body, read as far as it can be: half a surrogate is U+FFFD, null what is left out."""
-    try:
-        return reader(body, guid)
-    except (msgspec.DecodeError, UnicodeDecodeError):
-        value = readable(msgspec.json.decode(repaired(body)))
-        return reader(msgspec.json.encode(value), guid)
 
 
 _Id = Annotated[int, msgspec.Meta(ge=0, le=2**63 - 1)]

@@ -49,6 +49,5 @@ def lines(config: Config, event: PullRequestEvent, changed: Sequence[str]) -> li
         for automation in config.automations
         if automation.follows(event) and automation.concerns(list(changed))
     ]
-    if event.kind in {"opened", "synchronize"} and set(changed) & set(PATHS):
-        triggered.append(CommandLine(CHECK_CONFIG))
-    return triggered[:MAX_COMMANDS]
+    checked = event.kind in {"opened", "synchronize"} and set(changed) & set(PATHS)
+    return [*triggered[:MAX_COMMANDS], *([CommandLine(CHECK_CONFIG)] if checked else [])]

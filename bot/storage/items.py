@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any, cast
+from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.exc import IntegrityError
@@ -112,6 +112,7 @@ class Items(Part):
             .select_from(commands.join(work_items))
             .where(
                 *of_pull_request(work_items),
+                work_items.c.event.is_not(None),
                 work_items.c.reply_id.is_not(None),
                 commands.c.line == CHECK_CONFIG,
                 ~sa.exists().where(
@@ -121,17 +122,15 @@ class Items(Part):
             .order_by(work_items.c.received_at.desc())
             .limit(1)
         )
-        self._last_answer = (  # repo, number, line
-            sa.select(commands.c.answer)
+        self._newer_check = (  # repo, number, received_at
+            sa.select(work_items.c.id)
             .select_from(commands.join(work_items))
             .where(
                 *of_pull_request(work_items),
                 work_items.c.event.is_not(None),
-                commands.c.line == sa.bindparam("line"),
-                commands.c.decided,
-                commands.c.answer != "",
+                work_items.c.received_at > sa.bindparam("received_at"),
+                commands.c.line == CHECK_CONFIG,
             )
-            .order_by(commands.c.decided_at.desc())
             .limit(1)
         )
 
@@ -185,16 +184,16 @@ class Items(Part):
         found = await self._rows(query, **parameters)
         return rows.tracked_run(found[0]) if found else None
 
-    async def last_answer(self, repo: RepoName, number: int, line: str) -> str | None:
-        """The newest answer that an event's command of this text got under a pull request."""
-        answer = await self._scalar(self._last_answer, repo=repo, number=number, line=line)
-        return cast("str | None", answer)
-
     async def config_reply(self, repo: RepoName, number: int) -> Reply:
         """The comment that says under a pull request how its change of the config is; an empty
         reply when there is none."""
         found = await self._rows(self._config_reply, repo=repo, number=number)
         return Reply(found[0].reply_id, True, found[0].reply_text) if found else Reply()
+
+    async def has_newer_check(self, repo: RepoName, number: int, received_at: float) -> bool:
+        """Whether the config was changed again under a pull request, and that is checked."""
+        which = {"repo": repo, "number": number, "received_at": received_at}
+        return await self._scalar(self._newer_check, **which) is not None
 
     async def save_decision(
         self,

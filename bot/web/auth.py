@@ -13,7 +13,6 @@ import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from hashlib import sha256
-from http.cookies import CookieError, SimpleCookie
 
 CHALLENGE = 'Basic realm="depot-bot", charset="UTF-8"'
 
@@ -88,9 +87,11 @@ def _password(authorization: str) -> str:
 
 
 def _cookie(header: str) -> str:
-    """The value of our cookie; empty when there is none."""
-    try:
-        morsel = SimpleCookie(header).get(COOKIE)
-    except CookieError:
-        return ""
-    return morsel.value if morsel is not None else ""
+    """The value of our cookie; empty when there is none. Other cookies of the same host, whatever
+    is in them, are passed over: Python's own parser gives up at some, and takes seconds for
+    others."""
+    for part in header.split(";"):
+        name, _, value = part.strip().partition("=")
+        if name == COOKIE:
+            return value
+    return ""

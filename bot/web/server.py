@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import resource
 import signal
 from collections.abc import Iterator
@@ -17,7 +18,13 @@ STOP_SECONDS = 20
 """How long open connections may take to end when the server is stopped."""
 
 MAX_HEAD = 64 * 1024
-"""Bytes of a request before its body."""
+"""Bytes of a request beside its body."""
+
+MAX_URL = 8 * 1024
+"""Bytes of an address."""
+
+MAX_PIPELINED = 16
+"""Requests that wait on a connection while one before them is answered."""
 
 REQUEST_SECONDS = 30.0
 """How long a request may take to arrive. GitHub itself gives a delivery up after ten seconds."""
@@ -91,41 +98,62 @@ class Connection(HttpToolsProtocol):
     ) -> None:
         super().connection_made(transport)
         self._waits_since: float | None = self.loop.time()
-        self._head: int | None = 0
+        self._stalled_since: float | None = None
+        self._beside_body = 0
         self._look()
         if len(self.connections) > self.most:
             self._make_room()
 
     def _make_room(self) -> None:
-        """Close the connection that has waited longest for a request or for the rest of one; this
-        one, when all others are being answered."""
-        waiting: list[tuple[float, Connection]] = [
-            (other._waits_since, other)
-            for other in self.connections
-            if isinstance(other, Connection) and other._waits_since is not None
+        """Close the connection that has waited longest for its client; this one, when all others
+        are being answered."""
+        waiting = [
+            (other._since, other) for other in self.connections if isinstance(other, Connection)
         ]
         _, oldest = min(waiting, key=itemgetter(0))
         # Closing takes effect a little later, and the next connection may be here before.
         self.connections.discard(oldest)
         oldest.transport.abort()
 
+    @property
+    def _since(self) -> float:
+        """Since when the client has sent nothing of what it should, or read nothing of its answer;
+        never, while it is being answered."""
+        since = (one for one in (self._waits_since, self._stalled_since) if one is not None)
+        return min(since, default=math.inf)
+
     def data_received(self, data: bytes) -> None:
-        if self._head is not None:
-            self._head += len(data)
+        self._beside_body += len(data)
         super().data_received(data)
-        if self._head is not None and self._head > MAX_HEAD:
+        if self._beside_body > MAX_HEAD:
             self.transport.abort()
 
+    def pause_writing(self) -> None:
+        self._stalled_since = self.loop.time()
+        super().pause_writing()
+
+    def resume_writing(self) -> None:
+        self._stalled_since = None
+        super().resume_writing()
+
     def on_message_begin(self) -> None:
+        if len(self.pipeline) >= MAX_PIPELINED:
+            raise ValueError("too many requests at once")  # which uvicorn answers with 400
         self._waits_since = self.loop.time()
-        self._head = 0 if self._head is None else self._head
         super().on_message_begin()
 
-    def on_headers_complete(self) -> None:
-        self._head = None
-        super().on_headers_complete()
+    def on_url(self, url: bytes) -> None:
+        super().on_url(url)
+        if len(self.url) > MAX_URL:
+            raise ValueError("the address is too long")
+
+    def on_body(self, body: bytes) -> None:
+        # As much beside the body as in it: chunks have their sizes, and trailers are refused.
+        self._beside_body = max(0, self._beside_body - 2 * len(body))
+        super().on_body(body)
 
     def on_message_complete(self) -> None:
+        self._beside_body = 0
         super().on_message_complete()
         # The answer may be out already: a body that nobody wants is not waited for.
         self._waits_since = self.loop.time() if self._is_idle else None
@@ -144,12 +172,13 @@ class Connection(HttpToolsProtocol):
         super().connection_lost(exc)
 
     def _look(self) -> None:
-        """Hang up when the rest of a request has not come; otherwise look again later.
+        """Hang up when the rest of a request has not come, or an answer is not read; otherwise
+        look again later.
 
         One timer for each connection: one for each request would cost more than reading it.
         """
         now = self.loop.time()
-        since = now if self._waits_since is None else self._waits_since
+        since = min(self._since, now)
         if now - since >= self.patience:
             self.transport.abort()
         else:

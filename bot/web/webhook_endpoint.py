@@ -7,6 +7,7 @@ what a delivery is gets decided from its headers and the bytes of its body alone
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Mapping, Sequence
 
 import structlog
@@ -22,6 +23,9 @@ from bot.web.request_body import Bodies, Disconnected
 
 READ = {name.encode(): name for name in ("content-length", *webhooks.HEADERS)}
 """Headers that are looked at, as a server names them."""
+
+SMALL_BODY = 1024 * 1024
+"""Bytes whose signature is checked at once; a larger body would hold up others."""
 
 log = structlog.get_logger()
 
@@ -56,7 +60,10 @@ class WebhookEndpoint:
             # Without a signature nothing of the body is taken.
             webhooks.signature(headers)
             body = await self._bodies.read(headers, receive)
-            webhooks.verify(headers, body, self._secrets)
+            if len(body) <= SMALL_BODY:
+                webhooks.verify(headers, body, self._secrets)
+            else:
+                await asyncio.to_thread(webhooks.verify, headers, body, self._secrets)
             delivery = webhooks.delivery(headers)
             event = webhooks.read(delivery, body)
         except webhooks.DeliveryRejected as no:

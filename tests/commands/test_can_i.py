@@ -54,10 +54,8 @@ async def test_it_is_told_for_each_role(pr: Conversation, login: str, role: str)
     assert pr.depot.calls == []
 
 
-async def test_somebody_with_an_unknown_role_has_none(
-    pr: Conversation, github: SimulatedGitHub
-) -> None:
-    github.role(REPO, "nora", "security-lead", base="admin")
+async def test_somebody_without_a_role_has_none(pr: Conversation, github: SimulatedGitHub) -> None:
+    github.role(REPO, "nora", "security-lead", base="none")
     await pr.says("nora", "/depot can-i")
     said = pr.reply()
     assert said.startswith("`nora` has no role in this repository.")

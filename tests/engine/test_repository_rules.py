@@ -743,3 +743,32 @@ async def test_the_pull_request_that_mends_it_is_told(pr: Conversation) -> None:
     assert pr.reply() == snapshot(
         "`.github/depot-bot.yml` in this pull request is valid. Until it is merged the old rules hold."
     )
+
+
+async def test_what_somebody_typed_is_not_where_the_check_goes(pr: Conversation) -> None:
+    await pr.says("mallory", "/depot check-config")
+    theirs = pr.github.thread(REPO, 1).comments[-1]
+    said = theirs.body
+    hears_all(pr)
+    await changes_config(pr, BROKEN)
+    assert pr.reply() == answers.config_invalid(CONFIG, [FAULT])
+    assert theirs.body == said
+
+
+async def test_of_checks_that_could_not_be_posted_the_newest_is(pr: Conversation) -> None:
+    down = pr.github.faults.bad_gateway("POST", r"/issues/1/comments$", times=None)
+    for number in range(3):
+        await changes_config(pr, f"fault_{number}: 1\n")
+    down.lift()
+    await pr.passes(300)
+    assert "fault_2" in pr.reply()
+    pr.assert_said_nothing_else()
+
+
+async def test_the_check_comes_after_ten_automations_too(pr: Conversation) -> None:
+    many = "".join(f"- {{on: synchronize, do: help {verb}}}\n" for verb in ["run"] * 10)
+    await rules(pr, f"automations:\n{many}")
+    await changes_config(pr, BROKEN)
+    bodies = [comment.body for comment in pr.github.thread(REPO, 1).comments]
+    assert any(FAULT in body for body in bodies)
+    hears_all(pr)

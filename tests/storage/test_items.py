@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import pytest
@@ -11,7 +12,7 @@ from bot.core.events import CommandLine
 from bot.core.models import Claim, Progress, Reply, StartRequest
 from bot.core.reasons import Reason
 from bot.core.runs import Run
-from bot.core.types import CommandId, RepoName, RunId, Sha, WorkItemId
+from bot.core.types import CHECK_CONFIG, CommandId, RepoName, RunId, Sha, WorkItemId
 from bot.storage.database import Store
 from bot.storage.items import StartInProgress
 from bot.storage.ledger import Ledger
@@ -124,34 +125,39 @@ async def test_an_event_without_commands_is_decided(ledger: Ledger, database: Da
     assert database.rows("select id from work_items where deciding") == []
 
 
-async def test_the_last_answer_to_the_same_line(ledger: Ledger, database: Database) -> None:
-    assert await ledger.items.last_answer(HELLO, 1, "list") is None
-
-    async def answers(guid: str, text: str, answer: str) -> Claim:
+async def test_the_comment_about_the_config(ledger: Ledger, database: Database) -> None:
+    async def checks(guid: str, lines: Sequence[str], reply: Reply) -> Claim:
         await ledger.inbox.accept_head(*head(guid, OLD, START))
         claim = await claimed(ledger)
-        await ledger.items.add_commands(claim, [CommandLine(text)])
-        await ledger.items.save_decision(claim, first(claim), Reason.ANSWERED, answer)
-        await ledger.queue.release(claim, None)
+        await ledger.items.add_commands(claim, [CommandLine(text) for text in lines])
+        for place in range(1, len(lines) + 1):
+            command = CommandId(f"{claim.work_item_id}.{place}")
+            await ledger.items.save_decision(claim, command, Reason.ANSWERED, "x")
+        await ledger.queue.release(claim, None, Progress(reply=reply))
         database.passes(10)
         return claim
 
-    for guid, answer in (("g1", "first"), ("g2", "second"), ("g3", "")):
-        await answers(guid, "list", answer)
-    assert await ledger.items.last_answer(HELLO, 1, "list") == "second"
-    # What the reply says of a waiting command is no answer.
-    await ledger.inbox.accept_head(*head("g4", OLD, START))
-    claim = await claimed(ledger)
-    await ledger.items.add_commands(claim, [CommandLine("list")])
-    await ledger.items.save_postponement(claim, first(claim), "wait", START)
-    # An answer to a comment does not count.
-    await accepted(ledger, comment(1, "list", at=START - 1))
-    (other,) = await ledger.queue.claim(10, 10)
-    await ledger.items.save_decision(other, first(other), Reason.ANSWERED, "to a comment")
-    assert await ledger.items.last_answer(HELLO, 1, "list") == "second"
-    assert await ledger.items.last_answer(HELLO, 1, "status") is None
-    assert await ledger.items.last_answer(HELLO, 2, "list") is None
-    assert await ledger.items.last_answer(RepoName("octo/other"), 1, "list") is None
+    assert await ledger.items.config_reply(HELLO, 1) == Reply()
+    first_check = await checks("g1", [CHECK_CONFIG], Reply(7, True, "first"))
+    await checks("g2", ["list", CHECK_CONFIG], Reply(8, True, "beside another"))
+    await checks("g3", ["list"], Reply(9, True, "another"))
+    assert await ledger.items.config_reply(HELLO, 1) == Reply(7, True, "first")
+    received = (await ledger.items.load(first_check.work_item_id)).received_at
+    await checks("g4", [CHECK_CONFIG], Reply())  # it has no reply yet
+    assert await ledger.items.config_reply(HELLO, 1) == Reply(7, True, "first")
+    assert await ledger.items.has_newer_check(HELLO, 1, received)
+    assert not await ledger.items.has_newer_check(HELLO, 1, received + 60)
+    assert await ledger.items.config_reply(HELLO, 2) == Reply()
+    assert not await ledger.items.has_newer_check(HELLO, 2, 0.0)
+
+
+async def test_what_somebody_types_is_no_comment_about_the_config(ledger: Ledger) -> None:
+    await accepted(ledger, comment(1, CHECK_CONFIG, at=START))
+    (claim,) = await ledger.queue.claim(10, 10)
+    await ledger.items.save_decision(claim, first(claim), Reason.MISREAD, "x")
+    await ledger.queue.release(claim, None, Progress(reply=Reply(7, True, "no command")))
+    assert await ledger.items.config_reply(HELLO, 1) == Reply()
+    assert not await ledger.items.has_newer_check(HELLO, 1, 0.0)
 
 
 # --- the reply ------------------------------------------------------------------------------------

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import time
 
 import pytest
 
@@ -107,3 +108,19 @@ def test_the_scheme_is_case_insensitive() -> None:
 
 def test_a_password_that_is_no_text_denies_without_failing() -> None:
     assert not Access.with_password("\udcff").allows({})
+
+
+@pytest.mark.parametrize(
+    "other", ['prefs={"a":1}', "x=a b", "n=é", "=", ";;", 'q="', "a=1; " * 500]
+)
+def test_other_cookies_of_the_same_host_are_passed_over(other: str) -> None:
+    assert MADE.allows({"cookie": f"{other}; {COOKIE}={MADE.cookie}"})
+    assert MADE.allows({"cookie": f"{COOKIE}={MADE.cookie}; {other}"})
+
+
+@pytest.mark.parametrize("unit", ['\\"', "\\", "\\101", "; ", "a=b; ", '"'])
+def test_no_cookie_keeps_the_process_busy(unit: str) -> None:
+    cookie = f'{COOKIE}="{unit * (60_000 // len(unit))}"'
+    began = time.thread_time()
+    assert not MADE.allows({"cookie": cookie})
+    assert time.thread_time() - began < 0.05

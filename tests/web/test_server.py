@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -214,7 +215,7 @@ async def test_a_head_without_end_is_not_kept(sent: bytes) -> None:
     async with serving(in_pieces) as port:
         reader, writer = await asyncio.open_connection("127.0.0.1", port)
         writer.write(sent)
-        assert await hangs_up(reader)
+        assert await ends(reader)
         writer.close()
 
 
@@ -226,3 +227,106 @@ async def test_heads_of_many_requests_do_not_add_up() -> None:
             writer.write(head)
             await reader.readuntil(BODY * 2)
         writer.close()
+
+
+async def test_a_client_that_does_not_read_keeps_no_connection() -> None:
+    async def much(scope: Scope, receive: Receive, send: Send) -> None:
+        headers = [(b"content-length", b"50000000")]
+        await send({"type": "http.response.start", "status": 200, "headers": headers})
+        for _ in range(50):
+            await send({"type": "http.response.body", "body": bytes(1_000_000), "more_body": True})
+
+    async with serving(much, patience=0.3) as port:
+        reader, writer = await asyncio.open_connection("127.0.0.1", port, limit=1024)
+        writer.write(WHOLE)
+        await asyncio.sleep(1.5)
+        got = 0
+        with anyio.fail_after(30), contextlib.suppress(ConnectionResetError):
+            while chunk := await reader.read(65536):
+                got += len(chunk)
+        assert got < 50_000_000
+        writer.close()
+
+
+async def test_of_those_that_do_not_read_the_oldest_makes_room() -> None:
+    async def much(scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["path"] == "/":
+            await in_pieces(scope, receive, send)
+            return
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        for _ in range(50):
+            await send({"type": "http.response.body", "body": bytes(1_000_000), "more_body": True})
+
+    async with crowded(much) as port:
+        stuck = []
+        for _ in range(7):
+            _, writer = await asyncio.open_connection("127.0.0.1", port, limit=1024)
+            writer.write(b"GET /much HTTP/1.1\r\nHost: a\r\n\r\n")
+            await asyncio.sleep(0.2)
+            stuck.append(writer)
+        assert (await asked(port, "/", close=True)).endswith(BODY * 2)
+        for writer in stuck:
+            writer.transport.abort()
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [
+        b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n0\r\na: "
+        + b"x" * 200_000,
+        b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n"
+        + b"a: b\r\n" * 40_000,
+        b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n1;" + b"x" * 200_000,
+        b"GET /" + b"x" * 9_000 + b" HTTP/1.1\r\nHost: a\r\n\r\n",
+        WHOLE * 60_000,
+    ],
+    ids=["a trailer", "trailers", "a chunk's extension", "an address", "requests at once"],
+)
+async def test_what_is_beside_the_body_is_bounded(sent: bytes) -> None:
+    async def waits(scope: Scope, receive: Receive, send: Send) -> None:
+        while (message := await receive()).get("more_body"):
+            pass
+        if message["type"] == "http.request":
+            await asyncio.sleep(0.05)
+            await in_pieces(scope, receive, send)
+
+    async with serving(waits) as port:
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.write(sent)
+        assert await ends(reader)
+        writer.close()
+
+
+async def ends(reader: asyncio.StreamReader) -> bool:
+    """Whether the server hangs up, whatever it says before."""
+    with anyio.move_on_after(10):
+        try:
+            while await reader.read(65536):
+                pass
+        except ConnectionResetError:
+            return True
+        return True
+    return False
+
+
+async def test_a_body_in_small_chunks_is_read() -> None:
+    sizes: list[int] = []
+
+    async def reads(scope: Scope, receive: Receive, send: Send) -> None:
+        size, more = 0, True
+        while more:
+            message = await receive()
+            size += len(message.get("body", b""))
+            more = message.get("more_body", False)
+        sizes.append(size)
+        await in_pieces(scope, receive, send)
+
+    head = b"POST / HTTP/1.1\r\nHost: a\r\nConnection: close\r\nTransfer-Encoding: chunked\r\n\r\n"
+    async with serving(reads) as port:
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.write(
+            head + b"40\r\n" + (b"x" * 64 + b"\r\n40\r\n") * 4_999 + b"x" * 64 + b"\r\n0\r\n\r\n"
+        )
+        assert (await reader.read()).endswith(BODY * 2)
+        writer.close()
+    assert sizes == [320_000]
