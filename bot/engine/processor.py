@@ -199,36 +199,52 @@ class Processor:
             wait = sooner(wait, WATCH_SECONDS)
         if item.comment.event is not None:
             facts = await self._with_rules(facts, reader)
-        progress = Progress(runs=tuple(polled))
-        if not _is_silenced(item, facts):
-            text = reply_message.render(item)
-            if text and _is_config_check(item) and item.reply.comment_id is None:
-                reply = await self._config_reply(item)
-                if reply is None:
-                    return StepDone(wait, progress)
-                item = replace(item, reply=reply) if reply.comment_id is not None else item
-            role = policy.acting_role(item.comment, facts)
+        done = StepDone(wait, Progress(runs=tuple(polled)))
+        if _is_silenced(item, facts):
+            return done
+        return await self._publish(claim, item, facts, reader, done, has_reacted=has_reacted)
 
-            async def may_write() -> bool:
-                nonlocal role
-                if role is None:
+    async def _publish(
+        self,
+        claim: Claim,
+        item: WorkItem,
+        facts: Facts,
+        reader: FactReader,
+        done: StepDone,
+        *,
+        has_reacted: bool,
+    ) -> StepDone:
+        """Render and publish: the step with what came of that."""
+        text = reply_message.render(item)
+        if text and _is_config_check(item) and item.reply.comment_id is None:
+            reply = await self._config_reply(item)
+            if reply is None:
+                return done
+            item = replace(item, reply=reply) if reply.comment_id is not None else item
+        role = policy.acting_role(item.comment, facts)
+
+        async def may_write() -> bool:
+            nonlocal role
+            if role is None:
+                try:
                     role = await reader.role()
-                return role >= Permission.WRITE
+                except (NotFound, Forbidden):
+                    role = Permission.NONE
+            return role >= Permission.WRITE
 
-            is_known = role is not None and await may_write()
-            item = replace(item, author_may_write=item.author_may_write or is_known)
-            try:
-                published = await self.publisher.publish(
-                    claim, item, reader.repository, text, may_write, has_reacted=has_reacted
-                )
-            except GitHubUnavailable as trouble:
-                return StepDone(progress=progress, trouble=trouble)
-            wait = sooner(wait, published.wait)
-            is_known = role is not None and role >= Permission.WRITE
-            progress = replace(progress, author_may_write=is_known)
-            if published.reply != item.reply:
-                progress = replace(progress, reply=published.reply)
-        return StepDone(wait, progress)
+        if role is not None and await may_write():
+            item = replace(item, author_may_write=True)
+        try:
+            published = await self.publisher.publish(
+                claim, item, reader.repository, text, may_write, has_reacted=has_reacted
+            )
+        except GitHubUnavailable as trouble:
+            return replace(done, trouble=trouble)
+        is_known = role is not None and role >= Permission.WRITE
+        progress = replace(done.progress, author_may_write=is_known)
+        if published.reply != item.reply:
+            progress = replace(progress, reply=published.reply)
+        return StepDone(sooner(done.wait, published.wait), progress)
 
     # --- whose comment it is, and what an event sets off -----------------------------------------
 
