@@ -148,7 +148,7 @@ class Connection(HttpToolsProtocol):
             raise ValueError("the address is too long")
 
     def on_body(self, body: bytes) -> None:
-        # As much beside the body as in it: chunks have their sizes, and trailers are refused.
+        # Chunks have their sizes beside them: as much as in them may come, and a head's worth more.
         self._beside_body = max(0, self._beside_body - 2 * len(body))
         super().on_body(body)
 
