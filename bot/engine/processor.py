@@ -8,6 +8,7 @@ This is the only file that knows all parts. What a command may do is decided in
 from __future__ import annotations
 
 import asyncio
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TypeVar
@@ -420,6 +421,9 @@ class Processor:
         if (event := item.comment.event) is not None:
             instead = automations.required_role(facts.config, event, command.line.text)
             needs = replace(needs, instead=instead)
+        is_begun = bool(item.start_attempts or item.pending_changes)
+        is_under_way = is_begun or command.troubled_since is not None
+        needs = replace(needs, is_under_way=is_under_way)
         decision, facts = await self._decision(item, needs, facts, reader)
         if isinstance(decision, Refused):
             return decision, facts
@@ -532,11 +536,11 @@ class Processor:
         who = "Depot" if isinstance(trouble, DepotError) else "GitHub"
         now = self.clock.now()
         since = command.troubled_since or now
-        if now - since < TROUBLE_SECONDS:
-            asked = getattr(trouble, "retry_after", None)
-            # Whatever pause is asked for: then it is too late to be run, and that is said.
-            left = TROUBLE_SECONDS - (now - since)
-            pause = min(UPSTREAM_TROUBLE.pause_after(now - since, asked), left + 1.0)
+        # From the comment on, too: it may have waited for an earlier one that was in trouble.
+        left = min(since, item.received_at) + TROUBLE_SECONDS - now
+        asked = getattr(trouble, "retry_after", None) or 0.0
+        if left > 0 and asked <= left:
+            pause = min(UPSTREAM_TROUBLE.pause_after(now - since, asked), left)
             is_token = isinstance(trouble, BadCredentials) or (
                 isinstance(trouble, DepotError) and trouble.code == "unauthenticated"
             )
@@ -548,8 +552,11 @@ class Processor:
         has_run = any(run.command_id == command_id for run in item.runs)
         in_doubt = has_run or bool(item.changes_of(command_id))
         say = refusals.gave_up_in_doubt if in_doubt else refusals.gave_up
-        minutes = int(TROUBLE_SECONDS // 60)
-        return Answer(say(who, minutes, command_id), reason=Reason.COULD_NOT_ASK)
+        why = refusals.long_trouble(who, int(TROUBLE_SECONDS // 60))
+        if left > 0:
+            # When that is over, nobody expects the run any more.
+            why = refusals.long_pause(who, math.ceil(asked / 60))
+        return Answer(say(why, command_id), reason=Reason.COULD_NOT_ASK)
 
     async def _may_have_started(self, item: WorkItem, command_id: CommandId) -> bool:
         """Whether a run may have been started for a command without our knowing."""

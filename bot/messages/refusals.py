@@ -69,7 +69,7 @@ def too_many_commands() -> str:
 
 def too_late(minutes: int) -> str:
     return (
-        f"This was to be done {minutes} minutes after it was written, so nothing was run. "
+        f"{minutes} minutes have passed since this was written, so nothing was run. "
         "Write it again if it is still wanted."
     )
 
@@ -375,17 +375,27 @@ def trying_token(who: str) -> str:
     )
 
 
-def gave_up(who: str, minutes: int, reference: str) -> str:
+def long_trouble(who: str, minutes: int) -> str:
+    """Why something is given up."""
+    return f"{who} did not answer for {minutes} minutes"
+
+
+def long_pause(who: str, minutes: int) -> str:
+    """The same, where they say that it takes too long."""
+    return f"{who} asks for a pause of {minutes} minutes"
+
+
+def gave_up(why: str, reference: str) -> str:
     return (
-        f"{who} did not answer for {minutes} minutes, so this was given up and nothing was run. "
+        f"{why}, so this was given up and nothing was run. "
         f"Write the command again later. (Reference: {code(reference)})"
     )
 
 
-def gave_up_in_doubt(who: str, minutes: int, reference: str) -> str:
+def gave_up_in_doubt(why: str, reference: str) -> str:
     return (
-        f"{who} did not answer for {minutes} minutes, so this was given up. It may or may not have "
-        f"been done; {code('/depot status')} tells. (Reference: {code(reference)})"
+        f"{why}, so this was given up. It may or may not have been done; "
+        f"{code('/depot status')} tells. (Reference: {code(reference)})"
     )
 
 

@@ -279,7 +279,7 @@ ANSWERS: list[tuple[str, Handler, type[github_errors.GitHubError], float | None]
     ),
     ("422 no body", raw(422, b"", {}), github_errors.Unprocessable, None),
     ("429", answer(429, "x", {"retry-after": "7"}), github_errors.GitHubUnavailable, 7.0),
-    ("451", answer(451), github_errors.GitHubUnavailable, None),
+    ("451", answer(451), github_errors.Forbidden, None),
     ("500", answer(500), github_errors.GitHubUnavailable, None),
     ("502 HTML", raw(502, b"<html>unicorn", HTML), github_errors.GitHubUnavailable, None),
     ("503", answer(503, "x", {"retry-after": "5"}), github_errors.GitHubUnavailable, 5.0),

@@ -43,4 +43,18 @@ async def test_github_asks_for_two_hours(
     await pr.says("alice", "/depot run ci.yml")
     await pr.passes(3 * 3600)
     assert depot.calls_of("Run") == []
+    said = "GitHub asks for a pause of 120 minutes, so this was given up and nothing was run."
+    assert said in last_words(pr)
+
+
+async def test_what_waited_for_another_is_too_late(
+    pr: Conversation, depot: SimulatedDepot, github: SimulatedGitHub
+) -> None:
+    away = depot.faults.refuse("ListRuns", "unavailable", times=None)
+    await pr.says("alice", "/depot run ci.yml")
+    await pr.says("maya", "/depot run nightly.yaml")
+    await pr.passes(16 * 60)
+    away.lift()
+    await pr.passes(3600)
+    assert depot.calls_of("Run") == []
     assert "nothing was run" in last_words(pr)

@@ -154,7 +154,7 @@ SENTENCES: Mapping[str, Callable[[str], str]] = {
     "which_job": lambda t: refusals.which_job(a_run(t), [t]),
     "cannot_retry_alone": lambda t: refusals.cannot_retry_alone(a_job(t), a_run(t)),
     "ambiguous_start": lambda t: run_messages.ambiguous_start([t, t]),
-    "gave_up": lambda t: refusals.gave_up("Depot", 15, t),
+    "gave_up": lambda t: refusals.gave_up(refusals.long_trouble("Depot", 15), t),
     "already_over": lambda t: run_messages.already_over(a_run(t)),
     "nothing_to_retry": lambda t: run_messages.nothing_to_retry([a_run(t)]),
     "job_not_failed": lambda t: run_messages.job_not_failed(a_job(t), a_run(t)),

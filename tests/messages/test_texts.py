@@ -158,7 +158,7 @@ SENTENCES = [
     ),
     (refusals.trying("Depot"), "Depot does not answer right now; still trying."),
     (
-        refusals.gave_up_in_doubt("Depot", 15, "ic-1.1"),
+        refusals.gave_up_in_doubt(refusals.long_trouble("Depot", 15), "ic-1.1"),
         "Depot did not answer for 15 minutes, so this was given up. It may or may not have been "
         "done; `/depot status` tells. (Reference: `ic-1.1`)",
     ),
