@@ -15,6 +15,7 @@ import pytest
 from bot.web.server import REQUEST_SECONDS
 from tests.crash.harness import Bot, Scene, start
 from tests.crash.harness import scene as crash_scene
+from tests.support.conversation import REPO
 from tests.web.test_setup import until_alive
 
 pytestmark = pytest.mark.anyio
@@ -45,6 +46,13 @@ class Served:
         await self.scene.says(self.bot, "/depot run ci.yml job=test")
         assert await self.scene.until(self.bot, self.scene.is_finished), self.bot.log.read_text()
         self.scene.assert_all_is_well()
+
+    async def answers_of(self, line: str) -> None:
+        """A command, and its answer."""
+        before = len(self.scene.replies())
+        self.scene.github.comment(REPO, 1, "alice", line)
+        await self.scene.github.deliver(f"{self.bot.url}/webhook")
+        assert await self.scene.until(self.bot, lambda: len(self.scene.replies()) > before)
 
 
 @asynccontextmanager
@@ -114,3 +122,18 @@ async def test_large_bodies_without_a_right_signature(tmp_path: Path, private_ke
         assert answers <= {b"401", b"503"}
         # 40 of them are 1,000 MiB.
         assert it.most_memory() - before < 150 * MIB
+
+
+async def test_workflow_files_of_any_size(tmp_path: Path, private_key: str) -> None:
+    """Eight commands about a file of 30 MiB, which is read no further than it is worth."""
+    async with served(tmp_path, private_key) as it:
+        big = "jobs: {x: {steps: [" + "a, " * (10 * MIB) + "a]}}"
+        it.scene.github.push(REPO, 1, {".depot/workflows/big.yml": big})
+        head = it.scene.github.pull(REPO, 1).head_sha
+        it.scene.github.hooks.pending.clear()
+        await it.answers_of("/depot list")
+        before = it.most_memory()
+        for number in range(8):
+            await it.answers_of(f"/depot run big.yml job=x{number} sha={head}")
+        assert it.most_memory() - before < 60 * MIB
+        assert it.scene.depot.calls_of("Run") == []
