@@ -32,6 +32,7 @@ from bot.core.types import CommandId, RepoName, RunId, Sha
 from bot.depot.client import Depot, DepotError, DepotNotReached, DepotRefused, DepotUnavailable
 from bot.messages import refusals, runs
 from bot.parsing.workflow_file import path
+from bot.rules import policy
 from bot.rules.facts import RunsAtHead
 from bot.storage.items import StartInProgress
 from bot.storage.ledger import Ledger
@@ -45,7 +46,7 @@ LATE_SECONDS = 300.0
 LONGEST_PAUSE = 300.0
 """How long Depot may have us wait before a lost start is looked for."""
 
-SEND_SECONDS = 15 * 60.0
+SEND_SECONDS = policy.LATE_SECONDS
 """How long after the first call it may be sent again: nobody expects the run any more then."""
 
 SKEW_SECONDS = 120.0
@@ -293,9 +294,9 @@ class Runs:
             case ChangeRun(change=Change.RETRY, job=Job() as job):
                 await self.depot.retry_job(wanted.workflows[0].workflow_id, job.job_id)
             case ChangeRun(change=Change.RETRY):
-                await _each(_unmoved(wanted, before), self.depot.retry_failed_jobs)
+                await _each(wanted.workflows, self.depot.retry_failed_jobs, before)
             case _:
-                await _each(_unmoved(wanted, before), self.depot.rerun_workflow)
+                await _each(wanted.workflows, self.depot.rerun_workflow, before)
 
     async def _not_possible(self, wanted: ChangeRun, no: DepotRefused) -> Answer | None:
         """What to say when the state of the run does not allow it; none when that is not why."""
@@ -328,15 +329,17 @@ class Runs:
         return replace(wanted.run, run=expected, next_poll_at=now), reason
 
 
-def _unmoved(wanted: ChangeRun, before: PendingChange) -> list[Workflow]:
-    """Those that no earlier step has moved."""
-    return [one for one in wanted.workflows if not jobs.has_moved(one, before.attempts)]
-
-
-async def _each(workflows: Sequence[Workflow], call: Callable[[str], Awaitable[None]]) -> None:
-    """Call Depot for each; raises DepotRefused only when it refuses all of them."""
+async def _each(
+    workflows: Sequence[Workflow],
+    call: Callable[[str], Awaitable[None]],
+    before: PendingChange | None = None,
+) -> None:
+    """Call Depot for each, but for those that have moved since *before*: an earlier step called for
+    them. Raises DepotRefused when Depot refuses all of them."""
     refused: list[DepotRefused] = []
     for workflow in workflows:
+        if before is not None and jobs.has_moved(workflow, before.attempts):
+            continue
         try:
             await call(workflow.workflow_id)
         except DepotRefused as no:

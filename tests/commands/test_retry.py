@@ -515,6 +515,22 @@ async def test_a_lost_answer_for_the_first_of_two_workflows(
     assert attempts(run) == {"build": 1, "lint": 1, "test": 2, "soak": 2}
 
 
+async def test_one_that_cannot_go_again_hides_none_that_an_earlier_step_moved(
+    pr: Conversation, depot: SimulatedDepot
+) -> None:
+    depot.plan(job="soak", attempt=1, outcome="failed")
+    depot.plan(job="test", attempt=2, queued=0.0, seconds=0.1, outcome="failed")
+    run = await ran(pr, depot, "run", outcome="failed")
+    depot.faults.drop("RetryFailedJobs")
+    await pr.says("alice", "/depot retry")
+    assert pr.reply() == snapshot("Depot does not answer right now; still trying.")
+    depot.faults.refuse("RetryFailedJobs", "failed_precondition")
+    await pr.passes(60)
+    assert attempts(run) == {"build": 1, "lint": 1, "test": 2, "soak": 1}
+    assert reason(pr) == "retried"
+    assert all(name_of(run, "all workflows") in text for text in stands(pr))
+
+
 async def test_in_doubt_the_run_of_the_first_try_is_meant(
     pr: Conversation, depot: SimulatedDepot
 ) -> None:
