@@ -74,7 +74,7 @@ BOT_LIMIT = 10
 ABANDON_SECONDS = 24 * 3600.0
 """A work item whose steps fail for so long is left alone."""
 
-TROUBLE_SECONDS = 15 * 60.0
+TROUBLE_SECONDS = policy.LATE_SECONDS
 """How long a command is tried while GitHub or Depot does not answer."""
 
 LOOK_SECONDS = 3.0

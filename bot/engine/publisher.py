@@ -68,7 +68,7 @@ def next_writes(item: WorkItem, text: str, now: float) -> tuple[Write, ...]:
     if text in {"", reply.text}:
         return tuple(writes)
     if reply.refused_since is not None and now - reply.refused_since >= OWED_SECONDS:
-        return tuple(writes)  # nobody can be told any more
+        return tuple(writes)  # it was tried for long enough
     if reply.retry_at is not None and reply.retry_at > now:
         writes.append(Wait(reply.retry_at - now))
         return tuple(writes)

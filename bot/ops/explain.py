@@ -13,6 +13,7 @@ from typing import Any, Protocol
 
 import msgspec
 
+from bot.commands.base import verb_of
 from bot.core import deliveries
 from bot.core.errors import Misreading
 from bot.core.events import CommandLine, Comment, Source
@@ -205,7 +206,7 @@ def _reading(line: CommandLine, commands: Mapping[str, Known]) -> Reading:
     if isinstance(typed, Misreading):
         wrong = refusals.misreading(typed, verbs)
         return Reading(line.text, len(line.blocks), None, "", Permission.NONE, wrong)
-    verb = next(verb for verb, words in verbs.items() if isinstance(typed, words))
+    verb = verb_of(typed, verbs)
     known = commands[verb]
     needs = known.required_permission
     needs = max(needs, known.least_permission(typed, line))

@@ -85,7 +85,11 @@ def find_plain_command(text: str) -> list[CommandLine] | None:
     bot; None where it takes a Markdown parser to know."""
     if "depot" not in text.lower():
         return []  # most comments: a plain search is faster than the patterns below
-    text = normalized(text)
+    return _plain_command(normalized(text))
+
+
+def _plain_command(text: str) -> list[CommandLine] | None:
+    """The same of a text that is normalized."""
     first = _CANDIDATE.search(text)
     if first is None and _NEAR_MISS.search(text) is None:
         return []
@@ -101,10 +105,10 @@ def find_command_lines(text: str) -> list[CommandLine]:
 
     Where there is none, a line that was probably meant as one is returned as a near miss.
     """
-    plain = find_plain_command(text)
+    text = normalized(text)
+    plain = _plain_command(text)
     if plain is not None:
         return plain
-    text = normalized(text)
     marked = _Marked(text)
     try:
         # The parser fails on some texts that do not end with a line end.

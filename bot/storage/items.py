@@ -108,7 +108,7 @@ class Items(Part):
         )
         others = commands.alias()
         self._config_reply = (  # repo, number
-            sa.select(work_items.c.reply_id, work_items.c.reply_text, work_items.c.replied_at)
+            sa.select(work_items.c.reply_id, work_items.c.reply_text)
             .select_from(commands.join(work_items))
             .where(
                 *of_pull_request(work_items),

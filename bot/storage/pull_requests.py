@@ -138,7 +138,7 @@ class PullRequests(Part):
 
 def _usage(now: sa.ColumnElement[float]) -> sa.Select[Any]:
     """Commands of the last while by one author and in the repository, runs that were started in it,
-    and how often the author was told of a limit."""
+    and how often the author had an answer about a limit."""
     since = now - sa.bindparam("within", type_=sa.Float)
     by_author = work_items.c.author == sa.bindparam("author")
     started = (

@@ -257,6 +257,38 @@ async def start(
 
 
 @asynccontextmanager
+async def running(
+    environment: Mapping[str, str],
+    folder: Path,
+    *,
+    stderr: int | None = None,
+    files: int | None = None,
+) -> AsyncIterator[Bot]:
+    """The same, once it is alive, until the block ends."""
+    bot = await start(environment, folder, stderr=stderr, files=files)
+    try:
+        async with httpx.AsyncClient(trust_env=False, base_url=bot.url) as client:
+            await until_alive(client)
+        yield bot
+    finally:
+        if not bot.is_dead:
+            bot.process.terminate()
+        await bot.process.wait()
+
+
+async def until_alive(client: httpx.AsyncClient) -> None:
+    """Wait until health answers."""
+    async with asyncio.timeout(60):
+        while True:
+            try:
+                if (await client.get("/healthz")).is_success:
+                    return
+            except httpx.TransportError:
+                pass
+            await asyncio.sleep(LOOK_SECONDS)
+
+
+@asynccontextmanager
 async def scene(
     folder: Path,
     private_key: str,

@@ -13,18 +13,16 @@ from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import httpx
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from tests.crash.harness import Bot, Scene, start
+from tests.crash.harness import Bot, Scene, running
 from tests.crash.harness import scene as crash_scene
 from tests.fuzz import markdown_texts, yaml_texts
 from tests.fuzz.counting import filled
 from tests.fuzz.profiles import cases
 from tests.support.conversation import FILES
-from tests.web.test_setup import until_alive
 
 BOUND = 0.05
 """Seconds of processor time for which nothing that a stranger wrote may hold the loop at once."""
@@ -113,15 +111,7 @@ def bot(
     async def begin() -> Watched:
         scene = await stack.enter_async_context(crash_scene(folder / "scene", private_key))
         environment = {**scene.environment, "BOT_CONFIG": str(folder / "bot.toml")}
-        bot = await start(environment, folder)
-
-        async def stop() -> None:
-            bot.process.terminate()
-            await bot.process.wait()
-
-        stack.push_async_callback(stop)
-        async with httpx.AsyncClient(trust_env=False, base_url=bot.url) as client:
-            await until_alive(client)
+        bot = await stack.enter_async_context(running(environment, folder))
         found = Watched(scene, bot)
         await found.costs(found.repository(FILES[".depot/workflows/ci.yml"]), "/depot list")
         return found

@@ -13,10 +13,9 @@ import httpx
 import pytest
 
 from bot.web.server import REQUEST_SECONDS
-from tests.crash.harness import Bot, Scene, start
+from tests.crash.harness import Bot, Scene, running
 from tests.crash.harness import scene as crash_scene
 from tests.support.conversation import REPO
-from tests.web.test_setup import until_alive
 
 pytestmark = pytest.mark.anyio
 
@@ -57,16 +56,11 @@ class Served:
 
 @asynccontextmanager
 async def served(folder: Path, private_key: str, files: int | None = None) -> AsyncIterator[Served]:
-    async with crash_scene(folder / "scene", private_key) as scene:
-        bot = await start(scene.environment, folder, files=files)
-        try:
-            async with httpx.AsyncClient(trust_env=False, base_url=bot.url) as client:
-                await until_alive(client)
-            yield Served(scene, bot)
-        finally:
-            if not bot.is_dead:
-                bot.process.terminate()
-            await bot.process.wait()
+    async with (
+        crash_scene(folder / "scene", private_key) as scene,
+        running(scene.environment, folder, files=files) as bot,
+    ):
+        yield Served(scene, bot)
 
 
 @pytest.mark.parametrize("sent", [b"", b"POST /webhook HTTP/1.1\r\nHost: a\r\n"])

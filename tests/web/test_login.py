@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 import re
 import subprocess
@@ -16,10 +15,9 @@ import pytest
 
 from bot.demo.servers import free_port
 from bot.ops.variables import CREDENTIALS
-from tests.crash.harness import Bot, start
+from tests.crash.harness import Bot, running, until_alive
 from tests.crash.harness import scene as crash_scene
 from tests.support.debian import program
-from tests.web.test_setup import until_alive
 
 pytestmark = pytest.mark.anyio
 
@@ -62,16 +60,11 @@ async def in_a_terminal(folder: Path, private_key: str, **changes: str) -> Async
     async with crash_scene(folder / "scene", private_key) as scene:
         reader, writer = os.openpty()
         environment = {**scene.environment, "ADMIN_PASSWORD": "", **changes}
-        bot = await start(environment, folder, stderr=writer)
-        os.close(writer)
         try:
-            async with httpx.AsyncClient(trust_env=False, base_url=bot.url) as client:
-                await until_alive(client)
-            yield Terminal(bot, reader)
+            async with running(environment, folder, stderr=writer) as bot:
+                yield Terminal(bot, reader)
         finally:
-            if not bot.is_dead:
-                bot.process.terminate()
-            await bot.process.wait()
+            os.close(writer)
             os.close(reader)
 
 
@@ -132,14 +125,11 @@ async def test_the_set_up_by_the_link_only(tmp_path: Path, private_key: str) -> 
 
 async def test_no_link_where_no_terminal_is(tmp_path: Path, private_key: str) -> None:
     async with crash_scene(tmp_path / "scene", private_key) as scene:
-        bot = await start({**scene.environment, "ADMIN_PASSWORD": ""}, tmp_path)
-        try:
-            async with httpx.AsyncClient(trust_env=False, base_url=bot.url) as client:
-                await until_alive(client)
-                assert (await client.get("/")).status_code == 401
-        finally:
-            bot.process.terminate()
-            await asyncio.wait_for(bot.process.wait(), 30)
+        async with (
+            running({**scene.environment, "ADMIN_PASSWORD": ""}, tmp_path) as bot,
+            httpx.AsyncClient(trust_env=False, base_url=bot.url) as client,
+        ):
+            assert (await client.get("/")).status_code == 401
         said = bot.log.read_text()
     assert "token=" not in said
     assert "status_pages_closed" in said

@@ -32,7 +32,7 @@ from bot.web.auth import Access
 from bot.web.pages import HEADERS
 from bot.web.setup import MAX_STATES, obstacle, open_setup, web_url, write_env
 from tests.contracts.checks import transport_to
-from tests.crash.harness import LOOK_SECONDS, start
+from tests.crash.harness import running
 from tests.crash.harness import scene as crash_scene
 from tests.support.conversation import REPO, Conversation, Hook, ManualClock, bot_on
 
@@ -597,11 +597,9 @@ async def test_the_real_process_in_an_empty_folder(tmp_path: Path, private_key: 
         folder.mkdir()
         left_out = {name: "" for name in CREDENTIALS}  # as a compose file hands them on
         environment = {**scene.environment, **left_out, "PUBLIC_URL": "http://bot.example"}
-        bot = await start(environment, folder)
-        try:
+        async with running(environment, folder) as bot:
             auth = ("me", scene.environment["ADMIN_PASSWORD"])
             async with httpx.AsyncClient(trust_env=False, base_url=bot.url, auth=auth) as client:
-                await until_alive(client)
                 assert "/setup" in bot.log.read_text()
                 form = form_of((await client.get("/setup")).text)
                 assert form.manifest["redirect_url"] == "http://bot.example/setup/done"
@@ -615,10 +613,6 @@ async def test_the_real_process_in_an_empty_folder(tmp_path: Path, private_key: 
             scene.github.hooks.pending.clear()
             await scene.says(bot, "/depot run ci.yml job=test")
             assert await scene.until(bot, scene.is_finished), bot.log.read_text()
-        finally:
-            if not bot.is_dead:
-                bot.process.terminate()
-            await bot.process.wait()
         assert bot.process.returncode == 0, bot.log.read_text()
         scene.assert_all_is_well()
         assert mode(folder / ".env") == 0o600
@@ -633,22 +627,9 @@ async def test_the_real_process_in_an_empty_folder(tmp_path: Path, private_key: 
         assert credentials.webhook_secret not in said
         assert "PRIVATE KEY" not in said
         # From now on the file is enough.
-        bot = await start(environment, folder)
-        try:
-            async with httpx.AsyncClient(trust_env=False, base_url=bot.url) as client:
-                await until_alive(client)
-                assert (await client.get("/readyz")).status_code == 200
-        finally:
-            bot.process.terminate()
-            await bot.process.wait()
+        async with (
+            running(environment, folder) as bot,
+            httpx.AsyncClient(trust_env=False, base_url=bot.url) as client,
+        ):
+            assert (await client.get("/readyz")).status_code == 200
         assert bot.process.returncode == 0, bot.log.read_text()
-
-
-async def until_alive(client: httpx.AsyncClient) -> None:
-    async with asyncio.timeout(60):
-        while True:
-            try:
-                if (await client.get("/healthz")).is_success:
-                    return
-            except httpx.TransportError:
-                await asyncio.sleep(LOOK_SECONDS)
