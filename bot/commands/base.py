@@ -54,6 +54,8 @@ class RetryLater:
     text: str
     troubled_since: float | None = None
     """Since when GitHub or Depot does not answer, when that is why."""
+    absent_since: float | None = None
+    """Since when GitHub does not have what its webhook named, when that is why."""
 
 
 @dataclass(frozen=True, slots=True)

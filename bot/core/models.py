@@ -35,6 +35,8 @@ class Command:
     """Its part of the reply, in Markdown; empty when the reply only shows its runs."""
     troubled_since: float | None = None
     """Since when it cannot be decided because GitHub or Depot does not answer."""
+    absent_since: float | None = None
+    """Since when GitHub does not have, or does not show, what its webhook named."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,6 +170,12 @@ class WorkItem:
     def is_undecided(self) -> bool:
         """Whether a command, or what an event triggers, is still to be decided."""
         return not self.commands or any(not command.decided for command in self.commands)
+
+    def is_absent_for(self, seconds: float, now: float) -> bool:
+        """Whether GitHub has lacked for so long what the command needs that is decided next."""
+        command = next((command for command in self.commands if not command.decided), None)
+        since = command.absent_since if command is not None else None
+        return since is not None and now - since >= seconds
 
     @property
     def is_near_miss(self) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
@@ -14,6 +15,7 @@ from bot.core.single_flight import SingleFlightCache
 from bot.core.types import Permission, Sha
 from bot.depot.client import Depot
 from bot.engine.runs import runs_before
+from bot.github.errors import NotFound
 from bot.github.repository import Repository
 from bot.ops.settings import Limits
 from bot.parsing.workflow_file import BadWorkflow, candidates
@@ -100,25 +102,29 @@ class FactReader:
             sha = facts.seen.head.sha if facts.seen else None
             if not facts.heads and target is not None and target.sha is None:
                 wanted |= {Fact.HEAD_DATE}  # it will be asked for next
+        if sha and set(sha) == {"0"}:
+            sha = None  # no commit (`bot.rules.policy.check_exists`)
         if sha and Fact.JOBS in wanted and facts.workflows is not None:
             facts = replace(facts, workflows=await self._with_jobs(facts.workflows))
-        rules, role, head, head_date, workflows, runs = await _side_by_side(
+        rules, role, head, head_date, files, runs = await _side_by_side(
             self._rules() if Fact.RULES in wanted else _known(facts.rules),
             self._role() if Fact.ROLE in wanted else _known(facts.role),
             seen,
             self._head_date(sha) if sha and Fact.HEAD_DATE in wanted else _known(facts.head_date),
-            self._workflows(sha, target)
+            self._workflows_if_there(sha, target)
             if sha and Fact.WORKFLOWS in wanted
             else _known(facts.workflows),
             self._runs(sha, target) if sha and Fact.RUNS in wanted else _known(facts.runs),
         )
+        if isinstance(files, NotFound) and (head is None or head.head.sha == sha):
+            raise files
         return replace(
             facts,
             rules=rules,
             role=role,
             seen=head,
             head_date=head_date,
-            workflows=workflows,
+            workflows=files if isinstance(files, WorkflowNames) else None,
             runs=runs,
         )
 
@@ -163,6 +169,16 @@ class FactReader:
     async def _head_date(self, sha: Sha) -> HeadDate | None:
         return HeadDate(sha, await self.repository.oldest_check_suite(sha))
 
+    async def _workflows_if_there(
+        self, sha: Sha, target: StartTarget | None
+    ) -> WorkflowNames | NotFound | None:
+        """The names, or that GitHub does not have them: whether that matters depends on the head,
+        which is read beside them."""
+        try:
+            return await self._workflows(sha, target)
+        except NotFound as error:
+            return error
+
     async def _workflows(self, sha: Sha, target: StartTarget | None) -> WorkflowNames | None:
         """The names; the file that is probably meant is fetched beside them."""
         # Its jobs or inputs will be asked for.
@@ -171,9 +187,14 @@ class FactReader:
         files = candidates(typed[0]) if typed else []
         names, _ = await asyncio.gather(
             self.repository.workflow_names(sha),
-            asyncio.gather(*(self.repository.workflow_text(sha, name) for name in files)),
+            asyncio.gather(*(self._fetch(sha, name) for name in files)),
         )
         return WorkflowNames(sha, names)
+
+    async def _fetch(self, sha: Sha, name: str) -> None:
+        """Have a file at hand that may be there."""
+        with suppress(NotFound):
+            await self.repository.workflow_text(sha, name)
 
     async def _with_jobs(self, known: WorkflowNames) -> WorkflowNames:
         """The workflows with the jobs of each, as far as they can be read."""

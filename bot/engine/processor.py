@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import math
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
@@ -47,7 +48,16 @@ from bot.engine.publisher import Publisher, account, sooner
 from bot.engine.reader import CommandReader
 from bot.engine.runs import Runs, is_watched
 from bot.github.api import GitHub
-from bot.github.errors import BadCredentials, Forbidden, GitHubError, GitHubUnavailable, NotFound
+from bot.github.errors import (
+    BadCredentials,
+    Blocked,
+    Forbidden,
+    GitHubError,
+    GitHubUnavailable,
+    Gone,
+    NotFound,
+)
+from bot.github.repository import UnknownPerson
 from bot.messages import refusals
 from bot.messages import reply as reply_message
 from bot.messages import runs as run_messages
@@ -62,9 +72,6 @@ from bot.storage.ledger import Ledger
 from bot.storage.part import LeaseLost
 from bot.storage.queue import NO_PROGRESS
 
-EVENT_TRIES = 8
-"""How often it is tried to find out what follows on an event."""
-
 WATCH_SECONDS = 10.0
 """Pause between two searches for a run of a lost start that comes to light late."""
 
@@ -76,6 +83,10 @@ ABANDON_SECONDS = 24 * 3600.0
 
 TROUBLE_SECONDS = policy.LATE_SECONDS
 """How long a command is tried while GitHub or Depot does not answer."""
+
+ABSENCE_SECONDS = 30.0
+"""How long GitHub is asked again for what its webhook has just named, when it does not have it or
+does not show it."""
 
 LOOK_SECONDS = 3.0
 """How old the last look at the head may be when a run is started; it is looked at again then."""
@@ -92,7 +103,7 @@ class StepDone:
     wait: float | None = None
     """Seconds until there is more to do; none when all is done."""
     progress: Progress = NO_PROGRESS
-    trouble: GitHubUnavailable | DepotUnavailable | None = None
+    trouble: GitHubError | DepotUnavailable | None = None
     """Why the step ended early and is repeated."""
 
 
@@ -121,26 +132,30 @@ class Processor:
             log.error("work_item_given_up", failures=item.failures)
             await self._drop(claim, item, Reason.GIVEN_UP)
             return await self.ledger.queue.release(claim, None)
-        repository = self.github.at(item.comment.repo, item.comment.installation)
+        repository = self.github.at(
+            item.comment.repo,
+            item.comment.installation,
+            is_absence_final=item.is_absent_for(ABSENCE_SECONDS, self.clock.now()),
+        )
         reader = FactReader(
             item.comment, repository, self.depot, self.ledger, self.clock, self._verbs
         )
         try:
             done = await self._advance(claim, item, reader)
-        except (GitHubUnavailable, DepotUnavailable) as trouble:
+        except (GitHubError, DepotUnavailable) as trouble:
             done = StepDone(trouble=trouble)
         if done.trouble is None:
             return await self.ledger.queue.release(claim, done.wait, done.progress)
         log.warning("upstream_unavailable", error=str(done.trouble))
-        asked = done.trouble.retry_after
+        asked = getattr(done.trouble, "retry_after", None)
         if isinstance(done.trouble, GitHubUnavailable) and asked:
             await self.ledger.write_budget.pause_writes(account(item), asked)
         pause = FAILED_STEP.pause(item.failures, asked)
         await self.ledger.queue.release_failed(claim, pause, done.progress)
 
     async def _advance(self, claim: Claim, item: WorkItem, reader: FactReader) -> StepDone:
-        """All that can be done now. Raises GitHubUnavailable or DepotUnavailable when it is not
-        even known whether there is something to do."""
+        """All that can be done now. Raises GitHubError or DepotUnavailable when it is not even
+        known whether there is something to do."""
         if item.comment.text:
             # In a thread, since somebody else wrote the Markdown.
             # One at a time: several would keep each other, and the event loop, from the processor.
@@ -199,7 +214,8 @@ class Processor:
         if is_watched(item, self.clock.now()):
             wait = sooner(wait, WATCH_SECONDS)
         if item.comment.event is not None:
-            facts = await self._with_rules(facts, reader)
+            with suppress(NotFound, Forbidden):  # without rules nothing is silenced
+                facts = await self._with_rules(facts, reader)
         done = StepDone(wait, Progress(runs=tuple(polled)))
         if _is_silenced(item, facts):
             return done
@@ -261,7 +277,13 @@ class Processor:
             return False, facts
         if not comment.author.is_bot:
             return True, facts
-        facts = await self._with_rules(facts, reader)
+        try:
+            facts = await self._with_rules(facts, reader)
+        except (NotFound, Forbidden) as error:
+            if self._is_within(ABSENCE_SECONDS, item):
+                raise
+            log.warning("rules_unavailable", error=str(error))
+            return False, facts
         if not facts.config.lets(comment.author.login):
             return False, facts
         count = await self.ledger.pull_requests.count_commands(
@@ -281,12 +303,10 @@ class Processor:
             changed: list[str] = []
             if automations.needs_paths(facts.config, event):
                 changed = await reader.repository.changed_paths(item.comment.number)
-        except GitHubUnavailable:
-            if item.failures < EVENT_TRIES:
-                raise
-            log.warning("automations_skipped", error="GitHub does not answer")
-            return [], facts
         except GitHubError as error:
+            is_no = isinstance(error, NotFound | Forbidden)
+            if self._is_within(ABSENCE_SECONDS if is_no else TROUBLE_SECONDS, item):
+                raise
             log.warning("automations_skipped", error=str(error))
             return [], facts
         # In a thread: patterns meet as many paths as the pull request has.
@@ -334,11 +354,15 @@ class Processor:
                 continue
             outcome, facts = await self._outcome(claim, item, command, facts, reader)
             if isinstance(outcome, RetryLater):
+                since = (outcome.troubled_since, outcome.absent_since)
                 await self.ledger.items.save_postponement(
-                    claim, command.command_id, outcome.text, outcome.troubled_since
+                    claim, command.command_id, outcome.text, *since
                 )
                 postponed = replace(
-                    command, answer=outcome.text, troubled_since=outcome.troubled_since
+                    command,
+                    answer=outcome.text,
+                    troubled_since=outcome.troubled_since,
+                    absent_since=outcome.absent_since,
                 )
                 if facts.started_several:
                     item = await self.ledger.items.load(claim.work_item_id)
@@ -370,7 +394,7 @@ class Processor:
             outcome, facts = await self._attempt(claim, item, command, facts, reader)
         except (NotFound, Forbidden) as error:
             log.warning("github_refused", error=str(error), command=command_id)
-            outcome = Answer(refusals.github_refused(command_id), reason=Reason.GITHUB_REFUSED)
+            outcome = self._in_absence(command, error)
         except DepotRefused as no:
             log.warning("depot_refused", error=str(no), command=command_id)
             if await self._may_have_started(item, command_id):
@@ -558,10 +582,28 @@ class Processor:
             why = refusals.long_pause(who, math.ceil(asked / 60))
         return Answer(say(why, command_id), reason=Reason.COULD_NOT_ASK)
 
+    def _in_absence(self, command: models.Command, error: NotFound | Forbidden) -> Outcome:
+        """GitHub does not have, or does not show, what its webhook has just named: it is asked
+        again, until that counts."""
+        now = self.clock.now()
+        since = now if command.absent_since is None else command.absent_since
+        left = since + ABSENCE_SECONDS - now
+        if left > 0 and not isinstance(error, Gone | Blocked):
+            is_person = isinstance(error, UnknownPerson)  # who may be anybody: asked for once more
+            pause = left if is_person else min(UPSTREAM_TROUBLE.pause_after(now - since), left)
+            return RetryLater(pause, "", command.troubled_since, since)
+        lacking = error.lacking if isinstance(error, Forbidden) else ""
+        text = refusals.github_refused(command.command_id, lacking)
+        return Answer(text, reason=Reason.GITHUB_REFUSED)
+
     async def _may_have_started(self, item: WorkItem, command_id: CommandId) -> bool:
         """Whether a run may have been started for a command without our knowing."""
         item = await self.ledger.items.load(item.work_item_id)
         return item.open_start_attempt(command_id) is not None
+
+    def _is_within(self, seconds: float, item: WorkItem) -> bool:
+        """Whether it is no longer than that since the webhook came in."""
+        return self.clock.now() - item.received_at < seconds
 
     def _is_hopeless(self, item: WorkItem) -> bool:
         since = item.failing_since

@@ -20,7 +20,6 @@ from bot.parsing.arguments import closest_match, is_file_name
 from bot.parsing.workflow_file import BadWorkflow, Outline, matches
 from bot.rules import policy
 from bot.rules.policy import Allowed
-from bot.rules.repository_config import PATHS
 from bot.storage.ledger import Ledger
 
 MAX_RUNS = 20
@@ -78,7 +77,7 @@ class CommandReader:
             ) from wrong
 
     async def proposed_configs(self) -> Sequence[tuple[str, str]]:
-        return await self.repository.texts(PATHS, (await self.head()).sha)
+        return await self.repository.config_texts_at((await self.head()).sha)
 
     # --- runs that are there ---------------------------------------------------------------------
 

@@ -84,7 +84,7 @@ class GitHub:
             configs=SingleFlightCache(TTLCache(10_000, CONFIG_SECONDS, clock.now)),
             folders=SingleFlightCache(LRUCache(1000)),
             files=SingleFlightCache(
-                LRUCache(FILE_CHARACTERS, getsizeof=lambda text: len(text or "") + 1)
+                LRUCache(FILE_CHARACTERS, getsizeof=lambda text: len(text) + 1)
             ),
             outlines=SingleFlightCache(LRUCache(1000)),
         )
@@ -94,9 +94,16 @@ class GitHub:
         """Whether the account is an App, not a bot account."""
         return self._sessions.is_app
 
-    def at(self, repo: RepoName, installation: int | None) -> Repository:
-        """What the bot can do in *repo*; *installation* is the one its webhook named."""
-        return Repository(self._sessions, self._caches, repo, installation)
+    def at(
+        self, repo: RepoName, installation: int | None, *, is_absence_final: bool = False
+    ) -> Repository:
+        """What the bot can do in *repo*; *installation* is the one its webhook named.
+
+        *is_absence_final* says that what is not there counts as such.
+        """
+        return Repository(
+            self._sessions, self._caches, repo, installation, is_absence_final=is_absence_final
+        )
 
     async def login(self) -> str:
         """The login under which the bot writes; raises GitHubError."""

@@ -1,8 +1,10 @@
 """The errors of requests to GitHub. gidgethub's and the HTTP client's errors are translated here.
 
 GitHubError               every failure
-├── NotFound              404 or 410: it is not there, or not visible to the bot
-├── Forbidden             403 that is no rate limit, and 451
+├── NotFound              404: it is not there, not there yet, or not visible to the bot
+│   └── Gone              410: it was there
+├── Forbidden             403 that is no rate limit: the bot lacks a permission, or lacks it yet
+│   └── Blocked           451: nobody may see it
 ├── Unprocessable         422: GitHub refuses what was sent
 └── GitHubUnavailable     no answer, a server error, or a rate limit; ask again later
     └── BadCredentials    401: the token may be about to be replaced
@@ -35,7 +37,20 @@ class NotFound(GitHubError):
     pass
 
 
+class Gone(NotFound):
+    pass
+
+
 class Forbidden(GitHubError):
+    """`lacking` are the permissions that would allow it, such as `contents=read`, when GitHub said
+    so."""
+
+    def __init__(self, text: str, lacking: str = "") -> None:
+        super().__init__(text)
+        self.lacking = lacking
+
+
+class Blocked(Forbidden):
     pass
 
 
@@ -102,11 +117,13 @@ def _http_error(error: gidgethub.HTTPException) -> GitHubError:
         case HTTPStatus.FORBIDDEN:
             if "retry-after" in error.headers or re.search("rate limit|abuse", text, re.I):
                 return GitHubUnavailable(text, _retry_after(error))
-            return Forbidden(text)
+            return Forbidden(text, error.headers.get("x-accepted-github-permissions", ""))
         case HTTPStatus.UNAVAILABLE_FOR_LEGAL_REASONS:
-            return Forbidden(text)
-        case HTTPStatus.NOT_FOUND | HTTPStatus.GONE:
+            return Blocked(text)
+        case HTTPStatus.NOT_FOUND:
             return NotFound(text)
+        case HTTPStatus.GONE:
+            return Gone(text)
         case HTTPStatus.UNPROCESSABLE_ENTITY:
             return Unprocessable(text)
     return GitHubUnavailable(text, _retry_after(error))

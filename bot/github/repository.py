@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -16,7 +16,14 @@ from gidgethub.sansio import accept_format
 from bot.core.events import Source
 from bot.core.single_flight import SingleFlightCache
 from bot.core.types import WORKFLOW_FOLDER, Head, Permission, RepoName, Sha
-from bot.github.errors import BadCredentials, Forbidden, NotFound, TooLarge, translated_errors
+from bot.github.errors import (
+    BadCredentials,
+    Forbidden,
+    GitHubUnavailable,
+    NotFound,
+    TooLarge,
+    translated_errors,
+)
 from bot.github.session import RAW, Id, Login, Session, Sessions, decode
 from bot.parsing.workflow_file import BadWorkflow, Outline, outline
 from bot.rules import repository_config
@@ -30,6 +37,10 @@ _OVERSIZE = "#" * (MAX_FILE + 1)
 
 MAX_COMMENTS = 3000
 """Comments that are looked through for a reply of ours."""
+
+
+class UnknownPerson(NotFound):
+    """GitHub does not know somebody whose comment it has just sent."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +118,7 @@ class Caches:
     configs: SingleFlightCache[RepoName, tuple[tuple[str, str], ...]]
     folders: SingleFlightCache[tuple[RepoName, Sha], Mapping[str, int]]
     """File names with their sizes in bytes."""
-    files: SingleFlightCache[tuple[RepoName, Sha, str], str | None]
+    files: SingleFlightCache[tuple[RepoName, Sha, str], str]
     outlines: SingleFlightCache[str, Outline | str]
     """By the digest of a file's text: its outline, or why it has none."""
 
@@ -121,15 +132,27 @@ async def _outline(text: str) -> Outline | str:
 
 
 class Repository:
-    """What the bot reads and writes in one repository. Each request raises GitHubError."""
+    """What the bot reads and writes in one repository. Each request raises GitHubError.
+
+    Right after a push or a comment GitHub may not know everywhere what its webhook has just named
+    (bot/github/README.md, "What a webhook has just named"). So what is not there raises NotFound,
+    and is not kept, until *is_absence_final*: then it counts.
+    """
 
     def __init__(
-        self, sessions: Sessions, caches: Caches, repo: RepoName, installation: int | None
+        self,
+        sessions: Sessions,
+        caches: Caches,
+        repo: RepoName,
+        installation: int | None,
+        *,
+        is_absence_final: bool = False,
     ) -> None:
         self._sessions = sessions
         self._caches = caches
         self._repo = repo
         self._installation = installation
+        self._is_absence_final = is_absence_final
         self._vars = dict(zip(("owner", "repo"), repo.split("/", 1), strict=True))
 
     async def pull_request(self, number: int) -> PullRequest:
@@ -150,17 +173,19 @@ class Repository:
 
     async def permission(self, login: str) -> Permission:
         """A person's role here; somebody GitHub does not know has none."""
-        return await self._caches.roles.get(
-            (self._repo, login.lower()), lambda: self._fetch_permission(login)
-        )
+        try:
+            return await self._caches.roles.get(
+                (self._repo, login.lower()), lambda: self._fetch_permission(login)
+            )
+        except NotFound as error:
+            if not self._is_absence_final:
+                raise UnknownPerson(str(error)) from error
+            return Permission.NONE
 
     async def _fetch_permission(self, login: str) -> Permission:
-        try:
-            answer = await self._get(
-                "/repos/{owner}/{repo}/collaborators/{login}/permission", login=login
-            )
-        except NotFound:
-            return Permission.NONE
+        answer = await self._get(
+            "/repos/{owner}/{repo}/collaborators/{login}/permission", login=login
+        )
         role = decode(answer, _Role)
         return Permission.from_role(role.role_name, role.permission)
 
@@ -169,32 +194,36 @@ class Repository:
         return tuple(await self._workflow_files(sha))
 
     async def _workflow_files(self, sha: Sha) -> Mapping[str, int]:
-        return await self._caches.folders.get(
-            (self._repo, sha), lambda: self._fetch_workflow_files(sha)
-        )
-
-    async def _fetch_workflow_files(self, sha: Sha) -> Mapping[str, int]:
         try:
-            answer = await self._get(
-                "/repos/{owner}/{repo}/contents{/path*}{?ref}",
-                path=WORKFLOW_FOLDER.split("/"),
-                ref=sha,
+            return await self._caches.folders.get(
+                (self._repo, sha), lambda: self._fetch_workflow_files(sha)
             )
         except NotFound:
+            if not self._is_absence_final:
+                raise
             return {}
-        entries = decode(answer if isinstance(answer, list) else [], list[_Entry])
+
+    async def _fetch_workflow_files(self, sha: Sha) -> Mapping[str, int]:
+        entries = await self._fetch_folder(sha, WORKFLOW_FOLDER)
         return {
             entry.name: entry.size
             for entry in sorted(entries, key=lambda entry: entry.name)
             if entry.type == "file" and entry.name.endswith((".yml", ".yaml"))
         }
 
+    async def _fetch_folder(self, sha: Sha | None, path: str) -> list[_Entry]:
+        """What is in a folder; nothing when it is a file."""
+        answer = await self._get(
+            "/repos/{owner}/{repo}/contents{/path*}{?ref}", path=path.split("/"), ref=sha
+        )
+        return decode(answer if isinstance(answer, list) else [], list[_Entry])
+
     async def workflow_outline(self, sha: Sha, name: str) -> Outline:
         """A workflow file's jobs and inputs at a commit; raises BadWorkflow."""
         size = (await self._workflow_files(sha)).get(name, 0)
         text = await self.workflow_text(sha, name) if size <= MAX_FILE else None
         if text is None:
-            raise BadWorkflow("too large, or not there")
+            raise BadWorkflow("too large")
         digest = sha256(text.encode(errors="replace")).hexdigest()
         found = await self._caches.outlines.get(digest, lambda: _outline(text))
         if isinstance(found, str):
@@ -202,15 +231,15 @@ class Repository:
         return found
 
     async def workflow_text(self, sha: Sha, name: str) -> str | None:
-        """A workflow file's text at a commit; none when it is not there or too large to read."""
+        """A workflow file's text at a commit; none when it is too large to read."""
         if "/" in name:
-            return None  # a path could lead anywhere in GitHub's API
+            raise NotFound(name)  # a path could lead anywhere in GitHub's API
         text = await self._caches.files.get(
             (self._repo, sha, name), lambda: self._fetch_text(sha, f"{WORKFLOW_FOLDER}/{name}")
         )
-        return text if text is not None and len(text) <= MAX_FILE else None
+        return text if len(text) <= MAX_FILE else None
 
-    async def _fetch_text(self, sha: Sha | None, path: str) -> str | None:
+    async def _fetch_text(self, sha: Sha | None, path: str) -> str:
         try:
             answer = await self._get(
                 "/repos/{owner}/{repo}/contents{/path*}{?ref}",
@@ -218,8 +247,6 @@ class Repository:
                 path=path.split("/"),
                 ref=sha,
             )
-        except NotFound:
-            return None
         except TooLarge:
             return _OVERSIZE
         if isinstance(answer, str):
@@ -229,19 +256,35 @@ class Repository:
 
     async def config_texts(self) -> tuple[tuple[str, str], ...]:
         """The repository's config on its default branch: path and text of each file there is."""
-        return await self._caches.configs.get(self._repo, self._fetch_config_texts)
+        return await self._caches.configs.get(self._repo, self.config_texts_at)
 
-    async def _fetch_config_texts(self) -> tuple[tuple[str, str], ...]:
-        return await self.texts(repository_config.PATHS)
-
-    async def texts(
-        self, paths: Sequence[str], sha: Sha | None = None
-    ) -> tuple[tuple[str, str], ...]:
-        """Those of some files that are there, at a commit or on the default branch."""
-        texts = await asyncio.gather(*(self._fetch_text(sha, path) for path in paths))
-        return tuple(
-            (path, text) for path, text in zip(paths, texts, strict=True) if text is not None
+    async def config_texts_at(self, sha: Sha | None = None) -> tuple[tuple[str, str], ...]:
+        """The same at a commit. Without a config there are no rules, so that it is not there counts
+        only when two different reads agree: that of the file, and that of its folder."""
+        listed, texts = await asyncio.gather(
+            self._file_names(sha, repository_config.FOLDER),
+            asyncio.gather(
+                *(self._text_if_there(sha, path) for path in repository_config.PATHS),
+            ),
         )
+        read = dict(zip(repository_config.PATHS, texts, strict=True))
+        if lost := [path for path, text in read.items() if text is None and path in listed]:
+            raise GitHubUnavailable(f"{lost[0]} is listed, and not found")
+        return tuple((path, text) for path, text in read.items() if text is not None)
+
+    async def _text_if_there(self, sha: Sha | None, path: str) -> str | None:
+        try:
+            return await self._fetch_text(sha, path)
+        except NotFound:
+            return None
+
+    async def _file_names(self, sha: Sha | None, folder: str) -> frozenset[str]:
+        """The paths of what is in a folder; none when it is not there."""
+        try:
+            entries = await self._fetch_folder(sha, folder)
+        except NotFound:
+            return frozenset()
+        return frozenset(f"{folder}/{entry.name}" for entry in entries)
 
     async def changed_paths(self, number: int) -> list[str]:
         """The files that a pull request changes, at most the first 300."""

@@ -219,9 +219,11 @@ def depot_refused(code_: str, message: str) -> str:
     return f"{lead} Depot answered {code(code_)}{shown}"
 
 
-def github_refused(reference: str) -> str:
+def github_refused(reference: str, lacking: str = "") -> str:
+    """*lacking* are the permissions that GitHub names, such as `contents=read`."""
+    need = ", which needs the permission " + code(lacking.replace("=", ": ")) if lacking else ""
     return (
-        "GitHub does not let this bot see or do what that needs. "
+        f"GitHub does not let this bot see or do what that needs{need}. "
         f"Its operator finds more in the log under {code(reference)}."
     )
 

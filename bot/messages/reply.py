@@ -40,6 +40,8 @@ def render(item: WorkItem) -> str:
 
 
 def _reply(item: WorkItem, section_limit: int) -> str:
+    if not any(command.decided or command.answer for command in item.commands):
+        return ""  # GitHub is asked again for something
     sections = [
         _section(command, item, section_limit)
         for command in item.commands

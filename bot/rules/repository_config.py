@@ -24,7 +24,8 @@ from bot.parsing.words import first_word
 from bot.parsing.workflow_file import file_name
 from bot.rules import config_shape, path_patterns
 
-PATHS = (".github/depot-bot.yml", ".github/depot-bot.yaml")
+FOLDER = ".github"
+PATHS = (f"{FOLDER}/depot-bot.yml", f"{FOLDER}/depot-bot.yaml")
 """Where the file may be."""
 
 MAX_LENGTH = 64 * 1024

@@ -229,10 +229,21 @@ class Items(Part):
         await self._write(claim, self._touch, work, deciding=bool(added), text=None)
 
     async def save_postponement(
-        self, claim: Claim, command_id: CommandId, answer: str, blocked_since: float | None
+        self,
+        claim: Claim,
+        command_id: CommandId,
+        answer: str,
+        blocked_since: float | None,
+        absent_since: float | None = None,
     ) -> None:
-        """Store what the reply says of a command that waits, and since when it is blocked."""
-        values = {"of_command": command_id, "answer": answer, "blocked_since": blocked_since}
+        """Store what the reply says of a command that waits, and since when it is blocked, or what
+        it needs is absent."""
+        values = {
+            "of_command": command_id,
+            "answer": answer,
+            "blocked_since": blocked_since,
+            "absent_since": absent_since,
+        }
 
         def work(db: sa.Connection) -> None:
             db.execute(self._set_command, values)

@@ -212,6 +212,7 @@ def _command(row: Row[Any]) -> Command:
         reason=Reason.from_code(row.commands_reason) if row.commands_decided else None,
         answer=row.commands_answer,
         troubled_since=row.commands_blocked_since,
+        absent_since=row.commands_absent_since,
     )
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import sqlalchemy as sa
 
-VERSION = "0005"
+VERSION = "0006"
 """The newest migration, after which a database has this shape."""
 
 metadata = sa.MetaData()
@@ -97,6 +97,8 @@ commands = sa.Table(
     sa.Column("decided_at", sa.Float),
     sa.Column("is_beside_yaml", sa.Boolean, nullable=False, server_default=sa.false()),
     sa.Column("is_near_miss", sa.Boolean, nullable=False, server_default=sa.false()),
+    # Since when GitHub does not have what its webhook named.
+    sa.Column("absent_since", sa.Float),
     sa.Index("commands_work_item", "work_item_id"),
 )
 

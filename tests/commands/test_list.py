@@ -51,6 +51,7 @@ async def test_it_follows_the_head(pr: Conversation) -> None:
 async def test_no_workflows(pr: Conversation) -> None:
     await pushes(pr, dict.fromkeys((CI, NIGHTLY)))  # type: ignore[arg-type]
     await pr.says("alice", "/depot list")
+    await pr.passes(30)
     assert pr.reply() == snapshot("There are no workflow files in `.depot/workflows` at `7baeb84`.")
     assert reason(pr) == "no-workflows"
 

@@ -217,6 +217,7 @@ async def test_one_name_for_two_files_is_asked_back(
 async def test_no_workflows_at_all(pr: Conversation, depot: SimulatedDepot, typed: str) -> None:
     await pushes(pr, dict.fromkeys((CI, NIGHTLY)))  # type: ignore[arg-type]
     await pr.says("alice", f"/depot {typed}")
+    await pr.passes(30)  # right after a push GitHub may not have them yet
     assert pr.reply() == refusals.no_workflows(Sha(pr.head))
     assert depot.calls_of("Run") == []
 
@@ -874,7 +875,7 @@ async def test_an_outage_without_end_is_given_up(
     pr.assert_said_nothing_else()
     await pr.passes(3 * 60)
     assert pr.last_edit() == snapshot(
-        "GitHub did not answer for 15 minutes, so this was given up and nothing was run. Write the command again later. (Reference: `ic-1024.1`)"
+        "GitHub did not answer for 15 minutes, so this was given up and nothing was run. Write the command again later. (Reference: `ic-1025.1`)"
     )
     assert reason(pr) == "could-not-ask"
     assert untouched(depot)
@@ -919,10 +920,13 @@ async def test_a_token_that_was_revoked_is_replaced(
 async def test_what_github_forbids_is_said(
     pr: Conversation, depot: SimulatedDepot, github: SimulatedGitHub
 ) -> None:
-    github.faults.answer("GET", "/pulls/1$", 403, '{"message":"Resource not accessible"}')
+    lacking = {"x-accepted-github-permissions": "pull_requests=read"}
+    no = '{"message":"Resource not accessible by integration"}'
+    github.faults.answer("GET", "/pulls/1$", 403, no, lacking, times=None)
     await pr.says("alice", "/depot run ci.yml")
+    await pr.passes(30)
     assert pr.reply() == snapshot(
-        "GitHub does not let this bot see or do what that needs. Its operator finds more in the log under `ic-1024.1`."
+        "GitHub does not let this bot see or do what that needs, which needs the permission `pull_requests: read`. Its operator finds more in the log under `ic-1025.1`."
     )
     assert untouched(depot)
 

@@ -41,7 +41,10 @@ EXAMPLES: list[Exception] = [
     depot_client.DepotNotReached("unavailable"),
     github_errors.GitHubError("refusing to send credentials to another host"),
     github_errors.NotFound("404: Not Found"),
+    github_errors.Gone("410: Gone"),
     github_errors.Forbidden("403: Forbidden"),
+    github_errors.Forbidden("403: Forbidden", "contents=read"),
+    github_errors.Blocked("451: Unavailable For Legal Reasons"),
     github_errors.Unprocessable("422: Unprocessable"),
     github_errors.BadCredentials("401: Bad credentials"),
     github_errors.GitHubUnavailable("rate limit", 60.0),
@@ -267,7 +270,7 @@ ANSWERS: list[tuple[str, Handler, type[github_errors.GitHubError], float | None]
         60.0,
     ),
     ("404", answer(404, "Not Found"), github_errors.NotFound, None),
-    ("410", answer(410), github_errors.NotFound, None),
+    ("410", answer(410), github_errors.Gone, None),
     ("409", answer(409), github_errors.GitHubUnavailable, None),
     ("418", answer(418), github_errors.GitHubUnavailable, None),
     ("422", answer(422), github_errors.Unprocessable, None),
@@ -279,7 +282,7 @@ ANSWERS: list[tuple[str, Handler, type[github_errors.GitHubError], float | None]
     ),
     ("422 no body", raw(422, b"", {}), github_errors.Unprocessable, None),
     ("429", answer(429, "x", {"retry-after": "7"}), github_errors.GitHubUnavailable, 7.0),
-    ("451", answer(451), github_errors.Forbidden, None),
+    ("451", answer(451), github_errors.Blocked, None),
     ("500", answer(500), github_errors.GitHubUnavailable, None),
     ("502 HTML", raw(502, b"<html>unicorn", HTML), github_errors.GitHubUnavailable, None),
     ("503", answer(503, "x", {"retry-after": "5"}), github_errors.GitHubUnavailable, 5.0),
@@ -351,7 +354,10 @@ async def test_an_answer_nested_without_end_becomes_depots_error(status: int) ->
 
 
 async def test_permission_is_not_made_up_from_an_error() -> None:
-    not_there = github_that(answer(404, "not a user")).at(REPO, None)
+    hub = github_that(answer(404, "not a user"))
+    with pytest.raises(github_errors.NotFound):
+        await hub.at(REPO, None).permission("nobody")
+    not_there = hub.at(REPO, None, is_absence_final=True)
     assert await not_there.permission("nobody") is Permission.NONE
     for handler in (answer(500), answer(403), answer(401)):
         with pytest.raises(github_errors.GitHubError):

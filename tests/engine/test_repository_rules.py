@@ -516,6 +516,7 @@ async def test_a_config_that_github_does_not_give_never_counts_as_none(
     github.faults.answer("GET", f"/contents/{CONFIG}$", 403, body, json, times=None)
     await rules(pr, "permissions: {run: nobody}\n")
     await pr.says("ada", RUN)
+    await pr.passes(30)
     assert pr.reply().startswith("GitHub does not let this bot see or do what that needs.")
     assert reason(pr) == "github-refused"
     assert runs(pr) == []

@@ -296,7 +296,8 @@ async def test_a_second_look_costs_no_quota(
     ],
 )
 async def test_roles(login: str, expected: Permission, hub: GitHub, installation: int) -> None:
-    assert await hub.at(HELLO, installation).permission(login) is expected
+    repository = hub.at(HELLO, installation, is_absence_final=True)
+    assert await repository.permission(login) is expected
 
 
 @pytest.mark.parametrize("base", ["read", "write", "admin"])
@@ -335,7 +336,8 @@ async def test_workflow_files(
     repository = hub.at(HELLO, installation)
     assert await repository.workflow_names(head) == ("ci.yml", "nightly.yaml")
     assert await repository.workflow_text(head, "ci.yml") == CI
-    assert await repository.workflow_text(head, "none.yml") is None
+    with pytest.raises(NotFound):
+        await repository.workflow_text(head, "none.yml")
     before = len(github.requests)
     assert await repository.workflow_text(head, "ci.yml") == CI
     assert await repository.workflow_names(head) == ("ci.yml", "nightly.yaml")
@@ -366,7 +368,10 @@ async def test_a_commit_without_workflows(
     github.repository("octo/empty")
     github.pull_request("octo/empty", "alice")
     sha = Sha(github.pull("octo/empty", 1).head_sha)
-    assert await hub.at(RepoName("octo/empty"), installation).workflow_names(sha) == ()
+    empty = RepoName("octo/empty")
+    with pytest.raises(NotFound):
+        await hub.at(empty, installation).workflow_names(sha)
+    assert await hub.at(empty, installation, is_absence_final=True).workflow_names(sha) == ()
 
 
 async def test_a_file_that_is_too_large_is_not_read(
@@ -501,7 +506,8 @@ async def test_a_typed_name_does_not_leave_the_workflow_folder(
     await hub.login()
     await hub.at(HELLO, installation).pull_request(1)
     github.requests.clear()
-    assert await hub.at(HELLO, installation).workflow_text(head, name) is None
+    with pytest.raises(NotFound):
+        await hub.at(HELLO, installation).workflow_text(head, name)
     for request in github.requests:
         assert request.path.startswith("/repos/octo/hello/contents/.depot/workflows/")
 
