@@ -9,7 +9,6 @@ from bot.commands.base import (
     Asked,
     Command,
     CommandSpec,
-    Handled,
     HeadReader,
     arguments_by_verb,
     verb_of,
@@ -26,7 +25,7 @@ class CanIArguments:
     pass
 
 
-async def can_i(command: CanIArguments, reader: HeadReader) -> Handled:
+async def can_i(command: CanIArguments, reader: HeadReader) -> Answer:
     asked = reader.asked
     rows = [(verb, _why_not(verb, known, asked)) for verb, known in asked.commands.items()]
     rows += [(alias, _why_not_alias(alias, asked)) for alias in asked.config.aliases]

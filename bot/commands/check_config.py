@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 from dataclasses import dataclass
 
-from bot.commands.base import Answer, CommandSpec, Handled, HeadReader, arguments_by_verb
+from bot.commands.base import Answer, CommandSpec, HeadReader, arguments_by_verb
 from bot.core.reasons import Reason
 from bot.core.types import Permission
 from bot.messages import answers
@@ -20,7 +20,7 @@ class CheckConfigArguments:
     pass
 
 
-async def check_config(command: CheckConfigArguments, reader: HeadReader) -> Handled:
+async def check_config(command: CheckConfigArguments, reader: HeadReader) -> Answer:
     verbs = arguments_by_verb(reader.asked.commands)
     said = []
     proposed = await reader.proposed_configs()

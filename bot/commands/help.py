@@ -9,7 +9,6 @@ from bot.commands.base import (
     Answer,
     Command,
     CommandSpec,
-    Handled,
     HeadReader,
     arguments_by_verb,
     verb_of,
@@ -27,7 +26,7 @@ class HelpArguments:
     command: str | None = argument("the command to explain", default=None)
 
 
-async def show_help(command: HelpArguments, reader: HeadReader) -> Handled:
+async def show_help(command: HelpArguments, reader: HeadReader) -> Answer:
     commands, config = reader.asked.commands, reader.asked.config
     if command.command is None:
         aliases = answers.alias_table(config.aliases)

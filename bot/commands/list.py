@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from bot.commands.base import Answer, CommandSpec, Handled, HeadReader
+from bot.commands.base import Answer, CommandSpec, HeadReader
 from bot.core.errors import Refused
 from bot.core.types import Permission, Sha
 from bot.messages import answers
@@ -20,7 +20,7 @@ class ListArguments:
     pass
 
 
-async def list_workflows(command: ListArguments, reader: HeadReader) -> Handled:
+async def list_workflows(command: ListArguments, reader: HeadReader) -> Answer:
     sha = (await reader.head()).sha
     names = await reader.workflow_names(sha)
     shown = names[:MAX_FILES]

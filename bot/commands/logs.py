@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from dataclasses import dataclass
 
-from bot.commands.base import Answer, CommandSpec, Handled, RunReader
+from bot.commands.base import Answer, CommandSpec, RunReader
 from bot.core import jobs
 from bot.core.errors import Refused
 from bot.core.models import TrackedRun
@@ -34,7 +34,7 @@ class LogsArguments:
     )
 
 
-async def logs(command: LogsArguments, reader: RunReader) -> Handled:
+async def logs(command: LogsArguments, reader: RunReader) -> Answer:
     run = await reader.run(command.run)
     job = (await reader.job((run,), command.job))[2] if command.job else _obvious(run)
     attempt = job.newest_attempt

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from dataclasses import dataclass
 
-from bot.commands.base import Answer, CommandSpec, Handled, RunReader
+from bot.commands.base import Answer, CommandSpec, RunReader
 from bot.core.types import Permission
 from bot.messages import answers
 from bot.messages import runs as run_messages
@@ -20,7 +20,7 @@ class StatusArguments:
     run: str | None = run_argument("a run's id, or a workflow; all at the head without it")
 
 
-async def status(command: StatusArguments, reader: RunReader) -> Handled:
+async def status(command: StatusArguments, reader: RunReader) -> Answer:
     if command.run is not None:
         return Answer(run_messages.run_state(await reader.run(command.run)))
     head = await reader.head()

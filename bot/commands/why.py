@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from dataclasses import dataclass
 
-from bot.commands.base import Answer, CommandSpec, Handled, RunReader
+from bot.commands.base import Answer, CommandSpec, RunReader
 from bot.core import jobs
 from bot.core.types import Detail, Permission
 from bot.depot.client import Target
@@ -22,7 +22,7 @@ class WhyArguments:
     job: str | None = argument("only this job", default=None, show="KEY", keyword=True)
 
 
-async def why(command: WhyArguments, reader: RunReader) -> Handled:
+async def why(command: WhyArguments, reader: RunReader) -> Answer:
     found = await reader.newest_runs(command.run)
     if command.job is not None:
         run, _, job = await reader.job(found, command.job)

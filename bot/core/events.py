@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import Enum
 
-from bot.core.types import RepoName, Sha, WorkItemId
+from bot.core.types import READING_COMMANDS, RepoName, Sha, WorkItemId
 
 
 class Source(Enum):
@@ -37,6 +37,12 @@ class CommandLine:
     """The comment holds other YAML as well, which is not plainly this command's own."""
     is_near_miss: bool = False
     """It is no command line, but was probably meant as one."""
+
+    @property
+    def may_change_runs(self) -> bool:
+        """Whether it may start or change a run; an alias may stand for any command."""
+        verb = self.text.split(maxsplit=1)[0] if self.text.split() else "help"
+        return not self.is_near_miss and verb not in READING_COMMANDS
 
 
 @dataclass(frozen=True, slots=True)

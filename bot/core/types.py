@@ -27,6 +27,11 @@ CommandId = NewType("CommandId", str)
 CHECK_CONFIG = "check-config"
 """The internal command for a changed config; nobody can type it or give an alias that name."""
 
+READING_COMMANDS = frozenset(
+    {"status", "logs", "why", "artifacts", "list", "can-i", "help", CHECK_CONFIG}
+)
+"""The commands that neither start nor change a run."""
+
 WORKFLOW_FOLDER = ".depot/workflows"
 """Where Depot reads workflow files (bot/depot/README.md, "Workflow files")."""
 

@@ -161,9 +161,11 @@ class Processor:
             # One at a time: several would keep each other, and the event loop, from the processor.
             async with self.parsing:
                 found = await asyncio.to_thread(find_command_lines, item.comment.text)
-            await self.ledger.items.add_commands(claim, found)
+            is_its_turn = await self.ledger.items.add_commands(claim, found)
             if not found:
                 return StepDone()
+            if not is_its_turn:
+                return StepDone(wait=0.0)
             item = await self.ledger.items.load(claim.work_item_id)
         facts = await reader.known(self.operator.limits) if item.is_undecided else Facts.none()
         refused = policy.decide_before_reading(item.comment, facts, self._bounds)

@@ -22,6 +22,11 @@ POLL_SLOTS = 16
 """Work items worked on at the same time: more would keep webhooks waiting when many are due. A new
 command never waits behind the polls of runs, so these have slots of their own."""
 
+SLOW_SECONDS = 2.0
+SLOW_STEPS = 150
+"""A step that has lasted for so long waits for a service that hangs, and makes room for another; so
+many of each kind at most."""
+
 POLL_SECONDS = 5.0
 """The longest sleep between two looks for due work."""
 
@@ -51,8 +56,8 @@ class Worker:
         # A flag as well as cancellation: on Python 3.11 `wait_for` can swallow a cancellation.
         self._stopping = False
         self._held: set[Claim] = set()
-        self._commands: set[asyncio.Task[None]] = set()
-        self._polls: set[asyncio.Task[None]] = set()
+        self._commands = _Steps(COMMAND_SLOTS)
+        self._polls = _Steps(POLL_SLOTS)
 
     def wake(self) -> None:
         """Look for due work now."""
@@ -107,11 +112,21 @@ class Worker:
         return _bounded(claimed.wait)
 
     def _start(self, claims: Sequence[Claim]) -> int:
+        loop = asyncio.get_running_loop()
         for claim in claims:
             task = asyncio.create_task(self._hold(claim))
-            (self._polls if claim.is_poll else self._commands).add(task)
+            steps = self._polls if claim.is_poll else self._commands
+            steps.quick.add(task)
             task.add_done_callback(self._ended)
+            slow = loop.call_later(SLOW_SECONDS, self._is_slow, steps, task)
+            task.add_done_callback(lambda _, slow=slow: slow.cancel())  # type: ignore[misc]
         return len(claims)
+
+    def _is_slow(self, steps: _Steps, task: asyncio.Task[None]) -> None:
+        """Have a step make room for another."""
+        steps.quick.discard(task)
+        steps.slow.add(task)
+        self.wake()
 
     async def _until_due(self) -> float:
         """How long to sleep: what has no room now is woken for by the end of a step."""
@@ -120,22 +135,22 @@ class Worker:
     @property
     def _room(self) -> tuple[int, int]:
         """For how many commands and polls there are slots."""
-        return COMMAND_SLOTS - len(self._commands), POLL_SLOTS - len(self._polls)
+        return self._commands.room, self._polls.room
 
     def _ended(self, task: asyncio.Task[None]) -> None:
         # There was no room for others, or a later comment has waited for this one.
-        self._may_claim |= task in self._commands or len(self._polls) >= POLL_SLOTS
+        self._may_claim |= task in self._commands.all or not self._polls.room
         self._commands.discard(task)
         self._polls.discard(task)
         self._wake.set()
 
     @property
     def _tasks(self) -> set[asyncio.Task[None]]:
-        return self._commands | self._polls
+        return self._commands.all | self._polls.all
 
     @property
     def _is_full(self) -> bool:
-        return len(self._commands) >= COMMAND_SLOTS and len(self._polls) >= POLL_SLOTS
+        return not self._commands.room and not self._polls.room
 
     async def _hold(self, claim: Claim) -> None:
         """One step; its lease is renewed while it lasts."""
@@ -176,6 +191,28 @@ class Worker:
         done, _ = await asyncio.wait({waiter}, timeout=seconds)
         waiter.cancel()
         return bool(done)
+
+
+class _Steps:
+    """The steps under way of one kind."""
+
+    def __init__(self, slots: int) -> None:
+        self._slots = slots
+        self.quick: set[asyncio.Task[None]] = set()
+        self.slow: set[asyncio.Task[None]] = set()
+
+    @property
+    def all(self) -> set[asyncio.Task[None]]:
+        return self.quick | self.slow
+
+    @property
+    def room(self) -> int:
+        """How many more there may be."""
+        return min(self._slots, self._slots + SLOW_STEPS - len(self.slow)) - len(self.quick)
+
+    def discard(self, task: asyncio.Task[None]) -> None:
+        self.quick.discard(task)
+        self.slow.discard(task)
 
 
 def _bounded(wait: float | None) -> float:

@@ -17,7 +17,15 @@ from bot.core.types import CHECK_CONFIG, CommandId, RepoName, RunId, Sha, WorkIt
 from bot.storage import rows
 from bot.storage.database import Store
 from bot.storage.group_commit import GroupCommit
-from bot.storage.part import NEW_COMMAND, Part, adding, execute_all, of_pull_request, waking
+from bot.storage.part import (
+    NEW_COMMAND,
+    Part,
+    adding,
+    execute_all,
+    is_its_turn,
+    of_pull_request,
+    waking,
+)
 from bot.storage.tables import (
     commands,
     pending_changes,
@@ -60,6 +68,9 @@ class Items(Part):
         )
         self._wake_ended = waking(now, tracked_runs.c.run_id == sa.bindparam("of_run"))  # of_run
         self._add_commands = adding(store, commands, **NEW_COMMAND)
+        self._turn = sa.select(is_its_turn()).where(  # of_work_item
+            work_items.c.id == sa.bindparam("of_work_item")
+        )
         self._add_tracked_runs = adding(store, tracked_runs)
         self._add_start_attempt = sa.insert(start_attempts)
         self._add_pending_change = adding(store, pending_changes)
@@ -218,15 +229,19 @@ class Items(Part):
 
         await self._write(claim, self._touch_while_deciding, work, **which)
 
-    async def add_commands(self, claim: Claim, lines: Sequence[CommandLine]) -> None:
-        """Store the commands that a comment holds or an event leads to. Without any, it is
-        decided."""
+    async def add_commands(self, claim: Claim, lines: Sequence[CommandLine]) -> bool:
+        """Store the commands that a comment holds or an event leads to. Without any, it is decided.
+
+        Whether they may be decided now; else an earlier comment of the pull request comes first.
+        """
         added = rows.command_rows(claim.work_item_id, lines)
+        found = {"deciding": bool(added), "text": None, "is_ordered": rows.is_ordered(lines)}
 
-        def work(db: sa.Connection) -> None:
+        def work(db: sa.Connection) -> bool:
             execute_all(db, self._add_commands, added)
+            return bool(db.scalar(self._turn, {"of_work_item": claim.work_item_id}))
 
-        await self._write(claim, self._touch, work, deciding=bool(added), text=None)
+        return await self._write(claim, self._touch, work, **found)
 
     async def save_postponement(
         self,

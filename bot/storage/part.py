@@ -159,6 +159,25 @@ def of_pull_request(table: sa.Table) -> tuple[sa.ColumnElement[bool], ...]:
     return table.c.repo == sa.bindparam("repo"), table.c.number == sa.bindparam("number")
 
 
+def is_its_turn() -> sa.ColumnElement[bool]:
+    """Whether a work item may be worked on: commands of a pull request that start or change runs
+    are decided in the order of their comments, and nothing else waits for anything."""
+    # A comment never waits for an event: nobody asked for that one.
+    earlier = work_items.alias("earlier")
+    waits = sa.exists().where(
+        sa.or_(earlier.c.event.is_(None), work_items.c.event.is_not(None)),
+        earlier.c.repo == work_items.c.repo,
+        earlier.c.number == work_items.c.number,
+        earlier.c.deciding,
+        earlier.c.is_ordered,
+        sa.tuple_(earlier.c.written_at, earlier.c.comment_id, earlier.c.id)
+        < sa.tuple_(work_items.c.written_at, work_items.c.comment_id, work_items.c.id),
+    )
+    # A comment is parsed at once: until then nobody knows what it holds.
+    is_unordered = sa.or_(~work_items.c.is_ordered, work_items.c.text.is_not(None))
+    return sa.or_(~work_items.c.deciding, is_unordered, ~waits)
+
+
 def waking(now: sa.ColumnElement[float], *which: sa.ColumnElement[bool]) -> Wake:
     """What makes the runs that meet these conditions, and their work items, due now."""
     theirs = sa.select(commands.c.work_item_id).where(

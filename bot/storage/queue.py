@@ -12,7 +12,7 @@ from bot.core.models import Claim, Progress
 from bot.core.types import RepoName, RunId, Sha, WorkItemId
 from bot.storage import rows
 from bot.storage.database import Store
-from bot.storage.part import Part, waking
+from bot.storage.part import Part, is_its_turn, waking
 from bot.storage.tables import periodic_jobs, tracked_runs, work_items
 
 NO_PROGRESS = Progress()
@@ -79,7 +79,8 @@ class Queue(Part):
         """Claim work items that are due and that no worker holds: up to *commands* that are
         undecided, and up to *polls* that are decided and have runs to poll or a reply to write.
 
-        While an earlier comment of a pull request is undecided, later ones of it wait.
+        Commands that may start or change runs wait while an earlier one of the pull request is
+        undecided.
         """
         return await self._store.transact(lambda db: self._claim_due(db, commands, polls))
 
@@ -178,28 +179,13 @@ def _due(
     name of a parameter. Each kind has a limit of its own, so that neither keeps the other out."""
     due = (
         sa.select(work_items.c.id)
-        .where(which, work_items.c.due_at <= now, work_items.c.lease_until <= now, _is_its_turn())
+        .where(which, work_items.c.due_at <= now, work_items.c.lease_until <= now, is_its_turn())
         .order_by(work_items.c.due_at)
         .limit(sa.bindparam(limit, type_=sa.Integer))
         .with_for_update(skip_locked=True)
         .subquery()
     )
     return sa.select(due.c.id)
-
-
-def _is_its_turn() -> sa.ColumnElement[bool]:
-    """Commands of a pull request are decided in the order of their comments."""
-    # A comment never waits for an event: nobody asked for that one.
-    earlier = work_items.alias("earlier")
-    waits = sa.exists().where(
-        sa.or_(earlier.c.event.is_(None), work_items.c.event.is_not(None)),
-        earlier.c.repo == work_items.c.repo,
-        earlier.c.number == work_items.c.number,
-        earlier.c.deciding,
-        sa.tuple_(earlier.c.written_at, earlier.c.comment_id, earlier.c.id)
-        < sa.tuple_(work_items.c.written_at, work_items.c.comment_id, work_items.c.id),
-    )
-    return sa.or_(~work_items.c.deciding, ~waits)
 
 
 def _until_due(now: sa.ColumnElement[float]) -> sa.Select[Any]:
@@ -211,7 +197,7 @@ def _until_due(now: sa.ColumnElement[float]) -> sa.Select[Any]:
     return sa.select(sa.func.min(due) - now).where(
         work_items.c.due_at >= 0.0,  # SQLite uses no index for IS NOT NULL
         work_items.c.deciding.in_(sa.bindparam("deciding", expanding=True)),
-        _is_its_turn(),
+        is_its_turn(),
     )
 
 

@@ -62,7 +62,14 @@ def work_item_row(comment: Comment) -> Values:
         "event": _json(comment.event) if comment.event else None,
         "text": comment.text or None,
         "is_public": comment.is_public,
+        # What is not known yet may start or change runs.
+        "is_ordered": not comment.lines or is_ordered(comment.lines),
     }
+
+
+def is_ordered(lines: Sequence[CommandLine]) -> bool:
+    """Whether these commands are decided in the order of their comments."""
+    return any(line.may_change_runs for line in lines)
 
 
 def command_rows(work_item_id: WorkItemId, lines: Sequence[CommandLine]) -> list[Values]:

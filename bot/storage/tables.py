@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import sqlalchemy as sa
 
-VERSION = "0006"
+VERSION = "0007"
 """The newest migration, after which a database has this shape."""
 
 metadata = sa.MetaData()
@@ -51,7 +51,7 @@ work_items = sa.Table(
     sa.Column("installation_id", sa.BigInteger),
     sa.Column("reviewed_sha", sa.Text),
     sa.Column("event", sa.Text),  # JSON: bot.core.events.PullRequestEvent; none for a comment
-    # Some of its commands are not decided yet: later comments of the pull request wait for it.
+    # Some of its commands are not decided yet.
     sa.Column("deciding", sa.Boolean, nullable=False),
     sa.Column("acknowledged", sa.Boolean, nullable=False),
     sa.Column("reply_id", sa.BigInteger),
@@ -75,6 +75,9 @@ work_items = sa.Table(
     sa.Column("reply_refusals", sa.Integer, nullable=False, server_default="0"),
     sa.Column("reply_refused_since", sa.Float),
     sa.Column("reply_retry_at", sa.Float),
+    # It may start or change runs, as far as is known: such commands of a pull request are decided
+    # in the order of their comments.
+    sa.Column("is_ordered", sa.Boolean, nullable=False, server_default=sa.true()),
     sa.Index("work_items_due", "due_at"),
     sa.Index("work_items_pull_request", "repo", "number", "deciding"),
     sa.Index("work_items_received", "received_at"),

@@ -28,6 +28,8 @@ from bot.engine.worker import (
     POLL_SECONDS,
     POLL_SLOTS,
     RETRY_SECONDS,
+    SLOW_SECONDS,
+    SLOW_STEPS,
     STOP_SECONDS,
     Worker,
     keep_time,
@@ -254,14 +256,37 @@ async def test_room_that_comes_free_is_used_at_once(ledger: Ledger) -> None:
     await accepted(ledger, *range(1, COMMAND_SLOTS + 2))
 
     async def step(claim: Claim) -> None:
-        await asyncio.sleep(3)
+        await asyncio.sleep(SLOW_SECONDS / 2)
         await ledger.queue.release(claim, None)
 
     steps = Steps(ledger, step)
     async with working(Worker(ledger.queue, steps.step)):
         await asyncio.sleep(10)
-    assert steps.begun[-1][0] == pytest.approx(3.0, abs=0.02)
+    assert steps.begun[-1][0] == pytest.approx(SLOW_SECONDS / 2, abs=0.02)
     assert len(steps.ended) == COMMAND_SLOTS + 1
+
+
+async def test_steps_that_wait_for_a_service_that_hangs_make_room(ledger: Ledger) -> None:
+    many = COMMAND_SLOTS + SLOW_STEPS + 20
+    await accepted(ledger, *range(1, many + 1))
+    let_go = asyncio.Event()
+
+    async def step(claim: Claim) -> None:
+        await let_go.wait()
+        await ledger.queue.release(claim, None)
+
+    steps = Steps(ledger, step)
+    worker = Worker(ledger.queue, steps.step)
+    async with working(worker):
+        await asyncio.sleep(SLOW_SECONDS / 2)
+        assert len(steps.begun) == COMMAND_SLOTS
+        await asyncio.sleep(SLOW_SECONDS)
+        assert len(steps.begun) == 2 * COMMAND_SLOTS
+        await asyncio.sleep(SLOW_SECONDS * 20)
+        assert len(steps.begun) == COMMAND_SLOTS + SLOW_STEPS  # not without bound
+        let_go.set()
+        await asyncio.sleep(SLOW_SECONDS)
+    assert len(steps.ended) == many
 
 
 async def test_draining_does_what_comes_up_and_leaves_what_is_to_come(ledger: Ledger) -> None:
