@@ -1,4 +1,4 @@
-"""The command line: `depot-bot serve`, `check`, `demo`, `check-config`, `replay`."""
+"""The command line: `depot-bot serve`, `check`, `demo`, `check-config`, `replay`, `requeue`."""
 
 from __future__ import annotations
 
@@ -16,14 +16,24 @@ from bot import __version__
 from bot.commands import COMMANDS
 from bot.commands.base import arguments_by_verb
 from bot.core.clock import SystemClock
+from bot.core.types import WorkItemId
 from bot.messages.markdown import clean
 from bot.ops.diagnostics import Finding, database_finding, outside_findings, settings_findings
 from bot.ops.explain import Unreadable, replay, stored
 from bot.ops.logging_setup import set_up_logging
-from bot.ops.settings import Settings, SettingsError, lacks_credentials, load, load_for_setup
+from bot.ops.settings import (
+    Settings,
+    SettingsError,
+    database_url,
+    lacks_credentials,
+    load,
+    load_for_setup,
+)
 from bot.rules.repository_config import PATHS, BadConfig, parse, schema
 from bot.services import open_clients, open_services
+from bot.storage.connect import open_store
 from bot.storage.database import AlreadyInUse, LedgerUnavailable
+from bot.storage.queue import Queue
 from bot.web.app import create_app
 from bot.web.auth import Access
 from bot.web.server import listen
@@ -60,6 +70,10 @@ def main(arguments: list[str] | None = None) -> int:
     replay_.add_argument(
         "--event", default="", metavar="NAME", help="which event it is, for a payload alone"
     )
+    requeue = verbs.add_parser(
+        "requeue", help="put back what was set aside after failing for too long; also beside a bot"
+    )
+    requeue.add_argument("id", nargs="?", help="one comment or event, such as ic-2400012; else all")
     chosen = parser.parse_args(arguments)
     if chosen.verb == "check-config":
         return _print_schema() if chosen.schema else _check_config(chosen.file)
@@ -67,6 +81,8 @@ def main(arguments: list[str] | None = None) -> int:
         return _demo(serves=chosen.serve)
     if chosen.verb == "replay":
         return _replay(chosen.file, chosen.event)
+    if chosen.verb == "requeue":
+        return asyncio.run(_requeue(_environment(), chosen.id))
     if chosen.verb == "check":
         return asyncio.run(_check(_environment()))
     return _serve()
@@ -85,6 +101,27 @@ async def _check(environment: dict[str, str]) -> int:
     for finding in findings:
         print(finding)
     return 0 if all(finding.is_well for finding in findings) else 1
+
+
+async def _requeue(environment: dict[str, str], work_item_id: str | None) -> int:
+    try:
+        store = await open_store(database_url(environment), SystemClock(), is_guest=True)
+    except (SettingsError, LedgerUnavailable, ValueError) as error:
+        print(f"depot-bot cannot open its ledger: {error}", file=sys.stderr)
+        return 2
+    try:
+        which = WorkItemId(work_item_id) if work_item_id else None
+        count = await Queue(store).put_back(which)
+    except LedgerUnavailable as error:
+        print(f"depot-bot cannot use its ledger: {error}", file=sys.stderr)
+        return 1
+    finally:
+        await store.close()
+    if which is not None and not count:
+        print(f"{clean(which)} is not set aside.", file=sys.stderr)
+        return 1
+    print(f"{count} put back.")
+    return 0
 
 
 def _demo(*, serves: bool) -> int:

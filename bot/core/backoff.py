@@ -42,5 +42,8 @@ UPSTREAM_TROUBLE = Backoff(first=2.0, factor=1.5, longest=60.0)
 REPLY_REFUSED = Backoff(first=2.0, factor=2.0, longest=3600.0)
 """Before a reply is written again that GitHub refused."""
 
+FAULTY_STEP = Backoff(first=2.0, factor=3.0, longest=600.0)
+"""Before a step is repeated that failed for a reason that nobody foresaw."""
+
 FAILED_STEP = Backoff(first=1.0, factor=2.0, longest=60.0)
 """Before a step is repeated that failed because of GitHub or Depot."""

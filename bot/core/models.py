@@ -19,6 +19,8 @@ class Claim:
     fencing_token: int
     is_poll: bool = False
     """All its commands are decided: what is left is to poll its runs and to write its reply."""
+    faults: int = 0
+    """Steps of it that failed, one after the other, for reasons that nobody foresaw."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,6 +163,8 @@ class WorkItem:
     runs: tuple[TrackedRun, ...]
     author_may_write: bool = False
     """Its author was seen to have the write role."""
+    set_aside_at: float | None = None
+    """Since when it is left alone, after failing for too long."""
 
     @property
     def work_item_id(self) -> WorkItemId:

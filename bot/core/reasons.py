@@ -132,7 +132,6 @@ class Reason(StrEnum):
     START_UNKNOWN = "start-unknown", "It is not known whether a run was started."
     START_AMBIGUOUS = "start-ambiguous", "Several runs could be the one that was started."
     INTERNAL_ERROR = "internal-error", "A fault of the bot: its log says more."
-    GIVEN_UP = "given-up", "The bot failed at this comment for a day and left it alone."
     UNKNOWN = "unknown", "Another version of the bot decided this, with a code not listed here."
 
     @classmethod

@@ -79,7 +79,7 @@ BOT_LIMIT = 10
 """Commands of one bot under one pull request in an hour."""
 
 ABANDON_SECONDS = 24 * 3600.0
-"""A work item whose steps fail for so long is left alone."""
+"""A work item whose steps fail for so long is set aside."""
 
 TROUBLE_SECONDS = policy.LATE_SECONDS
 """How long a command is tried while GitHub or Depot does not answer."""
@@ -129,9 +129,8 @@ class Processor:
         """Do whatever is due for this work item, and say when to come back."""
         item = await self.ledger.items.load(claim.work_item_id)
         if self._is_hopeless(item):
-            log.error("work_item_given_up", failures=item.failures)
-            await self._drop(claim, item, Reason.GIVEN_UP)
-            return await self.ledger.queue.release(claim, None)
+            log.error("work_item_set_aside", failures=item.failures)
+            return await self.ledger.queue.set_aside(claim)
         repository = self.github.at(
             item.comment.repo,
             item.comment.installation,
@@ -448,8 +447,7 @@ class Processor:
             instead = automations.required_role(facts.config, event, command.line.text)
             needs = replace(needs, instead=instead)
         is_begun = bool(item.start_attempts or item.pending_changes)
-        is_under_way = is_begun or command.troubled_since is not None
-        needs = replace(needs, is_under_way=is_under_way)
+        needs = replace(needs, is_begun=is_begun)
         decision, facts = await self._decision(item, needs, facts, reader)
         if isinstance(decision, Refused):
             return decision, facts

@@ -11,6 +11,7 @@ from collections.abc import Awaitable, Callable, Sequence
 
 import structlog
 
+from bot.core.backoff import FAULTY_STEP
 from bot.core.clock import AdjustedClock
 from bot.core.models import Claim
 from bot.storage.database import LedgerUnavailable
@@ -30,8 +31,8 @@ many of each kind at most."""
 POLL_SECONDS = 5.0
 """The longest sleep between two looks for due work."""
 
-RETRY_SECONDS = 60.0
-"""Pause before a step is done again that failed for a reason nobody foresaw."""
+MAX_FAULTS = 6
+"""After so many steps that failed for reasons nobody foresaw a work item is set aside."""
 
 KEEP_TIME_EVERY = 60.0
 """Seconds between two looks at the ledger's clock."""
@@ -171,7 +172,11 @@ class Worker:
 
     async def _put_off(self, claim: Claim) -> None:
         try:
-            await self._queue.release_failed(claim, RETRY_SECONDS)
+            if claim.faults + 1 >= MAX_FAULTS:
+                log.error("work_item_set_aside", work_item=claim.work_item_id)
+                await self._queue.set_aside(claim)
+            else:
+                await self._queue.release_faulty(claim, FAULTY_STEP.pause(claim.faults))
         except (LeaseLost, LedgerUnavailable) as error:
             # Its lease ends by itself, and then it is done again.
             log.warning("release_failed", work_item=claim.work_item_id, error=type(error).__name__)

@@ -40,6 +40,9 @@ class Metrics:
             "oldest_waiting_seconds", "How long the oldest undecided comment has waited"
         )
         self._followed = self._gauge("runs_followed", "Runs that are being followed")
+        self._set_aside = self._gauge(
+            "set_aside", "Comments and events that are left alone after failing for too long"
+        )
         self._trouble = Gauge(
             "depot_bot_upstream_trouble",
             "Whether a service does not answer as it should",
@@ -83,5 +86,6 @@ class Metrics:
         self._undecided.set(unknown if queue is None else queue.undecided)
         self._due.set(unknown if queue is None else queue.due)
         self._oldest.set(unknown if queue is None else queue.oldest_waiting)
+        self._set_aside.set(unknown if queue is None else queue.set_aside)
         self._followed.set(unknown if queue is None else queue.followed_runs)
         return generate_latest(self._registry)

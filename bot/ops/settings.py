@@ -88,6 +88,15 @@ def load_for_setup(environment: Mapping[str, str]) -> Settings:
     return _SetupLoader(environment).load()
 
 
+def database_url(environment: Mapping[str, str]) -> Secret:
+    """Where the ledger is, whatever else is set; raises SettingsError."""
+    loader = _Loader(environment)
+    url = loader.read(v.DATABASE_URL)
+    if loader.problems:
+        raise SettingsError(loader.problems)
+    return url
+
+
 class _Loader:
     def __init__(self, environment: Mapping[str, str]) -> None:
         self.values = {name: environment.get(name, "").strip() for name in v.VARIABLES}

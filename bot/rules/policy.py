@@ -263,8 +263,8 @@ class CommandNeeds:
     own."""
     quotes: Detail | None = field(default=None, kw_only=True)
     """What its answer quotes from a run."""
-    is_under_way: bool = field(default=False, kw_only=True)
-    """An earlier step tried it, or began it."""
+    is_begun: bool = field(default=False, kw_only=True)
+    """An earlier step began it."""
     target: StartTarget | None
     """For commands that start a run on the head."""
     again: Callable[[Sha], str]
@@ -375,7 +375,7 @@ def _decide(
     required = max(required, needs.least_permission)
     if max(required, needs.required_permission) is not Permission.NONE:
         check_age(comment.written_at, received_at)
-        if not needs.is_under_way:
+        if not needs.is_begun:
             check_age(received_at, now)
     role = acting_role(comment, facts)
     if role is None:

@@ -25,11 +25,14 @@ def is_shared(url: str) -> bool:
     return scheme in {"postgres", "postgresql"} and bool(rest)
 
 
-async def open_store(url: str, clock: Clock, *, waits_for_disk: bool = True) -> Store:
+async def open_store(
+    url: str, clock: Clock, *, waits_for_disk: bool = True, is_guest: bool = False
+) -> Store:
     """Open the ledger that `DATABASE_URL` names, with its tables up to date.
 
     *clock* is SQLite's, and so is *waits_for_disk*, whether a commit is on disk when it returns;
-    PostgreSQL has its own of both. Raises ValueError for a URL we cannot use,
+    PostgreSQL has its own of both. A guest may come while the bot is running, and finds the tables
+    as they are. Raises ValueError for a URL we cannot use,
     `bot.storage.database.AlreadyInUse`, and `bot.storage.database.LedgerUnavailable`.
     """
     if not is_usable(url):
@@ -37,12 +40,14 @@ async def open_store(url: str, clock: Clock, *, waits_for_disk: bool = True) -> 
     parsed = make_url(url.replace("postgres://", "postgresql://", 1))
     store: Store
     if parsed.get_backend_name() == "sqlite":
-        store = SqliteStore(parsed, clock, waits_for_disk=waits_for_disk)
+        store = SqliteStore(parsed, clock, waits_for_disk=waits_for_disk, is_guest=is_guest)
     else:
         # Only here: who keeps the ledger in SQLite needs no driver for PostgreSQL.
         from bot.storage.postgresql import PostgresqlStore
 
         store = PostgresqlStore(parsed)
+    if is_guest:
+        return store
     try:
         await store.migrate()
     except BaseException:

@@ -170,6 +170,7 @@ def is_its_turn() -> sa.ColumnElement[bool]:
         earlier.c.number == work_items.c.number,
         earlier.c.deciding,
         earlier.c.is_ordered,
+        earlier.c.due_at.is_not(None),  # it is not set aside
         sa.tuple_(earlier.c.written_at, earlier.c.comment_id, earlier.c.id)
         < sa.tuple_(work_items.c.written_at, work_items.c.comment_id, work_items.c.id),
     )

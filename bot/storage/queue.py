@@ -48,7 +48,12 @@ class Queue(Part):
             sa.update(work_items)
             .where(work_items.c.id.in_(sa.select(due.c.id)))
             .values(lease_until=now + LEASE_SECONDS, fencing_token=work_items.c.fencing_token + 1)
-            .returning(work_items.c.id, work_items.c.fencing_token, work_items.c.deciding)
+            .returning(
+                work_items.c.id,
+                work_items.c.fencing_token,
+                work_items.c.deciding,
+                work_items.c.faults,
+            )
         )
         self._until_due = _until_due(now)
         self._release_all = sa.update(work_items).values(lease_until=0.0)
@@ -56,13 +61,23 @@ class Queue(Part):
         self._renew = self._touch.where(work_items.c.lease_until > 0.0).values(
             lease_until=now + LEASE_SECONDS
         )
-        self._release_for_good = self._touch.values(lease_until=0.0, failures=0, failing_since=None)
+        self._release_for_good = self._touch.values(
+            lease_until=0.0, failures=0, failing_since=None, faults=0
+        )
         self._release_until = self._release_for_good.values(due_at=now + delay)  # delay
         self._release_after_failure = self._touch.values(  # delay
             due_at=now + delay,
             lease_until=0.0,
             failures=work_items.c.failures + 1,
             failing_since=sa.func.coalesce(work_items.c.failing_since, now),
+        )
+        self._set_aside = self._touch.values(due_at=None, lease_until=0.0, set_aside_at=now)
+        put_back = sa.update(work_items).values(
+            due_at=now, set_aside_at=None, failures=0, failing_since=None, faults=0
+        )
+        self._put_back_all = put_back.where(work_items.c.set_aside_at.is_not(None))
+        self._put_back = self._put_back_all.where(  # of_work_item
+            work_items.c.id == sa.bindparam("of_work_item")
         )
         self._wake_commit = waking(  # of_repo, of_sha
             now,
@@ -97,7 +112,9 @@ class Queue(Part):
 
     def _claim_due(self, db: sa.Connection, commands: int, polls: int) -> list[Claim]:
         return [
-            Claim(WorkItemId(row.id), row.fencing_token, is_poll=not row.deciding)
+            Claim(
+                WorkItemId(row.id), row.fencing_token, is_poll=not row.deciding, faults=row.faults
+            )
             for row in db.execute(self._claim, {"commands": commands, "polls": polls})
         ]
 
@@ -127,8 +144,29 @@ class Queue(Part):
     async def release_failed(
         self, claim: Claim, delay: float, progress: Progress = NO_PROGRESS
     ) -> None:
-        """End a claim whose step failed and is repeated in *delay* seconds."""
+        """End a claim whose step failed for GitHub or Depot, and is repeated in *delay* seconds."""
         await self._end(claim, self._release_after_failure, progress, delay=delay)
+
+    async def release_faulty(self, claim: Claim, delay: float) -> None:
+        """The same for a step that failed for a reason that nobody foresaw."""
+        release, faults = self._release_after_failure, claim.faults + 1
+        await self._end(claim, release, NO_PROGRESS, delay=delay, faults=faults)
+
+    async def set_aside(self, claim: Claim) -> None:
+        """End a claim of what fails for too long: it is left alone until it is put back."""
+        await self._end(claim, self._set_aside, NO_PROGRESS)
+
+    async def put_back(self, work_item_id: WorkItemId | None = None) -> int:
+        """Make what was set aside due again, one work item or all; how many there were."""
+        which = {"of_work_item": work_item_id} if work_item_id else {}
+
+        def work(db: sa.Connection) -> int:
+            found = db.execute(self._put_back if which else self._put_back_all, which).rowcount
+            if found:
+                self._store.notify(db)
+            return found
+
+        return await self._store.transact(work)
 
     async def _end(
         self, claim: Claim, release: sa.Update, progress: Progress, **values: object

@@ -39,7 +39,9 @@ class Retention(Part):
 def _deletes(before: sa.ColumnElement[float]) -> tuple[sa.Delete, ...]:
     """Delete what is finished and was received before a time; the work items last."""
     old = sa.select(work_items.c.id).where(
-        work_items.c.due_at.is_(None), ~work_items.c.deciding, work_items.c.received_at < before
+        work_items.c.due_at.is_(None),
+        sa.or_(~work_items.c.deciding, work_items.c.set_aside_at.is_not(None)),
+        work_items.c.received_at < before,
     )
     theirs = sa.select(commands.c.id).where(commands.c.work_item_id.in_(old))
     return (

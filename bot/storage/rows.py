@@ -201,6 +201,7 @@ def work_item(found: Sequence[Row[Any]], tracked_runs: Iterable[Row[Any]]) -> Wo
         pending_changes=tuple(changes.values()),
         runs=tuple(tracked_run(one) for one in tracked_runs),
         author_may_write=row.work_items_author_may_write,
+        set_aside_at=row.work_items_set_aside_at,
     )
 
 

@@ -48,11 +48,16 @@ class SqliteStore(Store):
     each statement (aiosqlite) took three times the processor time for the same work.
     """
 
-    def __init__(self, url: URL, clock: Clock, *, waits_for_disk: bool = True) -> None:
+    def __init__(
+        self, url: URL, clock: Clock, *, waits_for_disk: bool = True, is_guest: bool = False
+    ) -> None:
         super().__init__()
         self._clock = clock
-        self._lock = _lock(str(url.database))
-        _create(Path(str(url.database)))
+        path = Path(str(url.database))
+        if is_guest and not path.exists():
+            raise LedgerUnavailable(f"there is no {path}")
+        self._lock = None if is_guest else _lock(str(url.database))
+        _create(path)
         # Transactions are begun and ended below; SQLAlchemy has no part in them.
         self._engine = sa.create_engine(
             url,
@@ -131,7 +136,8 @@ class SqliteStore(Store):
             self._jobs.put(None)
         await asyncio.to_thread(self._thread.join)
         self._engine.dispose()
-        self._lock.close()
+        if self._lock is not None:
+            self._lock.close()
 
 
 def _in_savepoint(

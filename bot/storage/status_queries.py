@@ -16,7 +16,7 @@ import sqlalchemy as sa
 
 from bot.core.reasons import Reason
 from bot.core.runs import Run
-from bot.core.types import CommandId, RepoName, Sha, WorkItemId
+from bot.core.types import CommandId, RepoName, RunId, Sha, WorkItemId
 from bot.storage.database import Store
 from bot.storage.tables import commands, tracked_runs, waiting_writes, work_items
 
@@ -100,6 +100,8 @@ class QueueStatus:
     followed_runs: int
     waiting_writes: int
     """Writes to GitHub that wait for their turn."""
+    set_aside: int
+    """Comments and events that are left alone after failing for too long."""
     oldest: float | None
     """When the oldest comment came in that is not decided."""
 
@@ -107,6 +109,20 @@ class QueueStatus:
     def oldest_waiting(self) -> float:
         """Seconds that the oldest undecided comment has waited; 0 when none waits."""
         return max(0.0, self.now - self.oldest) if self.oldest is not None else 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class SetAside:
+    """A comment or event that is left alone after failing for too long."""
+
+    work_item_id: WorkItemId
+    repo: RepoName
+    number: int
+    since: float
+
+
+MAX_SET_ASIDE = 20
+"""So many of what is set aside are listed."""
 
 
 class StatusQueries:
@@ -141,16 +157,43 @@ class StatusQueries:
             due.scalar_subquery().label("due"),
             tracked.scalar_subquery().label("tracked"),
             sa.select(count).select_from(waiting_writes).scalar_subquery().label("waiting"),
+            sa.select(count)
+            .select_from(work_items)
+            .where(work_items.c.set_aside_at.is_not(None))
+            .scalar_subquery()
+            .label("set_aside"),
             oldest.scalar_subquery().label("oldest"),
         )
 
         def work(db: sa.Connection) -> QueueStatus:
             row = db.execute(counts).one()
             return QueueStatus(
-                float(row.now), row.undecided, row.due, row.tracked, row.waiting, row.oldest
+                now=float(row.now),
+                undecided=row.undecided,
+                due=row.due,
+                followed_runs=row.tracked,
+                waiting_writes=row.waiting,
+                set_aside=row.set_aside,
+                oldest=row.oldest,
             )
 
         return await self._store.transact(work)
+
+    async def set_aside(self) -> list[SetAside]:
+        """What is set aside, the newest first; not all when it is very much."""
+        query = (
+            sa.select(
+                work_items.c.id, work_items.c.repo, work_items.c.number, work_items.c.set_aside_at
+            )
+            .where(work_items.c.set_aside_at.is_not(None))
+            .order_by(work_items.c.set_aside_at.desc())
+            .limit(MAX_SET_ASIDE)
+        )
+        rows = await self._store.transact(lambda db: db.execute(query).all())
+        return [
+            SetAside(WorkItemId(row.id), RepoName(row.repo), row.number, row.set_aside_at)
+            for row in rows
+        ]
 
     async def page(self, which: Filter, limit: int, before: CommandId | None = None) -> Page:
         """The newest commands, or those that came before *before*. KeyError for an unknown one."""
@@ -227,7 +270,7 @@ def _runs_of(db: sa.Connection, command_ids: Sequence[CommandId]) -> dict[Comman
     for row in rows:
         found[CommandId(row.command_id)].append(
             RunRow(
-                run=msgspec.json.decode(row.state, type=Run),
+                run=_run(row),
                 sha=Sha(row.sha),
                 workflow=row.workflow,
                 job=row.job,
@@ -236,6 +279,14 @@ def _runs_of(db: sa.Connection, command_ids: Sequence[CommandId]) -> dict[Comman
             )
         )
     return found
+
+
+def _run(row: sa.Row[Any]) -> Run:
+    """A run as it was stored; one that cannot be decoded spoils no list of others."""
+    try:
+        return msgspec.json.decode(row.state, type=Run)
+    except msgspec.DecodeError:
+        return Run(RunId(row.run_id), "", "unknown")
 
 
 def _command(row: sa.Row[Any]) -> CommandRow:

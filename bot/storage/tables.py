@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import sqlalchemy as sa
 
-VERSION = "0007"
+VERSION = "0008"
 """The newest migration, after which a database has this shape."""
 
 metadata = sa.MetaData()
@@ -78,7 +78,17 @@ work_items = sa.Table(
     # It may start or change runs, as far as is known: such commands of a pull request are decided
     # in the order of their comments.
     sa.Column("is_ordered", sa.Boolean, nullable=False, server_default=sa.true()),
+    # Steps that failed one after the other for reasons that nobody foresaw.
+    sa.Column("faults", sa.Integer, nullable=False, server_default="0"),
+    # Since when it is left alone, until somebody puts it back.
+    sa.Column("set_aside_at", sa.Float),
     sa.Index("work_items_due", "due_at"),
+    sa.Index(
+        "work_items_set_aside",
+        "set_aside_at",
+        sqlite_where=sa.text("set_aside_at IS NOT NULL"),
+        postgresql_where=sa.text("set_aside_at IS NOT NULL"),
+    ),
     sa.Index("work_items_pull_request", "repo", "number", "deciding"),
     sa.Index("work_items_received", "received_at"),
     sa.Index("work_items_repository", "repo", "received_at"),

@@ -34,6 +34,7 @@ from bot.web.views import (
     queue_counts,
     rate_limit,
     section,
+    set_aside_shown,
 )
 
 PAGE_LENGTH = 50
@@ -125,13 +126,15 @@ class Pages:
             raise NotAnswerable(404, "There is no such command to go on from.") from None
         queue = await self._archive.queue()
         limits = self._rate_limits()
+        set_aside = await self._archive.set_aside() if queue.set_aside else []
         if wants_json(request):
-            return JSONResponse(overview_facts(page, queue, limits))
+            return JSONResponse(overview_facts(page, queue, limits, set_aside))
         return self._html(
             "overview.html",
             request,
             title="depot-bot",
             counts=queue_counts(queue),
+            set_aside=[set_aside_shown(one, queue.now) for one in set_aside],
             limits=[rate_limit(installation, limit) for installation, limit in limits.items()],
             commands=[command_row(command, queue.now) for command in page.commands],
             which=which,
@@ -151,6 +154,10 @@ class Pages:
             found = await self._ledger.items.load(request_id)
         except KeyError:
             raise nothing from None
+        except Exception as error:
+            log.exception("work_item_unreadable", work_item=request_id)
+            text = "What is stored of this cannot be read; the log says why."
+            raise NotAnswerable(500, text) from error
         if place is not None:
             only = tuple(command for command in found.commands if command.place == place)
             if not only:

@@ -16,12 +16,15 @@ from bot.messages import phrases
 from bot.messages import reply as reply_message
 from bot.messages import runs as run_messages
 from bot.messages.html import first_words, to_html
-from bot.storage.status_queries import CommandRow, QueueStatus, RunRow
+from bot.storage.status_queries import CommandRow, QueueStatus, RunRow, SetAside
 from bot.storage.status_queries import Page as ListedPage
 
 
 def overview_facts(
-    page: ListedPage, queue: QueueStatus, limits: Mapping[int | None, Quota]
+    page: ListedPage,
+    queue: QueueStatus,
+    limits: Mapping[int | None, Quota],
+    set_aside: Sequence[SetAside],
 ) -> Json:
     return {
         "schema": reply_message.SCHEMA,
@@ -31,7 +34,17 @@ def overview_facts(
             "oldest_waiting_seconds": round(queue.oldest_waiting, 1),
             "followed_runs": queue.followed_runs,
             "waiting_writes": queue.waiting_writes,
+            "set_aside": queue.set_aside,
         },
+        "set_aside": [
+            {
+                "request": one.work_item_id,
+                "repo": one.repo,
+                "number": one.number,
+                "since": one.since,
+            }
+            for one in set_aside
+        ],
         "rate_limits": [
             {
                 "installation": installation,
@@ -107,7 +120,27 @@ def queue_counts(queue: QueueStatus) -> list[QueueCount]:
         QueueCount("steps due", str(queue.due)),
         QueueCount("runs followed", str(queue.followed_runs)),
         QueueCount("writes waiting", str(queue.waiting_writes)),
+        *([QueueCount("set aside", str(queue.set_aside))] if queue.set_aside else []),
     ]
+
+
+@dataclass(frozen=True, slots=True)
+class SetAsideShown:
+    """What is left alone after failing for too long."""
+
+    id: str
+    link: str
+    pull: str
+    since: Moment
+
+
+def set_aside_shown(one: SetAside, now: float) -> SetAsideShown:
+    return SetAsideShown(
+        id=one.work_item_id,
+        link=f"/commands/{quote(one.work_item_id)}",
+        pull=f"{one.repo}#{one.number}",
+        since=moment(one.since, now),
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -226,7 +259,11 @@ def details(request: models.WorkItem, now: float) -> Details:
     if comment.event is not None:
         source = f"{comment.event.kind} {comment.event.label}".strip()
     trouble = ""
-    if request.failing_since is not None:
+    if request.set_aside_at is not None:
+        since = moment(request.set_aside_at, now)
+        again = f"depot-bot requeue {request.work_item_id}"
+        trouble = f"It failed for too long and was set aside {since.ago}; {again} puts it back"
+    elif request.failing_since is not None:
         since = moment(request.failing_since, now)
         trouble = f"{request.failures} steps in a row have failed, the first {since.ago}"
     return Details(

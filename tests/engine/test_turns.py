@@ -56,12 +56,8 @@ async def test_what_may_change_runs_waits_its_turn(
 
 
 async def test_depot_hangs_for_more_commands_than_there_are_slots(
-    pr: Conversation,
-    github: SimulatedGitHub,
-    depot: SimulatedDepot,
-    monkeypatch: pytest.MonkeyPatch,
+    pr: Conversation, github: SimulatedGitHub, depot: SimulatedDepot
 ) -> None:
-    monkeypatch.setattr(worker, "SLOW_SECONDS", 0.05)
     other = github.pull_request(REPO, "alice", files={"change.txt": "two\n"})
     await pr.passes(60)
     let_go = anyio.Event()

@@ -16,18 +16,19 @@ import pytest
 import sqlalchemy as sa
 from structlog.testing import capture_logs
 
+from bot.core.backoff import FAULTY_STEP
 from bot.core.clock import AdjustedClock
 from bot.core.deliveries import Delivery
 from bot.core.events import Actor, CommandLine, Comment, Source
-from bot.core.models import Claim, Progress
+from bot.core.models import Claim
 from bot.core.reasons import Reason
 from bot.core.types import RepoName, WorkItemId
 from bot.engine.worker import (
     COMMAND_SLOTS,
     KEEP_TIME_EVERY,
+    MAX_FAULTS,
     POLL_SECONDS,
     POLL_SLOTS,
-    RETRY_SECONDS,
     SLOW_SECONDS,
     SLOW_STEPS,
     STOP_SECONDS,
@@ -39,7 +40,7 @@ from bot.storage.connect import open_store
 from bot.storage.database import LedgerUnavailable, Store
 from bot.storage.ledger import Ledger
 from bot.storage.part import LeaseLost
-from bot.storage.queue import LEASE_SECONDS, NO_PROGRESS, Queue
+from bot.storage.queue import LEASE_SECONDS, Queue
 from tests.support.conversation import START, ManualClock
 from tests.support.databases import Halt
 from tests.support.ledgers import migrated
@@ -321,14 +322,59 @@ async def test_a_failing_step_is_done_again_later(ledger: Ledger) -> None:
     steps = Steps(ledger, step)
     with logged() as events:
         async with working(Worker(ledger.queue, steps.step)):
-            await asyncio.sleep(RETRY_SECONDS / 2)
+            await asyncio.sleep(FAULTY_STEP.first / 2)
             got = await ledger.items.load(WorkItemId("ic-1"))
             assert (got.failures, got.failing_since) == (1, START)
             await asyncio.sleep(1000)
     assert events == ["step_failed", "step_failed"]
     begun = [at for at, _ in steps.begun]
-    assert begun == pytest.approx([0.0, RETRY_SECONDS, 2 * RETRY_SECONDS], abs=0.05)
+    first, second = FAULTY_STEP.pause(0), FAULTY_STEP.pause(1)
+    assert begun == pytest.approx([0.0, first, first + second], abs=0.05)
     assert len(steps.ended) == 1
+
+
+async def test_what_fails_again_and_again_is_set_aside(ledger: Ledger) -> None:
+    await accepted(ledger, 1)
+    tries = 0
+    is_mended = False
+
+    async def step(claim: Claim) -> None:
+        nonlocal tries
+        tries += 1
+        if not is_mended:
+            raise KeyError("for good")
+        await ledger.queue.release(claim, None)
+
+    worker = Worker(ledger.queue, step)
+    with logged() as events:
+        async with working(worker):
+            await asyncio.sleep(24 * 3600)
+            assert tries == MAX_FAULTS
+            assert await ledger.queue.put_back(WorkItemId("ic-2")) == 0
+            assert await ledger.queue.put_back(WorkItemId("ic-1")) == 1
+            is_mended = True
+            await asyncio.sleep(10)
+    assert tries == MAX_FAULTS + 1
+    assert events == ["step_failed"] * MAX_FAULTS + ["work_item_set_aside"]
+    assert await ledger.queue.put_back() == 0
+
+
+async def test_a_step_that_works_starts_the_count_anew(ledger: Ledger) -> None:
+    await accepted(ledger, 1)
+    tries = 0
+
+    async def step(claim: Claim) -> None:
+        nonlocal tries
+        tries += 1
+        if tries % MAX_FAULTS:
+            raise KeyError("now and then")
+        await ledger.queue.release(claim, None if tries == 3 * MAX_FAULTS else 1.0)
+
+    with logged() as events:
+        async with working(Worker(ledger.queue, step)):
+            await asyncio.sleep(24 * 3600)
+    assert tries == 3 * MAX_FAULTS
+    assert set(events) == {"step_failed"}
 
 
 async def test_a_failing_step_stops_no_other(ledger: Ledger) -> None:
@@ -386,9 +432,7 @@ async def test_a_failure_that_cannot_be_stored_is_logged(
     error: type[Exception], store: Store
 ) -> None:
     class Failing(Queue):
-        async def release_failed(
-            self, claim: Claim, delay: float, progress: Progress = NO_PROGRESS
-        ) -> None:
+        async def release_faulty(self, claim: Claim, delay: float) -> None:
             raise error("on purpose")
 
     ledger = replace(Ledger.on(store), queue=Failing(store))

@@ -5,9 +5,13 @@ from __future__ import annotations
 import asyncio
 import selectors
 from collections.abc import Callable
-from typing import Any
+from concurrent.futures import Executor
+from typing import Any, TypeVar, TypeVarTuple, Unpack
 
 from tests.support.conversation import START
+
+T = TypeVar("T")
+Args = TypeVarTuple("Args")
 
 
 class SkippingLoop(asyncio.SelectorEventLoop):
@@ -18,7 +22,20 @@ class SkippingLoop(asyncio.SelectorEventLoop):
         self.skipped = 0.0
         self.is_busy: Callable[[], bool] = lambda: False
         """Whether another thread is at work whose answer the loop is waiting for."""
+        self.in_threads = 0
+        """The same of threads of its own: `asyncio.to_thread`."""
         super().__init__(_Skipping(self))
+
+    def run_in_executor(
+        self, executor: Executor | None, func: Callable[[Unpack[Args]], T], *args: *Args
+    ) -> asyncio.Future[T]:
+        self.in_threads += 1
+        running = super().run_in_executor(executor, func, *args)
+        running.add_done_callback(self._out_of_thread)
+        return running
+
+    def _out_of_thread(self, _: asyncio.Future[Any]) -> None:
+        self.in_threads -= 1
 
     def time(self) -> float:
         return self.skipped
@@ -32,7 +49,7 @@ class _Skipping(selectors.DefaultSelector):
     def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
         if timeout is None or timeout <= 0:
             return super().select(timeout)
-        if self._loop.is_busy():
+        if self._loop.in_threads or self._loop.is_busy():
             return super().select(None)
         ready = super().select(0)
         if not ready:

@@ -14,6 +14,7 @@ from typing import Any
 
 import httpx
 import pytest
+import sqlalchemy as sa
 from structlog.testing import capture_logs
 
 from bot.core.deliveries import Delivery, HeadChanged
@@ -93,6 +94,7 @@ async def test_nothing_yet(client: httpx.AsyncClient) -> None:
         "oldest_waiting_seconds": 0.0,
         "followed_runs": 0,
         "waiting_writes": 0,
+        "set_aside": 0,
     }
 
 
@@ -156,11 +158,39 @@ async def test_the_queue(
         "oldest_waiting_seconds": 300.0,
         "followed_runs": 0,
         "waiting_writes": 0,
+        "set_aside": 0,
     }
     said = text_of((await client.get("/")).text)
     assert "undecided commands 2" in said
     assert "oldest waiting 5 min 00 s" in said
     assert said.count("deciding") == 2
+
+
+async def test_what_is_set_aside(
+    pr: Conversation, client: httpx.AsyncClient, clock: ManualClock
+) -> None:
+    comment = await pr.says("alice", "/depot run ci.yml")
+    broken = sa.text("update tracked_runs set state = 'null'")
+    await pr.services.store.transact(lambda db: db.execute(broken))
+    assert "set aside" not in text_of((await client.get("/")).text)
+    await pr.passes(600)
+    facts = await listed(client)
+    assert facts["queue"]["set_aside"] == 1
+    assert [one["request"] for one in facts["set_aside"]] == [f"ic-{comment.id}"]
+    said = text_of((await client.get("/")).text)
+    assert "depot-bot requeue" in said
+    assert "unknown" in said  # the run whose state cannot be read
+    assert "depot_bot_set_aside 1.0" in (await client.get("/metrics")).text
+    answer = await client.get(f"/commands/ic-{comment.id}")
+    assert answer.status_code == 500
+    assert "cannot be read" in answer.text
+    mended = sa.text(
+        """update tracked_runs set state = '{"run_id":"x","org_id":"","status":"failed"}'"""
+    )
+    await pr.services.store.transact(lambda db: db.execute(mended))
+    said = text_of((await client.get(f"/commands/ic-{comment.id}")).text)
+    assert f"depot-bot requeue ic-{comment.id} puts it back" in said
+    read_all(pr)
 
 
 async def test_rate_limits(pr: Conversation, client: httpx.AsyncClient) -> None:
