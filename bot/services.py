@@ -17,11 +17,12 @@ from bot.engine.maintenance import DELIVERIES_EVERY, OLD_ROWS_EVERY, Sweeper
 from bot.engine.processor import Processor
 from bot.engine.publisher import Publisher
 from bot.engine.run_poller import ActiveRuns
-from bot.engine.worker import Worker, keep_time, repeat
+from bot.engine.worker import Worker, keep_time, look_often, repeat
 from bot.github.api import GitHub
 from bot.github.errors import AnswerTooLarge
 from bot.github.session import RAW
 from bot.ops.metrics import Metrics
+from bot.ops.readiness import LOOK_EVERY, Readiness
 from bot.ops.settings import Settings
 from bot.ops.trouble import Trouble
 from bot.storage.connect import open_store
@@ -51,6 +52,7 @@ class Services:
     depot: Depot
     worker: Worker
     sweeper: Sweeper
+    readiness: Readiness
     metrics: Metrics
 
 
@@ -93,6 +95,7 @@ async def open_clients(
             token=settings.depot_token,
             org_id=settings.depot_org_id,
         )
+        count.watch_clock(lambda: github.server_clock.offset)
         yield github, depot
 
 
@@ -142,7 +145,18 @@ async def open_services(
             )
             worker = Worker(ledger.queue, processor.step)
             sweeper = Sweeper(ledger, github, clock)
-            yield Services(settings, store, clock, ledger, github, depot, worker, sweeper, metrics)
+            yield Services(
+                settings=settings,
+                store=store,
+                clock=clock,
+                ledger=ledger,
+                github=github,
+                depot=depot,
+                worker=worker,
+                sweeper=sweeper,
+                readiness=Readiness(ledger.queue, github, depot),
+                metrics=metrics,
+            )
     finally:
         await store.close()
 
@@ -158,6 +172,7 @@ async def working(services: Services) -> AsyncIterator[None]:
         ),
         asyncio.create_task(repeat(ledger.queue, "old rows", OLD_ROWS_EVERY, sweeper.old_rows)),
     ]
+    beside.append(asyncio.create_task(look_often(services.readiness.look, LOOK_EVERY)))
     if services.store.is_shared:
         beside.append(asyncio.create_task(keep_time(ledger.queue, services.clock)))
     running = asyncio.create_task(worker.run())

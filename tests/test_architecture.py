@@ -170,7 +170,6 @@ def test_only_the_clock_knows_the_time() -> None:
         ("core.clock", "SystemClock.now"),
         # When a rate limit is reset is a time by GitHub's clock. Where GitHub did not say what its
         # clock shows, the machine's real time is nearest to it, whatever time the bot lives by.
-        ("github.session", "Session.manage_rate_limit"),
         ("github.errors", "_server_time"),
     }
 

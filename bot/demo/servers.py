@@ -57,6 +57,7 @@ async def serving(app: ASGIApp) -> AsyncIterator[str]:
         # A simulator that breaks a connection on purpose is no news.
         log_level="critical",
         access_log=False,
+        date_header=False,  # the simulated GitHub has a clock of its own
         timeout_graceful_shutdown=1,
     )
     server = Server(config)

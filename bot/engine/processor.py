@@ -515,8 +515,10 @@ class Processor:
         """Whether the command may be carried out."""
 
         def decide(facts: Facts) -> Decision:
+            now = self.clock.now()
+            ahead = now - self.github.server_clock.now()
             return policy.decide(
-                item.comment, item.received_at, needs, facts, self._bounds, self.clock.now()
+                item.comment, item.received_at, needs, facts, self._bounds, now, ahead
             )
 
         return await _in_turns(decide, facts, reader, needs.target)

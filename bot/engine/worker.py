@@ -238,6 +238,16 @@ async def repeat(queue: Queue, name: str, every: float, job: Callable[[], Awaita
         await asyncio.sleep(every / 4)
 
 
+async def look_often(look: Callable[[], Awaitable[None]], every: float) -> None:
+    """Do *look* every so many seconds in this process, until cancelled."""
+    while True:
+        await asyncio.sleep(every)
+        try:
+            await look()
+        except Exception:
+            log.exception("job_failed", job="look")
+
+
 async def keep_time(queue: Queue, clock: AdjustedClock) -> None:
     """Keep this machine's clock in line with the ledger's, until cancelled."""
     while True:

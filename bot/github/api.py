@@ -20,7 +20,7 @@ from bot.core.single_flight import SingleFlightCache
 from bot.core.types import RepoName
 from bot.github.errors import translated_errors
 from bot.github.repository import Caches, Repository
-from bot.github.session import Sessions, decode
+from bot.github.session import ServerClock, Sessions, decode
 
 ROLE_SECONDS = 60
 """How long a person's role is kept."""
@@ -113,6 +113,16 @@ class GitHub:
         """What GitHub last said is left of this hour's requests, by installation; none is the App
         itself, or the bot account."""
         return self._sessions.rate_limits()
+
+    @property
+    def server_clock(self) -> ServerClock:
+        """GitHub's clock, as far as it has answered."""
+        return self._sessions.server_clock
+
+    async def check(self) -> None:
+        """Raises GitHubError unless GitHub answers and takes the credentials."""
+        with translated_errors():
+            await self._sessions.own.getitem("/app" if self.is_app else "/user")
 
     def forget_token(self, installation: int | None) -> None:
         """Ask for a new installation token next time."""

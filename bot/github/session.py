@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import datetime
+from email.utils import parsedate_to_datetime
 from functools import lru_cache
 from typing import Any, TypeVar, cast
 
@@ -56,8 +57,34 @@ class _Token(msgspec.Struct):
 T = TypeVar("T")
 
 
+class ServerClock:
+    """GitHub's clock, as the `date` of its answers shows it, to the second."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self.offset = 0.0
+        """Seconds by which this machine's clock is ahead of GitHub's; 0 until it has answered."""
+
+    def now(self) -> float:
+        return self._clock.now() - self.offset
+
+    def observe(self, headers: Mapping[str, str]) -> None:
+        """GitHub has answered with these headers."""
+        try:
+            theirs = parsedate_to_datetime(headers.get("date", "")).timestamp()
+        except ValueError:
+            return
+        # What a proxy between us says of the time counts for nothing.
+        if "x-github-request-id" in headers:
+            self.offset = self._clock.now() - theirs
+
+
 class Session(gidgethub.httpx.GitHubAPI):
     """gidgethub's client, which sends credentials to the configured host only."""
+
+    def __init__(self, *arguments: Any, server_clock: ServerClock, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        self._server_clock = server_clock
 
     async def _request(
         self, method: str, url: str, headers: Mapping[str, str], body: bytes = b""
@@ -70,6 +97,7 @@ class Session(gidgethub.httpx.GitHubAPI):
             # A few bytes that unpack to many are not taken.
             headers = {**headers, "accept-encoding": "identity"}
         status, answered, content = await super()._request(method, url, headers, body)
+        self._server_clock.observe(answered)
         if headers.get("accept") == RAW:
             # A file may hold anything, and gidgethub decodes it strictly.
             content = content.decode("utf-8", "replace").encode()
@@ -83,7 +111,7 @@ class Session(gidgethub.httpx.GitHubAPI):
         """Do not ask while the hour's quota is used up."""
         limit = self.rate_limit
         if limit is not None and not limit:
-            wait = (limit.reset_datetime - datetime.now(UTC)).total_seconds()
+            wait = limit.reset_datetime.timestamp() - self._server_clock.now()
             raise GitHubUnavailable("rate limit", max(1.0, wait))
 
 
@@ -108,6 +136,7 @@ class Sessions:
         self._client = client
         self._credentials = credentials
         self._url = url
+        self.server_clock = ServerClock(clock)
         self._private_key = (
             _loaded(credentials.private_key) if isinstance(credentials, AppCredentials) else ""
         )
@@ -180,6 +209,7 @@ class Sessions:
                 oauth_token=self._credentials.token,
                 cache=cache,
                 base_url=self._url,
+                server_clock=self.server_clock,
             )
         return Session(
             self._client,
@@ -188,6 +218,7 @@ class Sessions:
             private_key=self._private_key,
             cache=cache,
             base_url=self._url,
+            server_clock=self.server_clock,
         )
 
     async def _fetch_login(self) -> str:

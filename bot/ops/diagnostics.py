@@ -13,6 +13,7 @@ from bot.depot.client import Depot, DepotError
 from bot.github import webhooks
 from bot.github.api import GitHub
 from bot.github.errors import GitHubError
+from bot.ops.readiness import clock_difference, clock_note
 from bot.ops.settings import Settings
 from bot.ops.variables import TABLE
 from bot.storage.connect import open_store
@@ -59,7 +60,7 @@ async def outside_findings(
     settings: Settings, github: GitHub, depot: Depot, now: float
 ) -> list[Finding]:
     """GitHub, the webhook and Depot."""
-    findings = [await _identity(github)]
+    findings = [await _identity(github), _clock(github)]
     if github.is_app and findings[0].is_well:
         findings += [
             *await _app(github),
@@ -94,7 +95,12 @@ async def _identity(github: GitHub) -> Finding:
     try:
         return Finding("GitHub credentials", True, f"the bot is {await github.login()}")
     except GitHubError as error:
-        return Finding("GitHub credentials", False, str(error))
+        return Finding("GitHub credentials", False, f"{error}{clock_note(github)}")
+
+
+def _clock(github: GitHub) -> Finding:
+    difference = clock_difference(github)
+    return Finding("clock", not difference, difference or "as GitHub's")
 
 
 async def _app(github: GitHub) -> list[Finding]:

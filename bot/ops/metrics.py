@@ -49,6 +49,9 @@ class Metrics:
             ["service"],
             registry=self._registry,
         )
+        self._clock = self._gauge(
+            "clock_offset_seconds", "How far this machine's clock is ahead of GitHub's"
+        )
         self._ledger = self._gauge("ledger_up", "Whether the ledger could be read")
         build = Gauge(
             "depot_bot_build_info", "The version that runs", ["version"], registry=self._registry
@@ -78,6 +81,10 @@ class Metrics:
     def watch_trouble(self, service: str, is_there: Callable[[], bool]) -> None:
         """Show whether there is trouble with a service."""
         self._trouble.labels(service).set_function(is_there)
+
+    def watch_clock(self, offset: Callable[[], float]) -> None:
+        """Show how far this machine's clock is ahead of GitHub's, in seconds."""
+        self._clock.set_function(offset)
 
     def text(self, queue: QueueStatus | None) -> bytes:
         """Everything as Prometheus reads it; without a queue the ledger cannot be read."""

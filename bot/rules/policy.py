@@ -340,14 +340,16 @@ def decide(
     facts: Facts,
     bounds: Bounds,
     now: float,
+    ahead: float = 0.0,
 ) -> Decision:
-    """Whether a command may be carried out.
+    """Whether a command may be carried out. *received_at* and *now* are by our clock, which is so
+    many seconds *ahead* of GitHub's.
 
     The order: repository allowed, not limited, rules readable, not late, the author's role, the
     command allowed, and for a start the head known and guarded, the workflow found and allowed.
     """
     try:
-        return _decide(comment, received_at, needs, facts, bounds, now)
+        return _decide(comment, received_at, needs, facts, bounds, now, ahead)
     except Refused as refused:
         return refused
 
@@ -359,6 +361,7 @@ def _decide(
     facts: Facts,
     bounds: Bounds,
     now: float,
+    ahead: float,
 ) -> Decision:
     if (refused := decide_before_reading(comment, facts, bounds)) is not None:
         raise refused
@@ -374,7 +377,7 @@ def _decide(
         required = max(required, Permission.WRITE) if needs.instead is None else needs.instead
     required = max(required, needs.least_permission)
     if max(required, needs.required_permission) is not Permission.NONE:
-        check_age(comment.written_at, received_at)
+        check_age(comment.written_at, received_at - ahead)
         if not needs.is_begun:
             check_age(received_at, now)
     role = acting_role(comment, facts)

@@ -204,6 +204,10 @@ class Queue(Part):
         """Raises LedgerUnavailable when the store does not answer."""
         await self._scalar(self._check)
 
+    async def check_writing(self) -> None:
+        """Raises LedgerUnavailable when nothing can be stored."""
+        await self.claim_periodic_job("readiness", 0.0)
+
 
 def _with_room(commands: int, polls: int) -> list[bool]:
     """Which work items there is room for, by whether they are undecided."""

@@ -14,6 +14,7 @@ from starlette.routing import Route
 
 from bot.ops import metrics as metrics_
 from bot.ops.diagnostics import Finding, ledger_finding, outside_findings
+from bot.ops.readiness import Readiness
 from bot.services import Services, working
 from bot.storage.database import LedgerUnavailable
 from bot.storage.ledger import Ledger
@@ -49,7 +50,7 @@ def create_app(
         services.metrics,
         services.worker.wake,
     )
-    health = Health(services.ledger)
+    health = Health(services.ledger, services.readiness)
     status_queries = StatusQueries(services.store)
     settings = services.settings
     access = access or Access.with_password(settings.admin_password)
@@ -86,8 +87,9 @@ async def _check(services: Services) -> list[Finding]:
 class Health:
     """Whether the bot is alive, and able to work."""
 
-    def __init__(self, ledger: Ledger) -> None:
+    def __init__(self, ledger: Ledger, readiness: Readiness) -> None:
         self._ledger = ledger
+        self._readiness = readiness
 
     async def alive(self, _: Request) -> Response:
         return JSONResponse({"status": "ok"})
@@ -97,6 +99,8 @@ class Health:
             await self._ledger.queue.check()
         except LedgerUnavailable as error:
             return JSONResponse({"status": "unavailable", "database": str(error)}, 503)
+        if problems := self._readiness.problems:
+            return JSONResponse({"status": "unavailable", **problems}, 503)
         return JSONResponse({"status": "ok"})
 
 

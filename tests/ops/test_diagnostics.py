@@ -73,7 +73,7 @@ async def test_an_app_that_may_and_hears_too_little(
 async def test_credentials_that_nobody_knows(installed: Stage, clock: ManualClock) -> None:
     environment = {"GITHUB_APP_ID": "4711", "DEPOT_TOKEN": "a-token-of-nobody"}
     async with looking(installed, clock, **environment) as found:
-        assert list(found) == ["GitHub credentials", "Depot token"]
+        assert list(found) == ["GitHub credentials", "clock", "Depot token"]
         assert not found["GitHub credentials"].is_well
         assert found["Depot token"].detail == "unauthenticated"
         assert "a-token-of-nobody" not in "".join(map(str, found.values()))

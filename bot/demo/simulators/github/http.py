@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from email.utils import formatdate
 from enum import Enum
 from typing import Any, TypeVar
 
@@ -304,6 +305,7 @@ def _respond(
     quota = backend.quotas.of(principal.name) if free else backend.quotas.spend(principal.name)
     headers = {**_limit_headers(quota), "x-github-media-type": "github.v3; format=json"}
     headers |= {"x-github-request-id": f"{backend.world.next_id():016X}", **answer.headers}
+    headers["date"] = formatdate(backend.world.now(), usegmt=True)
     if principal.kind == "user":
         headers["x-oauth-scopes"] = "repo"
     if fresh:

@@ -1,0 +1,92 @@
+"""Whether the bot can work: its ledger can be written, GitHub and Depot take its credentials.
+
+Looked at now and then beside the work, so that a probe costs nothing. A refusal counts when it was
+seen twice: a token may just be being replaced.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+
+import structlog
+
+from bot.depot.client import Depot, DepotError
+from bot.github.api import GitHub
+from bot.github.errors import BadCredentials, GitHubError
+from bot.storage.database import LedgerUnavailable
+from bot.storage.queue import Queue
+
+LOOK_EVERY = 20.0
+"""Seconds between two looks: what is wrong is told within a minute."""
+
+CLOCK_SECONDS = 30.0
+"""So far apart this machine's clock and GitHub's are worth a word."""
+
+log = structlog.get_logger()
+
+
+class Readiness:
+    """What keeps the bot from working, by what it concerns; nothing while all is well."""
+
+    def __init__(self, queue: Queue, github: GitHub, depot: Depot) -> None:
+        self._queue = queue
+        self._github = github
+        self._depot = depot
+        self._suspected: Mapping[str, str] = {}
+        self.problems: Mapping[str, str] = {}
+
+    async def look(self) -> None:
+        """Look at everything; log what has become wrong, and that all is well again."""
+        looks: Mapping[str, Callable[[], Awaitable[str]]] = {
+            "database": self._ledger_problem,
+            "github": self._github_problem,
+            "depot": self._depot_problem,
+        }
+        seen = {name: await look() for name, look in looks.items()}
+        found = {name: problem for name, problem in seen.items() if problem}
+        confirmed = {name: problem for name, problem in found.items() if name in self._suspected}
+        for name in confirmed.keys() - self.problems.keys():
+            log.error("not_ready", what=name, reason=confirmed[name])
+        for name in self.problems.keys() - found.keys():
+            log.info("ready_again", what=name)
+        self._suspected, self.problems = found, confirmed
+
+    async def _ledger_problem(self) -> str:
+        try:
+            await self._queue.check_writing()
+        except LedgerUnavailable as error:
+            return str(error)
+        return ""
+
+    async def _github_problem(self) -> str:
+        try:
+            await self._github.check()
+        except BadCredentials as error:
+            return f"GitHub does not take the credentials: {error}{clock_note(self._github)}"
+        except GitHubError as error:
+            return f"GitHub does not answer as it should: {error}"
+        return ""
+
+    async def _depot_problem(self) -> str:
+        try:
+            await self._depot.check()
+        except DepotError as error:
+            if error.code in {"unauthenticated", "permission_denied"}:
+                return f"Depot does not take the token: {error.code}"
+            return f"Depot does not answer as it should: {error.code}"
+        return ""
+
+
+def clock_difference(github: GitHub) -> str:
+    """How far this machine's clock is from GitHub's; empty when that is no matter."""
+    ahead = github.server_clock.offset
+    if abs(ahead) < CLOCK_SECONDS:
+        return ""
+    where = "ahead of" if ahead > 0 else "behind"
+    return f"this machine's clock is {abs(ahead):.0f} s {where} GitHub's"
+
+
+def clock_note(github: GitHub) -> str:
+    """The same, to be put behind a reason."""
+    difference = clock_difference(github)
+    return f"; {difference}" if difference else ""
