@@ -28,6 +28,7 @@ from bot.ops.trouble import Trouble
 from bot.storage.connect import open_store
 from bot.storage.database import Store
 from bot.storage.ledger import Ledger
+from bot.storage.redeliveries import MISSED_DELIVERIES
 
 MAX_FILE_ANSWER = 1024 * 1024
 MAX_ANSWER = 32 * 1024 * 1024
@@ -168,7 +169,7 @@ async def working(services: Services) -> AsyncIterator[None]:
     beside = [
         asyncio.create_task(services.store.listen(worker.wake)),
         asyncio.create_task(
-            repeat(ledger.queue, "missed deliveries", DELIVERIES_EVERY, sweeper.deliveries)
+            repeat(ledger.queue, MISSED_DELIVERIES, DELIVERIES_EVERY, sweeper.deliveries)
         ),
         asyncio.create_task(repeat(ledger.queue, "old rows", OLD_ROWS_EVERY, sweeper.old_rows)),
     ]

@@ -6,7 +6,7 @@ its guid, so one that we know already folds into what is known.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import structlog
 
@@ -15,12 +15,21 @@ from bot.github import webhooks
 from bot.github.api import FailedDelivery, GitHub
 from bot.github.errors import Forbidden, GitHubError, NotFound, Unprocessable
 from bot.storage.ledger import Ledger
+from bot.storage.redeliveries import Redelivery
 
-WINDOW_SECONDS = 3 * 24 * 3600.0
+DAY = 24 * 3600.0
+
+WINDOW_SECONDS = 3 * DAY
 """How long GitHub redelivers (bot/github/README.md, "Missed deliveries")."""
 
-MAX_ATTEMPTS = 8
-"""After so many attempts at a delivery it is left alone."""
+FIRST_LOOK_SECONDS = 15 * 60.0
+"""How far the first look of a new ledger goes back: what is older would not be run."""
+
+LATE_ENTRY_SECONDS = 15 * 60.0
+"""How much later than its time an entry may appear in GitHub's log."""
+
+MAX_ASKED = 7
+"""A delivery that has failed after being sent again so often is left alone."""
 
 DELIVERIES_EVERY = 300.0
 OLD_ROWS_EVERY = 3600.0
@@ -36,23 +45,38 @@ class Sweeper:
     clock: Clock
 
     async def deliveries(self) -> None:
-        """Have GitHub send again what failed and concerns us."""
+        """Have GitHub send again what failed since the last look and concerns us."""
+        now = self.github.server_clock.now()
+        since = await self.ledger.redeliveries.looked_until()
+        if since is None:
+            since = now - FIRST_LOOK_SECONDS
+            await self.ledger.redeliveries.save_looked_until(since)
+        if now - since > WINDOW_SECONDS:
+            log.warning("deliveries_out_of_reach", since=since, days=WINDOW_SECONDS / DAY)
         try:
-            failed = await self.github.failed_deliveries(self.clock.now() - WINDOW_SECONDS)
+            failed = await self.github.failed_attempts(since - LATE_ENTRY_SECONDS)
+            known = await self.ledger.redeliveries.known([delivery.guid for delivery in failed])
             for delivery in failed:
-                if delivery.event in webhooks.EVENTS and delivery.attempts < MAX_ATTEMPTS:
-                    await self._redeliver(delivery)
+                before = known.get(delivery.guid, Redelivery(delivery.guid, 0, 0))
+                is_new = delivery.delivery_id != before.attempt_id
+                if delivery.event in webhooks.EVENTS and is_new and before.asked < MAX_ASKED:
+                    await self._redeliver(delivery, before)
         except GitHubError as error:
             log.warning("missed_deliveries_lookup_failed", error=str(error))
+        else:
+            await self.ledger.redeliveries.save_looked_until(now)
 
-    async def _redeliver(self, delivery: FailedDelivery) -> None:
+    async def _redeliver(self, delivery: FailedDelivery, before: Redelivery) -> None:
         """One that GitHub will not send again must not keep the others from it."""
+        asked = replace(before, attempt_id=delivery.delivery_id, asked=before.asked + 1)
         try:
             await self.github.redeliver(delivery.delivery_id)
         except (NotFound, Unprocessable, Forbidden) as error:
             log.warning("redelivery_refused", delivery=delivery.guid, error=str(error))
+            asked = replace(asked, attempt_id=before.attempt_id)
         else:
             log.info("redelivery_requested", delivery=delivery.guid, kind=delivery.event)
+        await self.ledger.redeliveries.save(asked)
 
     async def old_rows(self) -> None:
         """Delete what is over and old."""

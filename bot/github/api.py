@@ -32,7 +32,7 @@ FILE_CHARACTERS = 16 * 1024 * 1024
 """Characters of workflow files that are kept."""
 
 MAX_DELIVERIES = 3000
-"""Deliveries that are read in search of failed ones."""
+"""Deliveries that `check` looks through."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +43,6 @@ class FailedDelivery:
     """Of its newest attempt."""
     guid: str
     event: str
-    attempts: int
 
 
 class _Delivery(msgspec.Struct):
@@ -52,6 +51,10 @@ class _Delivery(msgspec.Struct):
     event: str
     delivered_at: datetime
     status_code: int = 0
+
+    @property
+    def has_arrived(self) -> bool:
+        return 200 <= self.status_code < 300
 
 
 class AppFacts(msgspec.Struct, frozen=True):
@@ -138,12 +141,32 @@ class GitHub:
         with translated_errors():
             return decode(await self._sessions.own.getitem("/app/hook/config"), HookConfig)
 
-    async def failed_deliveries(self, since: float) -> list[FailedDelivery]:
-        """The App's webhook deliveries since then none of whose attempts succeeded, oldest first.
+    async def failed_attempts(self, since: float) -> list[FailedDelivery]:
+        """The App's webhook deliveries an attempt at which failed since then, oldest first, each
+        with its newest failed attempt; all of them, however many. A later attempt may have
+        succeeded.
 
         A bot account has no such log (bot/github/README.md, "Missed deliveries"). Raises
         GitHubError.
         """
+        if not self.is_app:
+            return []
+        newest: dict[str, FailedDelivery] = {}
+        url = "/app/hook/deliveries?per_page=100&status=failure"
+        with translated_errors():
+            async for item in self._sessions.own.getiter(url):
+                delivery = decode(item, _Delivery)
+                if delivery.delivered_at.timestamp() < since:
+                    break
+                # An older server knows no `status`, and lists all.
+                if not delivery.has_arrived and delivery.guid not in newest:
+                    failed = FailedDelivery(delivery.id, delivery.guid, delivery.event)
+                    newest[delivery.guid] = failed
+        return list(reversed(newest.values()))
+
+    async def failed_deliveries(self, since: float) -> list[FailedDelivery]:
+        """The App's webhook deliveries since then, of the newest MAX_DELIVERIES, none of whose
+        attempts succeeded. Raises GitHubError."""
         if not self.is_app:
             return []
         attempts: dict[str, list[_Delivery]] = {}
@@ -156,10 +179,9 @@ class GitHub:
                     break
                 attempts.setdefault(delivery.guid, []).append(delivery)
         return [
-            FailedDelivery(newest.id, guid, newest.event, len(tried))
+            FailedDelivery(tried[0].id, guid, tried[0].event)
             for guid, tried in reversed(attempts.items())
-            if not any(200 <= attempt.status_code < 300 for attempt in tried)
-            and (newest := tried[0])
+            if not any(attempt.has_arrived for attempt in tried)
         ]
 
     async def redeliver(self, delivery_id: int) -> None:

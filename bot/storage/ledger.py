@@ -15,6 +15,7 @@ from bot.storage.inbox import Inbox
 from bot.storage.items import Items
 from bot.storage.pull_requests import PullRequests
 from bot.storage.queue import Queue
+from bot.storage.redeliveries import Redeliveries
 from bot.storage.retention import Retention
 from bot.storage.write_budget import WriteBudget
 
@@ -29,6 +30,7 @@ class Ledger:
     pull_requests: PullRequests
     write_budget: WriteBudget
     retention: Retention
+    redeliveries: Redeliveries
 
     @classmethod
     def on(cls, store: Store) -> Ledger:
@@ -39,4 +41,5 @@ class Ledger:
             PullRequests(store),
             WriteBudget(store),
             Retention(store),
+            Redeliveries(store),
         )

@@ -11,6 +11,7 @@ from bot.storage.tables import (
     deliveries,
     heads,
     pending_changes,
+    redeliveries,
     start_attempts,
     tracked_runs,
     work_items,
@@ -45,7 +46,10 @@ def _deletes(before: sa.ColumnElement[float]) -> tuple[sa.Delete, ...]:
     )
     theirs = sa.select(commands.c.id).where(commands.c.work_item_id.in_(old))
     return (
-        *(sa.delete(table).where(table.c.received_at < before) for table in (deliveries, heads)),
+        *(
+            sa.delete(table).where(table.c.received_at < before)
+            for table in (deliveries, heads, redeliveries)
+        ),
         *(
             sa.delete(table).where(table.c.command_id.in_(theirs))
             for table in (tracked_runs, pending_changes, start_attempts)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import sqlalchemy as sa
 
-VERSION = "0008"
+VERSION = "0009"
 """The newest migration, after which a database has this shape."""
 
 metadata = sa.MetaData()
@@ -179,6 +179,20 @@ periodic_jobs = sa.Table(
     metadata,
     sa.Column("name", sa.Text, primary_key=True),
     sa.Column("next_due_at", sa.Float, nullable=False),
+    # How far it has come, for one that goes through what lies between two turns: a time by GitHub's
+    # clock.
+    sa.Column("done_until", sa.Float),
+)
+
+# Deliveries that failed and that GitHub was asked to send again.
+redeliveries = sa.Table(
+    "redeliveries",
+    metadata,
+    sa.Column("guid", sa.Text, primary_key=True),
+    # The newest failed attempt for which it was asked.
+    sa.Column("attempt_id", sa.BigInteger, nullable=False),
+    sa.Column("asked", sa.Integer, nullable=False),  # how often
+    sa.Column("received_at", sa.Float, nullable=False),
 )
 
 write_budgets = sa.Table(

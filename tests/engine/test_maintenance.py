@@ -15,12 +15,14 @@ from bot.core.types import RepoName
 from bot.demo.simulators.depot import SimulatedDepot
 from bot.demo.simulators.github import SimulatedGitHub
 from bot.demo.simulators.github.rest import RequestRecord
-from bot.engine.maintenance import MAX_ATTEMPTS, WINDOW_SECONDS, Sweeper
+from bot.engine.maintenance import MAX_ASKED, WINDOW_SECONDS, Sweeper
 from bot.github.api import GitHub
 from bot.messages import refusals
 from bot.storage.retention import KEEP_SECONDS
 from tests.contracts.checks import transport_to
+from tests.support.commands import said
 from tests.support.conversation import REPO, Conversation, ManualClock, untouched
+from tests.support.pull_requests import hears_all
 
 pytestmark = pytest.mark.anyio
 
@@ -141,10 +143,10 @@ async def test_after_so_many_attempts_it_is_left_alone(
 ) -> None:
     (guid,) = await misses(pr, "/depot help run")
     github.hook_down = True
-    for _ in range(MAX_ATTEMPTS + 3):
+    for _ in range(MAX_ASKED + 3):
         await sweep(pr)
     attempts = [one for one in github.delivery_log if one.delivery.guid == guid]
-    assert len(attempts) == MAX_ATTEMPTS
+    assert len(attempts) == 1 + MAX_ASKED
 
 
 async def test_events_that_are_not_read_are_not_asked_for(
@@ -177,27 +179,76 @@ async def test_every_event_that_is_read_is_asked_for(
     assert (newest.sha, newest.since) == (pr.head, clock.time)
 
 
-async def test_what_is_older_than_github_keeps_is_left_alone(
+async def test_a_new_ledger_looks_a_quarter_of_an_hour_back(
     pr: Conversation, github: SimulatedGitHub, clock: ManualClock
 ) -> None:
-    (old,) = await misses(pr, "/depot help run")
-    clock.time += WINDOW_SECONDS - 100
+    """And from then on since its last look, however long that was ago."""
+    clock.time += 20 * 60
     (young,) = await misses(pr, "/depot help list")
-    clock.time += 200
+    clock.time += 10 * 60
     await sweep(pr)
-    assert redelivered(github) == [young]
-    assert old != young
     await pr.settles()
-    assert "`/depot list" in pr.reply()
+    assert redelivered(github) == [young]
+    (missed,) = await misses(pr, "/depot help list")
+    clock.time += WINDOW_SECONDS - 100
+    await sweep(pr)
+    assert redelivered(github) == [young, missed]
+    await pr.settles()
+    assert len(said(pr)) == 2
+    hears_all(pr)
 
 
-async def test_more_than_a_page(pr: Conversation, github: SimulatedGitHub) -> None:
+async def test_what_github_no_longer_has_is_logged(pr: Conversation, clock: ManualClock) -> None:
+    await sweep(pr)
+    clock.time += WINDOW_SECONDS + 1
+    with capture_logs() as logs:
+        await sweep(pr)
+        await sweep(pr)
+    events = [log["event"] for log in logs if log["event"] != "upstream_trouble_began"]
+    assert events == ["deliveries_out_of_reach"]
+
+
+async def test_behind_any_number_of_newer_ones(pr: Conversation, github: SimulatedGitHub) -> None:
+    (guid,) = await misses(pr, "/depot help run")
+    outcome = next(one for one in github.hooks.log if one.delivery.guid == guid)
+    newer = [
+        replace(outcome, id=outcome.id + n, status="OK", status_code=200) for n in range(1, 3101)
+    ]
+    github.hooks.log += [
+        replace(one, delivery=replace(one.delivery, guid=f"{n}")) for n, one in enumerate(newer)
+    ]
+    requests = await sweep(pr)
+    assert redelivered(github) == [guid]
+    assert len(requests) < 5
+    await pr.settles()
+    assert "`/depot run" in pr.reply()
+
+
+async def test_an_older_server_lists_all(pr: Conversation, github: SimulatedGitHub) -> None:
+    """It knows no `status`: the pages are walked back."""
     (guid,) = await misses(pr, "/depot help run")
     for number in range(250):
         github.comment(REPO, 1, "alice", f"just talking, {number}")
     await pr.settles()
+    await pr.services.github.failed_deliveries(0.0)
+    github.hooks.knows_status = False
     requests = await sweep(pr)
     assert [request.path for request in requests].count(LIST) == 3
+    assert redelivered(github) == [guid]
+    await pr.settles()
+    assert "`/depot run" in pr.reply()
+
+
+async def test_a_look_that_breaks_off_is_made_again(
+    pr: Conversation, github: SimulatedGitHub, clock: ManualClock
+) -> None:
+    await sweep(pr)
+    (guid,) = await misses(pr, "/depot help run")
+    for _ in range(20):
+        github.faults.bad_gateway("GET", LIST)
+        clock.time += 300
+        await sweep(pr)
+    await sweep(pr)
     assert redelivered(github) == [guid]
     await pr.settles()
     assert "`/depot run" in pr.reply()
@@ -216,6 +267,7 @@ async def test_what_failed_first_is_sent_first(pr: Conversation, github: Simulat
 async def test_a_command_that_arrives_late_is_answered_and_not_run(
     pr: Conversation, depot: SimulatedDepot, clock: ManualClock
 ) -> None:
+    await sweep(pr)
     await misses(pr, "/depot run ci.yml\n\n/depot help run")
     clock.time += 15 * 60 + 1
     await sweep(pr)

@@ -76,6 +76,8 @@ class Hooks:
         self.url: str | None = None
         self.down = False
         self.timeout = TIMEOUT
+        self.knows_status = True
+        """An older GitHub Enterprise Server lists deliveries of every status, whatever is asked."""
         self.pending: list[Delivery] = []
         self.log: list[DeliveryOutcome] = []
         self._bodies = bodies

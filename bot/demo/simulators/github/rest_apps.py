@@ -119,7 +119,8 @@ def list_deliveries(call: Call) -> Answer:
     newest_first = sorted(call.backend.hooks.log, key=lambda one: one.id, reverse=True)
     if cursor is not None:
         newest_first = [one for one in newest_first if one.id < _cursor(cursor)]
-    if call.query.get("status") in {"success", "failure"}:
+    knows_status = call.backend.hooks.knows_status
+    if knows_status and call.query.get("status") in {"success", "failure"}:
         wanted = call.query["status"] == "success"
         newest_first = [one for one in newest_first if one.ok is wanted]
     size = page_size(call)
