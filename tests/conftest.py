@@ -7,6 +7,7 @@ from pathlib import Path
 
 import httpx
 import pytest
+import structlog
 from hypothesis import settings
 
 from bot.demo.simulators.depot import SimulatedDepot
@@ -39,6 +40,14 @@ def pytest_sessionstart(session: pytest.Session) -> None:
 def pytest_unconfigure(config: pytest.Config) -> None:
     config.stash.get(RUN, ExitStack()).close()
 
+
+# The default shows all local variables, which takes seconds.
+structlog.configure(
+    processors=[
+        *structlog.get_config()["processors"][:-1],
+        structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback),
+    ]
+)
 
 # No test looks at the wall clock: on a busy machine a case may take any time.
 settings.register_profile("no-deadline", deadline=None)

@@ -85,6 +85,8 @@ class Comment:
     """The comment, while its command lines are not found yet: that takes a Markdown parser."""
     is_public: bool = True
     """Everybody can read the repository."""
+    repo_id: int | None = None
+    """GitHub's id of the repository, which stays when it is renamed or transferred."""
 
     @property
     def work_item_id(self) -> WorkItemId:

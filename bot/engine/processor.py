@@ -57,7 +57,7 @@ from bot.github.errors import (
     Gone,
     NotFound,
 )
-from bot.github.repository import UnknownPerson
+from bot.github.repository import Repository, UnknownPerson
 from bot.messages import refusals
 from bot.messages import reply as reply_message
 from bot.messages import runs as run_messages
@@ -143,6 +143,12 @@ class Processor:
             done = await self._advance(claim, item, reader)
         except (GitHubError, DepotUnavailable) as trouble:
             done = StepDone(trouble=trouble)
+        await self._release(claim, item, done)
+        if repository.was_redirected:
+            await self._keep_name(item, repository)
+
+    async def _release(self, claim: Claim, item: WorkItem, done: StepDone) -> None:
+        """Let go of a work item after a step, and pause where GitHub asks for that."""
         if done.trouble is None:
             return await self.ledger.queue.release(claim, done.wait, done.progress)
         log.warning("upstream_unavailable", error=str(done.trouble))
@@ -151,6 +157,19 @@ class Processor:
             await self.ledger.write_budget.pause_writes(account(item), asked)
         pause = FAILED_STEP.pause(item.failures, asked)
         await self.ledger.queue.release_failed(claim, pause, done.progress)
+
+    async def _keep_name(self, item: WorkItem, repository: Repository) -> None:
+        """Store what a repository is called that was renamed or transferred."""
+        try:
+            found = await repository.identity()
+        except GitHubError as error:  # the next step is redirected, too
+            log.warning("new_name_unknown", repo=item.comment.repo, error=str(error))
+            return
+        # Another repository may have the name meanwhile.
+        if item.comment.repo_id in {None, found.repo_id} and found.name != item.comment.repo:
+            log.info("repository_renamed", was=item.comment.repo, repo=found.name)
+            now = self.github.server_clock.now()
+            await self.ledger.inbox.rename(found.repo_id, found.name, now)
 
     async def _advance(self, claim: Claim, item: WorkItem, reader: FactReader) -> StepDone:
         """All that can be done now. Raises GitHubError or DepotUnavailable when it is not even

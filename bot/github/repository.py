@@ -39,6 +39,14 @@ MAX_COMMENTS = 3000
 """Comments that are looked through for a reply of ours."""
 
 
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """Which repository it is, and what it is called."""
+
+    repo_id: int
+    name: RepoName
+
+
 class UnknownPerson(NotFound):
     """GitHub does not know somebody whose comment it has just sent."""
 
@@ -56,6 +64,11 @@ class PullRequest:
 class PostedComment:
     comment_id: int
     body: str
+
+
+class _Identity(msgspec.Struct):
+    id: int
+    full_name: str
 
 
 class _Repo(msgspec.Struct):
@@ -153,7 +166,18 @@ class Repository:
         self._repo = repo
         self._installation = installation
         self._is_absence_final = is_absence_final
+        self._was_redirected = False
         self._vars = dict(zip(("owner", "repo"), repo.split("/", 1), strict=True))
+
+    @property
+    def was_redirected(self) -> bool:
+        """Whether GitHub has redirected a request: the repository has another name now."""
+        return self._was_redirected
+
+    async def identity(self) -> Identity:
+        """The repository's id, which stays, and its name now."""
+        found = decode(await self._get("/repos/{owner}/{repo}"), _Identity)
+        return Identity(found.id, RepoName(found.full_name))
 
     async def pull_request(self, number: int) -> PullRequest:
         """The pull request now (docs.github.com/rest/pulls, "Get a pull request")."""
@@ -374,17 +398,24 @@ class Repository:
         if any(value in (".", "..") for value in variables.values()):
             raise NotFound(url)  # such a step in a path leads somewhere else
         session, token = await self._access()
-        with self._errors():
+        with self._errors(), self._watching(session):
             return await session.getitem(
                 url, {**self._vars, **variables}, oauth_token=token, accept=accept
             )
 
     async def _send(self, method: str, url: str, data: Any, **variables: str) -> Any:
         session, token = await self._access()
-        with self._errors():
+        with self._errors(), self._watching(session):
             return await getattr(session, method)(
                 url, {**self._vars, **variables}, data=data, oauth_token=token
             )
+
+    @contextmanager
+    def _watching(self, session: Session) -> Iterator[None]:
+        """Notice that a request is redirected; of several side by side, all count as such."""
+        before = session.redirects
+        yield
+        self._was_redirected |= session.redirects > before
 
     @contextmanager
     def _errors(self) -> Iterator[None]:

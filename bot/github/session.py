@@ -33,6 +33,9 @@ RAW = "application/vnd.github.raw+json"
 ETAG_BYTES = 4 * 1024 * 1024
 """What is kept of an installation's answers, so that GitHub need not send them again."""
 
+MAX_REDIRECTS = 3
+"""Redirects that are followed for one request (bot/github/README.md, "Redirects")."""
+
 TOKEN_MARGIN = 300
 """Seconds before its end at which an installation token is no longer used (it lives an hour)."""
 
@@ -85,18 +88,29 @@ class Session(gidgethub.httpx.GitHubAPI):
     def __init__(self, *arguments: Any, server_clock: ServerClock, **options: Any) -> None:
         super().__init__(*arguments, **options)
         self._server_clock = server_clock
+        self.redirects = 0
+        """How often a request was redirected: a repository was renamed or transferred."""
+
+    def _is_ours(self, url: str) -> bool:
+        return url.startswith(self.base_url.rstrip("/") + "/")
 
     async def _request(
         self, method: str, url: str, headers: Mapping[str, str], body: bytes = b""
     ) -> tuple[int, Mapping[str, str], bytes]:
         # gidgethub follows `Link` headers and takes absolute URLs; a token must not follow them
         # to another host.
-        if not url.startswith(self.base_url.rstrip("/") + "/"):
+        if not self._is_ours(url):
             raise GitHubError("refusing to send credentials to another host")
         if headers.get("accept") == RAW:
             # A few bytes that unpack to many are not taken.
             headers = {**headers, "accept-encoding": "identity"}
         status, answered, content = await super()._request(method, url, headers, body)
+        for _ in range(MAX_REDIRECTS):
+            to = answered.get("location", "")
+            if not _leads_on(method, status) or not self._is_ours(to):
+                break
+            self.redirects += 1
+            status, answered, content = await super()._request(method, to, headers, body)
         self._server_clock.observe(answered)
         if headers.get("accept") == RAW:
             # A file may hold anything, and gidgethub decodes it strictly.
@@ -113,6 +127,11 @@ class Session(gidgethub.httpx.GitHubAPI):
         if limit is not None and not limit:
             wait = limit.reset_datetime.timestamp() - self._server_clock.now()
             raise GitHubUnavailable("rate limit", max(1.0, wait))
+
+
+def _leads_on(method: str, status: int) -> bool:
+    """Whether an answer redirects such a request; what writes may not become a GET."""
+    return status in {307, 308} or (method == "GET" and status in {301, 302})
 
 
 def decode(answer: Any, shape: type[T]) -> T:

@@ -150,10 +150,14 @@ class _User(msgspec.Struct):
         return Actor(self.login, is_bot=self.type != "User")
 
 
-class _Repository(msgspec.Struct):
+class _NamedRepository(msgspec.Struct):
     full_name: Annotated[str, msgspec.Meta(max_length=300, pattern=r"^[^/]+/[^/]+$")]
+
+
+class _Repository(_NamedRepository):
     private: bool = False
     """Not everybody can read it: so for internal ones, too."""
+    id: _Id | None = None
 
 
 class _Installation(msgspec.Struct):
@@ -194,7 +198,7 @@ class _Links(msgspec.Struct):
 class _Ref(msgspec.Struct):
     sha: _Name
     ref: str
-    repo: _Repository | None = None
+    repo: _NamedRepository | None = None
 
 
 class _Issue(msgspec.Struct):
@@ -261,7 +265,7 @@ class _Check(msgspec.Struct):
 
 class _CheckRun(msgspec.Struct):
     check_run: _Check
-    repository: _Repository
+    repository: _NamedRepository
 
 
 _decode_issue_comment = msgspec.json.Decoder(_IssueComment).decode
@@ -379,6 +383,7 @@ def _comment(
         installation=payload.installation.id if payload.installation else None,
         reviewed=written.reviewed,
         is_public=not payload.repository.private,
+        repo_id=payload.repository.id,
     )
 
 
@@ -404,6 +409,7 @@ def _event_item(
         reviewed=event.sha if event.kind == "review_approved" else None,
         event=event,
         is_public=not payload.repository.private,
+        repo_id=payload.repository.id,
     )
 
 

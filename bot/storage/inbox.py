@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from operator import itemgetter
 from typing import Any
 
@@ -11,9 +11,11 @@ import sqlalchemy as sa
 
 from bot.core.deliveries import Delivery, HeadChanged
 from bot.core.events import Comment
+from bot.core.types import RepoName
 from bot.storage import rows
 from bot.storage.database import Store
 from bot.storage.group_commit import GroupCommit
+from bot.storage.names import Names
 from bot.storage.part import NEW_COMMAND, NOTHING, Part, adding, execute_all
 from bot.storage.rows import Values
 from bot.storage.tables import commands, deliveries, heads, work_items
@@ -57,6 +59,7 @@ class Inbox(Part):
         ).returning(*work_items.primary_key)
         self._add_commands = adding(store, commands, **NEW_COMMAND)
         self._set_heads = _setting_heads(store, now)
+        self._names = Names(store)
 
     async def accept(self, delivery: Delivery, comments: Sequence[Comment]) -> bool:
         """Store comments with their commands, and events. False when all are known already.
@@ -69,16 +72,37 @@ class Inbox(Part):
         """Store since when a commit is the head, and the event. False when the event is known."""
         return await self._incoming.add(Incoming(delivery, (head.event,), head))
 
+    async def rename(self, repo_id: int, name: RepoName, at: float) -> None:
+        """Store what a repository is called now, at a time by GitHub's clock."""
+        await self._store.transact(lambda db: self._names.keep(db, repo_id, name, at))
+
+    def _named(self, db: sa.Connection, one: Incoming) -> Incoming:
+        """What came in, under the name that its repository has now."""
+
+        def named(comment: Comment) -> Comment:
+            if comment.repo_id is None:
+                return comment
+            which = (comment.repo_id, comment.repo, comment.written_at, comment.installation)
+            return replace(comment, repo=self._names.keep(db, *which))
+
+        comments = tuple(named(comment) for comment in one.comments)
+        head = one.head
+        if head is not None:
+            event = named(head.event)
+            head = replace(head, repo=event.repo, event=event)
+        return replace(one, comments=comments, head=head)
+
     async def _accept(self, group: Sequence[Incoming]) -> list[bool]:
         """Store deliveries together; for each whether it brought anything new."""
 
         def work(db: sa.Connection) -> list[bool]:
-            execute_all(db, self._set_heads, [rows.head_row(one.head) for one in group if one.head])
+            named = [self._named(db, one) for one in group]
+            execute_all(db, self._set_heads, [rows.head_row(one.head) for one in named if one.head])
             # In one order everywhere: two processes must not wait for each other's rows.
             delivered = [rows.delivery_row(one.delivery) for one in group]
             delivered.sort(key=itemgetter("hook", "guid"))
             new = _add_new(db, self._add_deliveries, delivered)
-            fresh = [one for one in group if (one.delivery.hook, one.delivery.guid) in new]
+            fresh = [one for one in named if (one.delivery.hook, one.delivery.guid) in new]
             items = [rows.work_item_row(comment) for one in fresh for comment in one.comments]
             items.sort(key=itemgetter("id"))
             new_items = _add_new(db, self._add_work_items, items)
@@ -92,7 +116,7 @@ class Inbox(Part):
             execute_all(db, self._add_commands, lines)
             if new_items:
                 self._store.notify(db)
-            return [_take(one, new_items) if one in fresh else False for one in group]
+            return [_take(one, new_items) if one in fresh else False for one in named]
 
         return await self._store.transact(work)
 

@@ -62,6 +62,7 @@ def work_item_row(comment: Comment) -> Values:
         "event": _json(comment.event) if comment.event else None,
         "text": comment.text or None,
         "is_public": comment.is_public,
+        "repo_id": comment.repo_id,
         # What is not known yet may start or change runs.
         "is_ordered": not comment.lines or is_ordered(comment.lines),
     }
@@ -180,6 +181,7 @@ def work_item(found: Sequence[Row[Any]], tracked_runs: Iterable[Row[Any]]) -> Wo
         event=msgspec.json.decode(event, type=PullRequestEvent) if event else None,
         text=row.work_items_text or "",
         is_public=row.work_items_is_public,
+        repo_id=row.work_items_repo_id,
     )
     return WorkItem(
         comment=comment,

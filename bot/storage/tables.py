@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import sqlalchemy as sa
 
-VERSION = "0009"
+VERSION = "0010"
 """The newest migration, after which a database has this shape."""
 
 metadata = sa.MetaData()
@@ -82,7 +82,9 @@ work_items = sa.Table(
     sa.Column("faults", sa.Integer, nullable=False, server_default="0"),
     # Since when it is left alone, until somebody puts it back.
     sa.Column("set_aside_at", sa.Float),
+    sa.Column("repo_id", sa.BigInteger),
     sa.Index("work_items_due", "due_at"),
+    sa.Index("work_items_repo_id", "repo_id"),
     sa.Index(
         "work_items_set_aside",
         "set_aside_at",
@@ -172,6 +174,16 @@ tracked_runs = sa.Table(
     sa.Column("misses", sa.Integer, nullable=False, server_default="0"),
     sa.Index("tracked_runs_run", "run_id"),
     sa.Index("tracked_runs_commit", "repo", "sha"),
+)
+
+# What GitHub calls each repository, by its id, which stays.
+repositories = sa.Table(
+    "repositories",
+    metadata,
+    sa.Column("id", sa.BigInteger, primary_key=True, autoincrement=False),
+    sa.Column("name", sa.Text, nullable=False),
+    # Since when it is known to have this name, by GitHub's clock.
+    sa.Column("since", sa.Float, nullable=False),
 )
 
 periodic_jobs = sa.Table(

@@ -47,7 +47,7 @@ def true_payload(name: str) -> tuple[str, dict[str, Any]]:
     return delivery.event, delivery.payload
 
 
-_SENT = {"repository.full_name", "sender.login", "sender.type", "installation.id"}
+_SENT = {"repository.full_name", "repository.id", "sender.login", "sender.type", "installation.id"}
 _PULL = {
     *("number", "html_url", "updated_at", "head.sha", "head.ref", "head.repo.full_name"),
     *("base.sha", "base.ref", "base.repo.full_name"),

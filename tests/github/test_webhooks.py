@@ -207,6 +207,7 @@ def test_a_comment(fresh: SimulatedGitHub, clock: ManualClock) -> None:
             installation=one.installation.id,
             reviewed=None,
             is_public=False,
+            repo_id=fresh.repository_named(REPO).id,
         )
     )
     assert only(event).work_item_id == f"ic-{made.id}"

@@ -234,7 +234,7 @@ def _call(
     params: dict[str, str] = request.path_params
     repository = None
     if "owner" in params:
-        repository = _repository(backend, endpoint, principal, params)
+        repository = _repository(backend, endpoint, principal, request)
     _authorize(endpoint, principal)
     return Call(
         backend=backend,
@@ -265,16 +265,32 @@ def _check_quota(quota: Quota) -> None:
 
 
 def _repository(
-    backend: Backend, endpoint: Endpoint, principal: Principal, params: Mapping[str, str]
+    backend: Backend, endpoint: Endpoint, principal: Principal, request: Request
 ) -> Repository:
+    params: dict[str, str] = request.path_params
     full_name = f"{params['owner']}/{params['repo']}".lower()
     repository = backend.world.repositories.get(full_name)
     if repository is None:
-        raise not_found()
+        moved = backend.world.moved.get(full_name)
+        if moved is None or not backend.access.reaches(principal, moved):
+            raise not_found()
+        raise _moved(backend, moved, request)
     # The App itself sees no repository; what it may ask here is where it is installed.
     if endpoint.door is not RequiredLogin.APP and not backend.access.reaches(principal, repository):
         raise not_found()
     return repository
+
+
+def _moved(backend: Backend, repository: Repository, request: Request) -> ApiError:
+    """The redirect to a repository that was renamed: by its id (docs.github.com/rest, "Follow
+    redirects")."""
+    under = request.url.path.split("/repos/", 1)[1].split("/", 2)[2:]
+    path = "/".join(["repositories", str(repository.id), *under])
+    query = f"?{request.url.query}" if request.url.query else ""
+    status = 301 if request.method == "GET" else 307
+    message = "Moved Permanently" if status == 301 else "Temporary Redirect"
+    location = f"{backend.bodies.api}/{path}{query}"
+    return ApiError(status, message, headers={"location": location})
 
 
 def _authorize(endpoint: Endpoint, principal: Principal) -> None:

@@ -1,6 +1,6 @@
 """The REST API as one ASGI app: routes, the request log, and the faults in front of it all."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 
 from starlette.applications import Starlette
@@ -13,6 +13,7 @@ from bot.demo.simulators.github import rest_apps, rest_checks, rest_repositories
 from bot.demo.simulators.github.access import Access
 from bot.demo.simulators.github.faults import Fault, Faults
 from bot.demo.simulators.github.http import Backend, Endpoint, not_found, serve
+from bot.demo.simulators.github.model import Repository
 
 ENDPOINTS = (
     *rest_apps.ENDPOINTS,
@@ -64,7 +65,9 @@ class Frontage:
         log: list[RequestRecord],
         access: Access,
         now: Callable[[], float],
+        repositories: Mapping[str, Repository],
     ) -> None:
+        self._repositories = repositories
         self._inner = inner
         self._faults = faults
         self._log = log
@@ -76,6 +79,7 @@ class Frontage:
         if scope["type"] != "http":
             await self._inner(scope, receive, send)
             return
+        scope = self._by_name(scope)
         arrived = self._now()
         fault = self._faults.take(scope["method"], scope["path"])
         statuses: list[int] = []
@@ -90,6 +94,16 @@ class Frontage:
                 await fault.behaviour(inner, scope, receive, _watching(send, statuses))
         finally:
             self._log.append(self._record(scope, arrived, fault, statuses))
+
+    def _by_name(self, scope: Scope) -> Scope:
+        """A request for a repository by its id, as one by its name."""
+        first, _, rest = scope["path"].removeprefix("/").partition("/")
+        number, _, under = rest.partition("/")
+        named = {str(one.id): one.full_name for one in self._repositories.values()}
+        if first != "repositories" or number not in named:
+            return scope
+        path = f"/repos/{named[number]}/{under}".rstrip("/")
+        return {**scope, "path": path, "raw_path": path.encode()}
 
     def _record(
         self, scope: Scope, arrived: float, fault: Fault | None, statuses: list[int]

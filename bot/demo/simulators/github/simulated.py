@@ -73,7 +73,8 @@ class SimulatedGitHub(Threads):
             self.access.use_app(app)
             self.hooks.secret = app.webhook_secret
         backend = Backend(self, bodies, self.access, self.quotas, self.hooks, self._convert)
-        self.app = Frontage(create_api(backend), self.faults, self.requests, self.access, now)
+        api = create_api(backend)
+        self.app = Frontage(api, self.faults, self.requests, self.access, now, self.repositories)
 
     # Deliveries
 

@@ -31,6 +31,8 @@ class World:
         self.bot_app: App | None = None
         """The App that our bot runs as; None while the bot is a plain account with a token."""
         self.repositories: dict[str, Repository] = {}
+        self.moved: dict[str, Repository] = {}
+        """Repositories by the names they had before."""
         self.installations: list[Installation] = []
         self._users: dict[str, User] = {}
         self._apps: dict[str, App] = {}
@@ -226,9 +228,24 @@ class World:
         self.repositories[fork.full_name.lower()] = fork
         return fork
 
+    def rename(self, repo: str, name: str) -> Repository:
+        """Rename a repository; requests under its old name are redirected."""
+        repository = self.repositories.pop(repo.lower())
+        repository.name = name
+        self.repositories[repository.full_name.lower()] = repository
+        self.moved[repo.lower()] = repository
+        return repository
+
+    def _known(self, repo: str) -> Repository | None:
+        """The repository that has this name, or had it before."""
+        return self.repositories.get(repo.lower()) or self.moved.get(repo.lower())
+
     def repository_named(self, full_name: str) -> Repository:
-        """The repository of this name; KeyError when there is none."""
-        return self.repositories[full_name.lower()]
+        """The repository that has this name, or had it before; KeyError when there is none."""
+        found = self._known(full_name)
+        if found is None:
+            raise KeyError(full_name)
+        return found
 
     def role(self, repo: str, login: str, role: str, *, base: str = "read") -> None:
         """Give someone a role: one of GitHub's, or a custom name that builds on `base`."""
@@ -303,23 +320,23 @@ class World:
 
         Heads of pull requests from forks can be read in the base, as on GitHub.
         """
-        repository = self.repositories.get(repo.lower())
+        repository = self._known(repo)
         commit = repository.commits.get(sha) if repository else None
         return commit.files if commit else None
 
     def branch_head(self, repo: str, ref: str) -> str | None:
         """The commit that a branch stands at; `HEAD` is the default branch."""
-        repository = self.repositories.get(repo.lower())
+        repository = self._known(repo)
         if repository is None:
             return None
         return repository.branches.get(repository.default_branch if ref == "HEAD" else ref)
 
     def from_fork(self, repo: str, sha: str) -> bool:
         """Whether the commit is in the repository only through a fork's pull request."""
-        repository = self.repositories.get(repo.lower())
+        repository = self._known(repo)
         return repository is not None and sha in repository.borrowed
 
     def connected(self, repo: str) -> bool:
         """Whether Depot's own App reaches this repository."""
-        repository = self.repositories.get(repo.lower())
+        repository = self._known(repo)
         return repository is not None and repository.connected

@@ -1,0 +1,64 @@
+"""A repository's rows go by its newest name, on both stores."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from bot.core.events import Comment
+from bot.core.types import RepoName, WorkItemId
+from bot.storage.ledger import Ledger
+from tests.storage.examples import HELLO, NEW, OLD, accepted, comment, head
+from tests.support.conversation import START
+
+pytestmark = pytest.mark.anyio
+
+BONJOUR = RepoName("octo/bonjour")
+ID = 4711
+
+
+def of_id(one: Comment, repo_id: int = ID) -> Comment:
+    return replace(one, repo_id=repo_id, installation=1)
+
+
+async def names(ledger: Ledger, *numbers: int) -> list[str]:
+    items = [await ledger.items.load(WorkItemId(f"ic-{number}")) for number in numbers]
+    return [item.comment.repo for item in items]
+
+
+async def test_a_webhook_under_another_name(ledger: Ledger) -> None:
+    other = replace(comment(9), repo_id=ID + 1)  # another repository that once had the name
+    await accepted(ledger, of_id(comment(1, at=START)), other, comment(8))
+    renamed = replace(of_id(comment(2, repo=BONJOUR, at=START + 10)), installation=2)
+    await accepted(ledger, renamed)
+    assert await names(ledger, 1, 2, 8, 9) == [BONJOUR, BONJOUR, HELLO, HELLO]
+    item = await ledger.items.load(WorkItemId("ic-1"))
+    assert item.comment.installation == 2
+    await accepted(ledger, of_id(comment(3, at=START + 5)))  # it was on its way for long
+    assert await names(ledger, 3) == [BONJOUR]
+    await accepted(ledger, of_id(comment(4, at=START + 20)))  # and back
+    assert await names(ledger, 1, 2, 3, 4) == [HELLO] * 4
+
+
+async def test_heads_go_with_it(ledger: Ledger) -> None:
+    for guid, repo, sha, at in (
+        ("g1", HELLO, OLD, START),
+        ("g2", HELLO, NEW, START + 1),
+        ("g3", BONJOUR, NEW, START + 2),
+    ):
+        delivery, changed = head(guid, sha, at)
+        event = replace(of_id(changed.event), repo=repo)
+        await ledger.inbox.accept_head(delivery, replace(changed, repo=repo, event=event))
+    heads = await ledger.pull_requests.newest_heads(BONJOUR, 1)
+    assert [(one.sha, one.since) for one in heads] == [(NEW, START + 2), (OLD, START)]
+    assert await ledger.pull_requests.newest_heads(HELLO, 1) == ()
+
+
+async def test_what_github_said_when_asked(ledger: Ledger) -> None:
+    await accepted(ledger, of_id(comment(1, at=START)))
+    await ledger.inbox.rename(ID, BONJOUR, START + 60)
+    await ledger.inbox.rename(ID, BONJOUR, START + 120)
+    assert await names(ledger, 1) == [BONJOUR]
+    await ledger.inbox.rename(ID + 5, HELLO, START)  # of which nothing is known
+    assert await names(ledger, 1) == [BONJOUR]
