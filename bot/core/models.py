@@ -131,6 +131,10 @@ class Reply:
     refused_since: float | None = None
     retry_at: float | None = None
     """When it is tried again after a refusal."""
+    attempted_at: float | None = None
+    """When it was last posted, whatever came of that."""
+    twins_at: float | None = None
+    """When it is looked for twins: it was posted again, since the first did not show in time."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, replace
 
 import structlog
@@ -12,8 +12,8 @@ from bot.core.backoff import REPLY_REFUSED
 from bot.core.clock import Clock
 from bot.core.models import Claim, Reply, WorkItem
 from bot.core.rate_limit import LONGEST_WAIT, WriteKind
-from bot.github.errors import Forbidden, GitHubError, NotFound, Unprocessable
-from bot.github.repository import Repository
+from bot.github.errors import Forbidden, GitHubError, NotDone, NotFound, Unprocessable
+from bot.github.repository import PostedComment, Repository
 from bot.messages import reply as reply_message
 from bot.storage.ledger import Ledger
 
@@ -22,6 +22,15 @@ EDIT_SECONDS = 10.0
 
 OWED_SECONDS = 24 * 3600.0
 """How long a reply is tried that GitHub refuses, since the conversation may be unlocked."""
+
+LOOK_SECONDS = 10.0
+"""How long a reply is looked for whose posting was not answered: GitHub's list may lag behind."""
+
+LOOK_PAUSE = 2.0
+"""Seconds between two such looks."""
+
+TWIN_LOOKS = (60.0, 300.0)
+"""Seconds after it was posted again at which it is looked for a twin."""
 
 GONE_AFTER = 2
 """Edits that GitHub does not find, one after the other: somebody deleted the reply."""
@@ -37,6 +46,11 @@ class React:
 @dataclass(frozen=True, slots=True)
 class Find:
     """Look for the reply: it may have been posted without our knowing."""
+
+
+@dataclass(frozen=True, slots=True)
+class FindTwins:
+    """Look for another reply, which came to light only after it was posted again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,13 +72,17 @@ class Wait:
     seconds: float
 
 
-Write = React | Find | Post | Edit | Wait
+Write = React | Find | FindTwins | Post | Edit | Wait
 
 
 def next_writes(item: WorkItem, text: str, now: float) -> tuple[Write, ...]:
     """What is to be written so that the reply says *text*. Empty text: nothing to say yet."""
     writes: list[Write] = [React()] if _reacts(item) else []
     reply = item.reply
+    if reply.comment_id is not None and reply.twins_at is not None:
+        if reply.twins_at <= now:
+            return (*writes, FindTwins())
+        writes.append(Wait(reply.twins_at - now))
     if text in {"", reply.text}:
         return tuple(writes)
     if reply.refused_since is not None and now - reply.refused_since >= OWED_SECONDS:
@@ -135,6 +153,7 @@ class Publisher:
         *may_write* reads whether its author has the write role, when that decides whether there is
         a reply at all; *has_reacted* says that this step has put a reaction on the comment.
         """
+        wait: float | None = None
         for write in next_writes(item, text, self.clock.now()):
             match write:
                 case Find():
@@ -143,20 +162,25 @@ class Publisher:
                     except (NotFound, Forbidden) as error:
                         # Without a look it could be posted twice.
                         return self._refused(item, error, attempted=True)
+                    if found.attempted and found.comment_id is None:
+                        return Published(found, LOOK_PAUSE)
                     # What was found is the reply; without one it is posted now.
                     item = replace(item, reply=found)
                     return await self.publish(
                         claim, item, repository, text, may_write, has_reacted=has_reacted
                     )
+                case FindTwins():
+                    return await self._find_twins(item, repository)
                 case Post():
                     return await self._post(claim, item, repository, text, may_write, has_reacted)
                 case Edit():
-                    return await self._edit(item, repository, write)
+                    published = await self._edit(item, repository, write)
+                    return replace(published, wait=sooner(wait, published.wait))
                 case Wait():
-                    return Published(item.reply, write.seconds)
+                    wait = sooner(wait, write.seconds)
                 case React():
                     continue  # on its way beside the decision
-        return Published(item.reply, None)
+        return Published(item.reply, wait)
 
     async def _reserve(
         self, item: WorkItem, kind: WriteKind, *, has_reacted: bool = False
@@ -173,15 +197,47 @@ class Publisher:
         )
 
     async def _find(self, item: WorkItem, repository: Repository) -> Reply:
-        """The reply that was posted before a crash, or whose answer was lost; one without an id
-        when there is none. Raises GitHubError."""
+        """The reply that was posted before a crash, or whose answer was lost. One without an id
+        when there is none; it is `attempted` as long as it may still show. Raises GitHubError."""
+        async for comment in self._replies(item, repository):
+            return replace(
+                item.reply, comment_id=comment.comment_id, attempted=True, text=comment.body
+            )
+        now = self.clock.now()
+        if now - (item.reply.attempted_at or 0.0) < LOOK_SECONDS:
+            return item.reply
+        return replace(item.reply, attempted=False, twins_at=now + TWIN_LOOKS[0])
+
+    async def _replies(
+        self, item: WorkItem, repository: Repository
+    ) -> AsyncIterator[PostedComment]:
+        """Our comments that answer a work item, oldest first. Raises GitHubError."""
         # `since` is by GitHub's clock; a reply cannot be older than what it answers.
         async for comment in repository.own_comments(
             item.comment.number, since=item.comment.written_at - 1
         ):
             if reply_message.answers(comment.body) == item.work_item_id:
-                return Reply(comment.comment_id, True, comment.body)
-        return replace(item.reply, attempted=False)
+                yield comment
+
+    async def _find_twins(self, item: WorkItem, repository: Repository) -> Published:
+        """Have all replies but the newest point to it; raises GitHubUnavailable."""
+        now, reply = self.clock.now(), item.reply
+        since = reply.attempted_at or now
+        later = next((since + after for after in TWIN_LOOKS if since + after > now), None)
+        try:
+            found = [comment async for comment in self._replies(item, repository)]
+            *older, newest = sorted(found, key=lambda comment: comment.comment_id)
+            for comment in older:
+                if await self._reserve(item, WriteKind.RESULT):
+                    return Published(reply, LOOK_PAUSE)
+                text = reply_message.pointer(item.comment.url, newest.comment_id)
+                await repository.edit_comment(comment.comment_id, text)
+                log.info("reply_twin_found", older=comment.comment_id, newer=newest.comment_id)
+        except (ValueError, NotFound, Forbidden, Unprocessable) as error:
+            log.warning("reply_twins_unknown", error=str(error))
+            return Published(replace(reply, twins_at=later), 0.0)
+        kept = replace(reply, comment_id=newest.comment_id, text=newest.body, twins_at=later)
+        return Published(kept, 0.0)
 
     async def _post(
         self,
@@ -202,13 +258,16 @@ class Publisher:
             return Published(item.reply, None)
         if pause:
             return Published(item.reply, pause)
-        await self.ledger.items.save_reply_attempt(claim)
+        await self.ledger.items.save_reply_attempt(claim, item.reply.twins_at)
         try:
             comment_id = await repository.comment(item.comment.number, text)
+        except NotDone:
+            await self.ledger.items.withdraw_reply_attempt(claim)
+            raise
         except (NotFound, Forbidden, Unprocessable) as error:
             # A refusal is an answer: there is no reply to be looked for.
             return self._refused(item, error, attempted=False)
-        return Published(self._written(comment_id, text), None)
+        return Published(self._written(item, comment_id, text), None)
 
     async def _edit(self, item: WorkItem, repository: Repository, edit: Edit) -> Published:
         if pause := await self._reserve(item, edit.kind):
@@ -221,7 +280,7 @@ class Publisher:
             if not is_gone:
                 return self._refused(item, error, attempted=True)
             log.warning("reply_deleted", error=str(error))  # and it is not posted anew
-        return Published(self._written(edit.comment_id, edit.text), None)
+        return Published(self._written(item, edit.comment_id, edit.text), None)
 
     def _refused(self, item: WorkItem, error: GitHubError, *, attempted: bool) -> Published:
         """The reply is owed: it is tried again later, and counts as written only when it is.
@@ -240,8 +299,9 @@ class Publisher:
         )
         return Published(owed, pause)
 
-    def _written(self, comment_id: int, text: str) -> Reply:
-        return Reply(comment_id, True, text, self.clock.now())
+    def _written(self, item: WorkItem, comment_id: int, text: str) -> Reply:
+        twins_at = item.reply.twins_at
+        return Reply(comment_id, True, text, self.clock.now(), twins_at=twins_at)
 
 
 def _reacts(item: WorkItem) -> bool:

@@ -6,8 +6,9 @@ GitHubError               every failure
 ├── Forbidden             403 that is no rate limit: the bot lacks a permission, or lacks it yet
 │   └── Blocked           451: nobody may see it
 ├── Unprocessable         422: GitHub refuses what was sent
-└── GitHubUnavailable     no answer, a server error, or a rate limit; ask again later
-    └── BadCredentials    401: the token may be about to be replaced
+└── GitHubUnavailable     no answer, or a server error: what was sent may have been done
+    └── NotDone           a rate limit, 409, or not sent: nothing was done; ask again later
+        └── BadCredentials  401: the token may be about to be replaced
 """
 
 from __future__ import annotations
@@ -70,7 +71,11 @@ class GitHubUnavailable(GitHubError):
         return self.text
 
 
-class BadCredentials(GitHubUnavailable):
+class NotDone(GitHubUnavailable):
+    """Not now, and nothing was done."""
+
+
+class BadCredentials(NotDone):
     """GitHub does not take the bot's credentials."""
 
 
@@ -92,13 +97,15 @@ def translated_errors() -> Iterator[None]:
     except jwt.PyJWTError as error:
         raise BadCredentials("the App's private key cannot be used") from error
     except gidgethub.RateLimitExceeded as error:
-        raise GitHubUnavailable("rate limit", _retry_after(error)) from error
+        raise NotDone("rate limit", _retry_after(error)) from error
     except gidgethub.HTTPException as error:
         raise _http_error(error) from error
     except gidgethub.GitHubException as error:
         raise GitHubUnavailable(f"not understood: {type(error).__name__}") from error
     except AnswerTooLarge as error:
         raise TooLarge(str(error)) from error
+    except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout) as error:
+        raise NotDone(type(error).__name__) from error
     except httpx.HTTPError as error:
         raise GitHubUnavailable(type(error).__name__) from error
     except (ValueError, LookupError, TypeError, RecursionError) as error:
@@ -112,11 +119,11 @@ def _http_error(error: gidgethub.HTTPException) -> GitHubError:
     match error.status_code:
         case HTTPStatus.UNAUTHORIZED:
             return BadCredentials(text)
-        case HTTPStatus.TOO_MANY_REQUESTS:
-            return GitHubUnavailable(text, _retry_after(error))
+        case HTTPStatus.TOO_MANY_REQUESTS | HTTPStatus.CONFLICT:
+            return NotDone(text, _retry_after(error))
         case HTTPStatus.FORBIDDEN:
             if "retry-after" in error.headers or re.search("rate limit|abuse", text, re.I):
-                return GitHubUnavailable(text, _retry_after(error))
+                return NotDone(text, _retry_after(error))
             return Forbidden(text, error.headers.get("x-accepted-github-permissions", ""))
         case HTTPStatus.UNAVAILABLE_FOR_LEGAL_REASONS:
             return Blocked(text)

@@ -25,7 +25,7 @@ from bot.core.json_repair import readable
 from bot.core.rate_limit import Quota
 from bot.core.single_flight import SingleFlightCache
 from bot.core.types import RepoName
-from bot.github.errors import GitHubError, GitHubUnavailable, translated_errors
+from bot.github.errors import GitHubError, GitHubUnavailable, NotDone, translated_errors
 
 RAW = "application/vnd.github.raw+json"
 """The media type under which GitHub sends a file as it is."""
@@ -126,7 +126,7 @@ class Session(gidgethub.httpx.GitHubAPI):
         limit = self.rate_limit
         if limit is not None and not limit:
             wait = limit.reset_datetime.timestamp() - self._server_clock.now()
-            raise GitHubUnavailable("rate limit", max(1.0, wait))
+            raise NotDone("rate limit", max(1.0, wait))
 
 
 def _leads_on(method: str, status: int) -> bool:

@@ -96,6 +96,12 @@ def answers(text: str) -> WorkItemId | None:
     return WorkItemId(found) if isinstance(found, str) else None
 
 
+def pointer(url: str, comment_id: int) -> str:
+    """What an older reply says of the newer one to the same comment, at this *url*."""
+    link = f"{url.partition('#')[0]}#issuecomment-{comment_id}"
+    return f"GitHub took this reply twice. [The other one]({link}) is kept up to date."
+
+
 def decided(text: str) -> list[Any]:
     """The reason codes in the hidden JSON of a reply: the decisions when it was written."""
     value = find_hidden(MARK, text)

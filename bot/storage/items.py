@@ -51,6 +51,7 @@ class Items(Part):
         self._touch_while_deciding = self._touch.values(
             deciding=_others_are_undecided()
         )  # of_command
+        self._attempt_reply = self._touch.values(reply_attempted=True, reply_attempted_at=now)
         self._set_command = sa.update(commands).where(  # of_command
             commands.c.id == sa.bindparam("of_command")
         )
@@ -335,9 +336,14 @@ class Items(Part):
         again = {"tracked_since": now, "note": ""}
         await self._wake(self._wake_ended, {"of_run": run_id}, **again)
 
-    async def save_reply_attempt(self, claim: Claim) -> None:
-        """Store that a reply is about to be posted: search for it before posting another."""
-        await self._write(claim, self._touch, reply_attempted=True)
+    async def save_reply_attempt(self, claim: Claim, twins_at: float | None = None) -> None:
+        """Store that a reply is about to be posted: search for it before posting another, and at
+        *twins_at* for another that came to light late."""
+        await self._write(claim, self._attempt_reply, reply_twins_at=twins_at)
+
+    async def withdraw_reply_attempt(self, claim: Claim) -> None:
+        """Store that the reply was certainly not posted."""
+        await self._write(claim, self._touch, reply_attempted=False)
 
 
 def _others_are_undecided() -> sa.ColumnElement[bool]:

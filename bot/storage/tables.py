@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import sqlalchemy as sa
 
-VERSION = "0010"
+VERSION = "0011"
 """The newest migration, after which a database has this shape."""
 
 metadata = sa.MetaData()
@@ -83,6 +83,9 @@ work_items = sa.Table(
     # Since when it is left alone, until somebody puts it back.
     sa.Column("set_aside_at", sa.Float),
     sa.Column("repo_id", sa.BigInteger),
+    # When the reply was last posted, and when it is looked for a twin of it.
+    sa.Column("reply_attempted_at", sa.Float),
+    sa.Column("reply_twins_at", sa.Float),
     sa.Index("work_items_due", "due_at"),
     sa.Index("work_items_repo_id", "repo_id"),
     sa.Index(

@@ -12,7 +12,17 @@ from bot.core.rate_limit import WriteKind
 from bot.core.reasons import Reason
 from bot.core.runs import Run
 from bot.core.types import CommandId, RepoName, RunId, Sha
-from bot.engine.publisher import EDIT_SECONDS, Edit, Find, Post, React, Wait, Write, next_writes
+from bot.engine.publisher import (
+    EDIT_SECONDS,
+    Edit,
+    Find,
+    FindTwins,
+    Post,
+    React,
+    Wait,
+    Write,
+    next_writes,
+)
 from bot.messages.markdown import hidden
 
 NOW = 1_795_500_100.0
@@ -44,6 +54,11 @@ def answered(text: str, ago: float) -> WorkItem:
     return replace(NEW, reply=Reply(9, True, text, NOW - ago))
 
 
+def twins(ahead: float) -> WorkItem:
+    """It was posted again, and is looked for a twin in so many seconds."""
+    return replace(NEW, reply=Reply(9, True, "a", NOW - 60, twins_at=NOW + ahead))
+
+
 OVER = replace(RUN, next_poll_at=None)
 FRESH = replace(NEW, acknowledged=False)
 EVENT = replace(
@@ -58,6 +73,14 @@ TABLE: list[tuple[str, WorkItem, str, tuple[Write, ...]]] = [
     ("an event takes no reaction", EVENT, "a", (Post("a"),)),
     ("it may have been posted", replace(NEW, reply=Reply(None, True)), "a", (Find(),)),
     ("it says so already", answered("a", 60), "a", ()),
+    ("a twin is looked for later", twins(30.0), "a", (Wait(30.0),)),
+    ("a twin is looked for now", twins(0.0), "b", (FindTwins(),)),
+    (
+        "a twin is looked for later, and there is news",
+        twins(30.0),
+        says("b"),
+        (Wait(30.0), Edit(9, says("b"), WriteKind.RESULT)),
+    ),
     (
         "a passing state, long after",
         answered(says("a"), EDIT_SECONDS),
