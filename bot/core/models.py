@@ -196,6 +196,11 @@ class WorkItem:
         times = [run.next_poll_at for run in self.runs if run.next_poll_at is not None]
         return min(times, default=None)
 
+    @property
+    def is_over(self) -> bool:
+        """Whether no run of it is going on, as far as is known."""
+        return all(run.run.is_over or run.next_poll_at is None for run in self.runs)
+
     def with_command(self, command: Command, runs: Sequence[TrackedRun] = ()) -> WorkItem:
         """A copy with this state of a command, and with further runs."""
         commands = tuple(

@@ -106,24 +106,29 @@ class FactReader:
             sha = None  # no commit (`bot.rules.policy.check_exists`)
         if sha and Fact.JOBS in wanted and facts.workflows is not None:
             facts = replace(facts, workflows=await self._with_jobs(facts.workflows))
-        rules, role, head, head_date, files, runs = await _side_by_side(
+        rules, role, head, date, files, runs = await _side_by_side(
             self._rules() if Fact.RULES in wanted else _known(facts.rules),
             self._role() if Fact.ROLE in wanted else _known(facts.role),
             seen,
-            self._head_date(sha) if sha and Fact.HEAD_DATE in wanted else _known(facts.head_date),
-            self._workflows_if_there(sha, target)
+            _if_there(self._head_date(sha))
+            if sha and Fact.HEAD_DATE in wanted
+            else _known(facts.head_date),
+            _if_there(self._workflows(sha, target))
             if sha and Fact.WORKFLOWS in wanted
             else _known(facts.workflows),
             self._runs(sha, target) if sha and Fact.RUNS in wanted else _known(facts.runs),
         )
-        if isinstance(files, NotFound) and (head is None or head.head.sha == sha):
-            raise files
+        # What is missing at a commit matters only where that is the head.
+        if head is None or head.head.sha == sha:
+            for missing in (date, files):
+                if isinstance(missing, NotFound):
+                    raise missing
         return replace(
             facts,
             rules=rules,
             role=role,
             seen=head,
-            head_date=head_date,
+            head_date=date if isinstance(date, HeadDate) else None,
             workflows=files if isinstance(files, WorkflowNames) else None,
             runs=runs,
         )
@@ -169,16 +174,6 @@ class FactReader:
     async def _head_date(self, sha: Sha) -> HeadDate | None:
         return HeadDate(sha, await self.repository.oldest_check_suite(sha))
 
-    async def _workflows_if_there(
-        self, sha: Sha, target: StartTarget | None
-    ) -> WorkflowNames | NotFound | None:
-        """The names, or that GitHub does not have them: whether that matters depends on the head,
-        which is read beside them."""
-        try:
-            return await self._workflows(sha, target)
-        except NotFound as error:
-            return error
-
     async def _workflows(self, sha: Sha, target: StartTarget | None) -> WorkflowNames | None:
         """The names; the file that is probably meant is fetched beside them."""
         # Its jobs or inputs will be asked for.
@@ -222,6 +217,14 @@ class FactReader:
             *(self.depot.run_status(run.run_id) for run in active[:MAX_OTHERS])
         )
         return RunsAtHead(sha, False, tuple(listed), tuple(tracked), tuple(others))
+
+
+async def _if_there(reading: Awaitable[T]) -> T | NotFound:
+    """What is read, or that GitHub does not have it."""
+    try:
+        return await reading
+    except NotFound as error:
+        return error
 
 
 async def _known(value: T) -> T:

@@ -93,7 +93,7 @@ def next_writes(item: WorkItem, text: str, now: float) -> tuple[Write, ...]:
     if reply.comment_id is None:
         writes.append(Find() if reply.attempted else Post(text))
         return tuple(writes)
-    is_last = item.next_poll_at is None and all(command.decided for command in item.commands)
+    is_last = item.is_over and all(command.decided for command in item.commands)
     is_news = reply_message.decided(text) != reply_message.decided(reply.text)
     since_last = now - (reply.written_at or 0.0)
     if is_last or is_news or since_last >= EDIT_SECONDS:

@@ -9,7 +9,7 @@ from dataclasses import replace
 
 from cachetools import TTLCache
 
-from bot.core.backoff import POLLING
+from bot.core.backoff import POLLING, UPSTREAM_TROUBLE
 from bot.core.clock import Clock
 from bot.core.models import TrackedRun
 from bot.core.runs import Diagnosis, Job, Run
@@ -30,6 +30,9 @@ SHARED_LISTING_SECONDS = 60.0
 MANY_RUNS = 100
 """Above this many tracked runs, poll each at the longest interval; the shared listing wakes those
 that changed."""
+
+DETAIL_TRIES = 6
+"""How often it is asked again for the times, the diagnosis and the log of a run that is over."""
 
 LOG_LINES = 30
 """Log lines that are shown with a failed run."""
@@ -128,8 +131,17 @@ async def poll(
         return _later(tracked, clock, trouble.retry_after)
     except GitHubError:
         details = frozenset()  # whether it may be quoted cannot be known
-    run, failure = await asyncio.gather(_with_times(depot, run), _failure(depot, run, details))
-    return replace(tracked, run=run, failure=failure, next_poll_at=None)
+    gaps: list[DepotError] = []
+    run, failure = await asyncio.gather(
+        _with_times(depot, run, gaps), _failure(depot, run, details, gaps)
+    )
+    tries = tracked.polls if tracked.run.is_over else 0
+    found = replace(tracked, run=run, failure=failure)
+    if not gaps or tries >= DETAIL_TRIES:
+        return replace(found, next_poll_at=None)
+    # How it ended is known, and told; what else there is to say of it is asked for again.
+    pause = UPSTREAM_TROUBLE.pause(tries, max(gap.retry_after or 0.0 for gap in gaps))
+    return replace(found, polls=tries + 1, next_poll_at=clock.now() + pause)
 
 
 def _gone(tracked: TrackedRun, clock: Clock) -> TrackedRun:
@@ -147,11 +159,13 @@ def _later(tracked: TrackedRun, clock: Clock, at_least: float | None = None) -> 
     return replace(tracked, polls=tracked.polls + 1, next_poll_at=now + wait)
 
 
-async def _with_times(depot: Depot, run: Run) -> Run:
-    """The run with how long things took; without, when Depot does not say."""
+async def _with_times(depot: Depot, run: Run, gaps: list[DepotError]) -> Run:
+    """The run with how long things took; without, when Depot does not say. What is to be asked
+    for again is added to *gaps*."""
     try:
         times = await depot.times(run.run_id)
-    except DepotError:
+    except DepotError as error:
+        _note(gaps, error)
         return run
     workflows = tuple(
         replace(
@@ -163,32 +177,41 @@ async def _with_times(depot: Depot, run: Run) -> Run:
     return replace(run, workflows=workflows, seconds=times.run)
 
 
-async def _failure(depot: Depot, run: Run, details: frozenset[Detail]) -> str:
+def _note(gaps: list[DepotError], error: DepotError) -> None:
+    if not isinstance(error, DepotRefused):
+        gaps.append(error)
+
+
+async def _failure(
+    depot: Depot, run: Run, details: frozenset[Detail], gaps: list[DepotError]
+) -> str:
     """Why a run failed, for the reply: of these details, as much as Depot gives."""
     if not details:
         return ""
     job = next((job for job in run.jobs if job.status == "failed" and job.attempts), None)
     diagnosis, lines = await asyncio.gather(
-        _diagnosis(depot, run if Detail.DIAGNOSIS in details else None),
-        _log(depot, job if Detail.LOGS in details else None),
+        _diagnosis(depot, run if Detail.DIAGNOSIS in details else None, gaps),
+        _log(depot, job if Detail.LOGS in details else None, gaps),
     )
     return await asyncio.to_thread(diagnosis_messages.failure, diagnosis, job, lines)
 
 
-async def _diagnosis(depot: Depot, run: Run | None) -> Diagnosis | None:
+async def _diagnosis(depot: Depot, run: Run | None, gaps: list[DepotError]) -> Diagnosis | None:
     if run is None:
         return None
     try:
         return await depot.diagnosis(Target.RUN, run.run_id)
-    except DepotError:
+    except DepotError as error:
+        _note(gaps, error)
         return None
 
 
-async def _log(depot: Depot, job: Job | None) -> list[str]:
+async def _log(depot: Depot, job: Job | None, gaps: list[DepotError]) -> list[str]:
     attempt = job.newest_attempt if job is not None else None
     if attempt is None:
         return []
     try:
         return await depot.log_tail(attempt.attempt_id, LOG_LINES)
-    except DepotError:
+    except DepotError as error:
+        _note(gaps, error)
         return []

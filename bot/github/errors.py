@@ -136,12 +136,17 @@ def _http_error(error: gidgethub.HTTPException) -> GitHubError:
     return GitHubUnavailable(text, _retry_after(error))
 
 
+def seconds_asked(headers: Mapping[str, str]) -> float | None:
+    """How many seconds the other side asks us to wait; none when it does not."""
+    value = headers.get("retry-after", "")
+    return float(value) if value.isdecimal() else None
+
+
 def _retry_after(error: gidgethub.HTTPException) -> float | None:
     """How long GitHub wants us to wait, in seconds (bot/github/README.md, "Rate limits")."""
     headers = error.headers
-    value = headers.get("retry-after", "")
-    if value.isdecimal():
-        return float(value)
+    if (asked := seconds_asked(headers)) is not None:
+        return asked
     if error.status_code not in {HTTPStatus.FORBIDDEN, HTTPStatus.TOO_MANY_REQUESTS}:
         return None
     reset = headers.get("x-ratelimit-reset", "")

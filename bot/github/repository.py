@@ -240,7 +240,7 @@ class Repository:
         answer = await self._get(
             "/repos/{owner}/{repo}/contents{/path*}{?ref}", path=path.split("/"), ref=sha
         )
-        return decode(answer if isinstance(answer, list) else [], list[_Entry])
+        return [] if isinstance(answer, dict) else decode(answer, list[_Entry])
 
     async def workflow_outline(self, sha: Sha, name: str) -> Outline:
         """A workflow file's jobs and inputs at a commit; raises BadWorkflow."""
@@ -328,7 +328,7 @@ class Repository:
 
     async def oldest_check_suite(self, sha: Sha) -> float | None:
         """When GitHub first opened a check suite for a commit; none when it has none, or when the
-        bot may not see them."""
+        bot may not see them once *is_absence_final*."""
         try:
             answer = await self._get(
                 "/repos/{owner}/{repo}/commits/{sha}/check-suites{?per_page}",
@@ -336,6 +336,8 @@ class Repository:
                 per_page="100",
             )
         except (NotFound, Forbidden):
+            if not self._is_absence_final:
+                raise
             return None
         times = [s.created_at for s in decode(answer, _Suites).check_suites if s.created_at]
         return min(times).timestamp() if times else None
@@ -363,12 +365,14 @@ class Repository:
 
     async def edit_comment(self, comment_id: int, body: str) -> None:
         """Replace a comment's text."""
-        await self._send(
+        answer = await self._send(
             "patch",
             "/repos/{owner}/{repo}/issues/comments/{id}",
             {"body": body},
             id=str(comment_id),
         )
+        if decode(answer, Id).id != comment_id:
+            raise GitHubUnavailable("not understood: another comment was edited")
 
     async def own_comments(self, number: int, since: float) -> AsyncIterator[PostedComment]:
         """The bot's own comments under a pull request, written or changed since *since*."""

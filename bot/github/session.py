@@ -25,7 +25,13 @@ from bot.core.json_repair import readable
 from bot.core.rate_limit import Quota
 from bot.core.single_flight import SingleFlightCache
 from bot.core.types import RepoName
-from bot.github.errors import GitHubError, GitHubUnavailable, NotDone, translated_errors
+from bot.github.errors import (
+    GitHubError,
+    GitHubUnavailable,
+    NotDone,
+    seconds_asked,
+    translated_errors,
+)
 
 RAW = "application/vnd.github.raw+json"
 """The media type under which GitHub sends a file as it is."""
@@ -112,6 +118,9 @@ class Session(gidgethub.httpx.GitHubAPI):
             self.redirects += 1
             status, answered, content = await super()._request(method, to, headers, body)
         self._server_clock.observe(answered)
+        if answered.get("content-type", "").startswith("text/html"):
+            # GitHub's API has no pages: this is a proxy's, or that of a GitHub in trouble.
+            raise GitHubUnavailable(f"{status}: a page, not an answer", seconds_asked(answered))
         if headers.get("accept") == RAW:
             # A file may hold anything, and gidgethub decodes it strictly.
             content = content.decode("utf-8", "replace").encode()
