@@ -88,6 +88,9 @@ ABSENCE_SECONDS = 30.0
 """How long GitHub is asked again for what its webhook has just named, when it does not have it or
 does not show it."""
 
+REACTION_SECONDS = 2.0
+"""How long a step waits for the reaction when all else is done."""
+
 LOOK_SECONDS = 3.0
 """How old the last look at the head may be when a run is started; it is looked at again then."""
 
@@ -215,7 +218,7 @@ class Processor:
             done = StepDone(trouble=trouble)
         finally:
             if reacting is not None:
-                await reacting
+                await _finish(reacting)
         return replace(done, progress=replace(done.progress, acknowledged=True))
 
     async def _carry_on(
@@ -760,6 +763,14 @@ class _Handling:
         names = [workflow.file_name or INLINE for workflow in run.run.workflows]
         names = [name for name in names if name != INLINE or not but_inline]
         policy.check_workflows(self.facts.config, names, self._role)
+
+
+async def _finish(reacting: asyncio.Task[None]) -> None:
+    """Wait for a reaction that is on its way, but not for long: the run is to be followed."""
+    await asyncio.wait({reacting}, timeout=REACTION_SECONDS)
+    if reacting.cancel():
+        log.warning("reaction_failed", error="GitHub does not answer")
+    await asyncio.gather(reacting, return_exceptions=True)
 
 
 async def _in_turns(

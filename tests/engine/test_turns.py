@@ -55,6 +55,20 @@ async def test_what_may_change_runs_waits_its_turn(
     hears_all(pr)
 
 
+async def test_nothing_waits_for_a_reaction(
+    pr: Conversation, github: SimulatedGitHub, depot: SimulatedDepot
+) -> None:
+    never = anyio.Event()
+    github.faults.hold("POST", "/reactions$", never, times=None)
+    with anyio.fail_after(10):
+        comment = await pr.says("alice", "/depot run ci.yml")
+    assert len(depot.calls_of("Run")) == 1
+    assert pr.reply() != ""
+    assert reactions(comment) == []
+    await pr.passes(120)
+    assert "**finished**" in pr.last_edit()
+
+
 async def test_depot_hangs_for_more_commands_than_there_are_slots(
     pr: Conversation, github: SimulatedGitHub, depot: SimulatedDepot
 ) -> None:
