@@ -18,20 +18,25 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequen
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Protocol
 
+import httpx
 import psycopg
 from psycopg import sql
 from sqlalchemy.engine import make_url
 from starlette.responses import Response
 
 from bot.core.clock import SystemClock
+from bot.demo.simulators.depot import SimulatedDepot
 from bot.demo.simulators.depot.faults import Reply
-from bot.demo.simulators.github import generate_private_key
+from bot.demo.simulators.github import SimulatedGitHub, generate_private_key
+from bot.demo.stage import Stage
+from bot.messages.runs import following_given_up, run_disappeared
 from bot.ops.logging_setup import set_up_logging
 from bot.ops.settings import load
 from bot.services import Surroundings, open_services, working
 from tests.crash.harness import LOOK_SECONDS, PATIENCE_SECONDS, START, Bot, Point, Scene, scene
-from tests.support.conversation import REPO
+from tests.support.conversation import FILES, REPO, Conversation, Hook, ManualClock, bot_on
 from tests.support.databases import new_database
 from tests.support.postgresql import server
 
@@ -72,7 +77,17 @@ HEADING = (
 )
 
 
-def count(one: Scene, trouble: str, store: str, numbers: range, note: str = "") -> Row:
+class World(Protocol):
+    """What is counted."""
+
+    @property
+    def github(self) -> SimulatedGitHub: ...
+
+    @property
+    def depot(self) -> SimulatedDepot: ...
+
+
+def count(one: World, trouble: str, store: str, numbers: range, note: str = "") -> Row:
     """Look at each pull request on which one command was given."""
     lost = double_runs = double_replies = 0
     for number in numbers:
@@ -85,7 +100,7 @@ def count(one: Scene, trouble: str, store: str, numbers: range, note: str = "") 
     return Row(trouble, store, len(numbers), lost, double_runs, double_replies, note)
 
 
-def _replies(one: Scene, number: int) -> list[str]:
+def _replies(one: World, number: int) -> list[str]:
     comments = one.github.comments(REPO, number)
     return [comment.body for comment in comments if comment.author.login == "depot-bot[bot]"]
 
@@ -299,6 +314,122 @@ async def clocks_apart(place: Place, rounds: int) -> Row:
         return count(one, "clocks ten minutes apart", place.store, numbers)
 
 
+async def token_rotated(place: Place, rounds: int) -> Row:
+    """Depot takes no token for some seconds, while runs are followed and commands come in."""
+    return await _through(
+        place, rounds, "no token is taken for 20 s", lambda one: one.depot.faults.revoke_token()
+    )
+
+
+async def proxy_page(place: Place, rounds: int) -> Row:
+    """Every request to GitHub and Depot is answered with a proxy's page."""
+
+    def begins(one: Scene) -> object:
+        one.depot.faults.html(None, 404, times=None)
+        page = "<html><body>Sign in</body></html>"
+        headers = {"content-type": "text/html"}
+        return one.github.faults.answer("*", "", 200, page, headers, times=None)
+
+    return await _through(place, rounds, "a proxy's page for 20 s", begins)
+
+
+async def _through(
+    place: Place, rounds: int, trouble: str, begins: Callable[[Scene], object]
+) -> Row:
+    """Half of the commands are given before the trouble, half in the midst of it."""
+    numbers = range(1, rounds + 1)
+    half = range(1, rounds // 2 + 1)
+    async with place.scene(pull_requests=rounds) as one, one.bot() as bot:
+        one.depot.plan(seconds=5.0)
+        await says(one, bot, half)
+        await until(lambda: _all_started(one, half), "half are started")
+        begins(one)
+        await says(one, bot, range(rounds // 2 + 1, rounds + 1))
+        await asyncio.sleep(20.0)
+        one.depot.faults.lift()
+        one.github.faults.lift()
+        await until(all_finished(one, numbers), "all are finished")
+        assert not bot.is_dead
+        row = count(one, trouble, place.store, numbers)
+        return replace(row, wrong=_false_words(one, numbers))
+
+
+def _false_words(one: Scene, numbers: range) -> str:
+    """What was said of a run that was not true: it went on all the time."""
+    versions = [
+        version.body
+        for number in numbers
+        for comment in one.github.comments(REPO, number)
+        for version in comment.versions
+    ]
+    false = [words for words in (run_disappeared(), following_given_up()) if words in str(versions)]
+    return "; ".join(false)
+
+
+async def depot_hangs(place: Place, rounds: int) -> Row:
+    """Depot takes connections and answers none, while runs are followed; somebody asks for help."""
+    numbers = range(1, rounds + 1)
+    other = rounds + 1
+    async with place.scene(pull_requests=other) as one, one.bot() as bot:
+        one.depot.plan(seconds=30.0)
+        await says(one, bot, numbers)
+        await until(lambda: _all_started(one, numbers), "all are started")
+        let_go = asyncio.Event()
+        for method in ("ListRuns", "GetRunStatus"):
+            one.depot.faults.late(method, until=let_go, times=None)
+        await asyncio.sleep(5.0)
+        one.github.comment(REPO, other, "alice", "/depot help")
+        asked = time.monotonic()
+        await one.github.deliver(f"{bot.url}/webhook")
+        await until(lambda: bool(_replies(one, other)), "help is answered")
+        note = f"help is answered after {time.monotonic() - asked:.1f} s"
+        one.depot.faults.lift()
+        let_go.set()
+        await until(all_finished(one, numbers), "all are finished")
+        row = count(one, f"Depot hangs, {rounds} runs followed", place.store, numbers, note)
+        return replace(row, wrong=_false_words(one, numbers))
+
+
+async def repository_renamed(place: Place, rounds: int) -> Row:
+    """The repository gets another name while its runs are followed."""
+    numbers = range(1, rounds + 1)
+    async with place.scene(pull_requests=rounds) as one, one.bot() as bot:
+        one.depot.plan(seconds=5.0)
+        await says(one, bot, numbers)
+        await until(lambda: _all_started(one, numbers), "all are started")
+        one.github.rename(REPO, "bonjour")
+        await until(all_finished(one, numbers), "all are finished")
+        return count(one, "the repository is renamed", place.store, numbers)
+
+
+async def locked_for_a_day(place: Place, rounds: int) -> Row:
+    """The conversations are locked for 23 hours, by a clock that is moved."""
+    clock, hook, numbers = ManualClock(), Hook(), range(1, rounds + 1)
+    client = httpx.AsyncClient(transport=hook)
+    stage = Stage(
+        now=clock.now, private_key=place.private_key, hook_client=client, jwt_now=time.time
+    )
+    stage.github.repository(REPO, FILES, internal=True)
+    stage.github.role(REPO, "alice", "write")
+    for number in numbers:
+        files = {"change.txt": f"{number}\n"}
+        stage.github.pull_request(REPO, "alice", branch=f"change-{number}", files=files)
+    async with client, bot_on(stage, clock, hook, place.folder / "ledger.db") as services:
+        one = Conversation(clock, stage, services, REPO, 1)
+        await one.passes(60.0)
+        for number in numbers:
+            one.github.lock(REPO, number)
+            one.github.comment(REPO, number, "alice", COMMAND)
+        await one.settles()
+        await one.passes(23 * 3600.0)
+        tries = sum(request.path.endswith("/comments") for request in one.github.requests)
+        for number in numbers:
+            one.github.unlock(REPO, number)
+        await one.passes(3700.0)
+    note = f"{tries / rounds:.0f} tries each"
+    return count(one, "locked for 23 hours of a moved clock", place.store, numbers, note)
+
+
 class Skewed(SystemClock):
     def __init__(self, by: float) -> None:
         self._by = by
@@ -356,9 +487,16 @@ TROUBLES: tuple[tuple[Trouble, str, int, int | None], ...] = (
     (zombie, "postgresql", 1, 1),
     (database_away, "postgresql", 10, 4),
     (clocks_apart, "postgresql", 10, 4),
+    (token_rotated, "sqlite", 10, None),
+    (proxy_page, "sqlite", 10, None),
+    (proxy_page, "postgresql", 10, None),
+    (depot_hangs, "sqlite", 40, None),
+    (repository_renamed, "sqlite", 10, 4),
+    (repository_renamed, "postgresql", 10, None),
+    (locked_for_a_day, "sqlite", 10, 2),
 )
 """Each with its store, and its rounds, in full (0: as many as there are) and in short (None: not
-played, since `test_kill` does)."""
+played)."""
 
 
 async def play(trouble: Trouble, store: str, rounds: int, private_key: str, folder: Path) -> Row:

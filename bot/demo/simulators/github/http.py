@@ -274,23 +274,21 @@ def _repository(
         moved = backend.world.moved.get(full_name)
         if moved is None or not backend.access.reaches(principal, moved):
             raise not_found()
-        raise _moved(backend, moved, request)
+        raise _moved(moved, request)
     # The App itself sees no repository; what it may ask here is where it is installed.
     if endpoint.door is not RequiredLogin.APP and not backend.access.reaches(principal, repository):
         raise not_found()
     return repository
 
 
-def _moved(backend: Backend, repository: Repository, request: Request) -> ApiError:
+def _moved(repository: Repository, request: Request) -> ApiError:
     """The redirect to a repository that was renamed: by its id (docs.github.com/rest, "Follow
     redirects")."""
-    under = request.url.path.split("/repos/", 1)[1].split("/", 2)[2:]
-    path = "/".join(["repositories", str(repository.id), *under])
-    query = f"?{request.url.query}" if request.url.query else ""
+    before, _, under = request.url.path.partition("/repos/")
+    path = "/".join([before, "repositories", str(repository.id), *under.split("/")[2:]])
     status = 301 if request.method == "GET" else 307
     message = "Moved Permanently" if status == 301 else "Temporary Redirect"
-    location = f"{backend.bodies.api}/{path}{query}"
-    return ApiError(status, message, headers={"location": location})
+    return ApiError(status, message, headers={"location": str(request.url.replace(path=path))})
 
 
 def _authorize(endpoint: Endpoint, principal: Principal) -> None:
