@@ -6,6 +6,7 @@ Pure. Keys come in several shapes, `ci.yml:test`, `ci.yml:test:matrix-0`, `_inli
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 
 from bot.core.runs import Job, Run, Workflow, is_over
@@ -44,10 +45,9 @@ def names(jobs: Sequence[Job]) -> dict[str, str]:
     """The name shown for each job, by id: Depot's label, else its key without the file. Two jobs
     that would have the same name keep their whole keys."""
     short = {job.job_id: job.name or job.key.partition(":")[2] or job.key for job in jobs}
-    seen = list(short.values())
+    seen = Counter(short.values())
     return {
-        job.job_id: short[job.job_id] if seen.count(short[job.job_id]) == 1 else job.key
-        for job in jobs
+        job.job_id: short[job.job_id] if seen[short[job.job_id]] == 1 else job.key for job in jobs
     }
 
 

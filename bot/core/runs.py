@@ -30,6 +30,8 @@ class Job:
     attempts: tuple[Attempt, ...] = ()
     seconds: float | None = None
     """How long its newest attempt ran; none until Depot reports it."""
+    conclusion: str = ""
+    """How its newest attempt ended, where Depot says more than the state: `timed_out`."""
 
     @property
     def newest_attempt(self) -> Attempt | None:
@@ -97,6 +99,8 @@ class Times:
     run: float | None
     jobs: dict[str, float]
     """By job id."""
+    conclusions: dict[str, str]
+    """How each job's newest attempt ended, by job id."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +123,8 @@ class Diagnosis:
     failures: tuple[Failure, ...] = ()
     is_cut: bool = False
     """There are more failures than Depot's answer holds."""
+    omitted: int = 0
+    """How many more kinds of failure, where Depot says so."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -135,6 +135,7 @@ class _Span(Message):
     attempt: int = 0
     started_at: str = ""
     finished_at: str = ""
+    conclusion: str = ""
 
     @property
     def seconds(self) -> float | None:
@@ -151,9 +152,10 @@ class _MetricsJob(Message):
     attempts: list[_MetricsAttempt] = []
 
     @property
-    def seconds(self) -> float | None:
+    def newest(self) -> _Span:
+        """Its newest attempt, or what stands for it."""
         spans = [tried.attempt for tried in self.attempts]
-        return max(spans, key=lambda span: span.attempt, default=self.job).seconds
+        return max(spans, key=lambda span: span.attempt, default=self.job)
 
 
 class _MetricsWorkflow(Message):
@@ -167,13 +169,20 @@ class Metrics(Message):
     workflows: list[_MetricsWorkflow] = []
 
     def times(self) -> Times:
-        jobs = {
-            job.job.job_id: job.seconds
-            for workflow in self.workflows
-            for job in workflow.jobs
-            if job.seconds is not None
-        }
-        return Times(self.run.seconds, jobs)
+        jobs = [job for workflow in self.workflows for job in workflow.jobs]
+        return Times(
+            run=self.run.seconds,
+            jobs={
+                job.job.job_id: seconds
+                for job in jobs
+                if (seconds := job.newest.seconds) is not None
+            },
+            conclusions={
+                job.job.job_id: conclusion
+                for job in jobs
+                if (conclusion := job.newest.conclusion or job.job.conclusion)
+            },
+        )
 
 
 class _Line(Message):
@@ -209,6 +218,11 @@ class _Part(Message):
     target_id: str = ""
 
 
+class _Bounds(Message):
+    omitted_failure_group_count: int = 0
+    truncated: bool = False
+
+
 class DiagnosisAnswer(Message):
     """The answer of GetFailureDiagnosis."""
 
@@ -216,6 +230,7 @@ class DiagnosisAnswer(Message):
     failure_groups: list[_Failed] = []
     representative_attempts: list[_Failed] = []
     over_limit_breakdown: list[_Part] = []
+    bounds: _Bounds = msgspec.field(default_factory=_Bounds)
 
     @property
     def is_over_limit(self) -> bool:
@@ -223,7 +238,12 @@ class DiagnosisAnswer(Message):
 
     def diagnosis(self) -> Diagnosis:
         failed = self.failure_groups or self.representative_attempts
-        return Diagnosis(tuple(one.failure() for one in failed))
+        omitted = self.bounds.omitted_failure_group_count
+        return Diagnosis(
+            tuple(one.failure() for one in failed),
+            is_cut=self.bounds.truncated or omitted > 0,
+            omitted=omitted,
+        )
 
 
 class _LogLine(Message):

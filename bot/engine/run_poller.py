@@ -34,8 +34,8 @@ that changed."""
 DETAIL_TRIES = 6
 """How often it is asked again for the times, the diagnosis and the log of a run that is over."""
 
-LOG_LINES = 30
-"""Log lines that are shown with a failed run."""
+LOG_LINES = 400
+"""Last lines of a failed job's log in which the error is looked for."""
 
 GIVE_UP_SECONDS = 24 * 3600.0
 """A run can stay queued for ever (bot/depot/README.md, "States"). After this we say that we
@@ -170,7 +170,14 @@ async def _with_times(depot: Depot, run: Run, gaps: list[DepotError]) -> Run:
     workflows = tuple(
         replace(
             workflow,
-            jobs=tuple(replace(job, seconds=times.jobs.get(job.job_id)) for job in workflow.jobs),
+            jobs=tuple(
+                replace(
+                    job,
+                    seconds=times.jobs.get(job.job_id),
+                    conclusion=times.conclusions.get(job.job_id, ""),
+                )
+                for job in workflow.jobs
+            ),
         )
         for workflow in run.workflows
     )

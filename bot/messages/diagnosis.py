@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
+from dataclasses import replace
 
 from bot.core.models import TrackedRun
 from bot.core.runs import Diagnosis, Failure, Job
@@ -15,6 +17,22 @@ MAX_FAILURES = 5
 
 MARGIN = 2_000
 """Characters beyond those that are shown in which secrets are masked as well."""
+
+LINES_SHOWN = 30
+"""Log lines that are shown with a failed run."""
+
+MAX_LINE = 500
+"""Characters of a log line in which an error is looked for."""
+
+_ERROR = re.compile(
+    r"\b(?:error|fatal|panic|traceback|exception|assert\w*|fail(?:ed|ure|s)?)\b|\w(?:Error|Exception)\b",
+    re.IGNORECASE,
+)
+_SAYS_NOTHING = re.compile(
+    r"\bexit(?:ed)?(?: with)?(?: code| status)? \d|\b0 (?:errors?|fail\w*)",
+    re.IGNORECASE,
+)
+"""Lines that end any failed step, and those that count none."""
 
 MAX_LOG = 40_000
 MAX_FAILURE_LOG = 6_000
@@ -31,43 +49,84 @@ def diagnosis_of(run: TrackedRun, diagnosis: Diagnosis) -> str:
 
 
 def failure(diagnosis: Diagnosis | None, job: Job | None, lines: Sequence[str]) -> str:
-    """Why a run failed: the diagnosis and the end of a log, each if it is known."""
+    """Why a run failed: the diagnosis and the log round the error, each if it is known. *lines* are
+    the last of the log."""
     parts = []
     if diagnosis is not None and diagnosis.failures:
         parts.append(_diagnosis(diagnosis))
     if job is not None and lines:
-        parts.append(
-            f"The end of {code(job.name or job.key)}:\n\n{log_block(lines, MAX_FAILURE_LOG)}"
-        )
+        shown, later = _round_the_error(lines)
+        name = code(job.name or job.key)
+        heading = f"The end of {name}:"
+        if later:
+            heading = f"The log of {name} round the error ({later} later lines are not shown):"
+        parts.append(f"{heading}\n\n{log_block(shown, MAX_FAILURE_LOG)}")
     return "\n\n".join(parts)
+
+
+def _round_the_error(lines: Sequence[str]) -> tuple[Sequence[str], int]:
+    """The lines round the last that names an error, and how many come after them; the last lines
+    when none does."""
+    found = max(
+        (
+            place
+            for place, line in enumerate(lines)
+            if _ERROR.search(text := clean(line[:MAX_LINE])) and not _SAYS_NOTHING.search(text)
+        ),
+        default=len(lines) - 1,
+    )
+    # Most of what explains an error stands before it.
+    first = max(0, min(found - LINES_SHOWN * 2 // 3, len(lines) - LINES_SHOWN))
+    shown = lines[first : first + LINES_SHOWN]
+    return shown, len(lines) - first - len(shown)
 
 
 def _diagnosis(diagnosis: Diagnosis) -> str:
-    parts = [_one_failure(failure) for failure in diagnosis.failures[:MAX_FAILURES]]
-    if len(diagnosis.failures) > MAX_FAILURES:
-        parts.append(f"And {len(diagnosis.failures) - MAX_FAILURES} more kinds of failure.")
+    failures = _merged(diagnosis.failures)
+    parts = [_one_failure(failure) for failure in failures[:MAX_FAILURES]]
+    if len(failures) > MAX_FAILURES:
+        hidden = len(failures) - MAX_FAILURES + diagnosis.omitted
+        parts.append(f"And {hidden} more kinds of failure.")
     elif diagnosis.is_cut:
-        parts.append("And more, which Depot's diagnosis leaves out.")
-    if any(f.diagnosis or f.possible_fix for f in diagnosis.failures):
+        more = f"{diagnosis.omitted} more" if diagnosis.omitted else "more"
+        parts.append(f"And {more}, which Depot's diagnosis leaves out.")
+    if any(f.diagnosis or f.possible_fix for f in failures):
         parts.append("Diagnosis and fix were written by a model, from the log: check them.")
     return "\n\n".join(parts)
+
+
+def _merged(failures: Sequence[Failure]) -> list[Failure]:
+    """Failures of which all is the same but the jobs, once with all their jobs."""
+    merged: dict[tuple[object, ...], Failure] = {}
+    for one in failures:
+        what = (one.error, one.lines, one.diagnosis, one.possible_fix)
+        before = merged.get(what)
+        if before is not None:
+            one = replace(one, jobs=before.jobs + one.jobs, count=before.count + one.count)
+        merged[what] = one
+    return list(merged.values())
 
 
 def _one_failure(failure: Failure) -> str:
     jobs = name_list(list(dict.fromkeys(failure.jobs))) if failure.jobs else "A job"
     times = f" ({failure.count} times)" if failure.count > 1 else ""
-    texts = [
-        ("", failure.error),
-        ("", "\n".join(failure.lines[:20])),
-        ("Diagnosis:", failure.diagnosis),
-        ("Possible fix:", failure.possible_fix),
-    ]
     parts = [f"{jobs} failed{times}:"]
-    for heading, text in texts:
+    for text in (failure.error, "\n".join(failure.lines[:20])):
         if text.strip():
-            shown = fence(mask(clean(text[:8000]))[:2000], "text")
-            parts.append(f"{heading}\n\n{shown}" if heading else shown)
+            parts.append(fence(_shown(text), "text"))
+    for heading, text in (("Diagnosis", failure.diagnosis), ("Possible fix", failure.possible_fix)):
+        if text.strip():
+            parts.append(f"{heading}:\n\n{_prose(_shown(text))}")
     return "\n\n".join(parts)
+
+
+def _shown(text: str) -> str:
+    return mask(clean(text[:8000]))[:2000]
+
+
+def _prose(text: str) -> str:
+    """Sentences that somebody else wrote: in code spans, which have no effect, and which wrap."""
+    return "\n".join(f"> {code(line, limit=1000)}" for line in text.split("\n") if line.strip())
 
 
 def log_block(lines: Sequence[str], limit: int) -> str:

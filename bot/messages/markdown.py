@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Mapping
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote, urlencode
 
 _ANSI = re.compile(
     r"\x1b\[[0-?]*+[ -/]*+[@-~]"  # CSI: colours, cursor moves
@@ -65,10 +66,12 @@ def fence(text: str, language: str = "") -> str:
     return f"{ticks}{language}\n{text}\n{ticks}"
 
 
-def link(text: str, *parts: str, base: str) -> str:
-    """A link to *base* and the path *parts*, each quoted as one part. *text* is Markdown."""
+def link(text: str, *parts: str, base: str, query: Mapping[str, str] | None = None) -> str:
+    """A link to *base*, the path *parts*, each quoted as one part, and *query*. *text* is
+    Markdown."""
     path = "/".join(quote(part, safe="") for part in parts)
-    return f"[{text}]({base}/{path})"
+    asked = f"?{urlencode(query)}" if query else ""
+    return f"[{text}]({base}/{path}{asked})"
 
 
 def hidden(name: str, value: Any) -> str:

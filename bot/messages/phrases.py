@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from bot.core.models import TrackedRun
+from bot.core.runs import Job
 from bot.core.types import Sha
 from bot.messages.markdown import cell, code, link
 
@@ -53,14 +54,45 @@ def duration(seconds: float) -> str:
     return f"{whole // 3600} h {whole % 3600 // 60:02} min"
 
 
+STATES: Mapping[str, str] = {
+    "queued": "⏸ queued",
+    "running": "⏳ running",
+    "finished": "✅ passed",
+    "failed": "❌ failed",
+    "timed_out": "❌ timed out",
+    "cancelled": "🚫 cancelled",
+}
+"""Depot's states, and the conclusions that say more, in words; the sign alone says nothing."""
+
+
 def state_word(status: str) -> str:
-    """A state as Depot names it; shown as untrusted text unless it is a plain word."""
+    """A state in words; one that is not known is shown as untrusted text unless it is a plain
+    word."""
+    if status in STATES:
+        return STATES[status]
     return status if status.isascii() and status.isalpha() else code(status)
+
+
+def job_state(job: Job) -> str:
+    """How a job stands, by its conclusion where that says more."""
+    return state_word(job.conclusion if job.conclusion in STATES else job.status)
+
+
+def job_page(org_id: str, workflow_id: str, job: Job, text: str) -> str:
+    """*text*, which is Markdown, as a link to a job's page; alone where that is not known."""
+    if not workflow_id or not org_id:
+        return text
+    return link(text, org_id, "workflows", workflow_id, base=DEPOT_PAGES, query={"job": job.job_id})
 
 
 def state_cell(status: str) -> str:
     """A state for the cell of a table."""
-    return state_word(status).replace("|", "\\|")
+    return in_cell(state_word(status))
+
+
+def in_cell(text: str) -> str:
+    """Markdown for the cell of a table, where a bar ends the cell even inside code."""
+    return text.replace("|", "\\|")
 
 
 def size(number: int) -> str:

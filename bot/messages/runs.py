@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 
 from bot.core import jobs as jobs_
 from bot.core.models import TrackedRun
-from bot.core.runs import Job, Workflow
+from bot.core.runs import Job, Run, Workflow
 from bot.core.types import Sha
 from bot.messages.markdown import cell, code, fence
 from bot.messages.phrases import (
@@ -14,12 +15,17 @@ from bot.messages.phrases import (
     commit,
     dashboard,
     duration,
+    in_cell,
+    job_page,
+    job_state,
     name_list,
     run_name,
-    state_cell,
     state_word,
 )
 from bot.messages.redaction import mask
+from bot.parsing.words import quoted
+
+_PLAIN_NAME = re.compile(r"[\w .,:()/+-]{1,80}")
 
 
 def run_state(tracked: TrackedRun) -> str:
@@ -33,18 +39,52 @@ def run_parts(tracked: TrackedRun) -> list[str]:
     took = f" in {duration(run.seconds)}" if run.is_over and run.seconds is not None else ""
     if any(job.newest_attempt and job.newest_attempt.number > 1 for job in run.jobs):
         took = ""  # Depot counts the time of a retried run from its first start
-    state = f"**{state_word(run.status)}**" if run.is_over else state_word(run.status)
-    parts = [f"Run {run_name(tracked)}: {state}{took}."]
+    failed = _what_failed(run)
+    if failed and took:
+        took = f",{took}"
+    parts = [f"Run {run_name(tracked)}: {state_word(run.status)}{failed}{took}."]
     if tracked.note:
         parts.append(tracked.note)
     parts += [_compile_error(w) for w in run.workflows if w.error]
-    if table := _job_table(run.jobs, only_one_was_asked_for=bool(tracked.job)):
+    if table := _job_table(run, only_one_was_asked_for=bool(tracked.job)):
         parts.append(table)
+    if next_commands := _next_commands(tracked):
+        parts.append(next_commands)
     if tracked.failure:
         parts.append(
             f"<details><summary>Why it failed</summary>\n\n{tracked.failure}\n\n</details>"
         )
     return parts
+
+
+def _what_failed(run: Run) -> str:
+    """The failed jobs of a failed run, by name and number, and how many passed."""
+    failed = [job for job in run.jobs if job.status == "failed"]
+    if run.status != "failed" or not failed:
+        return ""
+    names = jobs_.names(run.jobs)
+    others = f" and {len(failed) - 1} more" if len(failed) > 1 else ""
+    passed = sum(job.status == "finished" for job in run.jobs)
+    passed_too = f", {passed} passed" if passed else ""
+    return f": {code(names[failed[0].job_id])}{others}{passed_too}"
+
+
+def _next_commands(tracked: TrackedRun) -> str:
+    """What to type after a failure, to be copied. A fork's code and YAML that was sent along have
+    rules of their own, and what does not compile does so no better the next time."""
+    run = tracked.run
+    failed = [job for job in run.jobs if job.status == "failed"]
+    if run.status != "failed" or not failed or tracked.in_fork or tracked.is_inline:
+        return ""
+    name = jobs_.names(run.jobs)[failed[0].job_id]
+    # Its author may have written the name so that something else is copied along.
+    job = f" job={quoted(name)}" if _PLAIN_NAME.fullmatch(name) else ""
+    lines = [
+        f"/depot retry {run.run_id}",
+        f"/depot logs {run.run_id}{job}",
+        f"/depot why {run.run_id}",
+    ]
+    return f"To go on, one of these:\n\n{fence(chr(10).join(lines))}"
 
 
 def _compile_error(workflow: Workflow) -> str:
@@ -53,19 +93,26 @@ def _compile_error(workflow: Workflow) -> str:
     return f"{subject} does not compile:\n\n{fence(mask(workflow.error[:4000]))}"
 
 
-def _job_table(jobs: Sequence[Job], *, only_one_was_asked_for: bool) -> str:
+_ORDER = ("failed", "cancelled", "running", "queued", "finished", "skipped")
+"""Jobs in a table: what failed comes first."""
+
+
+def _job_table(run: Run, *, only_one_was_asked_for: bool) -> str:
+    jobs = run.jobs
     shown = [job for job in jobs if job.status != "skipped"] or list(jobs)
     if not shown:
         return ""
     names = jobs_.names(jobs)
-    rows = [
-        f"| {cell(names[job.job_id])} | {state_cell(job.status)} | {_took(job)} |"
-        for job in shown[:MAX_ROWS]
-    ]
+    shown.sort(key=lambda job: _ORDER.index(job.status if job.status in _ORDER else "running"))
+    workflows = {job.job_id: w.workflow_id for w in run.workflows for job in w.jobs}
+    rows = []
+    for job in shown[:MAX_ROWS]:
+        workflow_id = workflows[job.job_id]
+        name = job_page(run.org_id, workflow_id, job, cell(names[job.job_id]))
+        rows.append(f"| {name} | {in_cell(job_state(job))} | {_took(job)} |")
     table = "\n".join(["| job | state | took |", "|---|---|---|", *rows])
-    notes = []
-    if len(shown) > MAX_ROWS:
-        notes.append(f"{len(shown) - MAX_ROWS} more jobs")
+    hidden = [job.status for job in shown[MAX_ROWS:]]
+    notes = [f"{hidden.count(state)} {state_word(state)}" for state in dict.fromkeys(hidden)]
     skipped = len(jobs) - len(shown)
     if skipped and not only_one_was_asked_for:
         notes.append(f"{skipped} skipped")

@@ -48,7 +48,7 @@ async def test_a_comment_is_answered_before_ones_eyes(url: str, open_page: Open)
     await expect(asked.get_by_text("👀 depot-bot[bot]")).to_be_visible(timeout=SOON)
     await expect(asked.locator("strong", has_text="now")).to_be_visible()
     await expect(reply).to_contain_text("queued", timeout=SOON)
-    await expect(reply).to_contain_text("finished in", timeout=SOON)
+    await expect(reply).to_contain_text("passed in", timeout=SOON)
     await expect(reply).to_contain_text("edited")
     await expect(page.get_by_label("Comment", exact=True)).to_have_value("")
     depot = page.get_by_role("complementary")
@@ -86,7 +86,7 @@ async def test_what_else_can_happen(url: str, open_page: Open) -> None:
     reply = page.get_by_role("article").first
     await expect(reply).to_contain_text("which follows on labeled full-ci", timeout=SOON)
     await expect(reply).to_contain_text("this is the run it made", timeout=SOON)
-    await expect(reply).to_contain_text("failed in", timeout=SOON)
+    await expect(reply).to_contain_text("failed: browser", timeout=SOON)
     for button in (fails, loses):
         await expect(button).to_have_attribute("aria-pressed", "false")
     await reply.get_by_text("Why it failed").click()

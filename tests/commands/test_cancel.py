@@ -12,6 +12,7 @@ from starlette.responses import Response
 from bot.demo.simulators.depot import SimulatedDepot
 from bot.demo.simulators.depot.faults import Work
 from bot.messages import refusals
+from bot.messages.phrases import STATES
 from tests.commands.test_retry import DOUBTS
 from tests.support.commands import (
     CI,
@@ -50,7 +51,7 @@ class EndsFirst:
 async def test_the_newest_run(pr: Conversation, depot: SimulatedDepot) -> None:
     run = await runs_on(pr, depot)
     await pr.says("alice", "/depot cancel")
-    assert pr.reply().startswith(f"{name_of(run)}: **cancelled**")
+    assert pr.reply().startswith(f"{name_of(run)}: 🚫 cancelled")
     assert reason(pr) == "cancelled"
     await pr.passes(60)
     first, second = stands(pr)
@@ -65,16 +66,16 @@ async def test_one_that_waits_for_a_machine(pr: Conversation, depot: SimulatedDe
     pr.reply()
     (run,) = depot.runs
     await pr.says("alice", "/depot cancel")
-    assert pr.reply().startswith(f"{name_of(run)}: **cancelled**")
+    assert pr.reply().startswith(f"{name_of(run)}: 🚫 cancelled")
     await pr.passes(60)
-    assert all(text.startswith(f"{name_of(run)}: **cancelled**") for text in stands(pr))
+    assert all(text.startswith(f"{name_of(run)}: 🚫 cancelled") for text in stands(pr))
 
 
 async def test_a_typed_run(pr: Conversation, depot: SimulatedDepot) -> None:
     old = await runs_on(pr, depot)
     new = depot.foreign_run(REPO, pr.head, CI)
     await pr.says("alice", f"/depot cancel {old.run_id}")
-    assert pr.reply().startswith(f"{name_of(old)}: **cancelled**")
+    assert pr.reply().startswith(f"{name_of(old)}: 🚫 cancelled")
     await pr.passes(60)
     stands(pr)
     assert old.status == "cancelled"
@@ -92,7 +93,7 @@ async def test_the_newest_of_several(pr: Conversation, depot: SimulatedDepot) ->
     assert not old.over
     assert not new.over
     await pr.says("alice", f"/depot cancel {new.run_id}")
-    assert "**cancelled**" in pr.reply()
+    assert "🚫 cancelled" in pr.reply()
     assert (old.status, new.status) == ("running", "cancelled")
 
 
@@ -116,23 +117,23 @@ async def test_one_job_however_depot_writes_it(
     depot.switches = replace(depot.switches, job_key=job_key, workflow_path=workflow_path)
     run = await runs_on(pr, depot)
     await pr.says("alice", f"/depot cancel job={typed}")
-    assert pr.reply().startswith(f"{name_of(run)}: running.")
+    assert pr.reply().startswith(f"{name_of(run)}: ⏳ running.")
     body = {"workflowId": workflow_id(run), "jobId": job_id(run, "test")}
     assert changes(depot, 1) == [("CancelJob", body)]
     await pr.passes(60)
     first, second = stands(pr)
     assert first == second
-    assert "| `test` | cancelled |" in first
-    assert "| `build` | running |" in first
+    assert "| `test` | 🚫 cancelled |" in first
+    assert "| `build` | ⏳ running |" in first
 
 
 async def test_a_job_that_waits_for_others(pr: Conversation, depot: SimulatedDepot) -> None:
     await pushes(pr, {CI: NEEDS})
     run = await runs_on(pr, depot)
     await pr.says("alice", "/depot cancel job=deploy")
-    assert "| `deploy` | cancelled |" in pr.reply()
+    assert "| `deploy` | 🚫 cancelled |" in pr.reply()
     await pr.passes(SLOW * 3)
-    assert all(text.startswith(f"{name_of(run)}: **cancelled**") for text in stands(pr))
+    assert all(text.startswith(f"{name_of(run)}: 🚫 cancelled") for text in stands(pr))
 
 
 async def test_a_matrix_is_ambiguous(pr: Conversation, depot: SimulatedDepot) -> None:
@@ -165,7 +166,7 @@ async def test_it_is_over(
 ) -> None:
     run = await ran(pr, depot, outcome=outcome)
     await pr.says("alice", "/depot cancel")
-    assert pr.reply().startswith(f"Nothing to cancel. {name_of(run)}: **{outcome}**.")
+    assert pr.reply().startswith(f"Nothing to cancel. {name_of(run)}: {STATES[outcome]}")
     assert reason(pr) == "already-over"
     assert len(changes(depot)) == 1
 
@@ -178,7 +179,7 @@ async def test_the_job_is_over(pr: Conversation, depot: SimulatedDepot) -> None:
     pr.last_edit()
     await pr.says("alice", "/depot cancel job=test")
     name = name_of(depot.runs[0]).replace("Run", "run", 1)
-    assert pr.reply() == f"Nothing to cancel: `ci.yml:test` of {name} is finished."
+    assert pr.reply() == f"Nothing to cancel: `ci.yml:test` of {name} is ✅ passed."
     assert reason(pr) == "already-over"
     assert len(changes(depot)) == 1
 
@@ -216,14 +217,14 @@ async def test_it_ends_just_before_the_call(
     await pr.says("alice", f"/depot {command}")
     text = pr.reply()
     if command == "cancel":
-        assert text.startswith(f"Nothing to cancel. {name_of(run)}: **finished**.")
+        assert text.startswith(f"Nothing to cancel. {name_of(run)}: ✅ passed.")
     else:
         name = name_of(run).replace("Run", "run", 1)
-        assert text == f"Nothing to cancel: `ci.yml:test` of {name} is finished."
+        assert text == f"Nothing to cancel: `ci.yml:test` of {name} is ✅ passed."
     assert reason(pr) == "already-over"
     await pr.passes(60)
     first, _ = stands(pr)
-    assert first.startswith(f"{name_of(run)}: **finished** in")
+    assert first.startswith(f"{name_of(run)}: ✅ passed in")
 
 
 async def test_no_run_at_all(pr: Conversation, depot: SimulatedDepot) -> None:
@@ -251,7 +252,7 @@ async def test_who_may(pr: Conversation, depot: SimulatedDepot, login: str, has:
         assert pr.reply().startswith(not_permitted("cancel", "write", has))
         assert reason(pr) == "not-a-writer"
     else:
-        assert pr.reply().startswith(f"{name_of(run)}: **cancelled**")
+        assert pr.reply().startswith(f"{name_of(run)}: 🚫 cancelled")
         await pr.passes(60)
         stands(pr)
     assert run.status == ("running" if has else "cancelled")
@@ -287,7 +288,7 @@ async def test_an_unknown_outcome(
     first, second = stands(pr)
     assert first == second
     assert reason(pr) == "cancelled"
-    assert "| `test` | cancelled |" in second
+    assert "| `test` | 🚫 cancelled |" in second
     done = [call for call in depot.calls_of(method) if call.status == 200]
     assert len(done) <= 1
     assert len(depot.calls_of(method)) == (1 if doubt.startswith("accepted") else 2)

@@ -61,7 +61,7 @@ async def test_without_inputs(pr: Conversation, depot: SimulatedDepot, typed: st
     body = {"repo": REPO, "workflow": "nightly.yaml", "ref": branch}
     assert changes(depot) == [("DispatchWorkflow", body)]
     await pr.passes(60)
-    assert pr.last_edit().startswith(f"{name_of(run, '`nightly.yaml`')}: **finished** in")
+    assert pr.last_edit().startswith(f"{name_of(run, '`nightly.yaml`')}: ✅ passed in")
     assert run.trigger == "workflow_dispatch"
 
 
@@ -256,7 +256,7 @@ async def test_the_commit_that_ran_is_shown_when_the_branch_moved(
     (shown,) = facts(said(pr)[0])["commands"][0]["runs"]
     assert shown["sha"] == run.sha
     await pr.passes(60)
-    assert pr.last_edit().startswith(f"{name_of(run, '`nightly.yaml`')}: **finished**")
+    assert pr.last_edit().startswith(f"{name_of(run, '`nightly.yaml`')}: ✅ passed")
 
 
 # --- the answer is lost --------------------------------------------------------------------------
@@ -271,7 +271,7 @@ async def test_a_lost_answer_is_adopted(pr: Conversation, depot: SimulatedDepot)
     await pr.passes(60)
     (run,) = depot.runs
     done = pr.last_edit()
-    assert done.startswith(f"{name_of(run, '`nightly.yaml`')}: **finished**")
+    assert done.startswith(f"{name_of(run, '`nightly.yaml`')}: ✅ passed")
     assert runs.adopted() in done
     assert len(depot.calls_of("DispatchWorkflow")) == 1
 
@@ -289,7 +289,7 @@ async def test_a_lost_answer_after_the_branch_moved(
     await pr.passes(60)
     (run,) = depot.runs
     assert run.sha == pr.head
-    assert pr.last_edit().startswith(f"{name_of(run, '`nightly.yaml`')}: **finished**")
+    assert pr.last_edit().startswith(f"{name_of(run, '`nightly.yaml`')}: ✅ passed")
 
 
 async def test_refused_before_it_was_accepted(pr: Conversation, depot: SimulatedDepot) -> None:
@@ -302,7 +302,7 @@ async def test_refused_before_it_was_accepted(pr: Conversation, depot: Simulated
     (run,) = depot.runs
     done = pr.last_edit()
     assert runs.started_again() in done
-    assert done.startswith(f"{name_of(run, '`nightly.yaml`')}: **finished**")
+    assert done.startswith(f"{name_of(run, '`nightly.yaml`')}: ✅ passed")
     assert len(depot.calls_of("DispatchWorkflow")) == 2
 
 

@@ -9,6 +9,7 @@ import pytest
 from inline_snapshot import snapshot
 
 from bot.demo.simulators.depot import SimulatedDepot
+from bot.messages.phrases import STATES
 from tests.support.commands import (
     CI,
     MATRIX,
@@ -28,7 +29,7 @@ pytestmark = pytest.mark.anyio
 
 
 def heading(name: str, key: str, state: str) -> str:
-    return f"The end of `{key}` in {name.replace('Run', 'run', 1)} ({state}):\n\n"
+    return f"The end of `{key}` in {name.replace('Run', 'run', 1)} ({STATES[state]}):\n\n"
 
 
 def numbered(count: int) -> list[str]:
@@ -232,7 +233,7 @@ async def test_a_job_that_has_not_begun(pr: Conversation, depot: SimulatedDepot)
     await pr.passes(30)
     pr.last_edit()
     await pr.says("trudy", "/depot logs job=test")
-    assert pr.reply().endswith(" (queued) has no log.")
+    assert pr.reply().endswith(" (⏸ queued) has no log.")
     assert depot.calls_of("GetJobAttemptLogs")
 
 
@@ -240,7 +241,7 @@ async def test_a_log_that_is_empty(pr: Conversation, depot: SimulatedDepot) -> N
     depot.plan(job="test", log=[])
     await ran(pr, depot, outcome="failed")
     await pr.says("trudy", "/depot logs")
-    assert pr.reply().endswith(" (failed) has no log.")
+    assert pr.reply().endswith(" (❌ failed) has no log.")
 
 
 async def test_no_run_at_all(pr: Conversation, depot: SimulatedDepot) -> None:

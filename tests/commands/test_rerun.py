@@ -38,13 +38,13 @@ async def test_every_job_of_the_newest_run_runs_again(
 ) -> None:
     run = await ran(pr, depot)
     await pr.says("alice", "/depot rerun")
-    assert pr.reply().startswith(f"{name_of(run)}: queued.\n\n| job | state | took |")
+    assert pr.reply().startswith(f"{name_of(run)}: ⏸ queued.\n\n| job | state | took |")
     assert reason(pr) == "rerun"
     await pr.passes(60)
     first, second = stands(pr)
     assert first == second
     # How long it took is not said: Depot counts from the first start.
-    assert second.startswith(f"{name_of(run)}: **finished**.")
+    assert second.startswith(f"{name_of(run)}: ✅ passed.")
     assert changes(depot, 1) == [("RerunWorkflow", {"workflowId": workflow_id(run)})]
     assert attempts(run) == {"build": 2, "lint": 2, "test": 2}
 
@@ -56,19 +56,19 @@ async def test_the_earlier_reply_is_true_again(pr: Conversation, depot: Simulate
     pr.reply()
     await pr.passes(60)
     first, _ = stands(pr)
-    assert first.startswith(f"{name_of(run)}: running.")
+    assert first.startswith(f"{name_of(run)}: ⏳ running.")
     assert "details" not in first
     await pr.passes(SLOW)
     first, second = stands(pr)
     assert first == second
-    assert first.startswith(f"{name_of(run)}: **finished**.")
+    assert first.startswith(f"{name_of(run)}: ✅ passed.")
 
 
 async def test_a_typed_run(pr: Conversation, depot: SimulatedDepot) -> None:
     old = await ran(pr, depot)
     new = await ran(pr, depot)
     await pr.says("alice", f"/depot rerun {old.run_id}")
-    assert pr.reply().startswith(f"{name_of(old)}: queued.")
+    assert pr.reply().startswith(f"{name_of(old)}: ⏸ queued.")
     await pr.passes(60)
     stands(pr)
     assert (attempts(old)["test"], attempts(new)["test"]) == (2, 1)
@@ -77,7 +77,7 @@ async def test_a_typed_run(pr: Conversation, depot: SimulatedDepot) -> None:
 async def test_only_the_job_that_was_asked_for(pr: Conversation, depot: SimulatedDepot) -> None:
     run = await ran(pr, depot, "run ci.yml job=test")
     await pr.says("alice", "/depot rerun")
-    assert pr.reply().startswith(f"{name_of(run, '`ci.yml` (`test`)')}: queued.")
+    assert pr.reply().startswith(f"{name_of(run, '`ci.yml` (`test`)')}: ⏸ queued.")
     await pr.passes(60)
     stands(pr)
     assert attempts(run) == {"build": 0, "lint": 0, "test": 2}
@@ -86,7 +86,7 @@ async def test_only_the_job_that_was_asked_for(pr: Conversation, depot: Simulate
 async def test_all_workflows_of_a_run(pr: Conversation, depot: SimulatedDepot) -> None:
     run = await ran(pr, depot, "run")
     await pr.says("alice", "/depot rerun")
-    assert pr.reply().startswith(f"{name_of(run, 'all workflows')}: queued.")
+    assert pr.reply().startswith(f"{name_of(run, 'all workflows')}: ⏸ queued.")
     await pr.passes(60)
     first, second = stands(pr)
     assert first == second
@@ -98,14 +98,14 @@ async def test_a_cancelled_run(pr: Conversation, depot: SimulatedDepot) -> None:
     await pr.says("alice", "/depot rerun")
     pr.reply()
     await pr.passes(60)
-    assert all(text.startswith(f"{name_of(run)}: **finished**.") for text in stands(pr))
+    assert all(text.startswith(f"{name_of(run)}: ✅ passed.") for text in stands(pr))
 
 
 async def test_the_same_commit_after_a_push(pr: Conversation, depot: SimulatedDepot) -> None:
     run = await ran(pr, depot)
     await pushes(pr, {"change.txt": "two\n"})
     await pr.says("alice", "/depot rerun")
-    assert pr.reply().startswith(f"{name_of(run)}: queued.")
+    assert pr.reply().startswith(f"{name_of(run)}: ⏸ queued.")
     assert run.sha != pr.head
     await pr.passes(60)
     stands(pr)
@@ -125,7 +125,7 @@ async def test_still_running(pr: Conversation, depot: SimulatedDepot) -> None:
     run = await runs_on(pr, depot)
     await pr.says("alice", "/depot rerun")
     assert pr.reply() == (
-        f"{name_of(run)} is running; `rerun` works once it is over. "
+        f"{name_of(run)} is ⏳ running; `rerun` works once it is over. "
         f"`/depot cancel {run.run_id}` ends it."
     )
     assert reason(pr) == "still-running"
@@ -140,7 +140,7 @@ async def test_cancelled_before_there_was_any_workflow(
     pr.reply()
     (run,) = depot.runs
     await pr.says("alice", "/depot cancel")
-    assert pr.reply().startswith(f"{name_of(run)}: **cancelled**")
+    assert pr.reply().startswith(f"{name_of(run)}: 🚫 cancelled")
     await pr.passes(60)
     stands(pr)
     await pr.says("alice", "/depot rerun")
@@ -215,7 +215,7 @@ async def test_an_unknown_outcome_leads_to_one_rerun(
     await pr.passes(60)
     first, second = stands(pr)
     assert first == second
-    assert second.startswith(f"{name_of(run)}: **finished**.")
+    assert second.startswith(f"{name_of(run)}: ✅ passed.")
     assert attempts(run) == {"build": 2, "lint": 2, "test": 2}
 
 
@@ -248,7 +248,7 @@ async def test_a_run_of_depots_own(pr: Conversation, depot: SimulatedDepot) -> N
     run = depot.foreign_run(REPO, pr.head, CI, trigger="push")
     depot.finish(run.run_id)
     await pr.says("alice", "/depot rerun")
-    assert pr.reply().startswith(f"{name_of(run)}: queued.")
+    assert pr.reply().startswith(f"{name_of(run)}: ⏸ queued.")
     await pr.passes(60)
     stands(pr)
     assert attempts(run)["test"] == 2

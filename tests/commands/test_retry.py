@@ -44,12 +44,12 @@ async def test_the_failed_jobs_of_the_newest_run_run_again(
 ) -> None:
     run = await ran(pr, depot, outcome="failed")
     await pr.says("alice", "/depot retry")
-    assert pr.reply().startswith(f"{name_of(run)}: running.\n\n| job | state | took |")
+    assert pr.reply().startswith(f"{name_of(run)}: ⏳ running.\n\n| job | state | took |")
     assert reason(pr) == "retried"
     await pr.passes(60)
     first, second = stands(pr)
-    assert first.startswith(f"{name_of(run)}: **finished**.")
-    assert second.startswith(f"{name_of(run)}: **finished**.")
+    assert first.startswith(f"{name_of(run)}: ✅ passed.")
+    assert second.startswith(f"{name_of(run)}: ✅ passed.")
     assert changes(depot, 1) == [("RetryFailedJobs", {"workflowId": workflow_id(run)})]
     assert attempts(run) == {"build": 1, "lint": 1, "test": 2}
 
@@ -59,19 +59,19 @@ async def test_the_earlier_reply_is_true_again_while_the_retry_runs(
 ) -> None:
     run = await ran(pr, depot, outcome="failed")
     (before,) = stands(pr)
-    assert before.startswith(f"{name_of(run)}: **failed**")
+    assert before.startswith(f"{name_of(run)}: ❌ failed")
     assert "<details><summary>Why it failed</summary>" in before
     depot.plan(job="test", attempt=2, seconds=SLOW)
     await pr.says("alice", "/depot retry")
     pr.reply()
     await pr.passes(60)
     first, _ = stands(pr)
-    assert first.startswith(f"{name_of(run)}: running.")
+    assert first.startswith(f"{name_of(run)}: ⏳ running.")
     assert "details" not in first
     assert facts(said(pr)[0])["commands"][0]["runs"][0]["state"] == "running"
     await pr.passes(SLOW)
     first, second = stands(pr)
-    assert first.startswith(f"{name_of(run)}: **finished**.")
+    assert first.startswith(f"{name_of(run)}: ✅ passed.")
     assert first == second
 
 
@@ -84,7 +84,7 @@ async def test_a_retry_that_fails_again_says_so_in_both_replies(
     pr.reply()
     await pr.passes(60)
     for text in stands(pr):
-        assert text.startswith(f"{name_of(run)}: **failed**.")
+        assert text.startswith(f"{name_of(run)}: ❌ failed")
         assert "second time" in text
 
 
@@ -97,7 +97,7 @@ async def test_the_earlier_reply_is_followed_also_when_it_is_days_old(
     pr.reply()
     await pr.passes(60)
     first, second = stands(pr)
-    assert second.startswith(f"{name_of(run)}: **finished**.")
+    assert second.startswith(f"{name_of(run)}: ✅ passed.")
     assert first == second
 
 
@@ -107,7 +107,7 @@ async def test_a_typed_run_is_retried_and_not_the_newest(
     old = await ran(pr, depot, outcome="failed")
     new = await ran(pr, depot, outcome="failed")
     await pr.says("alice", f"/depot retry {old.run_id}")
-    assert pr.reply().startswith(f"{name_of(old)}: running.")
+    assert pr.reply().startswith(f"{name_of(old)}: ⏳ running.")
     await pr.passes(60)
     stands(pr)
     assert attempts(old)["test"] == 2
@@ -118,7 +118,7 @@ async def test_the_newest_of_several_is_retried(pr: Conversation, depot: Simulat
     old = await ran(pr, depot, outcome="failed")
     new = await ran(pr, depot, "run ci.yml job=test", outcome="failed")
     await pr.says("alice", "/depot retry")
-    assert pr.reply().startswith(f"{name_of(new, '`ci.yml` (`test`)')}: queued.")
+    assert pr.reply().startswith(f"{name_of(new, '`ci.yml` (`test`)')}: ⏸ queued.")
     await pr.passes(60)
     stands(pr)
     assert attempts(old)["test"] == 1
@@ -131,10 +131,10 @@ async def test_a_run_that_depot_started_itself_is_retried(
     run = depot.foreign_run(REPO, pr.head, CI, trigger="pull_request", pr=1)
     depot.finish(run.run_id, jobs={"test": "failed"})
     await pr.says("alice", "/depot retry")
-    assert pr.reply().startswith(f"{name_of(run)}: running.")
+    assert pr.reply().startswith(f"{name_of(run)}: ⏳ running.")
     await pr.passes(60)
     (text,) = stands(pr)
-    assert text.startswith(f"{name_of(run)}: **finished**.")
+    assert text.startswith(f"{name_of(run)}: ✅ passed.")
     assert attempts(run)["test"] == 2
 
 
@@ -144,7 +144,7 @@ async def test_an_older_run_of_this_pull_request_counts_after_a_push(
     run = await ran(pr, depot, outcome="failed")
     await pushes(pr, {"change.txt": "two\n"})
     await pr.says("alice", "/depot retry")
-    assert pr.reply().startswith(f"{name_of(run)}: running.")
+    assert pr.reply().startswith(f"{name_of(run)}: ⏳ running.")
     await pr.passes(60)
     stands(pr)
     assert attempts(run)["test"] == 2
@@ -160,7 +160,7 @@ async def test_each_failed_workflow_of_a_run_is_retried(
     await pr.passes(60)
     first, second = stands(pr)
     assert first == second
-    assert first.startswith(f"{name_of(run, 'all workflows')}: **finished**.")
+    assert first.startswith(f"{name_of(run, 'all workflows')}: ✅ passed.")
     assert changes(depot, 1) == [
         ("RetryFailedJobs", {"workflowId": workflow.workflow_id}) for workflow in run.workflows
     ]
@@ -189,18 +189,18 @@ async def test_a_failed_workflow_is_retried_while_another_still_runs(
     (run,) = depot.runs
     assert run.status == "running"
     await pr.says("alice", "/depot retry")
-    assert pr.reply().startswith(f"{name_of(run, 'all workflows')}: running.")
+    assert pr.reply().startswith(f"{name_of(run, 'all workflows')}: ⏳ running.")
     await pr.passes(SLOW + 60)
     first, second = stands(pr)
     assert first == second
-    assert "**finished**" in first
+    assert "✅ passed" in first
     assert attempts(run) == {"build": 1, "lint": 1, "test": 2, "soak": 1}
 
 
 async def test_cancelled_jobs_run_again_too(pr: Conversation, depot: SimulatedDepot) -> None:
     run = await ran(pr, depot, outcome="cancelled")
     await pr.says("alice", "/depot retry")
-    assert pr.reply().startswith(f"{name_of(run)}: running.")
+    assert pr.reply().startswith(f"{name_of(run)}: ⏳ running.")
     await pr.passes(60)
     stands(pr)
     assert attempts(run) == {"build": 1, "lint": 1, "test": 2}
@@ -229,7 +229,7 @@ async def test_one_job_runs_again_however_depot_writes_it(
     depot.plan(job="lint", attempt=1, outcome="failed")
     run = await ran(pr, depot, outcome="failed")
     await pr.says("alice", f"/depot retry job={typed}")
-    assert pr.reply().startswith(f"{name_of(run)}: running.")
+    assert pr.reply().startswith(f"{name_of(run)}: ⏳ running.")
     await pr.passes(60)
     stands(pr)
     body = {"workflowId": workflow_id(run), "jobId": job_id(run, "test")}
@@ -258,9 +258,9 @@ async def test_one_job_of_a_run_that_is_still_running(
     pr.last_edit()
     (run,) = depot.runs
     await pr.says("alice", "/depot retry job=test")
-    assert pr.reply().startswith(f"{name_of(run)}: running.")
+    assert pr.reply().startswith(f"{name_of(run)}: ⏳ running.")
     await pr.passes(SLOW + 60)
-    assert all("**finished**" in text for text in stands(pr))
+    assert all("✅ passed" in text for text in stands(pr))
     assert attempts(run) == {"build": 1, "lint": 1, "test": 2}
 
 
@@ -307,7 +307,7 @@ async def test_a_job_may_be_named_as_the_table_shows_it(
     await pushes(pr, {CI: MATRIX})
     run = await ran(pr, depot, outcome="failed")
     (table,) = stands(pr)
-    assert "| `test (3.12)` | failed |" in table
+    assert "| `test (3.12)` | ❌ failed |" in table
     await pr.says("alice", '/depot retry job="test (3.12)"')
     pr.reply()
     await pr.passes(60)
@@ -319,7 +319,7 @@ async def test_a_job_that_did_not_fail(pr: Conversation, depot: SimulatedDepot) 
     run = await ran(pr, depot, outcome="failed")
     await pr.says("alice", "/depot retry job=build")
     assert pr.reply() == (
-        f"`ci.yml:build` of {name_of(run).replace('Run', 'run', 1)} is finished; "
+        f"`ci.yml:build` of {name_of(run).replace('Run', 'run', 1)} is ✅ passed; "
         "only a failed or cancelled job is retried."
     )
     assert reason(pr) == "nothing-to-retry"
@@ -356,7 +356,7 @@ async def test_nothing_failed(pr: Conversation, depot: SimulatedDepot) -> None:
     run = await ran(pr, depot)
     await pr.says("alice", "/depot retry")
     assert pr.reply().startswith(
-        f"Nothing failed that could be retried. {name_of(run)}: **finished**."
+        f"Nothing failed that could be retried. {name_of(run)}: ✅ passed."
     )
     assert reason(pr) == "nothing-to-retry"
     assert len(changes(depot)) == 1
@@ -366,9 +366,7 @@ async def test_it_does_not_compile(pr: Conversation, depot: SimulatedDepot) -> N
     await pushes(pr, {CI: "on: push\njobs:\n  test:\n    steps: [{rnu: make}]\n"})
     run = await ran(pr, depot)
     await pr.says("alice", "/depot retry")
-    assert pr.reply().startswith(
-        f"Nothing failed that could be retried. {name_of(run)}: **failed**."
-    )
+    assert pr.reply().startswith(f"Nothing failed that could be retried. {name_of(run)}: ❌ failed")
 
 
 async def test_still_running(pr: Conversation, depot: SimulatedDepot) -> None:
@@ -381,7 +379,7 @@ async def test_still_running(pr: Conversation, depot: SimulatedDepot) -> None:
     (run,) = depot.runs
     await pr.says("alice", "/depot retry")
     assert pr.reply() == (
-        f"{name_of(run)} is running; `retry` works once it is over. "
+        f"{name_of(run)} is ⏳ running; `retry` works once it is over. "
         f"`/depot cancel {run.run_id}` ends it."
     )
     assert reason(pr) == "still-running"
@@ -391,7 +389,9 @@ async def test_still_running(pr: Conversation, depot: SimulatedDepot) -> None:
 async def test_running_with_nothing_failed_so_far(pr: Conversation, depot: SimulatedDepot) -> None:
     run = await runs_on(pr, depot)
     await pr.says("alice", "/depot retry")
-    assert pr.reply().startswith(f"Nothing failed that could be retried. {name_of(run)}: running.")
+    assert pr.reply().startswith(
+        f"Nothing failed that could be retried. {name_of(run)}: ⏳ running."
+    )
 
 
 async def test_no_run_at_all(pr: Conversation, depot: SimulatedDepot) -> None:
@@ -481,7 +481,7 @@ async def test_an_unknown_outcome_leads_to_one_retry(
     await pr.passes(60)
     first, second = stands(pr)
     assert first == second
-    assert second.startswith(f"{name_of(run)}: **finished**.")
+    assert second.startswith(f"{name_of(run)}: ✅ passed.")
     assert reason(pr) == "retried"
     assert attempts(run) == {"build": 1, "lint": 1, "test": 2}
 
@@ -498,7 +498,7 @@ async def test_a_lost_answer_to_a_retry_that_failed_at_once_again(
     await pr.says("alice", f"/depot {command}")
     assert pr.reply() == refusals.trying("Depot")
     await pr.passes(60)
-    assert all(text.startswith(f"{name_of(run)}: **failed**.") for text in stands(pr))
+    assert all(text.startswith(f"{name_of(run)}: ❌ failed") for text in stands(pr))
     assert attempts(run)["test"] == 2
 
 
@@ -573,7 +573,7 @@ async def test_a_failing_look_after_the_retry_does_not_show_the_old_end(
     await pr.passes(60)
     stands(pr)
     assert attempts(run)["test"] == 2
-    assert "**failed**" not in text
+    assert "❌ failed" not in text
 
 
 async def test_depot_is_down_before_anything_is_known(
@@ -586,7 +586,7 @@ async def test_depot_is_down_before_anything_is_known(
     await pr.passes(30)
     trouble.lift()
     await pr.passes(120)
-    assert all(text.startswith(f"{name_of(run)}: **finished**.") for text in stands(pr))
+    assert all(text.startswith(f"{name_of(run)}: ✅ passed.") for text in stands(pr))
     assert attempts(run)["test"] == 2
 
 

@@ -48,7 +48,7 @@ async def is_followed_to_the_end(pr: Conversation, depot: SimulatedDepot) -> Non
     """The newest run goes on to its end, and the last edit says so."""
     run = depot.runs[-1]
     await pr.passes(60)
-    assert pr.last_edit().partition("**finished**")[0].startswith(f"Run [`{run.run_id}`]")
+    assert pr.last_edit().partition("✅ passed")[0].startswith(f"Run [`{run.run_id}`]")
 
 
 async def is_at_rest(pr: Conversation) -> None:
@@ -66,10 +66,10 @@ async def test_a_run_is_followed_to_its_end(pr: Conversation, depot: SimulatedDe
     (run,) = depot.runs
     link = f"[`{run.run_id}`](https://depot.dev/orgs/{depot.org_id}/workflows/{run.run_id})"
     name = f"Run {link} of `ci.yml` (`test`) on `{pr.head[:7]}`"
-    assert pr.reply() == f"{name}: queued."
+    assert pr.reply() == f"{name}: ⏸ queued."
     assert [reaction.content for reaction in comment.reactions] == ["eyes"]
     await pr.passes(60)
-    assert pr.last_edit().startswith(f"{name}: **finished** in")
+    assert pr.last_edit().startswith(f"{name}: ✅ passed in")
 
 
 @pytest.mark.parametrize("typed", ["ci", "ci.yml", CI, f"./{CI}", '"ci.yml"', "`ci.yml`"])
@@ -279,7 +279,7 @@ async def test_several_commands_are_answered_in_one_reply(
     ]
     assert reasons(comment) == ["started", "started", "misread"]
     await pr.passes(60)
-    assert pr.last_edit().count("**finished**") == 2
+    assert pr.last_edit().count(": ✅ passed") == 2
 
 
 async def test_ten_commands_are_done(pr: Conversation) -> None:
@@ -788,7 +788,7 @@ async def test_what_is_under_way_is_pointed_to(pr: Conversation, depot: Simulate
     assert runs.already_running() in said_
     assert reason(pr) == "already-running"
     await pr.passes(120)
-    assert all("**finished**" in reply for reply in stands(pr))
+    assert all("✅ passed" in reply for reply in stands(pr))
     assert len(depot.runs) == 1
 
 
@@ -805,7 +805,7 @@ async def test_what_is_not_the_same_is_started(
     pr.reply()
     assert reason(pr) == "started"
     await pr.passes(120)
-    assert all("**finished**" in reply for reply in stands(pr))
+    assert all("✅ passed" in reply for reply in stands(pr))
     assert len(depot.runs) == 2
 
 
@@ -861,7 +861,7 @@ async def test_an_outage_while_asking_who_may_is_said_and_nothing_is_run(
     assert pr.reply() == refusals.trying("GitHub")
     assert untouched(depot)
     await pr.passes(180)
-    assert pr.last_edit().startswith(f"{name_of(depot.runs[0])}: **finished**")
+    assert pr.last_edit().startswith(f"{name_of(depot.runs[0])}: ✅ passed")
     assert len(depot.runs) == 1
 
 
@@ -891,7 +891,7 @@ async def test_what_may_be_run_is_not_decided_by_an_outage(
     await pr.says("alice", "/depot run ci.yml")
     assert pr.reply() == snapshot("GitHub does not answer right now; still trying.")
     await pr.passes(60)
-    assert pr.last_edit().startswith(f"{name_of(depot.runs[0])}: **finished**")
+    assert pr.last_edit().startswith(f"{name_of(depot.runs[0])}: ✅ passed")
 
 
 async def test_github_may_be_away_altogether(
@@ -903,7 +903,7 @@ async def test_github_may_be_away_altogether(
     outage.lift()
     await pr.passes(120)
     pr.reply()
-    assert pr.last_edit().startswith(f"{name_of(depot.runs[0])}: **finished**")
+    assert pr.last_edit().startswith(f"{name_of(depot.runs[0])}: ✅ passed")
     assert len(depot.runs) == 1
 
 
@@ -914,7 +914,7 @@ async def test_a_token_that_was_revoked_is_replaced(
     await pr.says("alice", "/depot run ci.yml")
     await pr.passes(120)
     pr.reply()
-    assert pr.last_edit().startswith(f"{name_of(depot.runs[0])}: **finished**")
+    assert pr.last_edit().startswith(f"{name_of(depot.runs[0])}: ✅ passed")
 
 
 async def test_what_github_forbids_is_said(
@@ -1009,7 +1009,7 @@ async def test_a_workflow_that_does_not_compile(pr: Conversation, depot: Simulat
     assert pr.reply() == queued(depot.runs[0])
     await pr.passes(60)
     done = pr.last_edit()
-    assert done.startswith(f"{name_of(depot.runs[0])}: **failed**")
+    assert done.startswith(f"{name_of(depot.runs[0])}: ❌ failed")
     assert "does not compile" in done
     assert "```\njobs.test.steps[0]: unknown key 'rnu'\n```" in done
 
@@ -1022,9 +1022,9 @@ async def test_a_failure_shows_its_jobs_and_the_end_of_the_log(
     assert pr.reply() == queued(depot.runs[0])
     await pr.passes(60)
     done = pr.last_edit()
-    assert done.startswith(f"{name_of(depot.runs[0])}: **failed** in 2 s.")
-    assert "| `test` | failed | 2 s |" in done
-    assert "| `build` | finished | 2 s |" in done
+    assert done.startswith(f"{name_of(depot.runs[0])}: ❌ failed")
+    assert "| `test` | ❌ failed | 2 s |" in done
+    assert "| `build` | ✅ passed | 2 s |" in done
     assert "assert 4 == 3" in done
     assert "\x1b" not in done
 
@@ -1034,11 +1034,11 @@ async def test_a_run_that_somebody_cancels(pr: Conversation, depot: SimulatedDep
     await pr.says("alice", "/depot run ci.yml")
     assert pr.reply() == queued(depot.runs[0])
     await pr.passes(30)
-    assert "| `test` | running |" in pr.last_edit()
+    assert "| `test` | ⏳ running |" in pr.last_edit()
     depot.set_status(depot.runs[0].run_id, "cancelled")
     await pr.passes(60)
     done = pr.last_edit()
-    assert done.startswith(f"{name_of(depot.runs[0])}: **cancelled**")
+    assert done.startswith(f"{name_of(depot.runs[0])}: 🚫 cancelled")
     assert not any(name in done for name in ("alice", "somebody"))
 
 
@@ -1065,7 +1065,7 @@ async def test_a_state_that_nobody_knows_is_shown_and_not_the_end(
     assert pr.last_edit().startswith(f"{name_of(run)}: paused.")
     depot.set_status(run.run_id, "")
     await pr.passes(120)
-    assert pr.last_edit().startswith(f"{name_of(run)}: **finished**")
+    assert pr.last_edit().startswith(f"{name_of(run)}: ✅ passed")
 
 
 async def test_a_state_in_markdown_stays_a_word(pr: Conversation, depot: SimulatedDepot) -> None:
@@ -1103,11 +1103,11 @@ async def test_a_read_that_fails_now_and_then_is_not_told(
     await pr.says("alice", "/depot run ci.yml")
     assert pr.reply() == queued(depot.runs[0])
     await pr.passes(20)
-    assert pr.edited().startswith(f"{name_of(depot.runs[0])}: running.")
+    assert pr.edited().startswith(f"{name_of(depot.runs[0])}: ⏳ running.")
     await pr.passes(60)
     pr.assert_said_nothing_else()
     await pr.passes(120)
-    assert pr.last_edit().startswith(f"{name_of(depot.runs[0])}: **finished**")
+    assert pr.last_edit().startswith(f"{name_of(depot.runs[0])}: ✅ passed")
 
 
 async def test_a_token_that_is_replaced_in_the_middle_of_a_command(
@@ -1131,7 +1131,7 @@ async def test_depot_may_leave_out_and_reorder(pr: Conversation, depot: Simulate
     await pr.says("alice", "/depot run ci.yml")
     assert pr.reply() == queued(depot.runs[0])
     await pr.passes(60)
-    assert "| `test` | finished | 2 s |" in pr.last_edit()
+    assert "| `test` | ✅ passed | 2 s |" in pr.last_edit()
 
 
 async def test_metrics_may_be_refused(pr: Conversation, depot: SimulatedDepot) -> None:
@@ -1139,7 +1139,7 @@ async def test_metrics_may_be_refused(pr: Conversation, depot: SimulatedDepot) -
     await pr.says("alice", "/depot run ci.yml")
     assert pr.reply() == queued(depot.runs[0])
     await pr.passes(60)
-    assert pr.last_edit().startswith(f"{name_of(depot.runs[0])}: **finished**.")
+    assert pr.last_edit().startswith(f"{name_of(depot.runs[0])}: ✅ passed.")
 
 
 # --- texts that mean no good ---------------------------------------------------------------------

@@ -28,13 +28,13 @@ async def test_the_run_under_way_is_pointed_to(pr: Conversation, depot: Simulate
     run = await runs_on(pr, depot)
     await pr.says("maya", "/depot run ci.yml")
     text = pr.reply()
-    assert text.startswith(f"{name_of(run)}: running.\n\n{runs.already_running()}")
+    assert text.startswith(f"{name_of(run)}: ⏳ running.\n\n{runs.already_running()}")
     assert reason(pr) == "already-running"
     assert facts(said(pr)[-1])["commands"][0]["runs"][0]["id"] == run.run_id
     await pr.passes(SLOW)
     first, second = stands(pr)
-    assert first.startswith(f"{name_of(run)}: **finished** in")
-    assert second.startswith(f"{name_of(run)}: **finished** in")
+    assert first.startswith(f"{name_of(run)}: ✅ passed in")
+    assert second.startswith(f"{name_of(run)}: ✅ passed in")
     assert len(depot.runs) == 1
 
 
@@ -69,7 +69,7 @@ async def test_force_starts_another(pr: Conversation, depot: SimulatedDepot, for
     await pr.says("alice", f"/depot run ci.yml {force}")
     new = depot.runs[-1]
     assert new.run_id != old.run_id
-    assert pr.reply() == f"{name_of(new)}: queued."
+    assert pr.reply() == f"{name_of(new)}: ⏸ queued."
     assert reason(pr) == "started"
     await pr.passes(60)
     stands(pr)
@@ -135,7 +135,7 @@ async def test_nor_one_that_ended_since_the_last_look(
     await pr.says("alice", "/depot run ci.yml")
     new = depot.runs[-1]
     assert new is not old
-    assert pr.reply() == f"{name_of(new)}: queued."
+    assert pr.reply() == f"{name_of(new)}: ⏸ queued."
     await pr.passes(60)
     stands(pr)
 
@@ -144,7 +144,7 @@ async def test_nor_one_on_an_older_head(pr: Conversation, depot: SimulatedDepot)
     await runs_on(pr, depot)
     await pushes(pr, {"change.txt": "two\n"})
     await pr.says("alice", "/depot run ci.yml")
-    assert pr.reply() == f"{name_of(depot.runs[-1])}: queued."
+    assert pr.reply() == f"{name_of(depot.runs[-1])}: ⏸ queued."
     await pr.passes(60)
     stands(pr)
     assert len(depot.runs) == 2
@@ -189,7 +189,7 @@ async def test_a_cancelled_run_is_not_pointed_to(pr: Conversation, depot: Simula
     await pr.says("alice", "/depot cancel")
     pr.reply()
     await pr.says("alice", "/depot run ci.yml")
-    assert pr.reply() == f"{name_of(depot.runs[-1])}: queued."
+    assert pr.reply() == f"{name_of(depot.runs[-1])}: ⏸ queued."
     await pr.passes(60)
     stands(pr)
     assert len(depot.runs) == 2

@@ -37,7 +37,7 @@ async def test_one_block(pr: Conversation, depot: SimulatedDepot, language: str)
     assert pr.reply() == queued(run, "the YAML")
     assert changes(depot) == [("Run", {"repo": REPO, "sha": pr.head, "workflowContent": [PROBE]})]
     await pr.passes(60)
-    assert pr.last_edit().startswith(f"{name_of(run, 'the YAML')}: **finished** in")
+    assert pr.last_edit().startswith(f"{name_of(run, 'the YAML')}: ✅ passed in")
     assert reason(pr) == "started"
 
 
@@ -50,8 +50,8 @@ async def test_several_blocks_are_several_workflows(
     assert body["workflowContent"] == [PROBE, SECOND]
     await pr.passes(60)
     text = pr.last_edit()
-    assert "| `probe` | finished |" in text
-    assert "| `second` | finished |" in text
+    assert "| `probe` | ✅ passed |" in text
+    assert "| `second` | ✅ passed |" in text
 
 
 async def test_one_job_of_one_block(pr: Conversation, depot: SimulatedDepot) -> None:
@@ -62,7 +62,7 @@ async def test_one_job_of_one_block(pr: Conversation, depot: SimulatedDepot) -> 
     assert body == {"repo": REPO, "sha": pr.head, "workflowContent": [PROBE], "job": "probe"}
     await pr.passes(60)
     text = pr.last_edit()
-    assert text.startswith(f"{name_of(run, 'the YAML (`probe`)')}: **finished**")
+    assert text.startswith(f"{name_of(run, 'the YAML (`probe`)')}: ✅ passed")
     assert "other" not in text
 
 
@@ -130,7 +130,7 @@ async def test_it_does_not_compile_at_depot(
     pr.reply()
     await pr.passes(60)
     assert pr.last_edit() == (
-        f"{name_of(run, 'the YAML')}: **failed**.\n\n"
+        f"{name_of(run, 'the YAML')}: ❌ failed.\n\n"
         "`Probe` does not compile:\n\n```\njobs.probe.steps[0]: unknown key 'rnu'\n```"
     )
 
@@ -254,7 +254,7 @@ async def test_a_lost_answer_is_adopted(pr: Conversation, depot: SimulatedDepot)
     )
     await pr.passes(60)
     (run,) = depot.runs
-    assert pr.last_edit().startswith(f"{name_of(run, 'the YAML')}: **finished**")
+    assert pr.last_edit().startswith(f"{name_of(run, 'the YAML')}: ✅ passed")
 
 
 async def test_a_lost_answer_is_not_mixed_up_with_a_run_of_a_file(
@@ -268,4 +268,4 @@ async def test_a_lost_answer_is_not_mixed_up_with_a_run_of_a_file(
     )
     await pr.passes(60)
     ours, _ = depot.runs
-    assert pr.last_edit().startswith(f"{name_of(ours, 'the YAML')}: **finished**")
+    assert pr.last_edit().startswith(f"{name_of(ours, 'the YAML')}: ✅ passed")

@@ -42,8 +42,8 @@ async def test_the_runs_at_the_head(pr: Conversation, depot: SimulatedDepot) -> 
     await pr.says("rita", "/depot status")
     assert pr.reply() == (
         f"On `{pr.head[:7]}`:\n\n{HEADING}"
-        + row(new, "| `nightly.yaml` | `api` | running | 1 running |\n")
-        + row(old, "| `ci.yml` | `api` | failed | 2 finished, 1 failed |")
+        + row(new, "| `nightly.yaml` | `api` | ⏳ running | 1 ⏳ running |\n")
+        + row(old, "| `ci.yml` | `api` | ❌ failed | 2 ✅ passed, 1 ❌ failed |")
     )
     assert reason(pr) == "answered"
     assert len(changes(depot)) == 2
@@ -61,7 +61,7 @@ async def test_depots_own_runs_are_shown_too(pr: Conversation, depot: SimulatedD
 async def test_a_run_of_all_workflows(pr: Conversation, depot: SimulatedDepot) -> None:
     run = await ran(pr, depot, "run")
     await pr.says("rita", "/depot status")
-    expected = row(run, "| `ci.yml`, `nightly.yaml` | `api` | finished | 4 finished |")
+    expected = row(run, "| `ci.yml`, `nightly.yaml` | `api` | ✅ passed | 4 ✅ passed |")
     assert pr.reply().endswith(expected)
 
 
@@ -72,7 +72,7 @@ async def test_yaml_sent_along(pr: Conversation, depot: SimulatedDepot) -> None:
     pr.last_edit()
     (run,) = depot.runs
     await pr.says("rita", "/depot status")
-    assert pr.reply().endswith(row(run, "| `YAML` | `api` | finished | 1 finished |"))
+    assert pr.reply().endswith(row(run, "| `YAML` | `api` | ✅ passed | 1 ✅ passed |"))
 
 
 async def test_one_that_has_not_been_compiled(pr: Conversation, depot: SimulatedDepot) -> None:
@@ -81,7 +81,7 @@ async def test_one_that_has_not_been_compiled(pr: Conversation, depot: Simulated
     pr.reply()
     (run,) = depot.runs
     await pr.says("rita", "/depot status")
-    assert pr.reply().endswith(row(run, "|  | `api` | queued |  |"))
+    assert pr.reply().endswith(row(run, "|  | `api` | ⏸ queued |  |"))
 
 
 @pytest.mark.parametrize("path", ["path", "bare"])
@@ -117,21 +117,23 @@ async def test_one_run(pr: Conversation, depot: SimulatedDepot) -> None:
     await ran(pr, depot)
     await pr.says("rita", f"/depot status {old.run_id}")
     text = pr.reply()
-    assert text.startswith(f"{name_of(old)}: **failed**.\n\n| job | state | took |")
-    assert "| `test` | failed |  |" in text
+    assert text.startswith(
+        f"{name_of(old)}: ❌ failed: `test`, 2 passed.\n\n| job | state | took |"
+    )
+    assert "| `test` | ❌ failed |  |" in text
 
 
 async def test_one_run_that_goes_on(pr: Conversation, depot: SimulatedDepot) -> None:
     run = await runs_on(pr, depot)
     await pr.says("rita", f"/depot status {run.run_id}")
-    assert pr.reply().startswith(f"{name_of(run)}: running.")
+    assert pr.reply().startswith(f"{name_of(run)}: ⏳ running.")
 
 
 async def test_an_old_run_by_its_id_after_a_push(pr: Conversation, depot: SimulatedDepot) -> None:
     run = await ran(pr, depot)
     await pushes(pr, {"change.txt": "two\n"})
     await pr.says("rita", f"/depot status {run.run_id}")
-    assert pr.reply().startswith(f"{name_of(run)}: **finished**.")
+    assert pr.reply().startswith(f"{name_of(run)}: ✅ passed.")
 
 
 async def test_a_run_of_another_repository(pr: Conversation, depot: SimulatedDepot) -> None:

@@ -209,7 +209,7 @@ async def test_several_workflows_in_one_command(pr: Conversation, depot: Simulat
     assert queued(ci) in said_
     await pr.passes(60)
     (text,) = stands(pr)
-    assert text.count("**finished**") == 2
+    assert text.count(": ✅ passed") == 2
 
 
 async def test_several_jobs_in_one_command(pr: Conversation, depot: SimulatedDepot) -> None:
@@ -228,7 +228,7 @@ async def test_the_second_of_two_starts_is_lost(pr: Conversation, depot: Simulat
     await pr.passes(120)
     (text,) = stands(pr)
     assert sorted(run.order.workflow for run in depot.runs) == [CI, NIGHTLY]
-    assert text.count("**finished**") == 2
+    assert text.count(": ✅ passed") == 2
 
 
 async def test_several_jobs_are_retried(pr: Conversation, depot: SimulatedDepot) -> None:

@@ -49,8 +49,8 @@ async def test_one_failure(pr: Conversation, depot: SimulatedDepot) -> None:
         "`test` failed:\n\n"
         "```text\nStep 1 exited with code 1\n```\n\n"
         "```text\nassert total == 3\n```\n\n"
-        "Diagnosis:\n\n```text\nIt counts wrong.\n```\n\n"
-        "Possible fix:\n\n```text\nCount right.\n```\n\n" + BY_A_MODEL
+        "Diagnosis:\n\n> `It counts wrong.`\n\n"
+        "Possible fix:\n\n> `Count right.`\n\n" + BY_A_MODEL
     )
     assert reason(pr) == "answered"
     assert questions(depot)[-1] == (run.run_id, 1)
@@ -132,14 +132,14 @@ async def test_a_part_that_is_too_much_as_well(pr: Conversation, depot: Simulate
 async def test_nothing_failed(pr: Conversation, depot: SimulatedDepot) -> None:
     run = await ran(pr, depot)
     await pr.says("trudy", "/depot why")
-    assert pr.reply().startswith(f"Nothing failed. {name_of(run)}: **finished**")
+    assert pr.reply().startswith(f"Nothing failed. {name_of(run)}: ✅ passed")
     assert depot.calls_of("GetFailureDiagnosis") == []
 
 
 async def test_nothing_failed_so_far(pr: Conversation, depot: SimulatedDepot) -> None:
     run = await runs_on(pr, depot)
     await pr.says("trudy", "/depot why")
-    assert pr.reply().startswith(f"Nothing failed. {name_of(run)}: running")
+    assert pr.reply().startswith(f"Nothing failed. {name_of(run)}: ⏳ running")
 
 
 async def test_a_job_that_did_not_fail(pr: Conversation, depot: SimulatedDepot) -> None:

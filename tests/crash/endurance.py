@@ -94,7 +94,7 @@ def count(one: World, trouble: str, store: str, numbers: range, note: str = "") 
         head = one.github.pull(REPO, number).head_sha
         runs = [run for run in one.depot.runs if run.sha == head]
         replies = _replies(one, number)
-        lost += not runs or not replies or "**finished**" not in replies[-1]
+        lost += not runs or not replies or "✅ passed" not in replies[-1]
         double_runs += len(runs) > 1
         double_replies += len(replies) > 1
     return Row(trouble, store, len(numbers), lost, double_runs, double_replies, note)
@@ -118,7 +118,7 @@ async def until(happened: Callable[[], bool], what: str) -> None:
 
 
 def all_finished(one: Scene, numbers: range) -> Callable[[], bool]:
-    return lambda: all(any("**finished**" in r for r in _replies(one, n)) for n in numbers)
+    return lambda: all(any("✅ passed" in r for r in _replies(one, n)) for n in numbers)
 
 
 async def says(one: Scene, bot: Bot, numbers: range) -> None:

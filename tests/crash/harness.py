@@ -185,7 +185,7 @@ class Scene:
 
     def is_finished(self) -> bool:
         """Whether the reply says that the run is over."""
-        return any("**finished**" in reply.body for reply in self.replies())
+        return any("✅ passed" in reply.body for reply in self.replies())
 
     async def until(
         self, bot: Bot, happened: Callable[[], bool], patience: float = PATIENCE_SECONDS
@@ -222,7 +222,7 @@ class Scene:
         (reply,) = self.replies()
         assert run.status == "finished"
         assert f"`{run.run_id}`" in reply.body
-        assert "**finished**" in reply.body
+        assert "✅ passed" in reply.body
         (asked, *_) = self.github.comments(REPO, 1)
         assert [reaction.content for reaction in asked.reactions] == ["eyes"]
 

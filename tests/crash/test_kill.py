@@ -114,4 +114,4 @@ async def test_killed_while_two_comments_wait(tmp_path: Path, private_key: str) 
 
 
 def both_finished(one: Scene) -> bool:
-    return sum("**finished**" in reply.body for reply in one.replies()) == 2
+    return sum("✅ passed" in reply.body for reply in one.replies()) == 2

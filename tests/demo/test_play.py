@@ -74,14 +74,14 @@ def test_everything_happens_and_nothing_is_left(tmp_path: Path) -> None:
     said = [line.removeprefix("           │").strip() for line in output.splitlines()]
     assert "/depot run ci.yml job=test" in said
     run = r"Run `(\w+)` of `ci.yml` \(`test`\) on `(\w{7})`: "
-    assert re.search(run + "queued", output)
-    assert re.search(run + "finished in", output)
+    assert re.search(run + "⏸ queued", output)
+    assert re.search(run + "✅ passed in", output)
     assert re.search(r"Depot: Run octo/hello \w{7} .*/ci.yml job=test → \w{10}\n", output)
     assert "GitHub: signed webhook → 202" in output
     assert "needs the `write` role in this repository; you have `read`." in output
     assert "There is no command `rum`. Did you mean `/depot run ci.yml`?" in output
     assert re.search(r"alice pushes \w{7}: ", output)
-    assert re.search(r"Run `\w+` of `e2e.yml` on `\w{7}`: failed in", output)
+    assert re.search(r"Run `\w+` of `e2e.yml` on `\w{7}`: ❌ failed: `\w+`, ", output)
     assert "Depot's answer to the start was lost; this is the run it made." in said
     assert "7 comments, 8 commands, 5 runs" in output
     assert output.count("✓") == 9

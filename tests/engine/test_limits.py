@@ -179,4 +179,4 @@ async def test_a_start_in_doubt_is_looked_after_whatever_the_limit(bounded: Boun
         assert elsewhere.reply() == refusals.rate_limited("you", 2)
         await pr.passes(120)
         (run,) = pr.depot.runs
-        assert pr.last_edit().startswith(f"{name_of(run)}: **finished**")
+        assert pr.last_edit().startswith(f"{name_of(run)}: ✅ passed")

@@ -71,7 +71,7 @@ async def test_a_missed_comment_is_answered(
     (run,) = depot.runs
     assert run.run_id in pr.reply()
     await pr.passes(600)
-    assert "**finished**" in pr.last_edit()
+    assert "✅ passed" in pr.last_edit()
 
 
 async def test_what_was_redelivered_successfully_is_left_alone(

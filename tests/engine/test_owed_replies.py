@@ -37,7 +37,7 @@ async def test_a_locked_conversation_is_tried_few_times_and_answered_when_it_is_
     github.unlock(REPO, 1)
     await pr.passes(3700)
     (reply,) = said(pr)
-    assert "**finished**" in reply.body
+    assert "✅ passed" in reply.body
     hears_all(pr)
 
 
@@ -62,7 +62,7 @@ async def test_a_post_that_is_refused_is_written_later(
     refusing.lift()
     await pr.passes(3600)
     (reply,) = said(pr)
-    assert "**finished**" in reply.body
+    assert "✅ passed" in reply.body
     hears_all(pr)
 
 
@@ -74,10 +74,10 @@ async def test_an_edit_that_is_refused_is_written_later(
     pr.reply()
     refusing = github.faults.answer("PATCH", "/comments/", status, body, times=None)
     await pr.passes(600)
-    assert "**finished**" not in said(pr)[0].body
+    assert "✅ passed" not in said(pr)[0].body
     refusing.lift()
     await pr.passes(3600)
-    assert "**finished**" in pr.last_edit()
+    assert "✅ passed" in pr.last_edit()
 
 
 async def test_an_edit_that_is_not_found_once_is_written(
@@ -87,7 +87,7 @@ async def test_an_edit_that_is_not_found_once_is_written(
     pr.reply()
     github.faults.answer("PATCH", "/comments/", 404, "{}")
     await pr.passes(600)
-    assert "**finished**" in pr.last_edit()
+    assert "✅ passed" in pr.last_edit()
 
 
 async def test_one_that_was_deleted_is_asked_for_twice_and_not_posted_anew(
@@ -112,5 +112,5 @@ async def test_without_a_look_nothing_is_posted_twice(
     looking.lift()
     await pr.passes(3600)
     (reply,) = said(pr)
-    assert "**finished**" in reply.body
+    assert "✅ passed" in reply.body
     hears_all(pr)

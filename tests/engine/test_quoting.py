@@ -27,7 +27,7 @@ async def fails(pr: Conversation, login: str = "alice") -> str:
     await pr.says(login, "/depot run ci.yml")
     await pr.passes(60)
     text = pr.github.thread(REPO, 1).comments[-1].body
-    assert "**failed**" in text
+    assert "❌ failed" in text
     hears_all(pr)
     return text
 
@@ -88,7 +88,7 @@ async def test_rules_that_broke_meanwhile_quote_nothing(pr: Conversation) -> Non
     pr.github.commit(REPO, "main", {".github/depot-bot.yml": "show: everything\n"})
     await pr.passes(CONFIG_TIME + 200)
     text = pr.github.thread(REPO, 1).comments[-1].body
-    assert "**failed**" in text
+    assert "❌ failed" in text
     assert LOG not in text
     assert DIAGNOSIS not in text
     hears_all(pr)
@@ -103,7 +103,7 @@ async def test_github_away_at_the_end_costs_no_log(pr: Conversation) -> None:
     away.lift()
     await pr.passes(60)
     text = pr.github.thread(REPO, 1).comments[-1].body
-    assert "**failed**" in text
+    assert "❌ failed" in text
     assert LOG in text
     assert DIAGNOSIS in text
     hears_all(pr)

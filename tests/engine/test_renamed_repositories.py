@@ -33,7 +33,7 @@ async def test_while_a_run_is_followed(pr: Conversation, depot: SimulatedDepot) 
     pr.reply()
     renames(pr)
     await pr.passes(600)
-    assert "**finished**" in thread(pr)[-1].body
+    assert "✅ passed" in thread(pr)[-1].body
     assert await name_of(pr, asked) == NEW
     found = await pr.services.ledger.items.find_run(RunId(depot.runs[0].run_id))
     assert found is not None
@@ -53,7 +53,7 @@ async def test_before_a_command_is_decided(
     (run,) = depot.runs
     assert run.run_id in thread(pr)[-1].body
     await pr.passes(600)
-    assert "**finished**" in thread(pr)[-1].body
+    assert "✅ passed" in thread(pr)[-1].body
     hears_all(pr)
 
 

@@ -139,7 +139,7 @@ async def test_edits_are_ten_seconds_apart_but_the_last_comes_at_once(
     assert all(gap >= EDIT_SECONDS for gap in gaps[:-1])
     # The end is told at the look that finds it.
     assert times[-1] == looks(depot)[-1]
-    assert "**finished**" in said(pr)[0].body
+    assert "✅ passed" in said(pr)[0].body
     assert run.over
 
 
@@ -149,7 +149,7 @@ async def test_an_end_within_ten_seconds_of_an_edit_is_told_at_once(
     depot.plan(queued=0, seconds=3)
     await starts(pr)
     await pr.passes(9)
-    assert pr.edited().startswith(f"{name_of(depot.runs[0])}: **finished** in")
+    assert pr.edited().startswith(f"{name_of(depot.runs[0])}: ✅ passed in")
 
 
 # --- what ends the following ---------------------------------------------------------------------
@@ -186,8 +186,8 @@ async def test_a_run_that_was_given_up_and_then_cancelled(
     pr.reply()
     await pr.passes(60)
     first, second = stands(pr)
-    assert "**cancelled**" in first
-    assert "**cancelled**" in second
+    assert "🚫 cancelled" in first
+    assert "🚫 cancelled" in second
     assert runs.following_given_up() not in first
 
 
@@ -196,7 +196,7 @@ async def test_a_run_that_disappears(pr: Conversation, depot: SimulatedDepot) ->
     depot.forget(run.run_id)
     await pr.passes(120)
     text = pr.edited()
-    assert text.startswith(f"{name_of(run)}: running.\n\n{runs.run_disappeared()}")
+    assert text.startswith(f"{name_of(run)}: ⏳ running.\n\n{runs.run_disappeared()}")
     before = len(depot.calls)
     await pr.passes(DAY)
     assert len(depot.calls) == before
@@ -211,7 +211,7 @@ async def test_a_run_that_is_not_there_for_a_moment(
     depot.finish(run.run_id)
     await pr.passes(60)
     text = stands(pr)[0]
-    assert "**finished**" in text
+    assert "✅ passed" in text
     assert runs.run_disappeared() not in text
 
 
@@ -229,7 +229,7 @@ async def test_nothing_else_that_depot_says_ends_the_following(
     refusing.lift()
     await pr.passes(120)
     text = stands(pr)[0]
-    assert "**finished**" in text
+    assert "✅ passed" in text
     assert "no longer kept" not in text
 
 
@@ -257,7 +257,7 @@ async def test_500_on_every_third_read_is_not_worth_a_word(
     (run,) = depot.runs
     depot.plan(queued=0)
     await pr.passes(300)
-    assert pr.last_edit().startswith(f"{name_of(run)}: **finished**")
+    assert pr.last_edit().startswith(f"{name_of(run)}: ✅ passed")
     assert 500 in {call.status for call in depot.calls}
 
 
@@ -277,7 +277,7 @@ async def test_no_answer_for_long_leaves_the_reply_alone(
     pr.assert_said_nothing_else()
     fault.lift()
     await pr.passes(2 * SLOW)
-    assert pr.last_edit().startswith(f"{name_of(run)}: **finished**")
+    assert pr.last_edit().startswith(f"{name_of(run)}: ✅ passed")
 
 
 @pytest.mark.parametrize("method", ["GetRunMetrics", "GetFailureDiagnosis", "GetJobAttemptLogs"])
@@ -287,7 +287,7 @@ async def test_what_depot_does_not_say_at_the_end_is_left_out(
     depot.faults.refuse(method, "resource_exhausted", times=None)
     run = await ran(pr, depot, outcome="failed")
     (text,) = stands(pr)
-    assert text.startswith(f"{name_of(run)}: **failed**")
+    assert text.startswith(f"{name_of(run)}: ❌ failed")
     assert (" in " in text.partition("\n")[0]) == (method != "GetRunMetrics")
     assert ("Diagnosis:" in text) == (method != "GetFailureDiagnosis")
     assert ("The end of" in text) == (method != "GetJobAttemptLogs")
@@ -318,7 +318,7 @@ async def test_a_state_that_nobody_knows_is_shown_and_not_taken_as_over(
     assert pr.last_edit().startswith(f"{name_of(run)}: {shown}.")
     depot.set_status(run.run_id, "")
     await pr.passes(2 * SLOW)
-    assert pr.last_edit().startswith(f"{name_of(run)}: **finished**")
+    assert pr.last_edit().startswith(f"{name_of(run)}: ✅ passed")
 
 
 async def test_a_state_that_is_missing(pr: Conversation, depot: SimulatedDepot) -> None:
@@ -328,13 +328,13 @@ async def test_a_state_that_is_missing(pr: Conversation, depot: SimulatedDepot) 
     assert pr.last_edit().startswith(f"{name_of(run)}: unknown.")
     fault.lift()
     await pr.passes(2 * SLOW)
-    assert pr.last_edit().startswith(f"{name_of(run)}: **finished**")
+    assert pr.last_edit().startswith(f"{name_of(run)}: ✅ passed")
 
 
 async def test_keys_in_another_order(pr: Conversation, depot: SimulatedDepot) -> None:
     depot.faults.reorder()
     run = await ran(pr, depot, outcome="failed")
-    assert stands(pr)[0].startswith(f"{name_of(run)}: **failed** in")
+    assert stands(pr)[0].startswith(f"{name_of(run)}: ❌ failed")
 
 
 async def test_cancelled_by_a_concurrency_group_blames_nobody(
@@ -344,7 +344,7 @@ async def test_cancelled_by_a_concurrency_group_blames_nobody(
     depot.set_status(run.run_id, "cancelled")
     await pr.passes(60)
     text = pr.last_edit()
-    assert text.startswith(f"{name_of(run)}: **cancelled**")
+    assert text.startswith(f"{name_of(run)}: 🚫 cancelled")
     assert "by" not in text.lower().split()
     assert "alice" not in text
 
@@ -368,9 +368,9 @@ async def test_a_followed_run_that_is_retried_between_two_looks_is_followed_on(
     depot.finish(run.run_id, "failed")
     depot.retried_elsewhere(run.run_id)
     await pr.passes(60)
-    assert ": running." in stands(pr)[0] or ": queued." in stands(pr)[0]
+    assert ": ⏳ running." in stands(pr)[0] or ": ⏸ queued." in stands(pr)[0]
     await pr.passes(2 * SLOW)
-    assert pr.last_edit().startswith(f"{name_of(run)}: **finished**.")
+    assert pr.last_edit().startswith(f"{name_of(run)}: ✅ passed.")
 
 
 async def test_a_run_followed_in_two_replies(pr: Conversation, depot: SimulatedDepot) -> None:
@@ -380,7 +380,7 @@ async def test_a_run_followed_in_two_replies(pr: Conversation, depot: SimulatedD
     await pr.passes(120)
     first, second = stands(pr)
     for text in (first, second):
-        assert text.startswith(f"{name_of(run)}: **failed** in")
+        assert text.startswith(f"{name_of(run)}: ❌ failed")
         assert "Why it failed" in text
 
 
@@ -391,8 +391,8 @@ async def test_several_runs_in_one_reply(pr: Conversation, depot: SimulatedDepot
     one, other = depot.runs
     await pr.passes(60)
     text = pr.last_edit()
-    assert f"{name_of(one, '`ci.yml` (`test`)')}: **finished**" in text
-    assert f"{name_of(other, '`nightly.yaml`')}: running." in text
+    assert f"{name_of(one, '`ci.yml` (`test`)')}: ✅ passed" in text
+    assert f"{name_of(other, '`nightly.yaml`')}: ⏳ running." in text
     await pr.passes(300)
     states = [command["runs"][0]["state"] for command in facts(said(pr)[0])["commands"]]
     assert states == ["finished", "finished"]
@@ -457,7 +457,7 @@ async def test_github_is_away_at_the_end(
     pr.assert_said_nothing_else()
     away.lift()
     await pr.passes(300)
-    assert pr.last_edit().startswith(f"{name_of(run)}: **finished**")
+    assert pr.last_edit().startswith(f"{name_of(run)}: ✅ passed")
 
 
 async def test_a_run_of_depots_own_is_followed_once_it_is_retried(
@@ -469,7 +469,7 @@ async def test_a_run_of_depots_own_is_followed_once_it_is_retried(
     await pr.says("alice", "/depot retry")
     pr.reply()
     await pr.passes(600)
-    assert stands(pr)[0].startswith(f"{name_of(run)}: **finished**.")
+    assert stands(pr)[0].startswith(f"{name_of(run)}: ✅ passed.")
 
 
 async def test_a_slow_compiler(pr: Conversation, depot: SimulatedDepot) -> None:
@@ -478,4 +478,4 @@ async def test_a_slow_compiler(pr: Conversation, depot: SimulatedDepot) -> None:
     await pr.passes(100)
     pr.assert_said_nothing_else()
     await pr.passes(100)
-    assert pr.last_edit().startswith(f"{name_of(depot.runs[0])}: **finished** in")
+    assert pr.last_edit().startswith(f"{name_of(depot.runs[0])}: ✅ passed in")

@@ -70,7 +70,7 @@ async def test_a_result_is_not_dropped(pr: Conversation) -> None:
     await uses_up_the_share(pr)
     await pr.passes(2 * 3600)
     replies = [c.body for c in pr.github.thread(REPO, 1).comments if "`ci.yml` on" in c.body]
-    assert "**finished**" in replies[0]
+    assert "✅ passed" in replies[0]
     hears_all(pr)
 
 

@@ -92,7 +92,7 @@ async def test_a_lost_answer_starts_no_second_run(
     await pr.passes(60)
     run = one_run(depot)
     done = pr.last_edit()
-    assert done.startswith(f"{name_of(run, '`ci.yml` (`test`)')}: **finished** in")
+    assert done.startswith(f"{name_of(run, '`ci.yml` (`test`)')}: ✅ passed in")
     assert runs.adopted() in done
     assert len(depot.calls_of("Run")) == 1
 
@@ -132,7 +132,7 @@ async def test_a_run_of_all_workflows_is_recognised(
     await pr.says("alice", "/depot run")
     assert pr.reply() == runs.looking_for_run()
     await pr.passes(60)
-    assert pr.last_edit().startswith(f"{name_of(one_run(depot), 'all workflows')}: **finished**")
+    assert pr.last_edit().startswith(f"{name_of(one_run(depot), 'all workflows')}: ✅ passed")
 
 
 async def test_a_run_that_does_not_compile_is_recognised(
@@ -145,7 +145,7 @@ async def test_a_run_that_does_not_compile_is_recognised(
     await pr.says("alice", "/depot run ci.yml")
     assert pr.reply() == runs.looking_for_run()
     await pr.passes(60)
-    assert pr.last_edit().startswith(f"{name_of(one_run(depot))}: **failed**")
+    assert pr.last_edit().startswith(f"{name_of(one_run(depot))}: ❌ failed")
 
 
 async def test_a_run_cancelled_before_it_compiled_is_recognised_in_the_end(
@@ -156,7 +156,7 @@ async def test_a_run_cancelled_before_it_compiled_is_recognised_in_the_end(
     assert pr.reply() == runs.looking_for_run()
     depot.set_status(one_run(depot).run_id, "cancelled")
     await pr.passes(120)
-    assert pr.last_edit().startswith(f"{name_of(one_run(depot))}: **cancelled**")
+    assert pr.last_edit().startswith(f"{name_of(one_run(depot))}: 🚫 cancelled")
     assert comment.reactions
 
 
@@ -184,7 +184,7 @@ async def test_a_run_that_was_there_before_is_not_taken_for_it(
     assert pr.reply() == runs.looking_for_run()
     await pr.passes(60)
     _, ours = depot.runs
-    assert pr.last_edit().startswith(f"{name_of(ours)}: **finished**")
+    assert pr.last_edit().startswith(f"{name_of(ours)}: ✅ passed")
     assert old.run_id != ours.run_id
 
 
@@ -198,7 +198,7 @@ async def test_runs_of_other_triggers_are_not_taken_for_it(
     await pr.passes(WINDOW_SECONDS + 30)
     _, ours = depot.runs
     assert ours.trigger == "api"
-    assert pr.last_edit().startswith(f"{name_of(ours)}: **finished**")
+    assert pr.last_edit().startswith(f"{name_of(ours)}: ✅ passed")
 
 
 async def test_depots_clock_may_be_a_minute_behind(
@@ -233,7 +233,7 @@ async def test_a_call_that_did_nothing_is_sent_once_more_after_the_window(
     assert len(depot.calls_of("Run")) == 1
     await pr.passes(60)
     done = pr.last_edit()
-    assert done.startswith(f"{name_of(one_run(depot))}: **finished** in")
+    assert done.startswith(f"{name_of(one_run(depot))}: ✅ passed in")
     assert runs.started_again() in done
     assert len(depot.calls_of("Run")) == 2
 
@@ -271,7 +271,7 @@ async def test_after_the_end_of_it_the_command_can_be_given_again(
     await pr.says("alice", "/depot run ci.yml")
     assert pr.reply() == queued(one_run(depot))
     await pr.passes(60)
-    assert pr.last_edit().startswith(f"{name_of(one_run(depot))}: **finished**")
+    assert pr.last_edit().startswith(f"{name_of(one_run(depot))}: ✅ passed")
 
 
 async def test_a_second_call_whose_answer_is_lost_is_looked_for_too(
@@ -282,7 +282,7 @@ async def test_a_second_call_whose_answer_is_lost_is_looked_for_too(
     await pr.says("alice", "/depot run ci.yml")
     assert pr.reply() == runs.looking_for_run()
     await pr.passes(2 * WINDOW_SECONDS)
-    assert pr.last_edit().startswith(f"{name_of(one_run(depot))}: **finished**")
+    assert pr.last_edit().startswith(f"{name_of(one_run(depot))}: ✅ passed")
     assert len(depot.calls_of("Run")) == 2
 
 
@@ -329,7 +329,7 @@ async def test_a_run_that_shows_after_the_window_is_named_beside_the_second(
     assert runs.started_again() in said
     assert runs.late_twin() in said
     await pr.passes(2 * SLOW)
-    assert pr.last_edit().count("**finished**") == 2
+    assert pr.last_edit().count(": ✅ passed") == 2
     assert len(depot.calls_of("Run")) == 2
 
 
@@ -405,7 +405,7 @@ async def test_a_foreign_run_of_another_workflow_is_no_doubt(
     assert pr.reply() == runs.looking_for_run()
     await pr.passes(60)
     ours, _ = depot.runs
-    assert pr.last_edit().startswith(f"{name_of(ours)}: **finished**")
+    assert pr.last_edit().startswith(f"{name_of(ours)}: ✅ passed")
 
 
 async def test_a_foreign_run_of_another_job_is_no_doubt(
@@ -417,7 +417,7 @@ async def test_a_foreign_run_of_another_job_is_no_doubt(
     assert pr.reply() == runs.looking_for_run()
     await pr.passes(60)
     ours, _ = depot.runs
-    assert pr.last_edit().startswith(f"{name_of(ours, '`ci.yml` (`test`)')}: **finished**")
+    assert pr.last_edit().startswith(f"{name_of(ours, '`ci.yml` (`test`)')}: ✅ passed")
 
 
 @pytest.mark.parametrize(("typed", "job"), [("run ci.yml", "lint"), ("run", None)])
@@ -460,8 +460,8 @@ async def test_two_commands_for_the_same_in_one_comment_do_not_mix(
     test, lint = depot.runs
     assert (test.job, lint.job) == ("test", "lint")
     done = pr.last_edit()
-    assert f"{name_of(test, '`ci.yml` (`test`)')}: **finished**" in done
-    assert f"{name_of(lint, '`ci.yml` (`lint`)')}: **finished**" in done
+    assert f"{name_of(test, '`ci.yml` (`test`)')}: ✅ passed" in done
+    assert f"{name_of(lint, '`ci.yml` (`lint`)')}: ✅ passed" in done
 
 
 async def test_two_comments_for_the_same_are_decided_one_after_the_other(
@@ -478,8 +478,8 @@ async def test_two_comments_for_the_same_are_decided_one_after_the_other(
     assert pr.reply().startswith(name_of(lint, "`ci.yml` (`lint`)"))
     await pr.passes(30)
     first, second = stands(pr)
-    assert first.startswith(f"{name_of(test, '`ci.yml` (`test`)')}: **finished**")
-    assert second.startswith(f"{name_of(lint, '`ci.yml` (`lint`)')}: **finished**")
+    assert first.startswith(f"{name_of(test, '`ci.yml` (`test`)')}: ✅ passed")
+    assert second.startswith(f"{name_of(lint, '`ci.yml` (`lint`)')}: ✅ passed")
 
 
 async def test_two_pull_requests_with_the_same_head_do_not_mix(
@@ -502,8 +502,8 @@ async def test_two_pull_requests_with_the_same_head_do_not_mix(
     await pr.passes(60)
     assert sorted(run.job for run in depot.runs) == ["", "test"]
     ours, theirs = sorted(depot.runs, key=lambda run: run.job)
-    assert pr.last_edit().startswith(f"{name_of(ours)}: **finished**")
-    assert other.last_edit().startswith(f"{name_of(theirs, '`ci.yml` (`test`)')}: **finished**")
+    assert pr.last_edit().startswith(f"{name_of(ours)}: ✅ passed")
+    assert other.last_edit().startswith(f"{name_of(theirs, '`ci.yml` (`test`)')}: ✅ passed")
     other.assert_said_nothing_else()
 
 
@@ -537,7 +537,7 @@ async def test_a_refused_connection_is_plainly_tried_again(
     assert depot.calls_of("Run") == []
     await far.passes(120)
     done = far.last_edit()
-    assert done.startswith(f"{name_of(one_run(depot))}: **finished**")
+    assert done.startswith(f"{name_of(one_run(depot))}: ✅ passed")
     assert runs.started_again() not in done
     assert len(depot.calls_of("Run")) == 1
 
@@ -590,7 +590,7 @@ async def test_nothing_is_asked_of_depot_before_it_may_be(
     await pr.passes(39)
     assert len(depot.calls) == 1
     await pr.passes(60)
-    assert pr.last_edit().startswith(f"{name_of(one_run(depot))}: **finished**")
+    assert pr.last_edit().startswith(f"{name_of(one_run(depot))}: ✅ passed")
 
 
 async def test_a_429_of_run_itself_is_obeyed_too(pr: Conversation, depot: SimulatedDepot) -> None:
@@ -641,7 +641,7 @@ async def test_a_delivery_that_comes_three_times_is_one_run(
         outcome = await pr.redelivers(sent)
         assert (outcome.status_code, outcome.response_body) == (202, '{"result":"duplicate"}')
     await pr.passes(60)
-    assert pr.last_edit().startswith(f"{name_of(one_run(depot))}: **finished**")
+    assert pr.last_edit().startswith(f"{name_of(one_run(depot))}: ✅ passed")
 
 
 async def test_a_delivery_that_comes_again_long_after_is_no_run(
@@ -653,7 +653,7 @@ async def test_a_delivery_that_comes_again_long_after_is_no_run(
         :1
     ]
     await pr.passes(60)
-    assert pr.last_edit().startswith(f"{name_of(one_run(depot))}: **finished**")
+    assert pr.last_edit().startswith(f"{name_of(one_run(depot))}: ✅ passed")
     clock.time += 3 * 24 * 3600
     await pr.redelivers(sent)
     await pr.passes(600)
@@ -671,7 +671,7 @@ async def test_a_comment_that_comes_by_two_hooks_is_one_run(
         answer = await client.post(HOOK, content=sent.delivery.body, headers=other)
     assert answer.json() == {"result": "duplicate"}
     await pr.passes(60)
-    assert pr.last_edit().startswith(f"{name_of(one_run(depot))}: **finished**")
+    assert pr.last_edit().startswith(f"{name_of(one_run(depot))}: ✅ passed")
 
 
 # --- one reply -----------------------------------------------------------------------------------
@@ -686,7 +686,7 @@ async def test_a_reply_whose_answer_is_lost_is_not_posted_twice(
     await pr.says("alice", "/depot run ci.yml")
     assert pr.reply() == queued(one_run(depot))
     await pr.passes(60)
-    assert pr.last_edit().startswith(f"{name_of(one_run(depot))}: **finished**")
+    assert pr.last_edit().startswith(f"{name_of(one_run(depot))}: ✅ passed")
     assert len(github.comments(REPO, 1)) == 2
 
 
@@ -698,7 +698,7 @@ async def test_a_reply_that_is_found_only_when_the_run_is_over_becomes_true(
     await pr.says("alice", "/depot run ci.yml")
     assert pr.reply() == queued(one_run(depot))
     await pr.passes(120)
-    assert pr.last_edit().startswith(f"{name_of(one_run(depot))}: **finished**")
+    assert pr.last_edit().startswith(f"{name_of(one_run(depot))}: ✅ passed")
 
 
 @pytest.mark.parametrize("trouble", ["bad_gateway", "drop", "secondary_limit"])
@@ -712,7 +712,7 @@ async def test_a_reply_that_was_not_taken_is_posted_later(
     said = pr.reply()
     if pr.unread():
         said = pr.last_edit()
-    assert said.startswith(f"{name_of(one_run(depot))}: **finished**")
+    assert said.startswith(f"{name_of(one_run(depot))}: ✅ passed")
     assert len(github.comments(REPO, 1)) == 2
 
 
@@ -724,7 +724,7 @@ async def test_an_edit_whose_answer_is_lost_is_made_again(
     github.faults.lose_answer("PATCH", "/comments/")
     github.faults.bad_gateway("PATCH", "/comments/")
     await pr.passes(120)
-    assert pr.last_edit().startswith(f"{name_of(one_run(depot))}: **finished**")
+    assert pr.last_edit().startswith(f"{name_of(one_run(depot))}: ✅ passed")
 
 
 # --- the bot is stopped and started again --------------------------------------------------------

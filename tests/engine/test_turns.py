@@ -66,7 +66,7 @@ async def test_nothing_waits_for_a_reaction(
     assert pr.reply() != ""
     assert reactions(comment) == []
     await pr.passes(120)
-    assert "**finished**" in pr.last_edit()
+    assert "✅ passed" in pr.last_edit()
 
 
 async def test_depot_hangs_for_more_commands_than_there_are_slots(

@@ -38,7 +38,7 @@ async def test_the_list_is_given_time(
     lag.lift()
     await pr.passes(600)
     (reply,) = said(pr)
-    assert "**finished**" in reply.body
+    assert "✅ passed" in reply.body
     assert posts(github) == 1
     hears_all(pr)
 
@@ -62,7 +62,7 @@ async def test_of_twins_the_older_points_to_the_newer(
     assert answers(older.body) is None
     await pr.passes(3600)
     older, newer = said(pr)
-    assert "**finished**" in newer.body
+    assert "✅ passed" in newer.body
     assert answers(newer.body) is not None
     assert posts(github) == 2
     looks = sum(one.method == "GET" and one.path.endswith("/comments") for one in github.requests)
@@ -81,7 +81,7 @@ async def test_both_answers_are_lost(
     await pr.passes(3600)
     bodies = [one.body for one in said(pr)]
     assert sum("is kept up to date" in body for body in bodies) == len(bodies) - 1
-    assert "**finished**" in bodies[-1]
+    assert "✅ passed" in bodies[-1]
     hears_all(pr)
 
 

@@ -75,7 +75,7 @@ def contents(text: str, kind: str) -> list[str]:
 
 
 REPLIES: dict[str, tuple[Callable[[str], str], Callable[[str], str]]] = {
-    "paragraph": (code, lambda safe: f"Run {safe} of {code('ci.yml')} on `3f2c1d0`: **failed**."),
+    "paragraph": (code, lambda safe: f"Run {safe} of {code('ci.yml')} on `3f2c1d0`: ❌ failed."),
     "start of a line": (code, lambda safe: f"{safe} does not compile.\n\nNext."),
     "quote": (code, lambda safe: f"> {safe}\n\nThat line cannot be read."),
     "list item": (code, lambda safe: f"- {safe}: the workflow\n- {code('job')}: the job"),

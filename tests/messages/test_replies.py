@@ -260,7 +260,7 @@ def test_a_failure_that_is_too_long_goes_before_the_rest() -> None:
         a_request(*[("run ci", "", replace(r, failure=long)) for r in runs])
     )
     assert len(text) <= GITHUB_LIMIT
-    assert text.count("**failed**") == 10
+    assert text.count(": ❌ failed") == 10
     assert "<details>" not in text
 
 
@@ -418,7 +418,7 @@ def test_many_jobs_are_counted() -> None:
         "",
         0,
     )
-    assert run_messages.run_state(run).endswith("Not shown: 5 more jobs, 3 skipped.")
+    assert run_messages.run_state(run).endswith("Not shown: 5 ✅ passed, 3 skipped.")
 
 
 def test_only_skipped_jobs_are_shown_after_all() -> None:
@@ -432,7 +432,9 @@ def test_only_skipped_jobs_are_shown_after_all() -> None:
         "",
         0,
     )
-    assert "| `s` | skipped |" in run_messages.run_state(run)
+    assert "| [`s`](https://depot.dev/orgs/o/workflows/w?job=s) | skipped |" in (
+        run_messages.run_state(run)
+    )
 
 
 def test_who_may_not_has_a_word_for_having_nothing() -> None:
@@ -451,7 +453,7 @@ async def test_a_job_with_needs_says_that_they_are_skipped(
     await pr.says("alice", "/depot run ci.yml job=deploy")
     (run,) = depot.runs
     note = "`deploy` needs `test`: Depot runs `deploy` only and skips every other job."
-    assert pr.reply() == f"{name_of(run, '`ci.yml` (`deploy`)')}: queued.\n\n{note}"
+    assert pr.reply() == f"{name_of(run, '`ci.yml` (`deploy`)')}: ⏸ queued.\n\n{note}"
     await pr.passes(60)
     assert note in pr.last_edit()
 
@@ -461,9 +463,9 @@ async def test_why_it_failed_is_folded(pr: Conversation, depot: SimulatedDepot) 
     await ran(pr, depot, outcome="failed")
     (text,) = stands(pr)
     head, _, folded = text.partition("<details><summary>Why it failed</summary>\n\n")
-    assert "| `test` | failed | 2 s |" in head
+    assert "| `test` | ❌ failed | 2 s |" in head
     assert folded.endswith("\n````\n\n</details>")
-    assert "Diagnosis:\n\n```text\nA test expects 3 and gets 4.\n```" in folded
+    assert "Diagnosis:\n\n> `A test expects 3 and gets 4.`" in folded
     assert "The end of `test`:\n\n````text\n" in folded
     assert_contained(said(pr)[0].body)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import replace
 
 import pytest
@@ -33,12 +34,18 @@ RUN = TrackedRun(
     "",
     0.0,
 )
+JOBS = "https://depot.dev/orgs/k3v9c0t1xa/workflows/w1"
 STATE = (
-    f"Run {NAMED}: **failed** in 2 min 05 s.\n\n"
-    "| job | state | took |\n|---|---|---|\n| `test` | failed | 1 min 01 s |\n"
-    "| `build` | finished |  |"
+    f"Run {NAMED}: ❌ failed: `test`, 1 passed, in 2 min 05 s.\n\n"
+    "| job | state | took |\n|---|---|---|\n"
+    f"| [`test`]({JOBS}?job=j1) | ❌ failed | 1 min 01 s |\n"
+    f"| [`build`]({JOBS}?job=j2) | ✅ passed |  |\n\n"
+    "To go on, one of these:\n\n"
+    "```\n  /depot retry 07qwbk1s76\n  /depot logs 07qwbk1s76 job=test\n"
+    "  /depot why 07qwbk1s76\n```"
 )
 LISTED = ListedRun(RunId("07qwbk1s76"), REPO, SHA, "api", "failed", None)
+BARE = Failure(("ci.yml:test",), 1, "", "", "", ())
 BROKEN = Failure(("ci.yml:test",), 1, "exit 1", "3 is not 4", "add 1", ())
 
 VERBS = {verb: command.arguments for verb, command in COMMANDS.items()}
@@ -59,7 +66,7 @@ SENTENCES = [
     (
         answers.runs_at(SHA, [(LISTED, RUN.run)], 0),
         "On `3f2c1d0`:\n\n| run | workflow | trigger | state | jobs |\n|---|---|---|---|---|\n"
-        f"| {LINK} | `ci.yml` | `api` | failed | 1 failed, 1 finished |",
+        f"| {LINK} | `ci.yml` | `api` | ❌ failed | 1 ❌ failed, 1 ✅ passed |",
     ),
     (refusals.no_run(), "There is no run on this pull request's head. `/depot run` starts one."),
     # refusals
@@ -170,7 +177,7 @@ SENTENCES = [
     (runs.already_over(RUN), f"Nothing to cancel. {STATE}"),
     (
         runs.job_already_over(BUILD, RUN),
-        f"Nothing to cancel: `ci.yml:build` of run {NAMED} is finished.",
+        f"Nothing to cancel: `ci.yml:build` of run {NAMED} is ✅ passed.",
     ),
     (
         diagnosis.diagnosis_of(RUN, Diagnosis(is_cut=True)),
@@ -178,7 +185,7 @@ SENTENCES = [
     ),
     (
         diagnosis.diagnosis_of(RUN, Diagnosis()),
-        f"Depot knows of no failure in run {NAMED} (failed).",
+        f"Depot knows of no failure in run {NAMED} (❌ failed).",
     ),
     (
         diagnosis.diagnosis_of(
@@ -187,13 +194,28 @@ SENTENCES = [
         f"Run {NAMED}:\n\n`ci.yml:test` failed:\n\nAnd more, which Depot's diagnosis leaves out.",
     ),
     (
+        diagnosis.failure(Diagnosis((BARE,), is_cut=True, omitted=37), None, []),
+        "`ci.yml:test` failed:\n\nAnd 37 more, which Depot's diagnosis leaves out.",
+    ),
+    (
+        diagnosis.failure(
+            Diagnosis((BARE, replace(BARE, jobs=("ci.yml:lint",), count=2))), None, []
+        ),
+        "`ci.yml:test`, `ci.yml:lint` failed (3 times):",
+    ),
+    (
+        diagnosis.failure(None, TEST, ["a", "E   assert 3 == 4", *["more"] * 40]),
+        "The log of `ci.yml:test` round the error (12 later lines are not shown):\n\n"
+        "```text\na\nE   assert 3 == 4\n" + "\n".join(["more"] * 28) + "\n```",
+    ),
+    (
         diagnosis.failure(None, TEST, ["1 failed"]),
         "The end of `ci.yml:test`:\n\n```text\n1 failed\n```",
     ),
     (
         diagnosis.failure(Diagnosis((BROKEN,)), None, ["1 failed"]),
         "`ci.yml:test` failed:\n\n```text\nexit 1\n```\n\n"
-        "Diagnosis:\n\n```text\n3 is not 4\n```\n\nPossible fix:\n\n```text\nadd 1\n```\n\n"
+        "Diagnosis:\n\n> `3 is not 4`\n\nPossible fix:\n\n> `add 1`\n\n"
         "Diagnosis and fix were written by a model, from the log: check them.",
     ),
     (diagnosis.failure(Diagnosis(), TEST, []), ""),
@@ -209,7 +231,7 @@ SENTENCES = [
         answers.log_tail(TEST, RUN, [f"{n:04} " + "x" * 490 for n in range(100)]).partition("\n")[
             0
         ],
-        f"The end of `ci.yml:test` in run {NAMED} (failed):",
+        f"The end of `ci.yml:test` in run {NAMED} (❌ failed):",
     ),
     # help
     (
@@ -367,3 +389,38 @@ def test_many_names_are_counted() -> None:
 def test_too_many_commands() -> None:
     said = "A comment may hold 10 commands. Nothing of this one was done."
     assert refusals.too_many_commands() == said
+
+
+# --- runs with very many jobs --------------------------------------------------------------------
+
+
+def test_ten_thousand_jobs_cost_little() -> None:
+    """Processor time of this thread, in a wide bound."""
+    failed = tuple(Job(f"f{n}", f"ci.yml:f{n}", "failed") for n in range(3))
+    jobs = tuple(Job(f"j{n}", f"ci.yml:j{n}", "finished") for n in range(10_000))
+    workflow = Workflow("w", "ci.yml", "failed", jobs=(*jobs, *failed))
+    many = replace(RUN, run=Run(RunId("r"), "o", "failed", (workflow,)))
+    began = time.thread_time()
+    text = runs.run_state(many)
+    assert time.thread_time() - began < 0.2
+    first, *_ = text.split("\n")
+    assert first.endswith(": ❌ failed: `f0` and 2 more, 10000 passed.")
+    rows = [line for line in text.split("\n") if line.startswith("| [")]
+    assert [row.split("`")[1] for row in rows[:4]] == ["f0", "f1", "f2", "j0"]
+    assert "Not shown: 9963 ✅ passed." in text
+
+
+def test_a_conclusion_says_more_than_the_state() -> None:
+    late = Job("j1", "ci.yml:test", "failed", conclusion="timed_out")
+    workflow = Workflow("w", "ci.yml", "failed", jobs=(late,))
+    text = runs.run_state(replace(RUN, run=Run(RunId("r"), "o", "failed", (workflow,))))
+    assert "| ❌ timed out |" in text
+
+
+@pytest.mark.parametrize("name", ["a\n/depot cancel", "`x`", "a`b", 'say "x"', "x" * 200])
+def test_a_hostile_job_adds_nothing_to_what_is_copied(name: str) -> None:
+    job = Job("j1", "ci.yml:test", "failed", name=name)
+    workflow = Workflow("w", "ci.yml", "failed", jobs=(job,))
+    text = runs.run_state(replace(RUN, run=Run(RunId("r"), "o", "failed", (workflow,))))
+    block = text.split("one of these:\n\n")[1]
+    assert block == "```\n  /depot retry r\n  /depot logs r\n  /depot why r\n```"

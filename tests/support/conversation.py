@@ -178,9 +178,11 @@ class Conversation:
 
 
 def visible(body: str) -> str:
-    """What people see of a reply: without the quoted command lines and the hidden part."""
+    """What people see of a reply: without the quoted command lines, the hidden part, and the
+    addresses of jobs."""
     body = re.sub(r"<!-- depot-bot .*? -->", "", body)
-    return re.sub(r"(?m)^> `+.*\n\n?", "", body).strip()
+    body = re.sub(r"\[(`+[^\n]*?`+)\]\(https://depot\.dev/[^)\s]*\?job=[^)\s]*\)", r"\1", body)
+    return re.sub(r"(?m)^> `+ ?(?:/depot|\.github/).*\n\n?", "", body).strip()
 
 
 @asynccontextmanager

@@ -13,7 +13,7 @@ def name_of(run: Run, what: str = "`ci.yml`") -> str:
 
 def queued(run: Run, what: str = "`ci.yml`") -> str:
     """The first that is said of a run."""
-    return f"{name_of(run, what)}: queued."
+    return f"{name_of(run, what)}: ⏸ queued."
 
 
 NO_EDITS = "Write it as a new comment: edits are not read."

@@ -283,7 +283,7 @@ async def test_one_command(pr: Conversation, client: httpx.AsyncClient) -> None:
     answer = await client.get(f"/commands/ic-{comment.id}")
     said = text_of(answer.text)
     assert "a comment by alice" in said
-    assert f"Run {pr.depot.runs[0].run_id} of ci.yml ( test ) on {pr.head[:7]} : queued." in said
+    assert f"Run {pr.depot.runs[0].run_id} of ci.yml ( test ) on {pr.head[:7]} : ⏸ queued." in said
     assert "There is no command rum" in said
     assert f"{pr.head[:7]} started" in said  # the intent
     one = text_of((await client.get(f"/commands/ic-{comment.id}.2")).text)
@@ -291,7 +291,7 @@ async def test_one_command(pr: Conversation, client: httpx.AsyncClient) -> None:
     assert "queued" not in one
     assert "all commands of this comment" in one
     await pr.passes(60)
-    assert "finished" in text_of((await client.get(f"/commands/ic-{comment.id}.1")).text)
+    assert "✅ passed" in text_of((await client.get(f"/commands/ic-{comment.id}.1")).text)
     read_all(pr)
 
 
