@@ -6,6 +6,7 @@ import argparse
 import asyncio
 import json
 import os
+import re
 import sys
 from pathlib import Path
 
@@ -104,13 +105,16 @@ async def _check(environment: dict[str, str]) -> int:
 
 
 async def _requeue(environment: dict[str, str], work_item_id: str | None) -> int:
+    if work_item_id is not None and not re.fullmatch(r"[a-z]{2}-[0-9A-Za-z-]+", work_item_id):
+        print(f"{clean(work_item_id)!r} is no id, such as ic-2400012.", file=sys.stderr)
+        return 2
     try:
         store = await open_store(database_url(environment), SystemClock(), is_guest=True)
     except (SettingsError, LedgerUnavailable, ValueError) as error:
         print(f"depot-bot cannot open its ledger: {error}", file=sys.stderr)
         return 2
     try:
-        which = WorkItemId(work_item_id) if work_item_id else None
+        which = WorkItemId(work_item_id) if work_item_id is not None else None
         count = await Queue(store).put_back(which)
     except LedgerUnavailable as error:
         print(f"depot-bot cannot use its ledger: {error}", file=sys.stderr)

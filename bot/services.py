@@ -17,7 +17,7 @@ from bot.engine.maintenance import DELIVERIES_EVERY, OLD_ROWS_EVERY, Sweeper
 from bot.engine.processor import Processor
 from bot.engine.publisher import Publisher
 from bot.engine.run_poller import ActiveRuns
-from bot.engine.worker import Worker, keep_time, look_often, repeat
+from bot.engine.worker import SLOW_STEPS, Worker, keep_time, look_often, repeat
 from bot.github.api import GitHub
 from bot.github.errors import AnswerTooLarge
 from bot.github.session import RAW
@@ -38,6 +38,10 @@ GITHUB_TIMEOUT = httpx.Timeout(15.0)
 DEPOT_TIMEOUT = httpx.Timeout(30.0, connect=10.0)
 """`Run` may take its time: giving up early only makes its outcome unknown."""
 
+
+DEPOT_LIMITS = httpx.Limits(max_connections=2 * (SLOW_STEPS + 16), max_keepalive_connections=20)
+"""A connection for each step that may wait for a Depot that hangs: none waits for another's. GitHub
+has a bound of its own, 100 requests at once."""
 
 Observer = Callable[[httpx.Request, int | None], None]
 """Called with each request and the status of its answer; none when no answer came."""
@@ -86,6 +90,7 @@ async def open_clients(
         ObservedClient(
             _counting(count, Trouble("depot", around.clock), "depot", by_last_part),
             timeout=DEPOT_TIMEOUT,
+            limits=DEPOT_LIMITS,
             transport=around.depot,
         ) as to_depot,
     ):

@@ -33,6 +33,9 @@ class Backoff:
 POLLING = Backoff(first=2.0, factor=1.3, longest=30.0)
 """Between two polls of a run that is under way."""
 
+DETAILS = Backoff(first=2.0, factor=2.0, longest=600.0)
+"""Before it is asked again for what is missing of a run that is over."""
+
 START_SEARCH = Backoff(first=1.0, factor=2.0, longest=8.0)
 """Between two searches for the run of a call whose outcome is unknown."""
 

@@ -131,6 +131,8 @@ class Reply:
     refused_since: float | None = None
     retry_at: float | None = None
     """When it is tried again after a refusal."""
+    missing: int = 0
+    """How often, one after the other, GitHub did not find it to be edited."""
     attempted_at: float | None = None
     """When it was last posted, whatever came of that."""
     twins_at: float | None = None

@@ -93,6 +93,10 @@ _CODE_OF_STATUS = {
 }
 
 
+LONGEST_ASKED = 24 * 3600.0
+"""Seconds; the longest pause that is taken for one."""
+
+
 class DepotError(Exception):
     """A call failed. `message` is Depot's text: untrusted, for people only."""
 
@@ -333,7 +337,7 @@ def _error(response: httpx.Response) -> DepotError:
 
 def _retry_after(response: httpx.Response) -> float | None:
     value = response.headers.get("retry-after", "")
-    return float(value) if value.isdecimal() else None
+    return min(float(value[:9]), LONGEST_ASKED) if value.isdecimal() else None
 
 
 def _started(answer: Started) -> Run:

@@ -14,7 +14,7 @@ from bot.core.runs import is_over
 from bot.core.single_flight import SingleFlightCache
 from bot.core.types import Permission, Sha
 from bot.depot.client import Depot
-from bot.engine.runs import runs_before
+from bot.engine.runs import runs_before, unlisted
 from bot.github.errors import NotFound
 from bot.github.repository import Repository
 from bot.ops.settings import Limits
@@ -211,6 +211,7 @@ class FactReader:
             return RunsAtHead(sha, True, tuple(listed), ())
         listed = await self.depot.runs(repo, sha)
         tracked = await self.ledger.items.tracked_runs_at(repo, sha)
+        listed += unlisted(listed, tracked)
         known = {run.run.run_id for run in tracked}
         active = [run for run in listed if not is_over(run.status) and run.run_id not in known]
         others = await asyncio.gather(

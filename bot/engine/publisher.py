@@ -76,32 +76,35 @@ Write = React | Find | FindTwins | Post | Edit | Wait
 
 
 def next_writes(item: WorkItem, text: str, now: float) -> tuple[Write, ...]:
-    """What is to be written so that the reply says *text*. Empty text: nothing to say yet."""
-    writes: list[Write] = [React()] if _reacts(item) else []
+    """What is to be written so that the reply says *text*. Empty text: nothing to say yet.
+
+    It is looked for twins only while there is nothing to edit: their list may be away for long.
+    """
+    write = _next_of_reply(item, text, now)
+    twins_at = item.reply.twins_at if item.reply.comment_id is not None else None
+    if twins_at is not None and twins_at <= now and not isinstance(write, Edit):
+        write = FindTwins()
+    reactions: tuple[Write, ...] = (React(),) if _reacts(item) else ()
+    return reactions if write is None else (*reactions, write)
+
+
+def _next_of_reply(item: WorkItem, text: str, now: float) -> Write | None:
     reply = item.reply
-    if reply.comment_id is not None and reply.twins_at is not None:
-        if reply.twins_at <= now:
-            return (*writes, FindTwins())
-        writes.append(Wait(reply.twins_at - now))
     if text in {"", reply.text}:
-        return tuple(writes)
+        return None
     if reply.refused_since is not None and now - reply.refused_since >= OWED_SECONDS:
-        return tuple(writes)  # it was tried for long enough
+        return None  # it was tried for long enough
     if reply.retry_at is not None and reply.retry_at > now:
-        writes.append(Wait(reply.retry_at - now))
-        return tuple(writes)
+        return Wait(reply.retry_at - now)
     if reply.comment_id is None:
-        writes.append(Find() if reply.attempted else Post(text))
-        return tuple(writes)
+        return Find() if reply.attempted else Post(text)
     is_last = item.is_over and all(command.decided for command in item.commands)
     is_news = reply_message.decided(text) != reply_message.decided(reply.text)
     since_last = now - (reply.written_at or 0.0)
-    if is_last or is_news or since_last >= EDIT_SECONDS:
-        kind = WriteKind.RESULT if is_last or is_news else WriteKind.PASSING_EDIT
-        writes.append(Edit(reply.comment_id, text, kind))
-    else:
-        writes.append(Wait(EDIT_SECONDS - since_last))
-    return tuple(writes)
+    if not is_last and not is_news and since_last < EDIT_SECONDS:
+        return Wait(EDIT_SECONDS - since_last)
+    kind = WriteKind.RESULT if is_last or is_news else WriteKind.PASSING_EDIT
+    return Edit(reply.comment_id, text, kind)
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,25 +151,35 @@ class Publisher:
         *,
         has_reacted: bool = False,
     ) -> Published:
-        """Make the reply say *text*; raises GitHubUnavailable.
+        """Make the reply say *text*, and look for twins of it once it does; raises
+        GitHubUnavailable.
 
         *may_write* reads whether its author has the write role, when that decides whether there is
         a reply at all; *has_reacted* says that this step has put a reaction on the comment.
         """
-        wait: float | None = None
+        published = await self._write_next(
+            claim, item, repository, text, may_write, has_reacted=has_reacted
+        )
+        reply = published.reply
+        if reply.comment_id is None or reply.twins_at is None:
+            return published
+        twins = max(0.0, reply.twins_at - self.clock.now())
+        return replace(published, wait=sooner(published.wait, twins))
+
+    async def _write_next(
+        self,
+        claim: Claim,
+        item: WorkItem,
+        repository: Repository,
+        text: str,
+        may_write: Callable[[], Awaitable[bool]],
+        *,
+        has_reacted: bool,
+    ) -> Published:
         for write in next_writes(item, text, self.clock.now()):
             match write:
                 case Find():
-                    try:
-                        found = await self._find(item, repository)
-                    except (NotFound, Forbidden) as error:
-                        # Without a look it could be posted twice.
-                        return self._refused(item, error, attempted=True)
-                    if found.attempted and found.comment_id is None:
-                        return Published(found, LOOK_PAUSE)
-                    # What was found is the reply; without one it is posted now.
-                    item = replace(item, reply=found)
-                    return await self.publish(
+                    return await self._find_or_post(
                         claim, item, repository, text, may_write, has_reacted=has_reacted
                     )
                 case FindTwins():
@@ -174,13 +187,45 @@ class Publisher:
                 case Post():
                     return await self._post(claim, item, repository, text, may_write, has_reacted)
                 case Edit():
-                    published = await self._edit(item, repository, write)
-                    return replace(published, wait=sooner(wait, published.wait))
+                    return await self._edit(item, repository, write)
                 case Wait():
-                    wait = sooner(wait, write.seconds)
+                    return Published(item.reply, write.seconds)
                 case React():
                     continue  # on its way beside the decision
-        return Published(item.reply, wait)
+        return Published(item.reply, None)
+
+    async def _find_or_post(
+        self,
+        claim: Claim,
+        item: WorkItem,
+        repository: Repository,
+        text: str,
+        may_write: Callable[[], Awaitable[bool]],
+        *,
+        has_reacted: bool,
+    ) -> Published:
+        """Look for the reply that may have been posted. When it does not show in time it is posted,
+        right after the last look: a pause between them could bring it to light."""
+        now, reply = self.clock.now(), item.reply
+        is_last_look = now - (reply.attempted_at or 0.0) >= LOOK_SECONDS
+        if is_last_look and (pause := await self._reserve_first(item, may_write, has_reacted)):
+            if pause == math.inf:
+                return Published(reply, None)
+            return Published(reply, pause)
+        try:
+            found = await self._find(item, repository)
+        except (NotFound, Forbidden) as error:
+            # Without a look it could be posted twice.
+            return self._refused(item, error, attempted=True)
+        if found is not None:
+            item = replace(item, reply=found)
+            return await self._write_next(
+                claim, item, repository, text, may_write, has_reacted=has_reacted
+            )
+        if not is_last_look:
+            return Published(reply, LOOK_PAUSE)
+        item = replace(item, reply=replace(reply, twins_at=now + TWIN_LOOKS[0]))
+        return await self._send(claim, item, repository, text)
 
     async def _reserve(
         self, item: WorkItem, kind: WriteKind, *, has_reacted: bool = False
@@ -196,17 +241,14 @@ class Publisher:
             has_reacted=has_reacted,
         )
 
-    async def _find(self, item: WorkItem, repository: Repository) -> Reply:
-        """The reply that was posted before a crash, or whose answer was lost. One without an id
-        when there is none; it is `attempted` as long as it may still show. Raises GitHubError."""
+    async def _find(self, item: WorkItem, repository: Repository) -> Reply | None:
+        """The reply that was posted before a crash, or whose answer was lost; none when there is
+        none to be seen. Raises GitHubError."""
         async for comment in self._replies(item, repository):
             return replace(
                 item.reply, comment_id=comment.comment_id, attempted=True, text=comment.body
             )
-        now = self.clock.now()
-        if now - (item.reply.attempted_at or 0.0) < LOOK_SECONDS:
-            return item.reply
-        return replace(item.reply, attempted=False, twins_at=now + TWIN_LOOKS[0])
+        return None
 
     async def _replies(
         self, item: WorkItem, repository: Repository
@@ -222,22 +264,24 @@ class Publisher:
     async def _find_twins(self, item: WorkItem, repository: Repository) -> Published:
         """Have all replies but the newest point to it; raises GitHubUnavailable."""
         now, reply = self.clock.now(), item.reply
+        if pause := await self._reserve(item, WriteKind.RESULT):
+            return Published(replace(reply, twins_at=now + min(pause, LONGEST_WAIT)), None)
         since = reply.attempted_at or now
         later = next((since + after for after in TWIN_LOOKS if since + after > now), None)
+        kept = replace(reply, twins_at=later)
         try:
             found = [comment async for comment in self._replies(item, repository)]
-            *older, newest = sorted(found, key=lambda comment: comment.comment_id)
-            for comment in older:
-                if await self._reserve(item, WriteKind.RESULT):
-                    return Published(reply, LOOK_PAUSE)
+            found.sort(key=lambda comment: comment.comment_id)
+            if len(found) > 1:
+                older, newest = found[0], found[-1]
                 text = reply_message.pointer(item.comment.url, newest.comment_id)
-                await repository.edit_comment(comment.comment_id, text)
-                log.info("reply_twin_found", older=comment.comment_id, newer=newest.comment_id)
-        except (ValueError, NotFound, Forbidden, Unprocessable) as error:
+                await repository.edit_comment(older.comment_id, text)
+                log.info("reply_twin_found", older=older.comment_id, newer=newest.comment_id)
+                # There may be more: each look points one of them on.
+                kept = replace(reply, comment_id=newest.comment_id, text=newest.body, twins_at=now)
+        except (NotFound, Forbidden, Unprocessable) as error:
             log.warning("reply_twins_unknown", error=str(error))
-            return Published(replace(reply, twins_at=later), 0.0)
-        kept = replace(reply, comment_id=newest.comment_id, text=newest.body, twins_at=later)
-        return Published(kept, 0.0)
+        return Published(kept, None)
 
     async def _post(
         self,
@@ -248,25 +292,38 @@ class Publisher:
         may_write: Callable[[], Awaitable[bool]],
         has_reacted: bool,
     ) -> Published:
-        """Post the reply; from now on it is looked for before it is posted again."""
+        """Post the reply for the first time."""
+        if pause := await self._reserve_first(item, may_write, has_reacted):
+            return Published(item.reply, None if pause == math.inf else pause)
+        return await self._send(claim, item, repository, text)
+
+    async def _reserve_first(
+        self, item: WorkItem, may_write: Callable[[], Awaitable[bool]], has_reacted: bool
+    ) -> float:
+        """As `_reserve`, for the first reply."""
         pause = await self._reserve(item, WriteKind.FIRST_REPLY, has_reacted=has_reacted)
         if pause == math.inf and await may_write():
             item = replace(item, author_may_write=True)
             pause = await self._reserve(item, WriteKind.FIRST_REPLY, has_reacted=has_reacted)
         if pause == math.inf:
             log.warning("reply_dropped", reason="persons without the write role had their share")
-            return Published(item.reply, None)
-        if pause:
-            return Published(item.reply, pause)
+        return pause
+
+    async def _send(
+        self, claim: Claim, item: WorkItem, repository: Repository, text: str
+    ) -> Published:
+        """Post the reply; from now on it is looked for before it is posted again."""
+        was_in_doubt = item.reply.attempted
         await self.ledger.items.save_reply_attempt(claim, item.reply.twins_at)
         try:
             comment_id = await repository.comment(item.comment.number, text)
         except NotDone:
-            await self.ledger.items.withdraw_reply_attempt(claim)
+            if not was_in_doubt:
+                await self.ledger.items.withdraw_reply_attempt(claim)
             raise
         except (NotFound, Forbidden, Unprocessable) as error:
-            # A refusal is an answer: there is no reply to be looked for.
-            return self._refused(item, error, attempted=False)
+            # A refusal is an answer: there is no reply to be looked for, unless of an earlier try.
+            return self._refused(item, error, attempted=was_in_doubt)
         return Published(self._written(item, comment_id, text), None)
 
     async def _edit(self, item: WorkItem, repository: Repository, edit: Edit) -> Published:
@@ -276,8 +333,9 @@ class Publisher:
         try:
             await repository.edit_comment(edit.comment_id, edit.text)
         except (NotFound, Forbidden, Unprocessable) as error:
-            is_gone = isinstance(error, NotFound) and item.reply.refusals + 1 >= GONE_AFTER
-            if not is_gone:
+            missing = item.reply.missing + 1 if isinstance(error, NotFound) else 0
+            if missing < GONE_AFTER:
+                item = replace(item, reply=replace(item.reply, missing=missing))
                 return self._refused(item, error, attempted=True)
             log.warning("reply_deleted", error=str(error))  # and it is not posted anew
         return Published(self._written(item, edit.comment_id, edit.text), None)

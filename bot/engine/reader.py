@@ -14,6 +14,7 @@ from bot.core.reasons import Reason
 from bot.core.runs import Artifact, Diagnosis, Job, ListedRun, Run, Workflow, is_over
 from bot.core.types import Head, Permission, RunId, Sha
 from bot.depot.client import Depot, DepotRefused, Target
+from bot.engine.runs import unlisted
 from bot.github.repository import Repository
 from bot.messages import refusals
 from bot.parsing.arguments import closest_match, is_file_name
@@ -86,9 +87,11 @@ class CommandReader:
         return self.item.changes_of(self.command.command_id)
 
     async def runs(self) -> list[ListedRun]:
-        repo = self.item.comment.repo
-        listed = await self.depot.runs(repo, (await self.head()).sha)
-        return [run for run in listed if run.repo.lower() == repo.lower()]
+        repo, sha = self.item.comment.repo, (await self.head()).sha
+        listed = await self.depot.runs(repo, sha)
+        tracked = await self.ledger.items.tracked_runs_at(repo, sha)
+        ours = [run for run in listed if run.repo.lower() == repo.lower()]
+        return [*unlisted(listed, tracked), *ours]
 
     async def run(self, typed: str | None) -> TrackedRun:
         if self.pending_changes:
@@ -170,11 +173,10 @@ class CommandReader:
         reading = asyncio.ensure_future(self.depot.run_status(run_id))
         try:
             # Whether it is one of this repository comes before anything else that can be said.
-            listed = await self._listed(run_id)
+            listed, known = await self._listed(run_id)
         except BaseException:
             await asyncio.gather(reading, return_exceptions=True)
             raise
-        known = await self.ledger.items.find_run(run_id)
         return self._tracked(listed, await reading, known)
 
     async def _newest(self) -> RunId:
@@ -187,8 +189,8 @@ class CommandReader:
             raise Refused(Reason.NO_RUN, refusals.no_run())
         return known.run.run_id
 
-    async def _listed(self, run_id: RunId) -> ListedRun:
-        """A run, when it is one of this repository.
+    async def _listed(self, run_id: RunId) -> tuple[ListedRun, TrackedRun | None]:
+        """A run, when it is one of this repository, and what is known of it here.
 
         The organisation's token reaches the runs of all its repositories, so an id proves nothing;
         another repository's run and an unknown one get the same answer.
@@ -199,9 +201,12 @@ class CommandReader:
             if no.code != "not_found":
                 raise
             raise Refused(Reason.UNKNOWN_RUN, refusals.unknown_run(run_id)) from no
-        if listed.repo.lower() != self.item.comment.repo.lower():
+        known = await self.ledger.items.find_run(run_id)
+        # Depot may know the repository by a name that it had before.
+        names = {listed.repo.lower(), known.repo.lower() if known is not None else ""}
+        if self.item.comment.repo.lower() not in names:
             raise Refused(Reason.UNKNOWN_RUN, refusals.unknown_run(run_id))
-        return listed
+        return listed, known
 
     def _tracked(self, listed: ListedRun, run: Run, known: TrackedRun | None) -> TrackedRun:
         """A run as this command sees it; what is known of its start says more than its tree."""

@@ -9,14 +9,14 @@ from dataclasses import replace
 
 from cachetools import TTLCache
 
-from bot.core.backoff import POLLING, UPSTREAM_TROUBLE
+from bot.core.backoff import DETAILS, POLLING
 from bot.core.clock import Clock
 from bot.core.models import TrackedRun
 from bot.core.runs import Diagnosis, Job, Run
 from bot.core.single_flight import SingleFlightCache
 from bot.core.types import Detail, RunId
 from bot.depot.client import Depot, DepotError, DepotRefused, Target
-from bot.github.errors import GitHubError, GitHubUnavailable
+from bot.github.errors import GitHubError
 from bot.messages import diagnosis as diagnosis_messages
 from bot.messages import runs
 
@@ -31,7 +31,10 @@ MANY_RUNS = 100
 """Above this many tracked runs, poll each at the longest interval; the shared listing wakes those
 that changed."""
 
-DETAIL_TRIES = 6
+LONGEST_PAUSE = 300.0
+"""How long Depot may have us wait before a run is polled again."""
+
+DETAIL_TRIES = 12
 """How often it is asked again for the times, the diagnosis and the log of a run that is over."""
 
 LOG_LINES = 400
@@ -100,6 +103,10 @@ class ActiveRuns:
         return states
 
 
+Gaps = list[DepotError | GitHubError]
+"""What kept something from being read that is to be asked for again."""
+
+
 async def poll(
     depot: Depot,
     active_runs: ActiveRuns,
@@ -121,17 +128,16 @@ async def poll(
         if no.code == "not_found" and isinstance(no, DepotRefused):
             return _gone(tracked, clock)
         # Whatever else Depot says: the run is there, and can be read again some time.
-        return _later(tracked, clock, no.retry_after)
+        return _later(tracked, clock, min(no.retry_after or 0.0, LONGEST_PAUSE))
     tracked = replace(tracked, misses=0)
     if not run.is_over:
         return _later(replace(tracked, run=run, failure=""), clock, active_runs.shortest_pause)
+    gaps: Gaps = []
+    details: frozenset[Detail] = frozenset()
     try:
         details = await quotable() if run.status == "failed" else frozenset()
-    except GitHubUnavailable as trouble:
-        return _later(tracked, clock, trouble.retry_after)
-    except GitHubError:
-        details = frozenset()  # whether it may be quoted cannot be known
-    gaps: list[DepotError] = []
+    except GitHubError as error:
+        gaps.append(error)  # whether it may be quoted is not known yet
     run, failure = await asyncio.gather(
         _with_times(depot, run, gaps), _failure(depot, run, details, gaps)
     )
@@ -140,12 +146,14 @@ async def poll(
     if not gaps or tries >= DETAIL_TRIES:
         return replace(found, next_poll_at=None)
     # How it ended is known, and told; what else there is to say of it is asked for again.
-    pause = UPSTREAM_TROUBLE.pause(tries, max(gap.retry_after or 0.0 for gap in gaps))
+    pause = DETAILS.pause(tries)
     return replace(found, polls=tries + 1, next_poll_at=clock.now() + pause)
 
 
 def _gone(tracked: TrackedRun, clock: Clock) -> TrackedRun:
-    """Depot does not know the run: that counts when it says so twice."""
+    """Depot does not know the run: that counts when it says so twice. How one ended is known."""
+    if tracked.run.is_over:
+        return replace(tracked, next_poll_at=None)
     if tracked.misses == 0:
         return _later(replace(tracked, misses=1), clock)
     return replace(tracked, note=runs.run_disappeared(), next_poll_at=None)
@@ -159,7 +167,7 @@ def _later(tracked: TrackedRun, clock: Clock, at_least: float | None = None) -> 
     return replace(tracked, polls=tracked.polls + 1, next_poll_at=now + wait)
 
 
-async def _with_times(depot: Depot, run: Run, gaps: list[DepotError]) -> Run:
+async def _with_times(depot: Depot, run: Run, gaps: Gaps) -> Run:
     """The run with how long things took; without, when Depot does not say. What is to be asked
     for again is added to *gaps*."""
     try:
@@ -184,14 +192,12 @@ async def _with_times(depot: Depot, run: Run, gaps: list[DepotError]) -> Run:
     return replace(run, workflows=workflows, seconds=times.run)
 
 
-def _note(gaps: list[DepotError], error: DepotError) -> None:
+def _note(gaps: Gaps, error: DepotError) -> None:
     if not isinstance(error, DepotRefused):
         gaps.append(error)
 
 
-async def _failure(
-    depot: Depot, run: Run, details: frozenset[Detail], gaps: list[DepotError]
-) -> str:
+async def _failure(depot: Depot, run: Run, details: frozenset[Detail], gaps: Gaps) -> str:
     """Why a run failed, for the reply: of these details, as much as Depot gives."""
     if not details:
         return ""
@@ -203,7 +209,7 @@ async def _failure(
     return await asyncio.to_thread(diagnosis_messages.failure, diagnosis, job, lines)
 
 
-async def _diagnosis(depot: Depot, run: Run | None, gaps: list[DepotError]) -> Diagnosis | None:
+async def _diagnosis(depot: Depot, run: Run | None, gaps: Gaps) -> Diagnosis | None:
     if run is None:
         return None
     try:
@@ -213,7 +219,7 @@ async def _diagnosis(depot: Depot, run: Run | None, gaps: list[DepotError]) -> D
         return None
 
 
-async def _log(depot: Depot, job: Job | None, gaps: list[DepotError]) -> list[str]:
+async def _log(depot: Depot, job: Job | None, gaps: Gaps) -> list[str]:
     attempt = job.newest_attempt if job is not None else None
     if attempt is None:
         return []

@@ -70,6 +70,17 @@ async def runs_before(
     return await depot.runs(repo, sha, trigger=TRIGGER)
 
 
+def unlisted(listed: Sequence[ListedRun], tracked: Sequence[TrackedRun]) -> list[ListedRun]:
+    """Runs under way that are ours and that Depot does not list: it may know the repository by the
+    name that it had when they were started."""
+    known = {run.run_id for run in listed}
+    return [
+        ListedRun(one.run.run_id, one.repo, one.sha, TRIGGER, one.run.status, None)
+        for one in tracked
+        if one.run.run_id not in known and not one.run.is_over
+    ]
+
+
 @dataclass(frozen=True, slots=True)
 class Runs:
     """Starts and changes runs for one claimed work item."""

@@ -30,6 +30,10 @@ SECONDARY_PAUSE = 60.0
 "Rate limits")."""
 
 
+LONGEST_ASKED = 24 * 3600.0
+"""Seconds; the longest pause that is taken for one."""
+
+
 class GitHubError(Exception):
     """A request to GitHub failed. The text is for the log, never for a reply."""
 
@@ -108,7 +112,7 @@ def translated_errors() -> Iterator[None]:
         raise NotDone(type(error).__name__) from error
     except httpx.HTTPError as error:
         raise GitHubUnavailable(type(error).__name__) from error
-    except (ValueError, LookupError, TypeError, RecursionError) as error:
+    except (ValueError, ArithmeticError, LookupError, TypeError, RecursionError) as error:
         # gidgethub does not guard its decoding of bodies and status codes: a proxy's page or a
         # truncated answer fails there.
         raise GitHubUnavailable(f"not understood: {type(error).__name__}") from error
@@ -139,7 +143,8 @@ def _http_error(error: gidgethub.HTTPException) -> GitHubError:
 def seconds_asked(headers: Mapping[str, str]) -> float | None:
     """How many seconds the other side asks us to wait; none when it does not."""
     value = headers.get("retry-after", "")
-    return float(value) if value.isdecimal() else None
+    # However long a pause is asked for: more than a day is no pause, and no number either.
+    return min(float(value[:9]), LONGEST_ASKED) if value.isdecimal() else None
 
 
 def _retry_after(error: gidgethub.HTTPException) -> float | None:
@@ -151,7 +156,7 @@ def _retry_after(error: gidgethub.HTTPException) -> float | None:
         return None
     reset = headers.get("x-ratelimit-reset", "")
     if headers.get("x-ratelimit-remaining") == "0" and reset.isdecimal():
-        return max(1.0, float(reset) - _server_time(headers))
+        return min(max(1.0, float(reset[:12]) - _server_time(headers)), LONGEST_ASKED)
     return SECONDARY_PAUSE
 
 
@@ -159,5 +164,5 @@ def _server_time(headers: Mapping[str, str]) -> float:
     """GitHub's own time, by which its reset times go."""
     try:
         return parsedate_to_datetime(headers.get("date", "")).timestamp()
-    except ValueError:
+    except (ValueError, OverflowError):
         return datetime.now(UTC).timestamp()

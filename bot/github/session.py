@@ -7,6 +7,7 @@ from datetime import datetime
 from email.utils import parsedate_to_datetime
 from functools import lru_cache
 from typing import Any, TypeVar, cast
+from urllib.parse import urljoin
 
 import gidgethub
 import gidgethub.httpx
@@ -41,6 +42,9 @@ ETAG_BYTES = 4 * 1024 * 1024
 
 MAX_REDIRECTS = 3
 """Redirects that are followed for one request (bot/github/README.md, "Redirects")."""
+
+WINDOW_SECONDS = 3600.0
+"""GitHub's quotas are for an hour, so that none is away for longer."""
 
 TOKEN_MARGIN = 300
 """Seconds before its end at which an installation token is no longer used (it lives an hour)."""
@@ -79,13 +83,13 @@ class ServerClock:
 
     def observe(self, headers: Mapping[str, str]) -> None:
         """GitHub has answered with these headers."""
+        if "x-github-request-id" not in headers:
+            return  # what a proxy between us says of the time counts for nothing
         try:
             theirs = parsedate_to_datetime(headers.get("date", "")).timestamp()
-        except ValueError:
+        except (ValueError, OverflowError):
             return
-        # What a proxy between us says of the time counts for nothing.
-        if "x-github-request-id" in headers:
-            self.offset = self._clock.now() - theirs
+        self.offset = self._clock.now() - theirs
 
 
 class Session(gidgethub.httpx.GitHubAPI):
@@ -112,7 +116,7 @@ class Session(gidgethub.httpx.GitHubAPI):
             headers = {**headers, "accept-encoding": "identity"}
         status, answered, content = await super()._request(method, url, headers, body)
         for _ in range(MAX_REDIRECTS):
-            to = answered.get("location", "")
+            to = urljoin(url, answered.get("location", ""))
             if not _leads_on(method, status) or not self._is_ours(to):
                 break
             self.redirects += 1
@@ -135,7 +139,7 @@ class Session(gidgethub.httpx.GitHubAPI):
         limit = self.rate_limit
         if limit is not None and not limit:
             wait = limit.reset_datetime.timestamp() - self._server_clock.now()
-            raise NotDone("rate limit", max(1.0, wait))
+            raise NotDone("rate limit", min(max(1.0, wait), WINDOW_SECONDS))
 
 
 def _leads_on(method: str, status: int) -> bool:

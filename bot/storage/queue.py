@@ -158,7 +158,7 @@ class Queue(Part):
 
     async def put_back(self, work_item_id: WorkItemId | None = None) -> int:
         """Make what was set aside due again, one work item or all; how many there were."""
-        which = {"of_work_item": work_item_id} if work_item_id else {}
+        which = {} if work_item_id is None else {"of_work_item": work_item_id}
 
         def work(db: sa.Connection) -> int:
             found = db.execute(self._put_back if which else self._put_back_all, which).rowcount

@@ -145,6 +145,7 @@ def progress_values(progress: Progress) -> Values:
         values["reply_refusals"] = progress.reply.refusals
         values["reply_refused_since"] = progress.reply.refused_since
         values["reply_retry_at"] = progress.reply.retry_at
+        values["reply_missing"] = progress.reply.missing
         values["reply_twins_at"] = progress.reply.twins_at
     return values
 
@@ -196,6 +197,7 @@ def work_item(found: Sequence[Row[Any]], tracked_runs: Iterable[Row[Any]]) -> Wo
             row.work_items_reply_refusals,
             row.work_items_reply_refused_since,
             row.work_items_reply_retry_at,
+            row.work_items_reply_missing,
             row.work_items_reply_attempted_at,
             row.work_items_reply_twins_at,
         ),

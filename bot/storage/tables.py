@@ -86,6 +86,8 @@ work_items = sa.Table(
     # When the reply was last posted, and when it is looked for a twin of it.
     sa.Column("reply_attempted_at", sa.Float),
     sa.Column("reply_twins_at", sa.Float),
+    # How often, one after the other, GitHub did not find the reply to be edited.
+    sa.Column("reply_missing", sa.Integer, nullable=False, server_default="0"),
     sa.Index("work_items_due", "due_at"),
     sa.Index("work_items_repo_id", "repo_id"),
     sa.Index(

@@ -54,9 +54,9 @@ def answered(text: str, ago: float) -> WorkItem:
     return replace(NEW, reply=Reply(9, True, text, NOW - ago))
 
 
-def twins(ahead: float) -> WorkItem:
+def twins(ahead: float, ago: float = 60.0) -> WorkItem:
     """It was posted again, and is looked for a twin in so many seconds."""
-    return replace(NEW, reply=Reply(9, True, "a", NOW - 60, twins_at=NOW + ahead))
+    return replace(NEW, reply=Reply(9, True, says("a"), NOW - ago, twins_at=NOW + ahead))
 
 
 OVER = replace(RUN, next_poll_at=None)
@@ -73,14 +73,15 @@ TABLE: list[tuple[str, WorkItem, str, tuple[Write, ...]]] = [
     ("an event takes no reaction", EVENT, "a", (Post("a"),)),
     ("it may have been posted", replace(NEW, reply=Reply(None, True)), "a", (Find(),)),
     ("it says so already", answered("a", 60), "a", ()),
-    ("a twin is looked for later", twins(30.0), "a", (Wait(30.0),)),
-    ("a twin is looked for now", twins(0.0), "b", (FindTwins(),)),
+    ("a twin is looked for later", twins(30.0), says("a"), ()),
+    ("a twin is looked for now", twins(0.0), says("a"), (FindTwins(),)),
     (
-        "a twin is looked for later, and there is news",
-        twins(30.0),
-        says("b"),
-        (Wait(30.0), Edit(9, says("b"), WriteKind.RESULT)),
+        "an edit comes before the look for twins",
+        twins(0.0),
+        says("b", "answered"),
+        (Edit(9, says("b", "answered"), WriteKind.RESULT),),
     ),
+    ("a twin is looked for while an edit waits", twins(0.0, 1), says("b"), (FindTwins(),)),
     (
         "a passing state, long after",
         answered(says("a"), EDIT_SECONDS),
