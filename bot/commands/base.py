@@ -56,6 +56,8 @@ class RetryLater:
     """Since when GitHub or Depot does not answer, when that is why."""
     absent_since: float | None = None
     """Since when GitHub does not have what its webhook named, when that is why."""
+    keeps_turn: bool = True
+    """Later commands of the pull request wait for it."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -225,6 +225,11 @@ class WorkItem:
         )
         return next(open_attempts, None)
 
+    def has_begun(self, command_id: CommandId) -> bool:
+        """Whether an earlier step was about to start or change a run for this command."""
+        attempts = any(attempt.command_id == command_id for attempt in self.start_attempts)
+        return attempts or bool(self.changes_of(command_id))
+
     def changes_of(self, command_id: CommandId) -> tuple[PendingChange, ...]:
         """The saved changes of runs by this command."""
         return tuple(change for change in self.pending_changes if change.command_id == command_id)

@@ -6,7 +6,8 @@ its guid, so one that we know already folds into what is known.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 import structlog
 
@@ -28,8 +29,8 @@ FIRST_LOOK_SECONDS = 15 * 60.0
 LATE_ENTRY_SECONDS = 15 * 60.0
 """How much later than its time an entry may appear in GitHub's log."""
 
-MAX_ASKED = 7
-"""A delivery that has failed after being sent again so often is left alone."""
+MAX_ASKED = 8
+"""A delivery that has failed after being sent again so often, in half a day, is left alone."""
 
 DELIVERIES_EVERY = 300.0
 OLD_ROWS_EVERY = 3600.0
@@ -53,30 +54,54 @@ class Sweeper:
             await self.ledger.redeliveries.save_looked_until(since)
         if now - since > WINDOW_SECONDS:
             log.warning("deliveries_out_of_reach", since=since, days=WINDOW_SECONDS / DAY)
+        newest: dict[str, FailedDelivery] = {}
+        is_whole = True
         try:
-            failed = await self.github.failed_attempts(since - LATE_ENTRY_SECONDS)
-            known = await self.ledger.redeliveries.known([delivery.guid for delivery in failed])
-            for delivery in failed:
-                before = known.get(delivery.guid, Redelivery(delivery.guid, 0, 0))
-                is_new = delivery.delivery_id != before.attempt_id
-                if delivery.event in webhooks.EVENTS and is_new and before.asked < MAX_ASKED:
-                    await self._redeliver(delivery, before)
+            async for failed in self.github.failed_attempts(since - LATE_ENTRY_SECONDS):
+                newest.setdefault(failed.guid, failed)
         except GitHubError as error:
             log.warning("missed_deliveries_lookup_failed", error=str(error))
-        else:
-            await self.ledger.redeliveries.save_looked_until(now)
+            is_whole = False
+        # Oldest first: commands are decided in the order of their comments.
+        pending = await self._redeliver(list(reversed(newest.values())))
+        if is_whole:
+            # What may have to be asked for again has to be found again.
+            oldest = min((failed.failed_at for failed in pending), default=now)
+            await self.ledger.redeliveries.save_looked_until(min(oldest, now))
 
-    async def _redeliver(self, delivery: FailedDelivery, before: Redelivery) -> None:
-        """One that GitHub will not send again must not keep the others from it."""
-        asked = replace(before, attempt_id=delivery.delivery_id, asked=before.asked + 1)
+    async def _redeliver(self, failed: Sequence[FailedDelivery]) -> list[FailedDelivery]:
+        """Have GitHub send these again, with growing pauses between the times that one is asked
+        for; those whose outcome is still to be seen."""
+        known = await self.ledger.redeliveries.known([delivery.guid for delivery in failed])
+        pending = []
+        for delivery in failed:
+            before = known.get(delivery.guid, Redelivery(delivery.guid, 0, 0, 0.0))
+            is_new = delivery.delivery_id != before.attempt_id
+            if delivery.event not in webhooks.EVENTS or not is_new or before.asked >= MAX_ASKED:
+                continue
+            pending.append(delivery)
+            pause = DELIVERIES_EVERY * 2.0 ** (before.asked - 1) if before.asked else 0.0
+            if self.clock.now() - before.asked_at < pause:
+                continue
+            try:
+                await self._ask_again(delivery, before)
+            except GitHubError as error:
+                log.warning("missed_deliveries_lookup_failed", error=str(error))
+                return [*failed]
+        return pending
+
+    async def _ask_again(self, delivery: FailedDelivery, before: Redelivery) -> None:
+        """One that GitHub will not send again must not keep the others from it. Raises
+        GitHubError for other trouble."""
+        attempt_id = delivery.delivery_id
         try:
             await self.github.redeliver(delivery.delivery_id)
         except (NotFound, Unprocessable, Forbidden) as error:
             log.warning("redelivery_refused", delivery=delivery.guid, error=str(error))
-            asked = replace(asked, attempt_id=before.attempt_id)
+            attempt_id = before.attempt_id
         else:
             log.info("redelivery_requested", delivery=delivery.guid, kind=delivery.event)
-        await self.ledger.redeliveries.save(asked)
+        await self.ledger.redeliveries.save(delivery.guid, attempt_id, before.asked + 1)
 
     async def old_rows(self) -> None:
         """Delete what is over and old."""

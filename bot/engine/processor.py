@@ -10,7 +10,6 @@ from __future__ import annotations
 import asyncio
 import math
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
@@ -46,7 +45,7 @@ from bot.engine import run_poller
 from bot.engine.facts import FactReader
 from bot.engine.publisher import Publisher, account, sooner
 from bot.engine.reader import CommandReader
-from bot.engine.runs import Runs, is_watched
+from bot.engine.runs import Runs, is_watched, left_to_start
 from bot.github.api import GitHub
 from bot.github.errors import (
     BadCredentials,
@@ -87,6 +86,9 @@ TROUBLE_SECONDS = policy.LATE_SECONDS
 ABSENCE_SECONDS = 30.0
 """How long GitHub is asked again for what its webhook has just named, when it does not have it or
 does not show it."""
+
+HOUR = 3600.0
+"""Seconds; the longest pause that a step makes because it is asked for."""
 
 REACTION_SECONDS = 2.0
 """How long a step waits for the reaction when all else is done."""
@@ -157,8 +159,9 @@ class Processor:
         log.warning("upstream_unavailable", error=str(done.trouble))
         asked = getattr(done.trouble, "retry_after", None)
         if isinstance(done.trouble, GitHubUnavailable) and asked:
-            await self.ledger.write_budget.pause_writes(account(item), asked)
-        pause = FAILED_STEP.pause(item.failures, asked)
+            # GitHub's limits are for an hour.
+            await self.ledger.write_budget.pause_writes(account(item), min(asked, HOUR))
+        pause = FAILED_STEP.pause(item.failures, min(asked or 0.0, HOUR))
         await self.ledger.queue.release_failed(claim, pause, done.progress)
 
     async def _keep_name(self, item: WorkItem, repository: Repository) -> None:
@@ -236,10 +239,12 @@ class Processor:
         wait = sooner(wait, _until(item.next_poll_at, self.clock.now()))
         if is_watched(item, self.clock.now()):
             wait = sooner(wait, WATCH_SECONDS)
-        if item.comment.event is not None:
-            with suppress(NotFound, Forbidden):  # without rules nothing is silenced
-                facts = await self._with_rules(facts, reader)
         done = StepDone(wait, Progress(runs=tuple(polled)))
+        if item.comment.event is not None:
+            try:
+                facts = await self._with_rules(facts, reader)
+            except GitHubError as trouble:  # whether anything may be said is not known
+                return replace(done, trouble=trouble)
         if _is_silenced(item, facts):
             return done
         return await self._publish(claim, item, facts, reader, done, has_reacted=has_reacted)
@@ -302,8 +307,8 @@ class Processor:
             return True, facts
         try:
             facts = await self._with_rules(facts, reader)
-        except (NotFound, Forbidden) as error:
-            if self._is_within(ABSENCE_SECONDS, item):
+        except GitHubError as error:
+            if self._is_new(item):
                 raise
             log.warning("rules_unavailable", error=str(error))
             return False, facts
@@ -327,8 +332,7 @@ class Processor:
             if automations.needs_paths(facts.config, event):
                 changed = await reader.repository.changed_paths(item.comment.number)
         except GitHubError as error:
-            is_no = isinstance(error, NotFound | Forbidden)
-            if self._is_within(ABSENCE_SECONDS if is_no else TROUBLE_SECONDS, item):
+            if self._is_new(item):
                 raise
             log.warning("automations_skipped", error=str(error))
             return [], facts
@@ -379,7 +383,11 @@ class Processor:
             if isinstance(outcome, RetryLater):
                 since = (outcome.troubled_since, outcome.absent_since)
                 await self.ledger.items.save_postponement(
-                    claim, command.command_id, outcome.text, *since
+                    claim,
+                    command.command_id,
+                    outcome.text,
+                    *since,
+                    keeps_turn=outcome.keeps_turn,
                 )
                 postponed = replace(
                     command,
@@ -417,7 +425,7 @@ class Processor:
             outcome, facts = await self._attempt(claim, item, command, facts, reader)
         except (NotFound, Forbidden) as error:
             log.warning("github_refused", error=str(error), command=command_id)
-            outcome = self._in_absence(command, error)
+            outcome = self._in_absence(item, command, error)
         except DepotRefused as no:
             log.warning("depot_refused", error=str(no), command=command_id)
             if await self._may_have_started(item, command_id):
@@ -448,7 +456,7 @@ class Processor:
         reader: FactReader,
     ) -> tuple[Outcome | Refused, Facts]:
         """Parse, gather and decide in turns, act, perform."""
-        runs = Runs(self.depot, self.ledger, self.clock, claim)
+        runs = Runs(self.depot, self.ledger, self.clock, claim, self._latest_start(item))
         if (attempt := item.open_start_attempt(command.command_id)) is not None:
             # A call may have been made already: what it did comes before any other question.
             is_second = item.has_lost_start(command.command_id, attempt.start)
@@ -468,8 +476,7 @@ class Processor:
         if (event := item.comment.event) is not None:
             instead = automations.required_role(facts.config, event, command.line.text)
             needs = replace(needs, instead=instead)
-        is_begun = bool(item.start_attempts or item.pending_changes)
-        needs = replace(needs, is_begun=is_begun)
+        needs = replace(needs, is_begun=item.has_begun(command.command_id))
         decision, facts = await self._decision(item, needs, facts, reader)
         if isinstance(decision, Refused):
             return decision, facts
@@ -537,10 +544,8 @@ class Processor:
         """Whether the command may be carried out."""
 
         def decide(facts: Facts) -> Decision:
-            now = self.clock.now()
-            ahead = now - self.github.server_clock.now()
             return policy.decide(
-                item.comment, item.received_at, needs, facts, self._bounds, now, ahead
+                item.comment, needs, facts, self._bounds, self.clock.now(), self._ahead
             )
 
         return await _in_turns(decide, facts, reader, needs.target)
@@ -554,6 +559,10 @@ class Processor:
         handling: _Handling,
     ) -> tuple[Outcome, Facts]:
         """Start or change a run, as the handler wants."""
+        try:
+            handled = self._in_time(item, command_id, handled)
+        except Refused as late:
+            return Answer(late.text, reason=late.reason), handling.facts
         match handled:
             case StartRuns():
                 await handling.look_at_the_head_again(handled.requests[0].sha)
@@ -573,6 +582,35 @@ class Processor:
         starts = len(handled.requests) if isinstance(handled, StartRuns) else 0
         return outcome, handling.facts.after_a_change(starts)
 
+    def _in_time(self, item: WorkItem, command_id: CommandId, handled: Handled) -> Handled:
+        """What may still be done of a command; raises Refused when that is nothing.
+
+        What an earlier step may have begun is looked for at any time; what was certainly not is
+        begun within the quarter of an hour or not at all.
+        """
+        try:
+            now = self.github.server_clock.now()
+            policy.check_age(item.comment.written_at, now, is_begun=item.has_begun(command_id))
+        except Refused:
+            match handled:
+                case Answer():
+                    return handled
+                case StartRuns() if not left_to_start(item, command_id, handled):
+                    return handled
+                case ChangeRuns(changes=changes) if done := tuple(c for c in changes if c.is_done):
+                    return replace(handled, changes=done)
+            raise
+        return handled
+
+    @property
+    def _ahead(self) -> float:
+        """Seconds by which our clock is ahead of GitHub's."""
+        return self.clock.now() - self.github.server_clock.now()
+
+    def _latest_start(self, item: WorkItem) -> float:
+        """Until when, by our clock, a run may be started for it."""
+        return item.comment.written_at + self._ahead + policy.LATE_SECONDS
+
     # --- trouble ---------------------------------------------------------------------------------
 
     async def _in_trouble(
@@ -584,8 +622,8 @@ class Processor:
         who = "Depot" if isinstance(trouble, DepotError) else "GitHub"
         now = self.clock.now()
         since = command.troubled_since or now
-        # From the comment on, too: it may have waited for an earlier one that was in trouble.
-        left = min(since, item.received_at) + TROUBLE_SECONDS - now
+        # From the comment on, too: it may have come late, or waited for one that was in trouble.
+        left = min(since + TROUBLE_SECONDS, self._latest_start(item)) - now
         asked = getattr(trouble, "retry_after", None) or 0.0
         if left > 0 and asked <= left:
             pause = min(UPSTREAM_TROUBLE.pause_after(now - since, asked), left)
@@ -606,16 +644,21 @@ class Processor:
             why = refusals.long_pause(who, math.ceil(asked / 60))
         return Answer(say(why, command_id), reason=Reason.COULD_NOT_ASK)
 
-    def _in_absence(self, command: models.Command, error: NotFound | Forbidden) -> Outcome:
+    def _in_absence(
+        self, item: WorkItem, command: models.Command, error: NotFound | Forbidden
+    ) -> Outcome:
         """GitHub does not have, or does not show, what its webhook has just named: it is asked
         again, until that counts."""
         now = self.clock.now()
         since = now if command.absent_since is None else command.absent_since
         left = since + ABSENCE_SECONDS - now
+        # What was absent at the same moment is no evidence that there are no rules.
+        self.github.forget_rules(item.comment.repo)
         if left > 0 and not isinstance(error, Gone | Blocked):
             is_person = isinstance(error, UnknownPerson)  # who may be anybody: asked for once more
             pause = left if is_person else min(UPSTREAM_TROUBLE.pause_after(now - since), left)
-            return RetryLater(pause, "", command.troubled_since, since)
+            keeps_turn = not is_person  # strangers keep nobody waiting
+            return RetryLater(pause, "", command.troubled_since, since, keeps_turn=keeps_turn)
         lacking = error.lacking if isinstance(error, Forbidden) else ""
         text = refusals.github_refused(command.command_id, lacking)
         return Answer(text, reason=Reason.GITHUB_REFUSED)
@@ -625,9 +668,9 @@ class Processor:
         item = await self.ledger.items.load(item.work_item_id)
         return item.open_start_attempt(command_id) is not None
 
-    def _is_within(self, seconds: float, item: WorkItem) -> bool:
-        """Whether it is no longer than that since the webhook came in."""
-        return self.clock.now() - item.received_at < seconds
+    def _is_new(self, item: WorkItem) -> bool:
+        """Whether something may still be started for it."""
+        return self.clock.now() <= self._latest_start(item)
 
     def _is_hopeless(self, item: WorkItem) -> bool:
         since = item.failing_since
@@ -649,7 +692,7 @@ class Processor:
     ) -> tuple[WorkItem, Sequence[TrackedRun]]:
         """Poll the runs that are due, side by side: the work item after that, and these runs."""
         if is_watched(item, self.clock.now()):
-            runs = Runs(self.depot, self.ledger, self.clock, claim)
+            runs = Runs(self.depot, self.ledger, self.clock, claim, self._latest_start(item))
             try:
                 await self.ledger.items.track_runs(claim, await runs.late(item))
                 item = await self.ledger.items.load(claim.work_item_id)

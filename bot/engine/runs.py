@@ -32,7 +32,6 @@ from bot.core.types import CommandId, RepoName, RunId, Sha
 from bot.depot.client import Depot, DepotError, DepotNotReached, DepotRefused, DepotUnavailable
 from bot.messages import refusals, runs
 from bot.parsing.workflow_file import path
-from bot.rules import policy
 from bot.rules.facts import RunsAtHead
 from bot.storage.items import StartInProgress
 from bot.storage.ledger import Ledger
@@ -45,9 +44,6 @@ LATE_SECONDS = 300.0
 
 LONGEST_PAUSE = 300.0
 """How long Depot may have us wait before a lost start is looked for."""
-
-SEND_SECONDS = policy.LATE_SECONDS
-"""How long after the first call it may be sent again: nobody expects the run any more then."""
 
 SKEW_SECONDS = 120.0
 """How far Depot's clock may be behind ours."""
@@ -89,13 +85,15 @@ class Runs:
     ledger: Ledger
     clock: Clock
     claim: Claim
+    latest_start: float
+    """Until when a run may be started."""
 
     async def start(
         self, item: WorkItem, command_id: CommandId, wanted: StartRuns, before: RunsAtHead
     ) -> Outcome:
         """Start these runs, each once; or point to the same one that is under way, unless it is
         forced. What earlier steps started stays started, whatever becomes of the others."""
-        todo = [one for one in wanted.requests if not _is_done(item, command_id, one)]
+        todo = left_to_start(item, command_id, wanted)
         outcome: Outcome = TrackRuns((), reason=Reason.STARTED)
         for place, request in enumerate(todo, start=1):
             request = replace(request, is_last=place == len(todo))
@@ -196,7 +194,7 @@ class Runs:
             )
             return RetryLater(START_SEARCH.pause(attempt.searches), runs.looking_for_run())
         lost = replace(attempt, outcome="lost")
-        is_too_late = self.clock.now() > attempt.created_at + SEND_SECONDS
+        is_too_late = self.clock.now() > self.latest_start
         if is_second or is_too_late:
             return Answer(runs.start_unknown(), reason=Reason.START_UNKNOWN, settles=lost)
         before = await self._before(attempt.start)
@@ -417,6 +415,11 @@ def _is_over_in(run: Run, start: StartRequest) -> bool:
         return bool(workflows) and all(is_over(one.status) for one in workflows)
     found = jobs.match(start.job, [job for workflow in workflows for job in workflow.jobs])
     return bool(found) and all(is_over(job.status) for job in found)
+
+
+def left_to_start(item: WorkItem, command_id: CommandId, wanted: StartRuns) -> list[StartRequest]:
+    """What no earlier step has started."""
+    return [one for one in wanted.requests if not _is_done(item, command_id, one)]
 
 
 def _is_done(item: WorkItem, command_id: CommandId, request: StartRequest) -> bool:

@@ -6,6 +6,7 @@ what the account may do in one repository. Every failure is a GitHubError (bot/g
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -43,6 +44,8 @@ class FailedDelivery:
     """Of its newest attempt."""
     guid: str
     event: str
+    failed_at: float
+    """By GitHub's clock."""
 
 
 class _Delivery(msgspec.Struct):
@@ -55,6 +58,9 @@ class _Delivery(msgspec.Struct):
     @property
     def has_arrived(self) -> bool:
         return 200 <= self.status_code < 300
+
+    def failed(self) -> FailedDelivery:
+        return FailedDelivery(self.id, self.guid, self.event, self.delivered_at.timestamp())
 
 
 class AppFacts(msgspec.Struct, frozen=True):
@@ -127,6 +133,10 @@ class GitHub:
         with translated_errors():
             await self._sessions.own.getitem("/app" if self.is_app else "/user")
 
+    def forget_rules(self, repo: RepoName) -> None:
+        """Read a repository's config anew next time."""
+        self._caches.configs.forget(repo)
+
     def forget_token(self, installation: int | None) -> None:
         """Ask for a new installation token next time."""
         self._sessions.forget_token(installation)
@@ -141,17 +151,15 @@ class GitHub:
         with translated_errors():
             return decode(await self._sessions.own.getitem("/app/hook/config"), HookConfig)
 
-    async def failed_attempts(self, since: float) -> list[FailedDelivery]:
-        """The App's webhook deliveries an attempt at which failed since then, oldest first, each
-        with its newest failed attempt; all of them, however many. A later attempt may have
-        succeeded.
+    async def failed_attempts(self, since: float) -> AsyncIterator[FailedDelivery]:
+        """Attempts at webhook deliveries of the App that failed since then, newest first; all of
+        them, however many. A later attempt may have succeeded.
 
         A bot account has no such log (bot/github/README.md, "Missed deliveries"). Raises
         GitHubError.
         """
         if not self.is_app:
-            return []
-        newest: dict[str, FailedDelivery] = {}
+            return
         url = "/app/hook/deliveries?per_page=100&status=failure"
         with translated_errors():
             async for item in self._sessions.own.getiter(url):
@@ -159,10 +167,8 @@ class GitHub:
                 if delivery.delivered_at.timestamp() < since:
                     break
                 # An older server knows no `status`, and lists all.
-                if not delivery.has_arrived and delivery.guid not in newest:
-                    failed = FailedDelivery(delivery.id, delivery.guid, delivery.event)
-                    newest[delivery.guid] = failed
-        return list(reversed(newest.values()))
+                if not delivery.has_arrived:
+                    yield delivery.failed()
 
     async def failed_deliveries(self, since: float) -> list[FailedDelivery]:
         """The App's webhook deliveries since then, of the newest MAX_DELIVERIES, none of whose
@@ -179,8 +185,8 @@ class GitHub:
                     break
                 attempts.setdefault(delivery.guid, []).append(delivery)
         return [
-            FailedDelivery(tried[0].id, guid, tried[0].event)
-            for guid, tried in reversed(attempts.items())
+            tried[0].failed()
+            for tried in reversed(attempts.values())
             if not any(attempt.has_arrived for attempt in tried)
         ]
 

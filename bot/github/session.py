@@ -116,8 +116,9 @@ class Session(gidgethub.httpx.GitHubAPI):
             headers = {**headers, "accept-encoding": "identity"}
         status, answered, content = await super()._request(method, url, headers, body)
         for _ in range(MAX_REDIRECTS):
-            to = urljoin(url, answered.get("location", ""))
-            if not _leads_on(method, status) or not self._is_ours(to):
+            location = answered.get("location", "")
+            to = urljoin(url, location)
+            if not location or not _leads_on(method, status) or not self._is_ours(to):
                 break
             self.redirects += 1
             status, answered, content = await super()._request(method, to, headers, body)
@@ -139,7 +140,8 @@ class Session(gidgethub.httpx.GitHubAPI):
         limit = self.rate_limit
         if limit is not None and not limit:
             wait = limit.reset_datetime.timestamp() - self._server_clock.now()
-            raise NotDone("rate limit", min(max(1.0, wait), WINDOW_SECONDS))
+            if wait <= WINDOW_SECONDS:  # what is farther away is no quota of GitHub's
+                raise NotDone("rate limit", max(1.0, wait))
 
 
 def _leads_on(method: str, status: int) -> bool:

@@ -67,10 +67,11 @@ def too_many_commands() -> str:
     return f"A comment may hold {MAX_COMMANDS} commands. Nothing of this one was done."
 
 
-def too_late(minutes: int) -> str:
+def too_late(minutes: int, *, is_begun: bool = False) -> str:
+    """*is_begun* says that a part of it was done in time."""
     return (
-        f"{minutes} minutes have passed since this was written, so nothing was run. "
-        "Write it again if it is still wanted."
+        f"{minutes} minutes have passed since this was written, so nothing "
+        f"{'more ' if is_begun else ''}was run. Write it again if it is still wanted."
     )
 
 

@@ -76,11 +76,13 @@ def check_runs(usage: Usage, count: int) -> None:
         raise Refused(Reason.RATE_LIMITED, text)
 
 
-def check_age(since: float, now: float) -> None:
-    """Raises Refused when a comment arrived too late, or has waited for too long."""
-    age = now - since
+def check_age(written_at: float, now: float, *, is_begun: bool = False) -> None:
+    """Raises Refused when it is too long since a comment was written, both by GitHub's clock:
+    nobody expects a run any more. *is_begun* says that a part of the command was done in time."""
+    age = now - written_at
     if age > LATE_SECONDS:
-        raise Refused(Reason.TOO_LATE, refusals.too_late(int(age // 60)))
+        text = refusals.too_late(int(age // 60), is_begun=is_begun)
+        raise Refused(Reason.TOO_LATE, text)
 
 
 def check_permission(
@@ -264,7 +266,7 @@ class CommandNeeds:
     quotes: Detail | None = field(default=None, kw_only=True)
     """What its answer quotes from a run."""
     is_begun: bool = field(default=False, kw_only=True)
-    """An earlier step began it."""
+    """An earlier step began this command: what it did has to be found out, whatever the time."""
     target: StartTarget | None
     """For commands that start a run on the head."""
     again: Callable[[Sha], str]
@@ -335,28 +337,26 @@ def decide_rules(facts: Facts) -> Refused | None:
 
 def decide(
     comment: Comment,
-    received_at: float,
     needs: CommandNeeds,
     facts: Facts,
     bounds: Bounds,
     now: float,
     ahead: float = 0.0,
 ) -> Decision:
-    """Whether a command may be carried out. *received_at* and *now* are by our clock, which is so
-    many seconds *ahead* of GitHub's.
+    """Whether a command may be carried out. *now* is by our clock, which is so many seconds *ahead*
+    of GitHub's.
 
     The order: repository allowed, not limited, rules readable, not late, the author's role, the
     command allowed, and for a start the head known and guarded, the workflow found and allowed.
     """
     try:
-        return _decide(comment, received_at, needs, facts, bounds, now, ahead)
+        return _decide(comment, needs, facts, bounds, now, ahead)
     except Refused as refused:
         return refused
 
 
 def _decide(
     comment: Comment,
-    received_at: float,
     needs: CommandNeeds,
     facts: Facts,
     bounds: Bounds,
@@ -376,10 +376,8 @@ def _decide(
     if comment.event is not None:
         required = max(required, Permission.WRITE) if needs.instead is None else needs.instead
     required = max(required, needs.least_permission)
-    if max(required, needs.required_permission) is not Permission.NONE:
-        check_age(comment.written_at, received_at - ahead)
-        if not needs.is_begun:
-            check_age(received_at, now)
+    if max(required, needs.required_permission) is not Permission.NONE and not needs.is_begun:
+        check_age(comment.written_at, now - ahead)
     role = acting_role(comment, facts)
     if role is None:
         return Needs(frozenset({Fact.ROLE}))

@@ -74,7 +74,13 @@ class Inbox(Part):
 
     async def rename(self, repo_id: int, name: RepoName, at: float) -> None:
         """Store what a repository is called now, at a time by GitHub's clock."""
-        await self._store.transact(lambda db: self._names.keep(db, repo_id, name, at))
+
+        def work(db: sa.Connection) -> None:
+            self._names.keep(db, repo_id, name, at)
+            # Another process may have stored rows under the old name since it was renamed.
+            self._names.rename_all(db, repo_id, name)
+
+        await self._store.transact(work)
 
     def _named(self, db: sa.Connection, one: Incoming) -> Incoming:
         """What came in, under the name that its repository has now."""
@@ -116,9 +122,16 @@ class Inbox(Part):
             execute_all(db, self._add_commands, lines)
             if new_items:
                 self._store.notify(db)
-            return [_take(one, new_items) if one in fresh else False for one in named]
+            taken = [_take(one, new_items) if one in fresh else False for one in named]
+            stored.extend(comment for one in named for comment in one.comments)
+            return taken
 
-        return await self._store.transact(work)
+        stored: list[Comment] = []
+        accepted = await self._store.transact(work)
+        for comment in stored:
+            if comment.repo_id is not None:
+                self._names.remember(comment.repo_id, comment.repo, comment.installation)
+        return accepted
 
 
 def _add_new(

@@ -251,9 +251,11 @@ class Items(Part):
         answer: str,
         blocked_since: float | None,
         absent_since: float | None = None,
+        *,
+        keeps_turn: bool = True,
     ) -> None:
         """Store what the reply says of a command that waits, and since when it is blocked, or what
-        it needs is absent."""
+        it needs is absent; and whether later commands of the pull request wait for it."""
         values = {
             "of_command": command_id,
             "answer": answer,
@@ -264,7 +266,8 @@ class Items(Part):
         def work(db: sa.Connection) -> None:
             db.execute(self._set_command, values)
 
-        await self._write(claim, self._touch, work)
+        turn = {} if keeps_turn else {"is_ordered": False}
+        await self._write(claim, self._touch, work, **turn)
 
     async def add_start_attempt(
         self, claim: Claim, attempt: StartAttempt, lost: StartAttempt | None = None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlalchemy as sa
-from cachetools import LRUCache
+from cachetools import TTLCache
 
 from bot.core.types import RepoName
 from bot.storage.database import Store
@@ -16,18 +16,24 @@ from bot.storage.tables import (
     work_items,
 )
 
+KNOWN_SECONDS = 60.0
+"""How long this process takes a name for current without looking: most webhooks bring no news."""
+
 
 class Names:
-    """Keeps the name of each repository by its id."""
+    """Keeps the name and the installation of each repository by its id."""
 
     def __init__(self, store: Store) -> None:
-        self._current: LRUCache[int, RepoName] = LRUCache(10_000)
-        """The names that this process knows to be in the ledger: most webhooks bring no news."""
+        self._current: TTLCache[int, tuple[RepoName, int | None]] = TTLCache(10_000, KNOWN_SECONDS)
         add = store.insert(repositories)
         self._known = sa.select(repositories).where(repositories.c.id == sa.bindparam("of_id"))
         self._save = add.on_conflict_do_update(
             index_elements=[repositories.c.id],
-            set_={"name": add.excluded.name, "since": add.excluded.since},
+            set_={
+                "name": add.excluded.name,
+                "since": add.excluded.since,
+                "installation_id": add.excluded.installation_id,
+            },
         )
         mine = work_items.c.repo_id == sa.bindparam("of_id")
         theirs = sa.select(commands.c.id).where(
@@ -35,12 +41,16 @@ class Names:
         )
         new: sa.BindParameter[str] = sa.bindparam("new")
         twice = heads.alias()
-        self._rename = (  # of_id, old, new
+        self._rename = (  # of_id, new
             *(
-                sa.update(table).where(table.c.command_id.in_(theirs)).values(repo=new)
+                sa.update(table)
+                .where(table.c.command_id.in_(theirs), table.c.repo != new)
+                .values(repo=new)
                 for table in (tracked_runs, start_attempts)
             ),
-            sa.update(work_items).where(mine).values(repo=new),
+            sa.update(work_items).where(mine, work_items.c.repo != new).values(repo=new),
+        )
+        self._rename_heads = (  # old, new
             sa.delete(heads).where(
                 heads.c.repo == sa.bindparam("old"),
                 sa.exists().where(
@@ -51,9 +61,10 @@ class Names:
             ),
             sa.update(heads).where(heads.c.repo == sa.bindparam("old")).values(repo=new),
         )
+        is_left = sa.or_(work_items.c.due_at.is_not(None), work_items.c.set_aside_at.is_not(None))
         self._move = (  # of_id, installation
             sa.update(work_items)
-            .where(mine, work_items.c.due_at.is_not(None))
+            .where(mine, is_left)
             .values(installation_id=sa.bindparam("installation"))
         )
 
@@ -69,18 +80,28 @@ class Names:
 
         What is stored of it goes by its new name, and what is under way by its new installation.
         """
-        if self._current.get(repo_id) == name:
+        if self._current.get(repo_id) == (name, installation):
             return name
         known = db.execute(self._known, {"of_id": repo_id}).one_or_none()
-        if known is not None and known.name == name:
-            self._current[repo_id] = name
-            return name
-        if known is not None and known.since > at:
+        if known is not None and known.name != name and known.since > at:
             return RepoName(known.name)  # the webhook is older than the new name
-        db.execute(self._save, {"id": repo_id, "name": name, "since": at})
-        if known is not None:
-            for statement in self._rename:
-                db.execute(statement, {"of_id": repo_id, "old": known.name, "new": name})
-            if installation is not None:
-                db.execute(self._move, {"of_id": repo_id, "installation": installation})
+        installation = installation or (known.installation_id if known is not None else None)
+        if known is None or (known.name, known.installation_id) != (name, installation):
+            values = {"id": repo_id, "name": name, "since": at, "installation_id": installation}
+            db.execute(self._save, values)
+        if known is not None and known.name != name:
+            for statement in self._rename_heads:
+                db.execute(statement, {"old": known.name, "new": name})
+            self.rename_all(db, repo_id, name)
+        if known is not None and installation not in {None, known.installation_id}:
+            db.execute(self._move, {"of_id": repo_id, "installation": installation})
         return name
+
+    def rename_all(self, db: sa.Connection, repo_id: int, name: RepoName) -> None:
+        """Have all that is stored of a repository go by this name."""
+        for statement in self._rename:
+            db.execute(statement, {"of_id": repo_id, "new": name})
+
+    def remember(self, repo_id: int, name: RepoName, installation: int | None) -> None:
+        """These are in the ledger: to be called once they are committed."""
+        self._current[repo_id] = name, installation

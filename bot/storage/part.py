@@ -176,6 +176,7 @@ def is_its_turn() -> sa.ColumnElement[bool]:
         earlier.c.deciding,
         earlier.c.is_ordered,
         earlier.c.due_at.is_not(None),  # it is not set aside
+        sa.or_(~earlier.c.author_is_bot, earlier.c.acknowledged),  # a bot's may not be for us
         sa.tuple_(earlier.c.written_at, earlier.c.comment_id, earlier.c.id)
         < sa.tuple_(work_items.c.written_at, work_items.c.comment_id, work_items.c.id),
     )
@@ -191,7 +192,8 @@ def waking(now: sa.ColumnElement[float], *which: sa.ColumnElement[bool]) -> Wake
     )
     # One that is overdue keeps its place in the queue.
     due = sa.case((work_items.c.due_at < now, work_items.c.due_at), else_=now)
+    is_set_aside = work_items.c.set_aside_at.is_not(None)
     return (
-        sa.update(work_items).where(work_items.c.id.in_(theirs)).values(due_at=due),
+        sa.update(work_items).where(work_items.c.id.in_(theirs), ~is_set_aside).values(due_at=due),
         sa.update(tracked_runs).where(*which).values(next_poll_at=0.0, polls=0),
     )

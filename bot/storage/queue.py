@@ -13,7 +13,13 @@ from bot.core.types import RepoName, RunId, Sha, WorkItemId
 from bot.storage import rows
 from bot.storage.database import Store
 from bot.storage.part import Part, is_its_turn, waking
-from bot.storage.tables import periodic_jobs, tracked_runs, work_items
+from bot.storage.tables import (
+    commands,
+    periodic_jobs,
+    start_attempts,
+    tracked_runs,
+    work_items,
+)
 
 NO_PROGRESS = Progress()
 
@@ -72,6 +78,18 @@ class Queue(Part):
             failing_since=sa.func.coalesce(work_items.c.failing_since, now),
         )
         self._set_aside = self._touch.values(due_at=None, lease_until=0.0, set_aside_at=now)
+        self._lose_attempts = (  # of_work_item
+            sa.update(start_attempts)
+            .where(
+                start_attempts.c.outcome == "open",
+                start_attempts.c.command_id.in_(
+                    sa.select(commands.c.id).where(
+                        commands.c.work_item_id == sa.bindparam("of_work_item")
+                    )
+                ),
+            )
+            .values(outcome="lost")
+        )
         put_back = sa.update(work_items).values(
             due_at=now, set_aside_at=None, failures=0, failing_since=None, faults=0
         )
@@ -153,8 +171,13 @@ class Queue(Part):
         await self._end(claim, release, NO_PROGRESS, delay=delay, faults=faults)
 
     async def set_aside(self, claim: Claim) -> None:
-        """End a claim of what fails for too long: it is left alone until it is put back."""
-        await self._end(claim, self._set_aside, NO_PROGRESS)
+        """End a claim of what fails for too long: it is left alone until it is put back. A start
+        whose outcome is unknown keeps nobody from starting the same."""
+
+        def work(db: sa.Connection) -> None:
+            db.execute(self._lose_attempts, {"of_work_item": claim.work_item_id})
+
+        await self._write(claim, self._set_aside, work)
 
     async def put_back(self, work_item_id: WorkItemId | None = None) -> int:
         """Make what was set aside due again, one work item or all; how many there were."""

@@ -25,6 +25,8 @@ class Redelivery:
     """The newest failed attempt for which it was asked; 0 when GitHub did not want to."""
     asked: int
     """How often."""
+    asked_at: float
+    """When last."""
 
 
 class Redeliveries(Part):
@@ -46,7 +48,11 @@ class Redeliveries(Part):
         add = store.insert(redeliveries).values(received_at=now)
         self._save = add.on_conflict_do_update(
             index_elements=[redeliveries.c.guid],
-            set_={"attempt_id": add.excluded.attempt_id, "asked": add.excluded.asked},
+            set_={
+                "attempt_id": add.excluded.attempt_id,
+                "asked": add.excluded.asked,
+                "received_at": now,
+            },
         )
 
     async def looked_until(self) -> float | None:
@@ -62,9 +68,10 @@ class Redeliveries(Part):
     async def known(self, guids: Sequence[str]) -> dict[str, Redelivery]:
         """Those of these deliveries that were asked for again."""
         found = await self._rows(self._known, guids=guids)
-        return {row.guid: Redelivery(row.guid, row.attempt_id, row.asked) for row in found}
+        asked = (Redelivery(row.guid, row.attempt_id, row.asked, row.received_at) for row in found)
+        return {one.guid: one for one in asked}
 
-    async def save(self, one: Redelivery) -> None:
-        """GitHub was asked to send a delivery again."""
-        values = {"guid": one.guid, "attempt_id": one.attempt_id, "asked": one.asked}
+    async def save(self, guid: str, attempt_id: int, asked: int) -> None:
+        """GitHub was asked just now to send a delivery again."""
+        values = {"guid": guid, "attempt_id": attempt_id, "asked": asked}
         await self._store.transact(lambda db: db.execute(self._save, values))

@@ -189,6 +189,7 @@ repositories = sa.Table(
     sa.Column("name", sa.Text, nullable=False),
     # Since when it is known to have this name, by GitHub's clock.
     sa.Column("since", sa.Float, nullable=False),
+    sa.Column("installation_id", sa.BigInteger),
 )
 
 periodic_jobs = sa.Table(

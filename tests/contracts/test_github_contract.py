@@ -152,7 +152,7 @@ async def test_each_request_of_the_bot_is_githubs(scene: Scene, credentials: Cre
             if bot.is_app:
                 await bot.hook_config()
                 (first, *_) = await bot.failed_deliveries(since=0.0)
-                assert first in await bot.failed_attempts(since=0.0)
+                assert first in [one async for one in bot.failed_attempts(since=0.0)]
                 await bot.redeliver(first.delivery_id)
             there = bot.at(RepoName(REPO), None)
             await there.pull_request(number)

@@ -89,7 +89,7 @@ async def sweeps(pr: Conversation) -> None:
     for _ in range(3):
         await pr.services.sweeper.deliveries()
         await pr.settles()
-        await pr.passes(60)
+        await pr.passes(300)
     await pr.passes(20 * 60)
 
 

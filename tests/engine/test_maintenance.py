@@ -15,12 +15,12 @@ from bot.core.types import RepoName
 from bot.demo.simulators.depot import SimulatedDepot
 from bot.demo.simulators.github import SimulatedGitHub
 from bot.demo.simulators.github.rest import RequestRecord
-from bot.engine.maintenance import MAX_ASKED, WINDOW_SECONDS, Sweeper
+from bot.engine.maintenance import DELIVERIES_EVERY, MAX_ASKED, WINDOW_SECONDS, Sweeper
 from bot.github.api import GitHub
 from bot.messages import refusals
 from bot.storage.retention import KEEP_SECONDS
 from tests.contracts.checks import transport_to
-from tests.support.commands import said
+from tests.support.commands import reason, said
 from tests.support.conversation import REPO, Conversation, ManualClock, untouched
 from tests.support.pull_requests import hears_all
 
@@ -136,6 +136,41 @@ async def test_once_in_each_sweep_while_the_bot_cannot_be_reached(
     for turn in range(1, 4):
         assert asked_again(await sweep(pr)) == 2
         assert Counter(redelivered(github)) == dict.fromkeys(guids, turn)
+        assert asked_again(await sweep(pr)) == 0  # not again at once
+        pr.clock.time += DELIVERIES_EVERY * 2 ** (turn - 1)
+
+
+async def test_an_outage_of_our_own_of_hours(
+    pr: Conversation, github: SimulatedGitHub, depot: SimulatedDepot
+) -> None:
+    await sweep(pr)
+    await misses(pr, "/depot run ci.yml")
+    github.hook_down = True
+    for _ in range(60):
+        await sweep(pr)
+        pr.clock.time += DELIVERIES_EVERY
+    assert len(redelivered(github)) < 8
+    github.hook_down = False
+    for _ in range(70):
+        await sweep(pr)
+        await pr.passes(DELIVERIES_EVERY)
+    assert reason(pr) == "too-late"
+    pr.reply()
+
+
+async def test_what_is_on_the_first_page_does_not_wait_for_the_second(
+    pr: Conversation, github: SimulatedGitHub
+) -> None:
+    await sweep(pr)
+    github.hook_down = True
+    for number in range(150):
+        github.comment(REPO, 1, "alice", f"just talking, {number}")
+    await pr.settles()
+    github.hook_down = False
+    github.faults.meanwhile("GET", LIST, lambda: None)
+    github.faults.bad_gateway("GET", LIST, times=None)
+    await sweep(pr)
+    assert len(redelivered(github)) == 100
 
 
 async def test_after_so_many_attempts_it_is_left_alone(
@@ -143,8 +178,9 @@ async def test_after_so_many_attempts_it_is_left_alone(
 ) -> None:
     (guid,) = await misses(pr, "/depot help run")
     github.hook_down = True
-    for _ in range(MAX_ASKED + 3):
+    for turn in range(MAX_ASKED + 3):
         await sweep(pr)
+        pr.clock.time += DELIVERIES_EVERY * 2**turn
     attempts = [one for one in github.delivery_log if one.delivery.guid == guid]
     assert len(attempts) == 1 + MAX_ASKED
 
@@ -324,6 +360,7 @@ async def test_one_that_github_refuses_does_not_keep_others_from_being_sent(
         )
         await sweep(pr)
         fault.lift()
+        pr.clock.time += DELIVERIES_EVERY
     assert Counter(redelivered(github)) == dict(zip(guids, (1, 2, 1), strict=True))
 
 

@@ -80,14 +80,15 @@ async def test_an_outage_of_a_day_before_anything_is_known(
     pr: Conversation, github: SimulatedGitHub
 ) -> None:
     await pr.passes(CONFIG_TIME)
-    outage = github.faults.bad_gateway("GET", "/contents/", times=None)
-    comment = await pr.says("renovate[bot]", "/depot run ci.yml")
+    outage = github.faults.bad_gateway("GET", "^/app$", times=None)
+    comment = await pr.says("alice", "/depot run ci.yml")
     await pr.passes(25 * 3600)
     assert await set_aside(pr) == [f"ic-{comment.id}"]
     outage.lift()
     assert await pr.services.ledger.queue.put_back(_id(comment)) == 1
     await pr.passes(60)
     assert await set_aside(pr) == []
+    hears_all(pr)
 
 
 async def test_put_back_beside_a_running_bot(

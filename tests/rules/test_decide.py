@@ -78,9 +78,9 @@ ALL = replace(
 
 
 def decided(
-    facts: Facts, needs: CommandNeeds = RUN, comment: Comment = COMMENT, received_at: float = NOW
+    facts: Facts, needs: CommandNeeds = RUN, comment: Comment = COMMENT, now: float = NOW
 ) -> Decision:
-    return decide(comment, received_at, needs, facts, BOUNDS, NOW)
+    return decide(comment, needs, facts, BOUNDS, now)
 
 
 def reason(decision: Decision) -> Reason | None:
@@ -142,11 +142,11 @@ IN_ORDER: list[tuple[Reason, Comment, float, Facts]] = [
 ]
 
 
-@pytest.mark.parametrize(("expected", "comment", "received_at", "facts"), IN_ORDER)
+@pytest.mark.parametrize(("expected", "comment", "now", "facts"), IN_ORDER)
 def test_what_is_refused_first(
-    expected: Reason, comment: Comment, received_at: float, facts: Facts
+    expected: Reason, comment: Comment, now: float, facts: Facts
 ) -> None:
-    assert reason(decided(facts, comment=comment, received_at=received_at)) is expected
+    assert reason(decided(facts, comment=comment, now=now)) is expected
 
 
 def test_what_nothing_stands_against() -> None:

@@ -17,4 +17,5 @@ def upgrade() -> None:
         sa.Column("id", sa.BigInteger, primary_key=True, autoincrement=False),
         sa.Column("name", sa.Text, nullable=False),
         sa.Column("since", sa.Float, nullable=False),
+        sa.Column("installation_id", sa.BigInteger),
     )
