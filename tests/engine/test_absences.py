@@ -157,6 +157,19 @@ async def test_rules_that_are_not_listed_are_read_all_the_same(
     assert pr.reply().startswith(NEEDS_ADMIN)
 
 
+async def test_rules_are_not_absent_when_all_else_is_absent_too(
+    pr: Conversation, github: SimulatedGitHub, depot: SimulatedDepot
+) -> None:
+    """The whole repository for a moment: file and folder agree, and are no evidence."""
+    await rules(pr, "permissions: {run: admin}\n")
+    github.faults.answer("GET", "/contents/", 404, "{}", times=3)
+    github.faults.answer("GET", ROLE, 404, "{}")
+    await pr.says("alice", RUN)
+    await pr.passes(61)
+    assert pr.reply().startswith(NEEDS_ADMIN)
+    assert runs(pr) == []
+
+
 async def test_the_check_of_a_config_finds_it(pr: Conversation, github: SimulatedGitHub) -> None:
     await pushes(pr, {CONFIG: "permissions: {run: wirte}\n"})
     await pr.passes(120)

@@ -101,6 +101,17 @@ async def test_one_that_was_deleted_is_asked_for_twice_and_not_posted_anew(
     assert tries(github, "PATCH") <= 4  # twice for each state that it would have shown
 
 
+async def test_a_refusal_and_then_a_404_is_no_deletion(
+    pr: Conversation, github: SimulatedGitHub
+) -> None:
+    await pr.says("alice", RUN)
+    github.faults.answer("PATCH", "/comments/", 403, "{}")
+    github.faults.answer("PATCH", "/comments/", 404, "{}")
+    await pr.passes(1200)
+    assert "✅ passed" in said(pr)[-1].body
+    hears_all(pr)
+
+
 @pytest.mark.parametrize("status", [403, 404])
 async def test_without_a_look_nothing_is_posted_twice(
     pr: Conversation, github: SimulatedGitHub, status: int

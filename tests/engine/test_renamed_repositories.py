@@ -75,6 +75,31 @@ async def test_what_comes_in_under_the_new_name(
     hears_all(pr)
 
 
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ("run ci.yml", "It was under way already"),
+        ("cancel", "🚫 cancelled"),
+        ("cancel {run}", "🚫 cancelled"),
+        ("status {run}", "⏳ running"),
+    ],
+)
+async def test_commands_about_runs_that_were_started_before(
+    pr: Conversation, depot: SimulatedDepot, words: str, said: str
+) -> None:
+    """Depot may know the repository by its old name."""
+    depot.plan(seconds=3000.0)
+    await pr.says("alice", "/depot run ci.yml")
+    await pr.passes(60)
+    renames(pr)
+    await pr.says("alice", "/depot help")
+    await pr.says("alice", "/depot " + words.format(run=depot.runs[0].run_id))
+    await pr.passes(60)
+    assert said in thread(pr)[-1].body
+    assert len(depot.runs) == 1
+    hears_all(pr)
+
+
 async def test_an_old_webhook_does_not_bring_the_old_name_back(
     pr: Conversation, depot: SimulatedDepot, github: SimulatedGitHub
 ) -> None:

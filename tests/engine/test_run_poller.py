@@ -18,6 +18,7 @@ from bot.engine.run_poller import GIVE_UP_SECONDS
 from bot.messages import runs
 from tests.support.commands import CI, SLOW, attempts, facts, pushes, ran, runs_on, said, stands
 from tests.support.conversation import REPO, Conversation
+from tests.support.pull_requests import hears_all
 from tests.support.sentences import name_of, queued
 
 pytestmark = pytest.mark.anyio
@@ -479,3 +480,56 @@ async def test_a_slow_compiler(pr: Conversation, depot: SimulatedDepot) -> None:
     pr.assert_said_nothing_else()
     await pr.passes(100)
     assert pr.last_edit().startswith(f"{name_of(depot.runs[0])}: ✅ passed in")
+
+
+# --- what is missing of a run that is over -------------------------------------------------------
+
+DETAILS = ("GetRunMetrics", "GetFailureDiagnosis", "GetJobAttemptLogs")
+
+
+async def fails_later(pr: Conversation, depot: SimulatedDepot) -> None:
+    """A run that fails when nothing is kept of the role any more."""
+    depot.plan(seconds=600.0)
+    await pr.says("alice", "/depot run ci.yml")
+    await pr.passes(400)
+    depot.finish(depot.runs[-1].run_id, "failed")
+
+
+async def test_how_it_ended_is_told_while_the_role_cannot_be_read(
+    pr: Conversation, depot: SimulatedDepot, github: SimulatedGitHub
+) -> None:
+    await fails_later(pr, depot)
+    away = github.faults.bad_gateway("GET", "/permission$", times=None)
+    await pr.passes(300)
+    assert "❌ failed" in said(pr)[-1].body
+    assert "Why it failed" not in said(pr)[-1].body
+    away.lift()
+    await pr.passes(600)
+    assert "Why it failed" in said(pr)[-1].body
+    hears_all(pr)
+
+
+@pytest.mark.parametrize("status", [403, 404])
+async def test_one_refusal_loses_no_log(
+    pr: Conversation, depot: SimulatedDepot, github: SimulatedGitHub, status: int
+) -> None:
+    await fails_later(pr, depot)
+    github.faults.answer("GET", "/permission$", status, "{}")
+    await pr.passes(300)
+    assert "Why it failed" in said(pr)[-1].body
+    hears_all(pr)
+
+
+async def test_what_is_known_of_a_run_that_is_gone_stays(
+    pr: Conversation, depot: SimulatedDepot
+) -> None:
+    for method in DETAILS:
+        depot.faults.refuse(method, "unavailable", times=None)
+    await fails_later(pr, depot)
+    await pr.passes(60)
+    depot.faults.lift()
+    depot.faults.refuse("GetRunStatus", "not_found", times=None)
+    await pr.passes(3600)
+    assert "❌ failed" in said(pr)[-1].body
+    assert runs.run_disappeared() not in said(pr)[-1].body
+    hears_all(pr)

@@ -10,11 +10,11 @@ import sqlalchemy as sa
 
 from bot.cli import main
 from bot.core.reasons import Reason
-from bot.core.types import WorkItemId
+from bot.core.types import RepoName, Sha, WorkItemId
 from bot.demo.simulators.depot import SimulatedDepot
 from bot.demo.simulators.github import Comment, SimulatedGitHub
 from bot.storage.status_queries import StatusQueries
-from tests.support.conversation import Conversation
+from tests.support.conversation import REPO, Conversation
 from tests.support.pull_requests import CONFIG_TIME, hears_all
 
 pytestmark = pytest.mark.anyio
@@ -114,6 +114,34 @@ async def test_put_back_beside_a_running_bot(
     assert await anyio.to_thread.run_sync(main, ["requeue"]) == 0
     assert capsys.readouterr().out == "0 put back.\n"
     hears_all(pr)
+
+
+async def test_it_gives_its_start_free_and_is_not_woken(
+    pr: Conversation, depot: SimulatedDepot
+) -> None:
+    depot.faults.drop("Run")
+    depot.faults.refuse("GetRunStatus", "unavailable", times=None)
+    first = await pr.says("alice", "/depot run ci.yml")
+    await breaks(pr, "update commands set blocks = '{'")
+    await pr.passes(300)
+    assert await set_aside(pr) == [f"ic-{first.id}"]
+    depot.faults.lift()
+    await pr.passes(60)
+    await pr.says("maya", "/depot run ci.yml force")
+    assert len(depot.calls_of("Run")) == 2
+    await pr.services.ledger.queue.wake(RepoName(REPO), Sha(pr.head))
+    await pr.passes(600)
+    assert await set_aside(pr) == [f"ic-{first.id}"]
+    hears_all(pr)
+
+
+@pytest.mark.parametrize("wrong", ["", "ic-1; drop", "\udc80", "x" * 5])
+def test_what_is_no_id(
+    wrong: str, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert main(["requeue", wrong]) == 2
+    assert "is no id, such as ic-2400012" in capsys.readouterr().err
 
 
 def test_without_a_ledger(

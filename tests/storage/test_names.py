@@ -11,6 +11,7 @@ from bot.core.types import RepoName, WorkItemId
 from bot.storage.ledger import Ledger
 from tests.storage.examples import HELLO, NEW, OLD, accepted, comment, head
 from tests.support.conversation import START
+from tests.support.databases import Database
 
 pytestmark = pytest.mark.anyio
 
@@ -62,3 +63,23 @@ async def test_what_github_said_when_asked(ledger: Ledger) -> None:
     assert await names(ledger, 1) == [BONJOUR]
     await ledger.inbox.rename(ID + 5, HELLO, START)  # of which nothing is known
     assert await names(ledger, 1) == [BONJOUR]
+
+
+async def test_a_transfer_moves_the_installation_too(ledger: Ledger) -> None:
+    await accepted(ledger, of_id(comment(1, at=START)))
+    await ledger.inbox.rename(ID, BONJOUR, START + 5)  # noticed by a redirect
+    moved = replace(of_id(comment(2, repo=BONJOUR, at=START + 10)), installation=2)
+    await accepted(ledger, moved)
+    item = await ledger.items.load(WorkItemId("ic-1"))
+    assert (item.comment.repo, item.comment.installation) == (BONJOUR, 2)
+
+
+async def test_what_another_process_stored_under_the_old_name(database: Database) -> None:
+    async with database.opened() as here:
+        ledger = Ledger.on(here)
+        await accepted(ledger, of_id(comment(1, at=START)))
+        await accepted(ledger, of_id(comment(2, at=START + 1)))  # the name is known by now
+        await Ledger.on(here).inbox.rename(ID, BONJOUR, START + 5)
+        await accepted(ledger, of_id(comment(3, at=START + 6)))
+        await Ledger.on(here).inbox.rename(ID, BONJOUR, START + 9)  # redirected, another time
+        assert await names(ledger, 1, 2, 3) == [BONJOUR] * 3
