@@ -209,9 +209,7 @@ class Publisher:
         now, reply = self.clock.now(), item.reply
         is_last_look = now - (reply.attempted_at or 0.0) >= LOOK_SECONDS
         if is_last_look and (pause := await self._reserve_first(item, may_write, has_reacted)):
-            if pause == math.inf:
-                return Published(reply, None)
-            return Published(reply, pause)
+            return Published(reply, None if pause == math.inf else pause)
         try:
             found = await self._find(item, repository)
         except (NotFound, Forbidden) as error:
@@ -277,8 +275,13 @@ class Publisher:
                 text = reply_message.pointer(item.comment.url, newest.comment_id)
                 await repository.edit_comment(older.comment_id, text)
                 log.info("reply_twin_found", older=older.comment_id, newer=newest.comment_id)
-                # There may be more: each look points one of them on.
-                kept = replace(reply, comment_id=newest.comment_id, text=newest.body, twins_at=now)
+                # There may be more: each look points one of them on, and is given time to show.
+                kept = replace(
+                    reply,
+                    comment_id=newest.comment_id,
+                    text=newest.body,
+                    twins_at=now + LOOK_PAUSE,
+                )
         except (NotFound, Forbidden, Unprocessable) as error:
             log.warning("reply_twins_unknown", error=str(error))
         return Published(kept, None)
