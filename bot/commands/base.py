@@ -13,7 +13,7 @@ from typing import Generic, Protocol, TypeVar
 
 from bot.core.errors import Misreading
 from bot.core.events import CommandLine
-from bot.core.models import PendingChange, StartAttempt, StartRequest, TrackedRun
+from bot.core.models import Absence, PendingChange, StartAttempt, StartRequest, TrackedRun
 from bot.core.reasons import Reason
 from bot.core.runs import Artifact, Diagnosis, Job, ListedRun, Run, Workflow
 from bot.core.types import Detail, Head, Permission, RunId, Sha
@@ -54,8 +54,8 @@ class RetryLater:
     text: str
     troubled_since: float | None = None
     """Since when GitHub or Depot does not answer, when that is why."""
-    absent_since: float | None = None
-    """Since when GitHub does not have what its webhook named, when that is why."""
+    absence: Absence | None = None
+    """What GitHub does not have of what its webhook named, when that is why."""
     keeps_turn: bool = True
     """Later commands of the pull request wait for it."""
 

@@ -24,6 +24,15 @@ class Claim:
 
 
 @dataclass(frozen=True, slots=True)
+class Absence:
+    """GitHub does not have, or does not show, what its webhook named."""
+
+    what: str
+    """The path of the request."""
+    since: float
+
+
+@dataclass(frozen=True, slots=True)
 class Command:
     """One command of a work item, and its outcome."""
 
@@ -37,8 +46,8 @@ class Command:
     """Its part of the reply, in Markdown; empty when the reply only shows its runs."""
     troubled_since: float | None = None
     """Since when it cannot be decided because GitHub or Depot does not answer."""
-    absent_since: float | None = None
-    """Since when GitHub does not have, or does not show, what its webhook named."""
+    absence: Absence | None = None
+    """What keeps it from being decided since GitHub does not have it, or does not show it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,11 +190,12 @@ class WorkItem:
         """Whether a command, or what an event triggers, is still to be decided."""
         return not self.commands or any(not command.decided for command in self.commands)
 
-    def is_absent_for(self, seconds: float, now: float) -> bool:
-        """Whether GitHub has lacked for so long what the command needs that is decided next."""
+    def absent(self, seconds: float, now: float) -> str:
+        """What GitHub has lacked for so long that the command needs that is decided next; empty
+        when there is nothing."""
         command = next((command for command in self.commands if not command.decided), None)
-        since = command.absent_since if command is not None else None
-        return since is not None and now - since >= seconds
+        absence = command.absence if command is not None else None
+        return absence.what if absence is not None and now - absence.since >= seconds else ""
 
     @property
     def is_near_miss(self) -> bool:

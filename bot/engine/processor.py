@@ -37,7 +37,7 @@ from bot.core.clock import Clock
 from bot.core.deliveries import Delivery
 from bot.core.errors import Misreading, Refused
 from bot.core.events import CommandLine
-from bot.core.models import Claim, Progress, Reply, TrackedRun, WorkItem
+from bot.core.models import Absence, Claim, Progress, Reply, TrackedRun, WorkItem
 from bot.core.reasons import Reason
 from bot.core.types import CHECK_CONFIG, CommandId, Detail, Head, Permission, Sha
 from bot.depot.client import Depot, DepotError, DepotRefused, DepotUnavailable
@@ -139,7 +139,7 @@ class Processor:
         repository = self.github.at(
             item.comment.repo,
             item.comment.installation,
-            is_absence_final=item.is_absent_for(ABSENCE_SECONDS, self.clock.now()),
+            absent=item.absent(ABSENCE_SECONDS, self.clock.now()),
         )
         reader = FactReader(
             item.comment, repository, self.depot, self.ledger, self.clock, self._verbs
@@ -381,19 +381,19 @@ class Processor:
                 continue
             outcome, facts = await self._outcome(claim, item, command, facts, reader)
             if isinstance(outcome, RetryLater):
-                since = (outcome.troubled_since, outcome.absent_since)
                 await self.ledger.items.save_postponement(
                     claim,
                     command.command_id,
                     outcome.text,
-                    *since,
+                    outcome.troubled_since,
+                    outcome.absence,
                     keeps_turn=outcome.keeps_turn,
                 )
                 postponed = replace(
                     command,
                     answer=outcome.text,
                     troubled_since=outcome.troubled_since,
-                    absent_since=outcome.absent_since,
+                    absence=outcome.absence,
                 )
                 if facts.started_several:
                     item = await self.ledger.items.load(claim.work_item_id)
@@ -650,15 +650,19 @@ class Processor:
         """GitHub does not have, or does not show, what its webhook has just named: it is asked
         again, until that counts."""
         now = self.clock.now()
-        since = now if command.absent_since is None else command.absent_since
-        left = since + ABSENCE_SECONDS - now
+        absence = command.absence
+        if absence is None or absence.what != error.what:
+            absence = Absence(error.what, now)
+        left = absence.since + ABSENCE_SECONDS - now
         # What was absent at the same moment is no evidence that there are no rules.
         self.github.forget_rules(item.comment.repo)
         if left > 0 and not isinstance(error, Gone | Blocked):
             is_person = isinstance(error, UnknownPerson)  # who may be anybody: asked for once more
-            pause = left if is_person else min(UPSTREAM_TROUBLE.pause_after(now - since), left)
+            pause = (
+                left if is_person else min(UPSTREAM_TROUBLE.pause_after(now - absence.since), left)
+            )
             keeps_turn = not is_person  # strangers keep nobody waiting
-            return RetryLater(pause, "", command.troubled_since, since, keeps_turn=keeps_turn)
+            return RetryLater(pause, "", command.troubled_since, absence, keeps_turn=keeps_turn)
         lacking = error.lacking if isinstance(error, Forbidden) else ""
         text = refusals.github_refused(command.command_id, lacking)
         return Answer(text, reason=Reason.GITHUB_REFUSED)

@@ -103,16 +103,12 @@ class GitHub:
         """Whether the account is an App, not a bot account."""
         return self._sessions.is_app
 
-    def at(
-        self, repo: RepoName, installation: int | None, *, is_absence_final: bool = False
-    ) -> Repository:
+    def at(self, repo: RepoName, installation: int | None, *, absent: str = "") -> Repository:
         """What the bot can do in *repo*; *installation* is the one its webhook named.
 
-        *is_absence_final* says that what is not there counts as such.
+        *absent* is the path of a request for which an absence counts by now.
         """
-        return Repository(
-            self._sessions, self._caches, repo, installation, is_absence_final=is_absence_final
-        )
+        return Repository(self._sessions, self._caches, repo, installation, absent=absent)
 
     async def login(self) -> str:
         """The login under which the bot writes; raises GitHubError."""

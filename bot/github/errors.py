@@ -37,6 +37,9 @@ LONGEST_ASKED = 24 * 3600.0
 class GitHubError(Exception):
     """A request to GitHub failed. The text is for the log, never for a reply."""
 
+    what = ""
+    """What was asked for, as the path of the request, where that is known."""
+
 
 class NotFound(GitHubError):
     pass

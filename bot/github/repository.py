@@ -11,7 +11,7 @@ from hashlib import sha256
 from typing import Any
 
 import msgspec
-from gidgethub.sansio import accept_format
+from gidgethub.sansio import accept_format, format_url
 
 from bot.core.events import Source
 from bot.core.single_flight import SingleFlightCache
@@ -19,6 +19,7 @@ from bot.core.types import WORKFLOW_FOLDER, Head, Permission, RepoName, Sha
 from bot.github.errors import (
     BadCredentials,
     Forbidden,
+    GitHubError,
     GitHubUnavailable,
     NotFound,
     TooLarge,
@@ -149,7 +150,7 @@ class Repository:
 
     Right after a push or a comment GitHub may not know everywhere what its webhook has just named
     (bot/github/README.md, "What a webhook has just named"). So what is not there raises NotFound,
-    and is not kept, until *is_absence_final*: then it counts.
+    and is not kept, until it is *absent*: the path for which that counts by now.
     """
 
     def __init__(
@@ -159,13 +160,13 @@ class Repository:
         repo: RepoName,
         installation: int | None,
         *,
-        is_absence_final: bool = False,
+        absent: str = "",
     ) -> None:
         self._sessions = sessions
         self._caches = caches
         self._repo = repo
         self._installation = installation
-        self._is_absence_final = is_absence_final
+        self._absent = absent
         self._was_redirected = False
         self._vars = dict(zip(("owner", "repo"), repo.split("/", 1), strict=True))
 
@@ -196,15 +197,17 @@ class Repository:
         )
 
     async def permission(self, login: str) -> Permission:
-        """A person's role here; somebody GitHub does not know has none."""
+        """A person's role here; somebody whom GitHub does not know has none, once that counts."""
         try:
             return await self._caches.roles.get(
                 (self._repo, login.lower()), lambda: self._fetch_permission(login)
             )
         except NotFound as error:
-            if not self._is_absence_final:
-                raise UnknownPerson(str(error)) from error
-            return Permission.NONE
+            if self._is_absent(error):
+                return Permission.NONE
+            unknown = UnknownPerson(str(error))
+            unknown.what = error.what
+            raise unknown from error
 
     async def _fetch_permission(self, login: str) -> Permission:
         answer = await self._get(
@@ -222,8 +225,8 @@ class Repository:
             return await self._caches.folders.get(
                 (self._repo, sha), lambda: self._fetch_workflow_files(sha)
             )
-        except NotFound:
-            if not self._is_absence_final:
+        except NotFound as error:
+            if not self._is_absent(error):
                 raise
             return {}
 
@@ -328,15 +331,15 @@ class Repository:
 
     async def oldest_check_suite(self, sha: Sha) -> float | None:
         """When GitHub first opened a check suite for a commit; none when it has none, or when the
-        bot may not see them once *is_absence_final*."""
+        bot may not see them, once that counts."""
         try:
             answer = await self._get(
                 "/repos/{owner}/{repo}/commits/{sha}/check-suites{?per_page}",
                 sha=sha,
                 per_page="100",
             )
-        except (NotFound, Forbidden):
-            if not self._is_absence_final:
+        except (NotFound, Forbidden) as error:
+            if not self._is_absent(error):
                 raise
             return None
         times = [s.created_at for s in decode(answer, _Suites).check_suites if s.created_at]
@@ -399,13 +402,17 @@ class Repository:
         return await self._sessions.access(self._installation)
 
     async def _get(self, url: str, *, accept: str = accept_format(), **variables: Any) -> Any:
-        if any(value in (".", "..") for value in variables.values()):
-            raise NotFound(url)  # such a step in a path leads somewhere else
         session, token = await self._access()
-        with self._errors(), self._watching(session):
-            return await session.getitem(
-                url, {**self._vars, **variables}, oauth_token=token, accept=accept
-            )
+        try:
+            if any(value in (".", "..") for value in variables.values()):
+                raise NotFound(url)  # such a step in a path leads somewhere else
+            with self._errors(), self._watching(session):
+                return await session.getitem(
+                    url, {**self._vars, **variables}, oauth_token=token, accept=accept
+                )
+        except GitHubError as error:
+            error.what = format_url(url, {**self._vars, **variables}, base_url="")
+            raise
 
     async def _send(self, method: str, url: str, data: Any, **variables: str) -> Any:
         session, token = await self._access()
@@ -418,8 +425,14 @@ class Repository:
     def _watching(self, session: Session) -> Iterator[None]:
         """Notice that a request is redirected; of several side by side, all count as such."""
         before = session.redirects
-        yield
-        self._was_redirected |= session.redirects > before
+        try:
+            yield
+        finally:
+            self._was_redirected |= session.redirects > before
+
+    def _is_absent(self, error: GitHubError) -> bool:
+        """Whether what was asked for counts as absent by now."""
+        return bool(error.what) and error.what == self._absent
 
     @contextmanager
     def _errors(self) -> Iterator[None]:

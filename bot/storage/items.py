@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from sqlalchemy.exc import IntegrityError
 
 from bot.core.events import CommandLine
-from bot.core.models import Claim, PendingChange, Reply, StartAttempt, TrackedRun, WorkItem
+from bot.core.models import Absence, Claim, PendingChange, Reply, StartAttempt, TrackedRun, WorkItem
 from bot.core.reasons import Reason
 from bot.core.types import CHECK_CONFIG, CommandId, RepoName, RunId, Sha, WorkItemId
 from bot.storage import rows
@@ -250,7 +250,7 @@ class Items(Part):
         command_id: CommandId,
         answer: str,
         blocked_since: float | None,
-        absent_since: float | None = None,
+        absence: Absence | None = None,
         *,
         keeps_turn: bool = True,
     ) -> None:
@@ -260,7 +260,8 @@ class Items(Part):
             "of_command": command_id,
             "answer": answer,
             "blocked_since": blocked_since,
-            "absent_since": absent_since,
+            "absent_since": absence.since if absence is not None else None,
+            "absent_what": absence.what if absence is not None else None,
         }
 
         def work(db: sa.Connection) -> None:

@@ -11,6 +11,7 @@ from sqlalchemy import Row
 from bot.core.deliveries import Delivery, HeadChanged
 from bot.core.events import Actor, CommandLine, Comment, PullRequestEvent, Source
 from bot.core.models import (
+    Absence,
     Command,
     PendingChange,
     Progress,
@@ -227,7 +228,9 @@ def _command(row: Row[Any]) -> Command:
         reason=Reason.from_code(row.commands_reason) if row.commands_decided else None,
         answer=row.commands_answer,
         troubled_since=row.commands_blocked_since,
-        absent_since=row.commands_absent_since,
+        absence=Absence(row.commands_absent_what, row.commands_absent_since)
+        if row.commands_absent_what is not None
+        else None,
     )
 
 

@@ -117,8 +117,9 @@ commands = sa.Table(
     sa.Column("decided_at", sa.Float),
     sa.Column("is_beside_yaml", sa.Boolean, nullable=False, server_default=sa.false()),
     sa.Column("is_near_miss", sa.Boolean, nullable=False, server_default=sa.false()),
-    # Since when GitHub does not have what its webhook named.
+    # What GitHub does not have of what its webhook named, and since when.
     sa.Column("absent_since", sa.Float),
+    sa.Column("absent_what", sa.Text),
     sa.Index("commands_work_item", "work_item_id"),
 )
 

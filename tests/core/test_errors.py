@@ -356,9 +356,9 @@ async def test_an_answer_nested_without_end_becomes_depots_error(status: int) ->
 
 async def test_permission_is_not_made_up_from_an_error() -> None:
     hub = github_that(answer(404, "not a user"))
-    with pytest.raises(github_errors.NotFound):
+    with pytest.raises(github_errors.NotFound) as absent:
         await hub.at(REPO, None).permission("nobody")
-    not_there = hub.at(REPO, None, is_absence_final=True)
+    not_there = hub.at(REPO, None, absent=absent.value.what)
     assert await not_there.permission("nobody") is Permission.NONE
     for handler in (answer(500), answer(403), answer(401)):
         with pytest.raises(github_errors.GitHubError):

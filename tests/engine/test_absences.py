@@ -9,7 +9,7 @@ import pytest
 from bot.demo.simulators.depot import SimulatedDepot
 from bot.demo.simulators.github import SimulatedGitHub
 from tests.support.commands import pushes, reason
-from tests.support.conversation import REPO, Conversation, untouched
+from tests.support.conversation import REPO, Conversation, ManualClock, untouched
 from tests.support.pull_requests import CONFIG, ends, hears_all, reactions, rules, runs
 
 pytestmark = pytest.mark.anyio
@@ -109,6 +109,35 @@ async def test_an_outage_and_then_an_absence(
     github.faults.answer("GET", folder, 404, "{}")
     await pr.passes(120)
     assert len(depot.calls_of("Run")) == 1  # the one 404 was not believed
+    await ends(pr)
+
+
+async def test_absences_of_different_things_do_not_add_up(
+    pr: Conversation, github: SimulatedGitHub, depot: SimulatedDepot, clock: ManualClock
+) -> None:
+    """The first was seen long ago, since the bot was away."""
+    away = github.faults.answer("GET", READS["the pull request"], 404, "{}", times=None)
+    await pr.says("alice", RUN)
+    clock.time += 120
+    away.lift()
+    github.faults.answer("GET", READS["the workflow folder"], 404, "{}")
+    await pr.passes(30)
+    assert len(depot.calls_of("Run")) == 1
+    hears_all(pr)
+    await ends(pr)
+
+
+async def test_another_absence_after_the_first(
+    pr: Conversation, github: SimulatedGitHub, depot: SimulatedDepot
+) -> None:
+    away = github.faults.answer("GET", READS["the pull request"], 404, "{}", times=None)
+    await pr.says("alice", RUN)
+    await pr.passes(25)
+    away.lift()
+    github.faults.answer("GET", READS["the workflow folder"], 404, "{}")
+    await pr.passes(60)
+    assert len(depot.calls_of("Run")) == 1
+    hears_all(pr)
     await ends(pr)
 
 

@@ -296,7 +296,11 @@ async def test_a_second_look_costs_no_quota(
     ],
 )
 async def test_roles(login: str, expected: Permission, hub: GitHub, installation: int) -> None:
-    repository = hub.at(HELLO, installation, is_absence_final=True)
+    repository = hub.at(HELLO, installation)
+    if expected is Permission.NONE:
+        with pytest.raises(NotFound) as absent:
+            await repository.permission(login)
+        repository = hub.at(HELLO, installation, absent=absent.value.what)
     assert await repository.permission(login) is expected
 
 
@@ -369,9 +373,10 @@ async def test_a_commit_without_workflows(
     github.pull_request("octo/empty", "alice")
     sha = Sha(github.pull("octo/empty", 1).head_sha)
     empty = RepoName("octo/empty")
-    with pytest.raises(NotFound):
+    with pytest.raises(NotFound) as absent:
         await hub.at(empty, installation).workflow_names(sha)
-    assert await hub.at(empty, installation, is_absence_final=True).workflow_names(sha) == ()
+    counts = hub.at(empty, installation, absent=absent.value.what)
+    assert await counts.workflow_names(sha) == ()
 
 
 async def test_a_file_that_is_too_large_is_not_read(

@@ -11,3 +11,4 @@ depends_on = None
 
 def upgrade() -> None:
     op.add_column("commands", sa.Column("absent_since", sa.Float))
+    op.add_column("commands", sa.Column("absent_what", sa.Text))
