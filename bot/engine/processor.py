@@ -2,13 +2,13 @@
 render, publish, save.
 
 This is the only file that knows all parts. What a command may do is decided in
-`bot.rules.policy`, what it does in `bot.commands`; trouble becomes a value in `_in_trouble`.
+`bot.rules.policy`, what it does in `bot.commands`, and what trouble comes to in
+`bot.engine.trouble`.
 """
 
 from __future__ import annotations
 
 import asyncio
-import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TypeVar
@@ -32,31 +32,28 @@ from bot.commands.base import (
     run_at,
 )
 from bot.core import models
-from bot.core.backoff import FAILED_STEP, UPSTREAM_TROUBLE
+from bot.core.backoff import FAILED_STEP
 from bot.core.clock import Clock
 from bot.core.deliveries import Delivery
 from bot.core.errors import Misreading, Refused
 from bot.core.events import CommandLine
-from bot.core.models import Absence, Claim, Progress, Reply, TrackedRun, WorkItem
+from bot.core.models import Claim, Progress, Reply, TrackedRun, WorkItem
 from bot.core.reasons import Reason
 from bot.core.types import CHECK_CONFIG, CommandId, Detail, Head, Permission, Sha
 from bot.depot.client import Depot, DepotError, DepotRefused, DepotUnavailable
-from bot.engine import run_poller
+from bot.engine import run_poller, trouble
 from bot.engine.facts import FactReader
 from bot.engine.publisher import Publisher, account, sooner
 from bot.engine.reader import CommandReader
-from bot.engine.runs import Runs, is_watched, left_to_start
+from bot.engine.runs import Runs, is_watched
 from bot.github.api import GitHub
 from bot.github.errors import (
-    BadCredentials,
-    Blocked,
     Forbidden,
     GitHubError,
     GitHubUnavailable,
-    Gone,
     NotFound,
 )
-from bot.github.repository import Repository, UnknownPerson
+from bot.github.repository import Repository
 from bot.messages import refusals
 from bot.messages import reply as reply_message
 from bot.messages import runs as run_messages
@@ -79,13 +76,6 @@ BOT_LIMIT = 10
 
 ABANDON_SECONDS = 24 * 3600.0
 """A work item whose steps fail for so long is set aside."""
-
-TROUBLE_SECONDS = policy.LATE_SECONDS
-"""How long a command is tried while GitHub or Depot does not answer."""
-
-ABSENCE_SECONDS = 30.0
-"""How long GitHub is asked again for what its webhook has just named, when it does not have it or
-does not show it."""
 
 HOUR = 3600.0
 """Seconds; the longest pause that a step makes because it is asked for."""
@@ -139,15 +129,15 @@ class Processor:
         repository = self.github.at(
             item.comment.repo,
             item.comment.installation,
-            absent=item.absent(ABSENCE_SECONDS, self.clock.now()),
+            absent=item.absent(trouble.ABSENCE_SECONDS, self.clock.now()),
         )
         reader = FactReader(
             item.comment, repository, self.depot, self.ledger, self.clock, self._verbs
         )
         try:
             done = await self._advance(claim, item, reader)
-        except (GitHubError, DepotUnavailable) as trouble:
-            done = StepDone(trouble=trouble)
+        except (GitHubError, DepotUnavailable) as error:
+            done = StepDone(trouble=error)
         await self._release(claim, item, done)
         if repository.was_redirected:
             await self._keep_name(item, repository)
@@ -217,8 +207,8 @@ class Processor:
             )
         try:
             done = await self._carry_on(claim, item, facts, reader, has_reacted=reacts)
-        except (GitHubUnavailable, DepotUnavailable) as trouble:
-            done = StepDone(trouble=trouble)
+        except (GitHubUnavailable, DepotUnavailable) as error:
+            done = StepDone(trouble=error)
         finally:
             if reacting is not None:
                 await _finish(reacting)
@@ -243,8 +233,8 @@ class Processor:
         if item.comment.event is not None:
             try:
                 facts = await self._with_rules(facts, reader)
-            except GitHubError as trouble:  # whether anything may be said is not known
-                return replace(done, trouble=trouble)
+            except GitHubError as error:  # whether anything may be said is not known
+                return replace(done, trouble=error)
         if _is_silenced(item, facts):
             return done
         return await self._publish(claim, item, facts, reader, done, has_reacted=has_reacted)
@@ -283,8 +273,8 @@ class Processor:
             published = await self.publisher.publish(
                 claim, item, reader.repository, text, may_write, has_reacted=has_reacted
             )
-        except GitHubUnavailable as trouble:
-            return replace(done, trouble=trouble)
+        except GitHubUnavailable as error:
+            return replace(done, trouble=error)
         is_known = role is not None and role >= Permission.WRITE
         progress = replace(done.progress, author_may_write=is_known)
         if published.reply != item.reply:
@@ -425,7 +415,10 @@ class Processor:
             outcome, facts = await self._attempt(claim, item, command, facts, reader)
         except (NotFound, Forbidden) as error:
             log.warning("github_refused", error=str(error), command=command_id)
-            outcome = self._in_absence(item, command, error)
+            # What was absent at the same moment is no evidence that there are no rules.
+            self.github.forget_rules(item.comment.repo)
+            item = await self.ledger.items.load(item.work_item_id)
+            outcome = trouble.in_absence(item, command, error, self.clock.now())
         except DepotRefused as no:
             log.warning("depot_refused", error=str(no), command=command_id)
             if await self._may_have_started(item, command_id):
@@ -433,8 +426,11 @@ class Processor:
             else:
                 text = refusals.depot_refused(no.code, no.message)
                 outcome = Answer(text, reason=Reason.from_depot(no.code))
-        except (GitHubError, DepotError) as trouble:
-            outcome = await self._in_trouble(item, command, trouble)
+        except (GitHubError, DepotError) as error:
+            log.warning("upstream_unavailable", error=str(error), command=command_id)
+            item = await self.ledger.items.load(item.work_item_id)
+            latest = self._latest_start(item)
+            outcome = trouble.in_trouble(item, command, error, self.clock.now(), latest)
         except (LeaseLost, LedgerUnavailable):
             raise
         except Exception:
@@ -560,7 +556,7 @@ class Processor:
     ) -> tuple[Outcome, Facts]:
         """Start or change a run, as the handler wants."""
         try:
-            handled = self._in_time(item, command_id, handled)
+            handled = trouble.in_time(item, command_id, handled, self.github.server_clock.now())
         except Refused as late:
             return Answer(late.text, reason=late.reason), handling.facts
         match handled:
@@ -582,26 +578,6 @@ class Processor:
         starts = len(handled.requests) if isinstance(handled, StartRuns) else 0
         return outcome, handling.facts.after_a_change(starts)
 
-    def _in_time(self, item: WorkItem, command_id: CommandId, handled: Handled) -> Handled:
-        """What may still be done of a command; raises Refused when that is nothing.
-
-        What an earlier step may have begun is looked for at any time; what was certainly not is
-        begun within the quarter of an hour or not at all.
-        """
-        try:
-            now = self.github.server_clock.now()
-            policy.check_age(item.comment.written_at, now, is_begun=item.has_begun(command_id))
-        except Refused:
-            match handled:
-                case Answer():
-                    return handled
-                case StartRuns() if not left_to_start(item, command_id, handled):
-                    return handled
-                case ChangeRuns(changes=changes) if done := tuple(c for c in changes if c.is_done):
-                    return replace(handled, changes=done)
-            raise
-        return handled
-
     @property
     def _ahead(self) -> float:
         """Seconds by which our clock is ahead of GitHub's."""
@@ -612,60 +588,6 @@ class Processor:
         return item.comment.written_at + self._ahead + policy.LATE_SECONDS
 
     # --- trouble ---------------------------------------------------------------------------------
-
-    async def _in_trouble(
-        self, item: WorkItem, command: models.Command, trouble: GitHubError | DepotError
-    ) -> Outcome:
-        """GitHub or Depot does not answer: try for a while, and say so."""
-        command_id = command.command_id
-        log.warning("upstream_unavailable", error=str(trouble), command=command_id)
-        who = "Depot" if isinstance(trouble, DepotError) else "GitHub"
-        now = self.clock.now()
-        since = command.troubled_since or now
-        # From the comment on, too: it may have come late, or waited for one that was in trouble.
-        left = min(since + TROUBLE_SECONDS, self._latest_start(item)) - now
-        asked = getattr(trouble, "retry_after", None) or 0.0
-        if left > 0 and asked <= left:
-            pause = min(UPSTREAM_TROUBLE.pause_after(now - since, asked), left)
-            is_token = isinstance(trouble, BadCredentials) or (
-                isinstance(trouble, DepotError) and trouble.code == "unauthenticated"
-            )
-            text = refusals.trying_token(who) if is_token else refusals.trying(who)
-            return RetryLater(pause, text, since)
-        item = await self.ledger.items.load(item.work_item_id)
-        if item.open_start_attempt(command_id) is not None:
-            return Answer(run_messages.start_unknown(), reason=Reason.START_UNKNOWN)
-        has_run = any(run.command_id == command_id for run in item.runs)
-        in_doubt = has_run or bool(item.changes_of(command_id))
-        say = refusals.gave_up_in_doubt if in_doubt else refusals.gave_up
-        why = refusals.long_trouble(who, int(TROUBLE_SECONDS // 60))
-        if left > 0:
-            # When that is over, nobody expects the run any more.
-            why = refusals.long_pause(who, math.ceil(asked / 60))
-        return Answer(say(why, command_id), reason=Reason.COULD_NOT_ASK)
-
-    def _in_absence(
-        self, item: WorkItem, command: models.Command, error: NotFound | Forbidden
-    ) -> Outcome:
-        """GitHub does not have, or does not show, what its webhook has just named: it is asked
-        again, until that counts."""
-        now = self.clock.now()
-        absence = command.absence
-        if absence is None or absence.what != error.what:
-            absence = Absence(error.what, now)
-        left = absence.since + ABSENCE_SECONDS - now
-        # What was absent at the same moment is no evidence that there are no rules.
-        self.github.forget_rules(item.comment.repo)
-        if left > 0 and not isinstance(error, Gone | Blocked):
-            is_person = isinstance(error, UnknownPerson)  # who may be anybody: asked for once more
-            pause = (
-                left if is_person else min(UPSTREAM_TROUBLE.pause_after(now - absence.since), left)
-            )
-            keeps_turn = not is_person  # strangers keep nobody waiting
-            return RetryLater(pause, "", command.troubled_since, absence, keeps_turn=keeps_turn)
-        lacking = error.lacking if isinstance(error, Forbidden) else ""
-        text = refusals.github_refused(command.command_id, lacking)
-        return Answer(text, reason=Reason.GITHUB_REFUSED)
 
     async def _may_have_started(self, item: WorkItem, command_id: CommandId) -> bool:
         """Whether a run may have been started for a command without our knowing."""
