@@ -128,6 +128,15 @@ class Diagnosis:
 
 
 @dataclass(frozen=True, slots=True)
+class LogLine:
+    """A line of a job's log; untrusted."""
+
+    text: str
+    step: str = ""
+    """The name of the step that wrote it, where its author gave one."""
+
+
+@dataclass(frozen=True, slots=True)
 class Artifact:
     """A file that a job uploaded."""
 

@@ -22,7 +22,7 @@ import msgspec
 
 from bot import __version__
 from bot.core.json_repair import readable, repaired
-from bot.core.runs import Artifact, Diagnosis, ListedRun, Run, Times
+from bot.core.runs import Artifact, Diagnosis, ListedRun, LogLine, Run, Times
 from bot.core.types import Json, RepoName, RunId, Sha
 from bot.depot.schemas import (
     ArtifactList,
@@ -259,12 +259,12 @@ class Depot:
         request: Json = {"targetId": target_id, "targetType": int(target)}
         return await self._call("GetFailureDiagnosis", request, DiagnosisAnswer)
 
-    async def log_tail(self, attempt_id: str, lines: int) -> list[str]:
+    async def log_tail(self, attempt_id: str, lines: int) -> list[LogLine]:
         """The last lines of an attempt's log: read forward, for there is no other way."""
-        tail: deque[str] = deque(maxlen=lines)
+        tail: deque[LogLine] = deque(maxlen=lines)
         request: Json = {"attemptId": attempt_id}
         async for page in self._pages("GetJobAttemptLogs", request, LogPage, MAX_LOG_PAGES):
-            tail.extend(line.body for line in page.lines)
+            tail.extend(line.line() for line in page.lines)
         return list(tail)
 
     async def artifacts(self, run_id: RunId) -> list[Artifact]:

@@ -17,6 +17,7 @@ from bot.core.runs import (
     Failure,
     Job,
     ListedRun,
+    LogLine,
     Run,
     Times,
     Workflow,
@@ -248,6 +249,10 @@ class DiagnosisAnswer(Message):
 
 class _LogLine(Message):
     body: str = ""
+    step_name: str = ""
+
+    def line(self) -> LogLine:
+        return LogLine(self.body, self.step_name)
 
 
 class LogPage(Message):

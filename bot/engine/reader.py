@@ -257,7 +257,7 @@ class CommandReader:
         return await self.depot.run_status(run_id)
 
     async def log_tail(self, attempt_id: str, lines: int) -> list[str]:
-        return await self.depot.log_tail(attempt_id, lines)
+        return [line.text for line in await self.depot.log_tail(attempt_id, lines)]
 
     async def diagnosis(self, target: Target, target_id: str) -> Diagnosis:
         return await self.depot.diagnosis(target, target_id)

@@ -12,7 +12,7 @@ from cachetools import TTLCache
 from bot.core.backoff import DETAILS, POLLING
 from bot.core.clock import Clock
 from bot.core.models import TrackedRun
-from bot.core.runs import Diagnosis, Job, Run
+from bot.core.runs import Diagnosis, Job, LogLine, Run
 from bot.core.single_flight import SingleFlightCache
 from bot.core.types import Detail, RunId
 from bot.depot.client import Depot, DepotError, DepotRefused, Target
@@ -219,7 +219,7 @@ async def _diagnosis(depot: Depot, run: Run | None, gaps: Gaps) -> Diagnosis | N
         return None
 
 
-async def _log(depot: Depot, job: Job | None, gaps: Gaps) -> list[str]:
+async def _log(depot: Depot, job: Job | None, gaps: Gaps) -> list[LogLine]:
     attempt = job.newest_attempt if job is not None else None
     if attempt is None:
         return []

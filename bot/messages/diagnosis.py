@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from bot.core.models import TrackedRun
-from bot.core.runs import Diagnosis, Failure, Job
+from bot.core.runs import Diagnosis, Failure, Job, LogLine
 from bot.messages.markdown import clean, code, fence
 from bot.messages.phrases import name_list, run_name, state_word
 from bot.messages.redaction import mask
@@ -48,37 +48,41 @@ def diagnosis_of(run: TrackedRun, diagnosis: Diagnosis) -> str:
     return f"Run {run_name(run)}:\n\n{_diagnosis(diagnosis)}"
 
 
-def failure(diagnosis: Diagnosis | None, job: Job | None, lines: Sequence[str]) -> str:
+def failure(diagnosis: Diagnosis | None, job: Job | None, lines: Sequence[LogLine]) -> str:
     """Why a run failed: the diagnosis and the log round the error, each if it is known. *lines* are
     the last of the log."""
     parts = []
     if diagnosis is not None and diagnosis.failures:
         parts.append(_diagnosis(diagnosis))
     if job is not None and lines:
-        shown, later = _round_the_error(lines)
+        shown, later, step = _round_the_error(lines)
         name = code(job.name or job.key)
-        heading = f"The end of {name}:"
+        where = f" in the step {code(step)}" if step else ""
+        heading = f"The end of {name}{where}:"
         if later:
-            heading = f"The log of {name} round the error ({later} later lines are not shown):"
+            heading = (
+                f"The log of {name}{where} round the error ({later} later lines are not shown):"
+            )
         parts.append(f"{heading}\n\n{log_block(shown, MAX_FAILURE_LOG)}")
     return "\n\n".join(parts)
 
 
-def _round_the_error(lines: Sequence[str]) -> tuple[Sequence[str], int]:
-    """The lines round the last that names an error, and how many come after them; the last lines
-    when none does."""
+def _round_the_error(lines: Sequence[LogLine]) -> tuple[Sequence[str], int, str]:
+    """The lines round the last that names an error, how many come after them, and the step; the
+    last lines when none does."""
     found = max(
-        (
-            place
-            for place, line in enumerate(lines)
-            if _ERROR.search(text := clean(line[:MAX_LINE])) and not _SAYS_NOTHING.search(text)
-        ),
+        (place for place, line in enumerate(lines) if _names_an_error(line)),
         default=len(lines) - 1,
     )
     # Most of what explains an error stands before it.
     first = max(0, min(found - LINES_SHOWN * 2 // 3, len(lines) - LINES_SHOWN))
-    shown = lines[first : first + LINES_SHOWN]
-    return shown, len(lines) - first - len(shown)
+    shown = [line.text for line in lines[first : first + LINES_SHOWN]]
+    return shown, len(lines) - first - len(shown), lines[found].step
+
+
+def _names_an_error(line: LogLine) -> bool:
+    text = clean(line.text[:MAX_LINE])
+    return _ERROR.search(text) is not None and _SAYS_NOTHING.search(text) is None
 
 
 def _diagnosis(diagnosis: Diagnosis) -> str:

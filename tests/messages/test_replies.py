@@ -18,7 +18,17 @@ from bot.core import errors
 from bot.core.events import Actor, CommandLine, Comment, Source
 from bot.core.models import Command, Reply, TrackedRun, WorkItem
 from bot.core.reasons import Reason
-from bot.core.runs import Artifact, Attempt, Diagnosis, Failure, Job, ListedRun, Run, Workflow
+from bot.core.runs import (
+    Artifact,
+    Attempt,
+    Diagnosis,
+    Failure,
+    Job,
+    ListedRun,
+    LogLine,
+    Run,
+    Workflow,
+)
 from bot.core.types import CommandId, Permission, RepoName, RunId, Sha, WorkItemId
 from bot.demo.simulators.depot import SimulatedDepot, hostile_texts
 from bot.messages import answers, phrases, refusals
@@ -102,7 +112,7 @@ def a_run(text: str, command_id: str = "ic-1.1") -> TrackedRun:
         job=text,
         tracked_since=0.0,
         note=run_messages.skips_needs(text, [text]),
-        failure=diagnosis_messages.failure(diagnosis, job, [text, text]),
+        failure=diagnosis_messages.failure(diagnosis, job, [LogLine(text, text)] * 2),
     )
 
 

@@ -13,7 +13,17 @@ from bot.core.errors import Misreading
 from bot.core.events import Actor, CommandLine, Comment, PullRequestEvent, Source
 from bot.core.models import Command, Reply, TrackedRun, WorkItem
 from bot.core.reasons import Reason
-from bot.core.runs import Artifact, Attempt, Diagnosis, Failure, Job, ListedRun, Run, Workflow
+from bot.core.runs import (
+    Artifact,
+    Attempt,
+    Diagnosis,
+    Failure,
+    Job,
+    ListedRun,
+    LogLine,
+    Run,
+    Workflow,
+)
 from bot.core.types import CHECK_CONFIG, CommandId, Permission, RepoName, RunId, Sha
 from bot.messages import answers, diagnosis, phrases, refusals, reply, runs
 
@@ -45,6 +55,12 @@ STATE = (
     "  /depot why 07qwbk1s76\n```"
 )
 LISTED = ListedRun(RunId("07qwbk1s76"), REPO, SHA, "api", "failed", None)
+
+
+def log(*lines: str, step: str = "") -> list[LogLine]:
+    return [LogLine(line, step) for line in lines]
+
+
 BARE = Failure(("ci.yml:test",), 1, "", "", "", ())
 BROKEN = Failure(("ci.yml:test",), 1, "exit 1", "3 is not 4", "add 1", ())
 
@@ -204,21 +220,25 @@ SENTENCES = [
         "`ci.yml:test`, `ci.yml:lint` failed (3 times):",
     ),
     (
-        diagnosis.failure(None, TEST, ["a", "E   assert 3 == 4", *["more"] * 40]),
+        diagnosis.failure(None, TEST, log("a", "E   assert 3 == 4", *["more"] * 40)),
         "The log of `ci.yml:test` round the error (12 later lines are not shown):\n\n"
         "```text\na\nE   assert 3 == 4\n" + "\n".join(["more"] * 28) + "\n```",
     ),
     (
-        diagnosis.failure(None, TEST, ["1 failed"]),
+        diagnosis.failure(None, TEST, log("1 failed")),
         "The end of `ci.yml:test`:\n\n```text\n1 failed\n```",
     ),
     (
-        diagnosis.failure(Diagnosis((BROKEN,)), None, ["1 failed"]),
+        diagnosis.failure(Diagnosis((BROKEN,)), None, log("1 failed")),
         "`ci.yml:test` failed:\n\n```text\nexit 1\n```\n\n"
         "Diagnosis:\n\n> `3 is not 4`\n\nPossible fix:\n\n> `add 1`\n\n"
         "Diagnosis and fix were written by a model, from the log: check them.",
     ),
     (diagnosis.failure(Diagnosis(), TEST, []), ""),
+    (
+        diagnosis.failure(None, TEST, [*log("ok", "error: 3", step="Test `it`"), *log("bye")]),
+        "The end of `ci.yml:test` in the step `` Test `it` ``:\n\n```text\nok\nerror: 3\nbye\n```",
+    ),
     (answers.artifact_list(RUN, []), f"Run {NAMED} has no artifacts."),
     (
         answers.artifact_list(RUN, [Artifact("report", "test", 1)] * (phrases.MAX_ROWS + 2)),
