@@ -72,7 +72,12 @@ class Items(Part):
         self._turn = sa.select(is_its_turn()).where(  # of_work_item
             work_items.c.id == sa.bindparam("of_work_item")
         )
-        self._add_tracked_runs = adding(store, tracked_runs)
+        # Under the name that the repository has by now: Depot's answer may have taken long.
+        name = sa.select(work_items.c.repo).select_from(commands.join(work_items))
+        of_command = commands.c.id == sa.bindparam("of_command")
+        self._add_tracked_runs = adding(  # of_command
+            store, tracked_runs, repo=name.where(of_command).scalar_subquery()
+        )
         self._add_start_attempt = sa.insert(start_attempts)
         self._add_pending_change = adding(store, pending_changes)
         self._work_items = (  # of_work_items
@@ -221,7 +226,7 @@ class Items(Part):
 
         def work(db: sa.Connection) -> None:
             db.execute(self._set_decided, {**which, "reason": reason.value, "answer": answer})
-            execute_all(db, self._add_tracked_runs, [rows.tracked_run_row(run) for run in runs])
+            self._track(db, runs)
             if settles is not None:
                 self._set_attempt(db, settles)
             else:
@@ -229,6 +234,10 @@ class Items(Part):
                 db.execute(self._lose_open_attempts, which)
 
         await self._write(claim, self._touch_while_deciding, work, **which)
+
+    def _track(self, db: sa.Connection, runs: Sequence[TrackedRun]) -> None:
+        added = [{**rows.tracked_run_row(run), "of_command": run.command_id} for run in runs]
+        execute_all(db, self._add_tracked_runs, added)
 
     async def add_commands(self, claim: Claim, lines: Sequence[CommandLine]) -> bool:
         """Store the commands that a comment holds or an event leads to. Without any, it is decided.
@@ -308,7 +317,7 @@ class Items(Part):
         """Store a run that was started, of a command that starts more."""
 
         def work(db: sa.Connection) -> None:
-            execute_all(db, self._add_tracked_runs, [rows.tracked_run_row(run) for run in runs])
+            self._track(db, runs)
             if settles is not None:
                 self._set_attempt(db, settles)
 
@@ -318,7 +327,7 @@ class Items(Part):
         """Track further runs for commands that are decided already."""
 
         def work(db: sa.Connection) -> None:
-            execute_all(db, self._add_tracked_runs, [rows.tracked_run_row(run) for run in runs])
+            self._track(db, runs)
 
         await self._write(claim, self._touch, work)
 

@@ -134,13 +134,8 @@ class Part:
         return await self._store.transact(work)
 
     def _set_runs(self, db: sa.Connection, runs: Sequence[TrackedRun]) -> None:
-        # Not the repository: it may have been renamed since the run was loaded.
         changes = [
-            {
-                "of_command": run.command_id,
-                "of_run": run.run.run_id,
-                **{key: value for key, value in rows.tracked_run_row(run).items() if key != "repo"},
-            }
+            {"of_command": run.command_id, "of_run": run.run.run_id, **rows.tracked_run_row(run)}
             for run in runs
         ]
         execute_all(db, self._set_tracked_run, changes)

@@ -112,10 +112,10 @@ def start_attempt_row(attempt: StartAttempt) -> Values:
 
 
 def tracked_run_row(run: TrackedRun) -> Values:
+    """All but the name of its repository, which may have been renamed since it was loaded."""
     return {
         "command_id": run.command_id,
         "run_id": run.run.run_id,
-        "repo": run.repo,
         "sha": run.sha,
         "workflow": run.workflow,
         "job": run.job,

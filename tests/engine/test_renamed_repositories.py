@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import anyio
 import pytest
 
 from bot.core.types import RunId, WorkItemId
 from bot.demo.simulators.depot import SimulatedDepot
 from bot.demo.simulators.github import Comment, SimulatedGitHub
-from tests.support.conversation import REPO, Conversation
+from tests.support.conversation import HOOK, REPO, Conversation
 from tests.support.pull_requests import hears_all
 
 pytestmark = pytest.mark.anyio
@@ -132,6 +133,28 @@ async def test_another_repository_takes_the_old_name(
     await pr.passes(600)
     assert len(thread(pr)[1].versions) > 1
     assert len(github.thread(REPO, 1).comments) == 2
+    hears_all(pr)
+
+
+async def test_while_depot_is_asked_to_start(
+    pr: Conversation, github: SimulatedGitHub, depot: SimulatedDepot
+) -> None:
+    let_go = anyio.Event()
+    depot.faults.late("Run", until=let_go)
+    github.comment(REPO, 1, "alice", "/depot run ci.yml")
+    await github.deliver(HOOK)
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(pr.services.worker.drain)
+        while not depot.calls_of("Run"):  # noqa: ASYNC110
+            await anyio.sleep(0.01)
+        renames(pr)
+        github.comment(NEW, 1, "alice", "/depot help")
+        await github.deliver(HOOK)
+        let_go.set()
+    found = await pr.services.ledger.items.find_run(RunId(depot.runs[0].run_id))
+    assert found is not None
+    assert found.repo == NEW
+    await pr.passes(600)
     hears_all(pr)
 
 

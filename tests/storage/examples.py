@@ -111,9 +111,9 @@ def first(claim: Claim) -> CommandId:
     return CommandId(f"{claim.work_item_id}.1")
 
 
-async def tracking(ledger: Ledger, number: int, *runs: TrackedRun) -> Claim:
+async def tracking(ledger: Ledger, number: int, *runs: TrackedRun, repo: RepoName = HELLO) -> Claim:
     """A decided work item that tracks these runs and is not due for a long time."""
-    await accepted(ledger, comment(number, number=number))
+    await accepted(ledger, comment(number, number=number, repo=repo))
     (claim,) = await ledger.queue.claim(10, 10)
     mine = [replace(run, command_id=first(claim)) for run in runs]
     await ledger.items.save_decision(claim, first(claim), Reason.STARTED, "", mine)
