@@ -141,6 +141,10 @@ async def poll(
     run, failure = await asyncio.gather(
         _with_times(depot, run, gaps), _failure(depot, run, details, gaps)
     )
+    if gaps and tracked.run.is_over:
+        # What an earlier look has read stays.
+        run = run if run.seconds is not None else tracked.run
+        failure = failure or tracked.failure
     tries = tracked.polls if tracked.run.is_over else 0
     found = replace(tracked, run=run, failure=failure)
     if not gaps or tries >= DETAIL_TRIES:
