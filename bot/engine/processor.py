@@ -43,7 +43,7 @@ from bot.core.types import CHECK_CONFIG, CommandId, Detail, Head, Permission, Sh
 from bot.depot.client import Depot, DepotError, DepotRefused, DepotUnavailable
 from bot.engine import run_poller, trouble
 from bot.engine.facts import FactReader
-from bot.engine.publisher import Publisher, account, sooner
+from bot.engine.publisher import Publisher, Writing, account, sooner
 from bot.engine.reader import CommandReader
 from bot.engine.runs import Runs, is_watched
 from bot.github.api import GitHub
@@ -270,9 +270,8 @@ class Processor:
         if role is not None and await may_write():
             item = replace(item, author_may_write=True)
         try:
-            published = await self.publisher.publish(
-                claim, item, reader.repository, text, may_write, has_reacted=has_reacted
-            )
+            writing = Writing(claim, reader.repository, text, may_write, has_reacted)
+            published = await self.publisher.publish(item, writing)
         except GitHubUnavailable as error:
             return replace(done, trouble=error)
         is_known = role is not None and role >= Permission.WRITE

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, replace
+from functools import partial
 
 import structlog
 
@@ -116,6 +117,21 @@ class Published:
 
 
 @dataclass(frozen=True, slots=True)
+class Writing:
+    """What a step writes of a work item, and how."""
+
+    claim: Claim
+    repository: Repository
+    text: str
+    """What the reply is to say."""
+    may_write: Callable[[], Awaitable[bool]]
+    """Reads whether the comment's author has the write role, when that decides whether there is a
+    reply at all."""
+    has_reacted: bool = False
+    """The step has put a reaction on the comment."""
+
+
+@dataclass(frozen=True, slots=True)
 class Publisher:
     """Performs writes for claimed work items."""
 
@@ -141,89 +157,51 @@ class Publisher:
         except GitHubError as error:
             log.warning("reaction_failed", error=str(error))
 
-    async def publish(
-        self,
-        claim: Claim,
-        item: WorkItem,
-        repository: Repository,
-        text: str,
-        may_write: Callable[[], Awaitable[bool]],
-        *,
-        has_reacted: bool = False,
-    ) -> Published:
-        """Make the reply say *text*, and look for twins of it once it does; raises
-        GitHubUnavailable.
-
-        *may_write* reads whether its author has the write role, when that decides whether there is
-        a reply at all; *has_reacted* says that this step has put a reaction on the comment.
-        """
-        published = await self._write_next(
-            claim, item, repository, text, may_write, has_reacted=has_reacted
-        )
+    async def publish(self, item: WorkItem, writing: Writing) -> Published:
+        """Make the reply say what is wanted, and look for twins of it once it does; raises
+        GitHubUnavailable."""
+        published = await self._write_next(item, writing)
         reply = published.reply
         if reply.comment_id is None or reply.twins_at is None:
             return published
         twins = max(0.0, reply.twins_at - self.clock.now())
         return replace(published, wait=sooner(published.wait, twins))
 
-    async def _write_next(
-        self,
-        claim: Claim,
-        item: WorkItem,
-        repository: Repository,
-        text: str,
-        may_write: Callable[[], Awaitable[bool]],
-        *,
-        has_reacted: bool,
-    ) -> Published:
-        for write in next_writes(item, text, self.clock.now()):
+    async def _write_next(self, item: WorkItem, writing: Writing) -> Published:
+        for write in next_writes(item, writing.text, self.clock.now()):
             match write:
                 case Find():
-                    return await self._find_or_post(
-                        claim, item, repository, text, may_write, has_reacted=has_reacted
-                    )
+                    return await self._find_or_post(item, writing)
                 case FindTwins():
-                    return await self._find_twins(item, repository)
+                    return await self._find_twins(item, writing.repository)
                 case Post():
-                    return await self._post(claim, item, repository, text, may_write, has_reacted)
+                    return await self._post(item, writing)
                 case Edit():
-                    return await self._edit(item, repository, write)
+                    return await self._edit(item, writing.repository, write)
                 case Wait():
                     return Published(item.reply, write.seconds)
                 case React():
                     continue  # on its way beside the decision
         return Published(item.reply, None)
 
-    async def _find_or_post(
-        self,
-        claim: Claim,
-        item: WorkItem,
-        repository: Repository,
-        text: str,
-        may_write: Callable[[], Awaitable[bool]],
-        *,
-        has_reacted: bool,
-    ) -> Published:
+    async def _find_or_post(self, item: WorkItem, writing: Writing) -> Published:
         """Look for the reply that may have been posted. When it does not show in time it is posted,
         right after the last look: a pause between them could bring it to light."""
         now, reply = self.clock.now(), item.reply
         is_last_look = now - (reply.attempted_at or 0.0) >= LOOK_SECONDS
-        if is_last_look and (pause := await self._reserve_first(item, may_write, has_reacted)):
+        if is_last_look and (pause := await self._reserve_first(item, writing)):
             return Published(reply, None if pause == math.inf else pause)
         try:
-            found = await self._find(item, repository)
+            found = await self._find(item, writing.repository)
         except (NotFound, Forbidden) as error:
             # Without a look it could be posted twice.
             return self._refused(item, error, attempted=True)
         if found is not None:
-            item = replace(item, reply=found)
-            return await self._write_next(
-                claim, item, repository, text, may_write, has_reacted=has_reacted
-            )
+            return await self._write_next(replace(item, reply=found), writing)
         if not is_last_look:
             return Published(reply, LOOK_PAUSE)
         item = replace(item, reply=replace(reply, twins_at=now + TWIN_LOOKS[0]))
-        return await self._send(claim, item, repository, text)
+        return await self._send(item, writing)
 
     async def _reserve(
         self, item: WorkItem, kind: WriteKind, *, has_reacted: bool = False
@@ -286,48 +264,38 @@ class Publisher:
             log.warning("reply_twins_unknown", error=str(error))
         return Published(kept, None)
 
-    async def _post(
-        self,
-        claim: Claim,
-        item: WorkItem,
-        repository: Repository,
-        text: str,
-        may_write: Callable[[], Awaitable[bool]],
-        has_reacted: bool,
-    ) -> Published:
+    async def _post(self, item: WorkItem, writing: Writing) -> Published:
         """Post the reply for the first time."""
-        if pause := await self._reserve_first(item, may_write, has_reacted):
+        if pause := await self._reserve_first(item, writing):
             return Published(item.reply, None if pause == math.inf else pause)
-        return await self._send(claim, item, repository, text)
+        return await self._send(item, writing)
 
-    async def _reserve_first(
-        self, item: WorkItem, may_write: Callable[[], Awaitable[bool]], has_reacted: bool
-    ) -> float:
+    async def _reserve_first(self, item: WorkItem, writing: Writing) -> float:
         """As `_reserve`, for the first reply."""
-        pause = await self._reserve(item, WriteKind.FIRST_REPLY, has_reacted=has_reacted)
-        if pause == math.inf and await may_write():
-            item = replace(item, author_may_write=True)
-            pause = await self._reserve(item, WriteKind.FIRST_REPLY, has_reacted=has_reacted)
+        reserve = partial(
+            self._reserve, kind=WriteKind.FIRST_REPLY, has_reacted=writing.has_reacted
+        )
+        pause = await reserve(item)
+        if pause == math.inf and await writing.may_write():
+            pause = await reserve(replace(item, author_may_write=True))
         if pause == math.inf:
             log.warning("reply_dropped", reason="persons without the write role had their share")
         return pause
 
-    async def _send(
-        self, claim: Claim, item: WorkItem, repository: Repository, text: str
-    ) -> Published:
+    async def _send(self, item: WorkItem, writing: Writing) -> Published:
         """Post the reply; from now on it is looked for before it is posted again."""
         was_in_doubt = item.reply.attempted
-        await self.ledger.items.save_reply_attempt(claim, item.reply.twins_at)
+        await self.ledger.items.save_reply_attempt(writing.claim, item.reply.twins_at)
         try:
-            comment_id = await repository.comment(item.comment.number, text)
+            comment_id = await writing.repository.comment(item.comment.number, writing.text)
         except NotDone:
             if not was_in_doubt:
-                await self.ledger.items.withdraw_reply_attempt(claim)
+                await self.ledger.items.withdraw_reply_attempt(writing.claim)
             raise
         except (NotFound, Forbidden, Unprocessable) as error:
             # A refusal is an answer: there is no reply to be looked for, unless of an earlier try.
             return self._refused(item, error, attempted=was_in_doubt)
-        return Published(self._written(item, comment_id, text), None)
+        return Published(self._written(item, comment_id, writing.text), None)
 
     async def _edit(self, item: WorkItem, repository: Repository, edit: Edit) -> Published:
         if pause := await self._reserve(item, edit.kind):
