@@ -296,7 +296,13 @@ commands = st.one_of(
     st.builds(
         Send,
         positional,
-        st.dictionaries(st.from_regex(r"[A-Z][\w.-]{0,8}", fullmatch=True), anything),
+        # Two ways of writing a character are one in a name.
+        st.dictionaries(
+            st.from_regex(r"[A-Z][\w.-]{0,8}", fullmatch=True).filter(
+                lambda name: visible(name) == name
+            ),
+            anything,
+        ),
     ),
     st.builds(Look, st.none() | st.from_regex(r"[A-Z0-9]{1,8}", fullmatch=True), st.booleans()),
     st.builds(
