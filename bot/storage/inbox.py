@@ -89,13 +89,15 @@ class Inbox(Part):
             if comment.repo_id is None:
                 return comment
             which = (comment.repo_id, comment.repo, comment.written_at, comment.installation)
-            return replace(comment, repo=self._names.keep(db, *which))
+            name = self._names.keep(db, *which)
+            return comment if name == comment.repo else replace(comment, repo=name)
 
         comments = tuple(named(comment) for comment in one.comments)
+        if comments == one.comments:
+            return one
         head = one.head
         if head is not None:
-            event = named(head.event)
-            head = replace(head, repo=event.repo, event=event)
+            head = replace(head, repo=comments[0].repo, event=comments[0])
         return replace(one, comments=comments, head=head)
 
     async def _accept(self, group: Sequence[Incoming]) -> list[bool]:
@@ -128,9 +130,9 @@ class Inbox(Part):
 
         stored: list[Comment] = []
         accepted = await self._store.transact(work)
-        for comment in stored:
-            if comment.repo_id is not None:
-                self._names.remember(comment.repo_id, comment.repo, comment.installation)
+        self._names.remember(
+            {(c.repo_id, c.repo, c.installation) for c in stored if c.repo_id is not None}
+        )
         return accepted
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import sqlalchemy as sa
 from cachetools import TTLCache
 
@@ -102,6 +104,8 @@ class Names:
         for statement in self._rename:
             db.execute(statement, {"of_id": repo_id, "new": name})
 
-    def remember(self, repo_id: int, name: RepoName, installation: int | None) -> None:
-        """These are in the ledger: to be called once they are committed."""
-        self._current[repo_id] = name, installation
+    def remember(self, stored: Iterable[tuple[int, RepoName, int | None]]) -> None:
+        """These names and installations, by repository, are in the ledger: to be called once they
+        are committed."""
+        for repo_id, name, installation in stored:
+            self._current[repo_id] = name, installation
