@@ -59,6 +59,8 @@ class Worker:
         self._held: set[Claim] = set()
         self._commands = _Steps(COMMAND_SLOTS)
         self._polls = _Steps(POLL_SLOTS)
+        self._timers: dict[asyncio.Task[None], asyncio.TimerHandle] = {}
+        """When each step counts as slow."""
 
     def wake(self) -> None:
         """Look for due work now."""
@@ -117,15 +119,13 @@ class Worker:
         for claim in claims:
             task = asyncio.create_task(self._hold(claim))
             steps = self._polls if claim.is_poll else self._commands
-            steps.quick.add(task)
+            steps.all.add(task)
+            self._timers[task] = loop.call_later(SLOW_SECONDS, self._is_slow, steps, task)
             task.add_done_callback(self._ended)
-            slow = loop.call_later(SLOW_SECONDS, self._is_slow, steps, task)
-            task.add_done_callback(lambda _, slow=slow: slow.cancel())  # type: ignore[misc]
         return len(claims)
 
     def _is_slow(self, steps: _Steps, task: asyncio.Task[None]) -> None:
         """Have a step make room for another."""
-        steps.quick.discard(task)
         steps.slow.add(task)
         self.wake()
 
@@ -143,6 +143,7 @@ class Worker:
         self._may_claim |= task in self._commands.all or not self._polls.room
         self._commands.discard(task)
         self._polls.discard(task)
+        self._timers.pop(task).cancel()
         self._wake.set()
 
     @property
@@ -203,20 +204,19 @@ class _Steps:
 
     def __init__(self, slots: int) -> None:
         self._slots = slots
-        self.quick: set[asyncio.Task[None]] = set()
+        self.all: set[asyncio.Task[None]] = set()
         self.slow: set[asyncio.Task[None]] = set()
-
-    @property
-    def all(self) -> set[asyncio.Task[None]]:
-        return self.quick | self.slow
+        """Those of them that no longer hold a slot."""
 
     @property
     def room(self) -> int:
-        """How many more there may be."""
-        return min(self._slots, self._slots + SLOW_STEPS - len(self.slow)) - len(self.quick)
+        """How many more there may be: as many as there are slots free, and no more slow ones in all
+        than SLOW_STEPS beyond the slots."""
+        most = min(self._slots, self._slots + SLOW_STEPS - len(self.slow))
+        return most - (len(self.all) - len(self.slow))
 
     def discard(self, task: asyncio.Task[None]) -> None:
-        self.quick.discard(task)
+        self.all.discard(task)
         self.slow.discard(task)
 
 
