@@ -330,11 +330,15 @@ async def proxy_page(place: Place, rounds: int) -> Row:
         headers = {"content-type": "text/html"}
         return one.github.faults.answer("*", "", 200, page, headers, times=None)
 
-    return await _through(place, rounds, "a proxy's page for 20 s", begins)
+    return await _through(place, rounds, "a proxy's page for a minute", begins, seconds=60.0)
 
 
 async def _through(
-    place: Place, rounds: int, trouble: str, begins: Callable[[Scene], object]
+    place: Place,
+    rounds: int,
+    trouble: str,
+    begins: Callable[[Scene], object],
+    seconds: float = 20.0,
 ) -> Row:
     """Half of the commands are given before the trouble, half in the midst of it."""
     numbers = range(1, rounds + 1)
@@ -345,7 +349,7 @@ async def _through(
         await until(lambda: _all_started(one, half), "half are started")
         begins(one)
         await says(one, bot, range(rounds // 2 + 1, rounds + 1))
-        await asyncio.sleep(20.0)
+        await asyncio.sleep(seconds)
         one.depot.faults.lift()
         one.github.faults.lift()
         await until(all_finished(one, numbers), "all are finished")
