@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
+
+LONGEST_ASKED = 24 * 3600.0
+"""Seconds; the longest pause that is taken for one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,3 +54,10 @@ FAULTY_STEP = Backoff(first=2.0, factor=3.0, longest=600.0)
 
 FAILED_STEP = Backoff(first=1.0, factor=2.0, longest=60.0)
 """Before a step is repeated that failed because of GitHub or Depot."""
+
+
+def seconds_asked(headers: Mapping[str, str]) -> float | None:
+    """How many seconds the other side asks us to wait; none when it does not."""
+    value = headers.get("retry-after", "")
+    # However long a pause is asked for: more than a day is no pause, and no number either.
+    return min(float(value[:9]), LONGEST_ASKED) if value.isdecimal() else None

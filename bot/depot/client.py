@@ -21,6 +21,7 @@ import httpx
 import msgspec
 
 from bot import __version__
+from bot.core.backoff import seconds_asked
 from bot.core.json_repair import readable, repaired
 from bot.core.runs import Artifact, Diagnosis, ListedRun, LogLine, Run, Times
 from bot.core.types import Json, RepoName, RunId, Sha
@@ -93,8 +94,9 @@ _CODE_OF_STATUS = {
 }
 
 
-LONGEST_ASKED = 24 * 3600.0
-"""Seconds; the longest pause that is taken for one."""
+LONGEST_PAUSE = 300.0
+"""Seconds; how long Depot may have us wait before a run is polled again, or a lost
+start is looked for."""
 
 
 class DepotError(Exception):
@@ -332,12 +334,7 @@ def _error(response: httpx.Response) -> DepotError:
         kind = DepotNotReached
     elif body.code in REFUSALS:
         kind = DepotRefused
-    return kind(code, body.message, _retry_after(response))
-
-
-def _retry_after(response: httpx.Response) -> float | None:
-    value = response.headers.get("retry-after", "")
-    return min(float(value[:9]), LONGEST_ASKED) if value.isdecimal() else None
+    return kind(code, body.message, seconds_asked(response.headers))
 
 
 def _started(answer: Started) -> Run:

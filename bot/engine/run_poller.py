@@ -15,7 +15,7 @@ from bot.core.models import TrackedRun
 from bot.core.runs import Diagnosis, Job, LogLine, Run
 from bot.core.single_flight import SingleFlightCache
 from bot.core.types import Detail, RunId
-from bot.depot.client import Depot, DepotError, DepotRefused, Target
+from bot.depot.client import LONGEST_PAUSE, Depot, DepotError, DepotRefused, Target
 from bot.github.errors import GitHubError
 from bot.messages import diagnosis as diagnosis_messages
 from bot.messages import runs
@@ -30,9 +30,6 @@ SHARED_LISTING_SECONDS = 60.0
 MANY_RUNS = 100
 """Above this many tracked runs, poll each at the longest interval; the shared listing wakes those
 that changed."""
-
-LONGEST_PAUSE = 300.0
-"""How long Depot may have us wait before a run is polled again."""
 
 DETAIL_TRIES = 12
 """How often it is asked again for the times, the diagnosis and the log of a run that is over."""
@@ -149,7 +146,7 @@ async def poll(
     found = replace(tracked, run=run, failure=failure)
     if not gaps or tries >= DETAIL_TRIES:
         return replace(found, next_poll_at=None)
-    # How it ended is known, and told; what else there is to say of it is asked for again.
+    # How it ended is known, and said; what else there is to say of it is asked for again.
     pause = DETAILS.pause(tries)
     return replace(found, polls=tries + 1, next_poll_at=clock.now() + pause)
 

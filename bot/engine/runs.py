@@ -29,7 +29,14 @@ from bot.core.models import Claim, PendingChange, StartAttempt, StartRequest, Tr
 from bot.core.reasons import Reason
 from bot.core.runs import Job, ListedRun, Run, Workflow, is_over
 from bot.core.types import CommandId, RepoName, RunId, Sha
-from bot.depot.client import Depot, DepotError, DepotNotReached, DepotRefused, DepotUnavailable
+from bot.depot.client import (
+    LONGEST_PAUSE,
+    Depot,
+    DepotError,
+    DepotNotReached,
+    DepotRefused,
+    DepotUnavailable,
+)
 from bot.messages import refusals, runs
 from bot.parsing.workflow_file import path
 from bot.rules.facts import RunsAtHead
@@ -41,9 +48,6 @@ WINDOW_SECONDS = 45.0
 
 LATE_SECONDS = 300.0
 """How long after sending again the run of the first call is still looked for."""
-
-LONGEST_PAUSE = 300.0
-"""How long Depot may have us wait before a lost start is looked for."""
 
 SKEW_SECONDS = 120.0
 """How far Depot's clock may be behind ours."""

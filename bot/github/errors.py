@@ -25,13 +25,11 @@ import gidgethub.httpx
 import httpx
 import jwt
 
+from bot.core.backoff import LONGEST_ASKED, seconds_asked
+
 SECONDARY_PAUSE = 60.0
 """Seconds to wait when GitHub refuses for a limit and does not say how long (bot/github/README.md,
 "Rate limits")."""
-
-
-LONGEST_ASKED = 24 * 3600.0
-"""Seconds; the longest pause that is taken for one."""
 
 
 class GitHubError(Exception):
@@ -141,13 +139,6 @@ def _http_error(error: gidgethub.HTTPException) -> GitHubError:
         case HTTPStatus.UNPROCESSABLE_ENTITY:
             return Unprocessable(text)
     return GitHubUnavailable(text, _retry_after(error))
-
-
-def seconds_asked(headers: Mapping[str, str]) -> float | None:
-    """How many seconds the other side asks us to wait; none when it does not."""
-    value = headers.get("retry-after", "")
-    # However long a pause is asked for: more than a day is no pause, and no number either.
-    return min(float(value[:9]), LONGEST_ASKED) if value.isdecimal() else None
 
 
 def _retry_after(error: gidgethub.HTTPException) -> float | None:

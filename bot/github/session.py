@@ -20,6 +20,7 @@ from gidgethub import apps
 from gidgethub.sansio import RateLimit
 
 from bot import __version__
+from bot.core.backoff import seconds_asked
 from bot.core.clock import Clock
 from bot.core.credentials import AppCredentials, Credentials, TokenCredentials
 from bot.core.json_repair import readable
@@ -30,7 +31,6 @@ from bot.github.errors import (
     GitHubError,
     GitHubUnavailable,
     NotDone,
-    seconds_asked,
     translated_errors,
 )
 

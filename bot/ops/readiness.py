@@ -17,7 +17,7 @@ from bot.storage.database import LedgerUnavailable
 from bot.storage.queue import Queue
 
 LOOK_EVERY = 20.0
-"""Seconds between two looks: what is wrong is told within a minute."""
+"""Seconds between two looks: what is wrong is said within a minute."""
 
 CLOCK_SECONDS = 30.0
 """So far apart this machine's clock and GitHub's are worth a word."""
