@@ -8,10 +8,23 @@ from __future__ import annotations
 
 import sqlalchemy as sa
 
-VERSION = "0011"
+VERSION = "0013"
 """The newest migration, after which a database has this shape."""
 
 metadata = sa.MetaData()
+
+
+def _index_of_live(name: str, column: str, live: sa.ColumnElement[bool]) -> sa.Index:
+    """An index of the few rows of which something is to come: those that are over are not in it.
+
+    A query that is to use it says *live* in the same words.
+    """
+    return sa.Index(name, column, sqlite_where=live, postgresql_where=live)
+
+
+def _is_set(name: str) -> sa.ColumnElement[bool]:
+    return sa.column(name).is_not(None)
+
 
 deliveries = sa.Table(
     "deliveries",
@@ -20,6 +33,7 @@ deliveries = sa.Table(
     sa.Column("guid", sa.Text, primary_key=True),
     sa.Column("event", sa.Text, nullable=False),
     sa.Column("received_at", sa.Float, nullable=False),
+    sa.Index("deliveries_received", "received_at"),
 )
 
 heads = sa.Table(
@@ -33,6 +47,7 @@ heads = sa.Table(
     sa.Column("in_fork", sa.Boolean, nullable=False),
     sa.Column("received_at", sa.Float, nullable=False),
     sa.Index("heads_commit", "repo", "sha"),
+    sa.Index("heads_received", "received_at"),
 )
 
 work_items = sa.Table(
@@ -88,14 +103,9 @@ work_items = sa.Table(
     sa.Column("reply_twins_at", sa.Float),
     # How often, one after the other, GitHub did not find the reply to be edited.
     sa.Column("reply_missing", sa.Integer, nullable=False, server_default="0"),
-    sa.Index("work_items_due", "due_at"),
+    _index_of_live("work_items_due", "due_at", _is_set("due_at")),
     sa.Index("work_items_repo_id", "repo_id"),
-    sa.Index(
-        "work_items_set_aside",
-        "set_aside_at",
-        sqlite_where=sa.text("set_aside_at IS NOT NULL"),
-        postgresql_where=sa.text("set_aside_at IS NOT NULL"),
-    ),
+    _index_of_live("work_items_set_aside", "set_aside_at", _is_set("set_aside_at")),
     sa.Index("work_items_pull_request", "repo", "number", "deciding"),
     sa.Index("work_items_received", "received_at"),
     sa.Index("work_items_repository", "repo", "received_at"),
@@ -121,6 +131,7 @@ commands = sa.Table(
     sa.Column("absent_since", sa.Float),
     sa.Column("absent_what", sa.Text),
     sa.Index("commands_work_item", "work_item_id"),
+    _index_of_live("commands_undecided", "work_item_id", ~sa.column("decided", sa.Boolean)),
 )
 
 start_attempts = sa.Table(
@@ -180,6 +191,7 @@ tracked_runs = sa.Table(
     sa.Column("misses", sa.Integer, nullable=False, server_default="0"),
     sa.Index("tracked_runs_run", "run_id"),
     sa.Index("tracked_runs_commit", "repo", "sha"),
+    _index_of_live("tracked_runs_tracked", "next_poll_at", _is_set("next_poll_at")),
 )
 
 # What GitHub calls each repository, by its id, which stays.
@@ -212,6 +224,7 @@ redeliveries = sa.Table(
     sa.Column("attempt_id", sa.BigInteger, nullable=False),
     sa.Column("asked", sa.Integer, nullable=False),  # how often
     sa.Column("received_at", sa.Float, nullable=False),
+    sa.Index("redeliveries_received", "received_at"),
 )
 
 write_budgets = sa.Table(

@@ -19,7 +19,7 @@ from starlette.routing import BaseRoute, Route
 
 from bot import __version__
 from bot.core.rate_limit import Quota
-from bot.core.types import CommandId, WorkItemId
+from bot.core.types import WorkItemId
 from bot.ops.diagnostics import Finding
 from bot.storage.database import LedgerUnavailable
 from bot.storage.ledger import Ledger
@@ -177,7 +177,7 @@ class Pages:
         )
 
 
-def _asked(request: Request) -> tuple[Filter, CommandId | None]:
+def _asked(request: Request) -> tuple[Filter, str | None]:
     """The filter and the key in the query; NotAnswerable when they make no sense."""
     asked = {name: request.query_params.get(name, "").strip() for name in request.query_params}
     repo, reason, state = (asked.get(name, "") for name in ("repo", "reason", "state"))
@@ -191,7 +191,7 @@ def _asked(request: Request) -> tuple[Filter, CommandId | None]:
         raise NotAnswerable(400, f"A state is one of: {', '.join(states)}.")
     if before and not _ID.fullmatch(before):
         raise NotAnswerable(400, "That is no id of a command.")
-    return Filter(repo, reason, states.get(state)), CommandId(before) if before else None
+    return Filter(repo, reason, states.get(state)), before or None
 
 
 def _url(request: Request, **changes: str | None) -> str:

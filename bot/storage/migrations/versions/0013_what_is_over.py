@@ -1,0 +1,24 @@
+"""What is over is in no index that is read for what goes on, and is found by its age"""
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0013"
+down_revision = "0011"
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    op.drop_index("work_items_due", "work_items")
+    is_due = sa.column("due_at").is_not(None)
+    is_undecided = ~sa.column("decided", sa.Boolean)
+    is_tracked = sa.column("next_poll_at").is_not(None)
+    for name, table, column, live in (
+        ("work_items_due", "work_items", "due_at", is_due),
+        ("commands_undecided", "commands", "work_item_id", is_undecided),
+        ("tracked_runs_tracked", "tracked_runs", "next_poll_at", is_tracked),
+    ):
+        op.create_index(name, table, [column], sqlite_where=live, postgresql_where=live)
+    for table in ("deliveries", "heads", "redeliveries"):
+        op.create_index(f"{table}_received", table, ["received_at"])
