@@ -150,7 +150,7 @@ async def open_services(
                 count=metrics.count_decision,
             )
             worker = Worker(ledger.queue, processor.step)
-            sweeper = Sweeper(ledger, github, clock)
+            sweeper = Sweeper(ledger, github, clock, settings.operator.retention.days)
             yield Services(
                 settings=settings,
                 store=store,

@@ -17,6 +17,7 @@ from bot.github.api import FailedDelivery, GitHub
 from bot.github.errors import Forbidden, GitHubError, NotFound, Unprocessable
 from bot.storage.ledger import Ledger
 from bot.storage.redeliveries import Redelivery
+from bot.storage.retention import Deleted
 
 DAY = 24 * 3600.0
 
@@ -33,7 +34,7 @@ MAX_ASKED = 8
 """A delivery that has failed after being sent again so often, in half a day, is left alone."""
 
 DELIVERIES_EVERY = 300.0
-OLD_ROWS_EVERY = 3600.0
+OLD_ROWS_EVERY = 300.0
 """Seconds from one sweep to the next."""
 
 log = structlog.get_logger()
@@ -44,6 +45,8 @@ class Sweeper:
     ledger: Ledger
     github: GitHub
     clock: Clock
+    keep_days: int
+    """How long what is over is kept."""
 
     async def deliveries(self) -> None:
         """Have GitHub send again what failed since the last look and concerns us."""
@@ -105,5 +108,11 @@ class Sweeper:
 
     async def old_rows(self) -> None:
         """Delete what is over and old."""
-        if gone := await self.ledger.retention.delete_old():
+        before = await self.ledger.queue.now() - self.keep_days * DAY
+        gone = 0
+        while (deleted := await self.ledger.retention.delete_some(before)) != Deleted(0, 0):
+            gone += deleted.work_items
+        if gone:
             log.info("old_work_items_deleted", count=gone)
+        while await self.ledger.retention.give_space_back():
+            pass

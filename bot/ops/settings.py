@@ -45,11 +45,19 @@ class Limits(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Runs that they start: a command may start several."""
 
 
+class Retention(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """How long what is over is kept."""
+
+    # GitHub sends a delivery again for three days, and a run that is over is read again for seven.
+    days: Annotated[int, msgspec.Meta(ge=7)] = 90
+
+
 class Operator(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """`config/bot.toml`: the operator's defaults and outer bounds. That file explains each key."""
 
     repositories: tuple[str, ...] = ("*",)
     limits: Limits = Limits()
+    retention: Retention = Retention()
 
 
 @dataclass(frozen=True, slots=True)

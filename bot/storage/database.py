@@ -62,6 +62,10 @@ class Store:
     def notify(self, connection: sa.Connection) -> None:
         """Wake the workers of all processes, once the transaction is committed."""
 
+    def give_space_back(self, connection: sa.Connection) -> bool:
+        """Give some of the space of deleted rows back to the disk; whether there may be more."""
+        return False
+
     async def listen(self, wake: Callable[[], None]) -> None:
         """Call *wake* whenever another process stored something to do. Never returns."""
         await asyncio.Event().wait()

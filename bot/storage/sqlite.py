@@ -28,6 +28,15 @@ from sqlalchemy.engine import URL
 from bot.core.clock import Clock
 from bot.storage.database import AlreadyInUse, LedgerUnavailable, Store, T, Work, reason
 
+MAX_JOURNAL = 64 * 1024 * 1024
+"""Bytes of the write-ahead log that stay when something large was written."""
+
+PAGES_AT_ONCE = 200
+"""Free pages that are given back in one transaction. Measured: 7 ms."""
+
+MIN_FREE_PAGES = 1000
+"""Of 4 KB each; what is free beyond a quarter of the file is given back."""
+
 
 @dataclass(frozen=True, slots=True)
 class _Job:
@@ -79,6 +88,21 @@ class SqliteStore(Store):
 
     def insert(self, table: sa.Table) -> sqlite.Insert:
         return sqlite.insert(table)
+
+    def give_space_back(self, connection: sa.Connection) -> bool:
+        # Pages are moved for it, and new rows want free ones: so some are left. All at once, as
+        # VACUUM does, would take 20 s for a million requests.
+        free, pages = (
+            connection.exec_driver_sql(f"PRAGMA {count}").scalar_one()
+            for count in ("freelist_count", "page_count")
+        )
+        if free < max(MIN_FREE_PAGES, pages / 4):
+            return False
+        for _ in range(PAGES_AT_ONCE):
+            # Python's driver takes the first of its steps only, however many pages are named.
+            connection.exec_driver_sql("PRAGMA incremental_vacuum(1)")
+        # In a file that was not made for it nothing happens.
+        return bool(connection.exec_driver_sql("PRAGMA freelist_count").scalar_one() < free)
 
     @property
     def is_shared(self) -> bool:
@@ -180,7 +204,9 @@ def _create(path: Path) -> None:
 
 def _set_up_connection(synchronous: str, connection: Any, _: Any) -> None:
     cursor = connection.cursor()
+    cursor.execute("PRAGMA auto_vacuum=INCREMENTAL")  # of a new file: before its first table
     cursor.execute("PRAGMA journal_mode=WAL")
+    cursor.execute(f"PRAGMA journal_size_limit={MAX_JOURNAL}")
     cursor.execute(f"PRAGMA synchronous={synchronous}")
     cursor.execute("PRAGMA foreign_keys=ON")
     cursor.execute("PRAGMA busy_timeout=5000")
