@@ -59,6 +59,11 @@ class Store:
         """Whether other processes may use it at the same time."""
         raise NotImplementedError
 
+    @property
+    def reader(self) -> Store:
+        """The same for whoever only reads and must not be in anybody's way."""
+        return self
+
     def notify(self, connection: sa.Connection) -> None:
         """Wake the workers of all processes, once the transaction is committed."""
 

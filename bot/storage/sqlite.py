@@ -11,7 +11,7 @@ import fcntl
 import os
 import sqlite3
 from collections.abc import Callable, Sequence
-from concurrent.futures import Future
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
@@ -62,11 +62,12 @@ class SqliteStore(Store):
     ) -> None:
         super().__init__()
         self._clock = clock
-        path = Path(str(url.database))
+        path = Path(str(url.database)).absolute()
         if is_guest and not path.exists():
             raise LedgerUnavailable(f"there is no {path}")
         self._lock = None if is_guest else _lock(str(url.database))
         _create(path)
+        self._files = _Files(path)
         # Transactions are begun and ended below; SQLAlchemy has no part in them.
         self._engine = sa.create_engine(
             url,
@@ -82,12 +83,17 @@ class SqliteStore(Store):
         self._is_closed = False
         self._thread = Thread(target=self._work, name="ledger", daemon=True)
         self._thread.start()
+        self._reader = _Reader(url, clock, self._files)
 
     def now(self) -> sa.ColumnElement[float]:
-        return sa.bindparam("now", callable_=self._clock.now, type_=sa.Float, unique=True)
+        return _now(self._clock)
 
     def insert(self, table: sa.Table) -> sqlite.Insert:
         return sqlite.insert(table)
+
+    @property
+    def reader(self) -> Store:
+        return self._reader
 
     def give_space_back(self, connection: sa.Connection) -> bool:
         # Pages are moved for it, and new rows want free ones: so some are left. All at once, as
@@ -141,6 +147,7 @@ class SqliteStore(Store):
             # and writes later could otherwise fail at the write.
             database.execute("BEGIN IMMEDIATE")
             try:
+                self._files.check()
                 outcomes = [_in_savepoint(connection, database, job) for job in jobs]
                 database.execute("COMMIT")
             except BaseException:
@@ -148,8 +155,9 @@ class SqliteStore(Store):
                 raise
         except Exception as error:
             # It could not be begun or not be committed: nothing of it is stored.
+            why = error if isinstance(error, LedgerUnavailable) else None
             for job in jobs:
-                job.outcome.set_exception(LedgerUnavailable(reason(error)))
+                job.outcome.set_exception(why or LedgerUnavailable(reason(error)))
             return
         for report in outcomes:
             report()
@@ -159,9 +167,92 @@ class SqliteStore(Store):
             self._is_closed = True
             self._jobs.put(None)
         await asyncio.to_thread(self._thread.join)
+        await self._reader.close()
         self._engine.dispose()
         if self._lock is not None:
             self._lock.close()
+
+
+class _Reader(Store):
+    """Reads the same file on a connection and in a thread of its own: whoever writes does not wait
+    for it, nor it for them (sqlite.org, "Write-Ahead Logging")."""
+
+    def __init__(self, url: URL, clock: Clock, files: _Files) -> None:
+        super().__init__()
+        self._clock = clock
+        self._files = files
+        self._engine = sa.create_engine(
+            url,
+            isolation_level="AUTOCOMMIT",
+            poolclass=sa.StaticPool,
+            connect_args={"check_same_thread": False},
+        )
+        event.listen(self._engine, "connect", _set_up_reading)
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="ledger-reader")
+
+    def now(self) -> sa.ColumnElement[float]:
+        return _now(self._clock)
+
+    def insert(self, table: sa.Table) -> sqlite.Insert:
+        return sqlite.insert(table)
+
+    @property
+    def is_shared(self) -> bool:
+        return False
+
+    def _begin(self, work: Work[T]) -> asyncio.Future[T]:
+        return asyncio.get_running_loop().run_in_executor(self._thread, self._read, work)
+
+    def _read(self, work: Work[T]) -> T:
+        self._files.check()  # to connect to a file that is gone would make a new one
+        with self._engine.connect() as connection:
+            database = cast(sqlite3.Connection, connection.connection.driver_connection)
+            database.execute("BEGIN")
+            try:
+                return work(connection)
+            finally:
+                database.rollback()
+
+    async def close(self) -> None:
+        await asyncio.to_thread(self._thread.shutdown)
+        self._engine.dispose()
+
+
+class _Files:
+    """The database file and its write-ahead log, which must stay where they are. SQLite itself goes
+    on writing to what was removed, and all of it is lost."""
+
+    def __init__(self, database: Path) -> None:
+        self._known: dict[str, tuple[int, int]] = {}
+        self._database = str(database)
+
+    def check(self) -> None:
+        """Raises LedgerUnavailable when one of them was removed or replaced since this was first
+        called, which is when they are open."""
+        for path in (self._database, f"{self._database}-wal"):
+            try:
+                found = os.stat(path)
+            except FileNotFoundError:
+                if path in self._known or path == self._database:
+                    raise LedgerUnavailable(_REMOVED.format(Path(path).name)) from None
+                continue
+            which = (found.st_dev, found.st_ino)
+            if self._known.setdefault(path, which) != which:
+                raise LedgerUnavailable(_REMOVED.format(Path(path).name))
+
+
+_REMOVED = "{} was removed or replaced while the bot is running: put it back, or start the bot anew"
+
+
+def _now(clock: Clock) -> sa.ColumnElement[float]:
+    return sa.bindparam("now", callable_=clock.now, type_=sa.Float, unique=True)
+
+
+def _set_up_reading(connection: Any, _: Any) -> None:
+    cursor = connection.cursor()
+    cursor.execute("PRAGMA query_only=ON")
+    cursor.execute("PRAGMA busy_timeout=5000")
+    cursor.close()
 
 
 def _in_savepoint(

@@ -17,6 +17,7 @@ from bot.ops.diagnostics import Finding, ledger_finding, outside_findings
 from bot.ops.readiness import Readiness
 from bot.services import Services, working
 from bot.storage.database import LedgerUnavailable
+from bot.storage.items import Items
 from bot.storage.ledger import Ledger
 from bot.storage.status_queries import StatusQueries
 from bot.web.auth import Access
@@ -51,12 +52,13 @@ def create_app(
         services.worker.wake,
     )
     health = Health(services.ledger, services.readiness)
-    status_queries = StatusQueries(services.store)
+    reader = services.store.reader
+    status_queries = StatusQueries(reader)
     settings = services.settings
     access = access or Access.with_password(settings.admin_password)
     pages = Pages(
         status_queries,
-        services.ledger,
+        Items(reader).load,
         services.github.rate_limits,
         partial(_check, services),
         access,
