@@ -99,6 +99,7 @@ class Store:
         await self.transact(self._upgrade)
 
     def _upgrade(self, connection: sa.Connection) -> None:
+        self.lift_timeouts(connection)
         self.lock_for_migration(connection)
         if _version(connection) == VERSION:
             return
@@ -106,6 +107,9 @@ class Store:
         config.set_main_option("script_location", "bot.storage:migrations")
         config.attributes["connection"] = connection
         alembic.command.upgrade(config, "head")
+
+    def lift_timeouts(self, connection: sa.Connection) -> None:
+        """Let this transaction take as long as it needs."""
 
     def lock_for_migration(self, connection: sa.Connection) -> None:
         """Keep other processes from migrating until this transaction is over."""

@@ -26,6 +26,7 @@ class Names:
     """Keeps the name and the installation of each repository by its id."""
 
     def __init__(self, store: Store) -> None:
+        self._store = store
         self._current: TTLCache[int, tuple[RepoName, int | None]] = TTLCache(10_000, KNOWN_SECONDS)
         add = store.insert(repositories)
         self._known = sa.select(repositories).where(repositories.c.id == sa.bindparam("of_id"))
@@ -101,6 +102,7 @@ class Names:
 
     def rename_all(self, db: sa.Connection, repo_id: int, name: RepoName) -> None:
         """Have all that is stored of a repository go by this name."""
+        self._store.lift_timeouts(db)
         for statement in self._rename:
             db.execute(statement, {"of_id": repo_id, "new": name})
 
