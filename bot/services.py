@@ -13,7 +13,7 @@ import httpx
 from bot.commands import COMMANDS, INTERNAL
 from bot.core.clock import AdjustedClock, Clock, SystemClock
 from bot.depot.client import Depot
-from bot.engine.maintenance import DELIVERIES_EVERY, OLD_ROWS_EVERY, Sweeper
+from bot.engine.maintenance import DELIVERIES_EVERY, OLD_ROWS_EVERY, RENAMES_EVERY, Sweeper
 from bot.engine.processor import Processor
 from bot.engine.publisher import Publisher
 from bot.engine.run_poller import ActiveRuns
@@ -177,6 +177,7 @@ async def working(services: Services) -> AsyncIterator[None]:
             repeat(ledger.queue, MISSED_DELIVERIES, DELIVERIES_EVERY, sweeper.deliveries)
         ),
         asyncio.create_task(repeat(ledger.queue, "old rows", OLD_ROWS_EVERY, sweeper.old_rows)),
+        asyncio.create_task(repeat(ledger.queue, "renames", RENAMES_EVERY, sweeper.renames)),
     ]
     beside.append(asyncio.create_task(look_often(services.readiness.look, LOOK_EVERY)))
     if services.store.is_shared:

@@ -35,6 +35,7 @@ MAX_ASKED = 8
 
 DELIVERIES_EVERY = 300.0
 OLD_ROWS_EVERY = 300.0
+RENAMES_EVERY = 60.0
 """Seconds from one sweep to the next."""
 
 log = structlog.get_logger()
@@ -105,6 +106,11 @@ class Sweeper:
         else:
             log.info("redelivery_requested", delivery=delivery.guid, kind=delivery.event)
         await self.ledger.redeliveries.save(delivery.guid, attempt_id, before.asked + 1)
+
+    async def renames(self) -> None:
+        """Have what is over go by the new names of repositories, too."""
+        while await self.ledger.inbox.rename_some():
+            pass
 
     async def old_rows(self) -> None:
         """Delete what is over and old."""

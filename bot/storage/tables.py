@@ -104,7 +104,7 @@ work_items = sa.Table(
     # How often, one after the other, GitHub did not find the reply to be edited.
     sa.Column("reply_missing", sa.Integer, nullable=False, server_default="0"),
     _index_of_live("work_items_due", "due_at", _is_set("due_at")),
-    sa.Index("work_items_repo_id", "repo_id"),
+    _index_of_live("work_items_repo_id", "repo_id", _is_set("due_at") | _is_set("set_aside_at")),
     _index_of_live("work_items_set_aside", "set_aside_at", _is_set("set_aside_at")),
     sa.Index("work_items_pull_request", "repo", "number", "deciding"),
     sa.Index("work_items_received", "received_at"),
@@ -203,6 +203,14 @@ repositories = sa.Table(
     # Since when it is known to have this name, by GitHub's clock.
     sa.Column("since", sa.Float, nullable=False),
     sa.Column("installation_id", sa.BigInteger),
+)
+
+# What a repository was called before, while something that is over is stored under that name.
+former_names = sa.Table(
+    "former_names",
+    metadata,
+    sa.Column("repo_id", sa.BigInteger, primary_key=True, autoincrement=False),
+    sa.Column("name", sa.Text, primary_key=True),
 )
 
 periodic_jobs = sa.Table(

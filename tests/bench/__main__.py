@@ -2,7 +2,7 @@
 
     python -m tests.bench            all of it, some minutes
     python -m tests.bench accepted   one of: ignored, accepted, under_way, waiting, trips, commands,
-                                     statements, postgresql
+                                     statements, postgresql, grown
 
 Peers are started in the same run and take turns with the bot. The exit status is 1 when something
 is not as it was wanted.
@@ -22,6 +22,7 @@ from bot.ops.logging_setup import set_up_logging
 from tests.bench import (
     accepted,
     commands,
+    grown,
     ignored,
     postgresql,
     statements,
@@ -42,6 +43,7 @@ MEASURES: dict[str, Measure] = {
     "commands": commands.rows,
     "statements": statements.rows,
     "postgresql": postgresql.rows,
+    "grown": grown.rows,
 }
 
 
