@@ -62,12 +62,12 @@ class SqliteStore(Store):
     ) -> None:
         super().__init__()
         self._clock = clock
-        path = Path(str(url.database)).absolute()
+        path = Path(str(url.database))
         if is_guest and not path.exists():
             raise LedgerUnavailable(f"there is no {path}")
         self._lock = None if is_guest else _lock(str(url.database))
         _create(path)
-        self._files = _Files(path)
+        self._files = _Files(path.absolute())
         # Transactions are begun and ended below; SQLAlchemy has no part in them.
         self._engine = sa.create_engine(
             url,
