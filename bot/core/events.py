@@ -18,6 +18,11 @@ class Source(Enum):
     """Not a comment: an event of the pull request, which may trigger automations."""
 
 
+def comment_page(url: str, comment_id: int) -> str:
+    """The page of a comment under the pull request that *url* leads to."""
+    return f"{url.partition('#')[0]}#issuecomment-{comment_id}"
+
+
 @dataclass(frozen=True, slots=True)
 class Actor:
     """Who wrote or did something on GitHub."""

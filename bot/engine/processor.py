@@ -59,7 +59,7 @@ from bot.messages import reply as reply_message
 from bot.messages import runs as run_messages
 from bot.ops.settings import Operator
 from bot.parsing.comments import MAX_COMMANDS, find_command_lines
-from bot.rules import automations, policy
+from bot.rules import announcements, automations, policy
 from bot.rules.facts import Fact, Facts
 from bot.rules.policy import Allowed, Bounds, CommandNeeds, Decision, Needs, NotYet, StartTarget
 from bot.rules.repository_config import INLINE, Config
@@ -278,7 +278,27 @@ class Processor:
         progress = replace(done.progress, author_may_write=is_known)
         if published.reply != item.reply:
             progress = replace(progress, reply=published.reply)
-        return StepDone(sooner(done.wait, published.wait), progress)
+        done = StepDone(sooner(done.wait, published.wait), progress)
+        item = replace(item, reply=published.reply)
+        if item.reply.text != text or item.reply.is_gone or not announcements.is_due(item):
+            return done
+        return await self._announce(claim, item, facts, reader, done)
+
+    async def _announce(
+        self, claim: Claim, item: WorkItem, facts: Facts, reader: FactReader, done: StepDone
+    ) -> StepDone:
+        """Have the author hear how the runs ended, once the reply says it."""
+        try:
+            facts = await self._with_rules(facts, reader)
+            announced = announcements.announcement(
+                item, facts.config, self.github.server_clock.now()
+            )
+            wait = await self.publisher.announce(claim, item, reader.repository, announced)
+        except GitHubError as error:
+            return replace(done, trouble=error)
+        if wait is not None:
+            return replace(done, wait=sooner(done.wait, wait))
+        return replace(done, progress=replace(done.progress, end_announced=True))
 
     # --- whose comment it is, and what an event sets off -----------------------------------------
 

@@ -14,6 +14,7 @@ from bot.core.reasons import Reason
 from bot.core.runs import Artifact, Diagnosis, Job, ListedRun, Run, Workflow, is_over
 from bot.core.types import Head, Permission, RunId, Sha
 from bot.depot.client import Depot, DepotRefused, Target
+from bot.engine.run_poller import attempt_of
 from bot.engine.runs import unlisted
 from bot.github.repository import Repository
 from bot.messages import refusals
@@ -167,7 +168,7 @@ class CommandReader:
         run, known = await asyncio.gather(
             self.depot.run_status(listed.run_id), self.ledger.items.find_run(listed.run_id)
         )
-        return self._tracked(listed, run, known)
+        return await self._tracked(listed, run, known)
 
     async def _run(self, run_id: RunId) -> TrackedRun:
         reading = asyncio.ensure_future(self.depot.run_status(run_id))
@@ -177,7 +178,7 @@ class CommandReader:
         except BaseException:
             await asyncio.gather(reading, return_exceptions=True)
             raise
-        return self._tracked(listed, await reading, known)
+        return await self._tracked(listed, await reading, known)
 
     async def _newest(self) -> RunId:
         """The newest run on the head; else the newest that a command here started."""
@@ -208,10 +209,10 @@ class CommandReader:
             raise Refused(Reason.UNKNOWN_RUN, refusals.unknown_run(run_id))
         return listed, known
 
-    def _tracked(self, listed: ListedRun, run: Run, known: TrackedRun | None) -> TrackedRun:
+    async def _tracked(self, listed: ListedRun, run: Run, known: TrackedRun | None) -> TrackedRun:
         """A run as this command sees it; what is known of its start says more than its tree."""
         paths = [workflow.file_name for workflow in run.workflows]
-        return TrackedRun(
+        tracked = TrackedRun(
             command_id=self.command.command_id,
             run=run,
             repo=self.item.comment.repo,
@@ -222,6 +223,12 @@ class CommandReader:
             is_inline=known.is_inline if known else bool(paths) and not any(paths),
             in_fork=known is not None and known.in_fork,
         )
+        if known is None:
+            return tracked
+        current = attempt_of(known, run, self.now)
+        if len(current.attempts) > len(known.attempts):
+            await self.ledger.queue.reread_runs([run.run_id])  # its reply does not know yet
+        return replace(tracked, attempts=current.attempts, asked_by=current.asked_by)
 
     async def job(self, runs: Sequence[TrackedRun], typed: str) -> tuple[TrackedRun, Workflow, Job]:
         found = [

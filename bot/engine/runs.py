@@ -101,27 +101,27 @@ class Runs:
         outcome: Outcome = TrackRuns((), reason=Reason.STARTED)
         for place, request in enumerate(todo, start=1):
             request = replace(request, is_last=place == len(todo))
-            outcome = await self._start_one(command_id, request, before, force=wanted.force)
+            outcome = await self._start_one(item, command_id, request, before, force=wanted.force)
             if request.is_last or not isinstance(outcome, TrackRuns):
                 return outcome
             await self.ledger.items.save_start(self.claim, outcome.runs, outcome.settles)
         return outcome
 
     async def _start_one(
-        self, command_id: CommandId, request: StartRequest, before: RunsAtHead, *, force: bool
+        self,
+        item: WorkItem,
+        command_id: CommandId,
+        request: StartRequest,
+        before: RunsAtHead,
+        *,
+        force: bool,
     ) -> Outcome:
         running = None if force else _same(request, before, command_id)
         if running is None:
             return await self.send(command_id, request, before.listed)
-        now = self.clock.now()
-        pointing = replace(
-            running,
-            command_id=command_id,
-            tracked_since=now,
-            polls=0,
-            next_poll_at=now,
-        )
-        return TrackRuns((pointing,), reason=Reason.ALREADY_RUNNING)
+        # Who only repeats a command has not asked for its end.
+        pointing = replace(running, command_id=command_id, awaited_end=None)
+        return TrackRuns((await self._shown(item, pointing),), reason=Reason.ALREADY_RUNNING)
 
     async def send(
         self,
@@ -256,7 +256,19 @@ class Runs:
             in_fork=start.in_fork,
             note="\n\n".join(text for text in (note, start.note) if text),
             next_poll_at=now + POLLING.first,
+            awaited_end="",
         )
+
+    async def _shown(self, item: WorkItem, run: TrackedRun) -> TrackedRun:
+        """A run that is there, as a command shows it: by a link to the reply that follows it, or by
+        following it where none does."""
+        now = self.clock.now()
+        run = replace(run, tracked_since=now, polls=0, misses=0)
+        home = await self.ledger.items.home(run.run.run_id)
+        if home is None:
+            return replace(run, reply_url=None, next_poll_at=now)
+        url = "" if home.work_item_id == item.work_item_id else home.reply_url
+        return replace(run, reply_url=url, next_poll_at=None, failure="", attempts=())
 
     # --- changing runs that are there ------------------------------------------------------------
 
@@ -287,7 +299,7 @@ class Runs:
                         raise
                     answers += [answer] if answer is not None else []
                     continue
-            tracked, reason = await self._track_again(one)
+            tracked, reason = await self._track_again(item, one)
             moved[tracked.run.run_id] = tracked
         if not moved:
             return answers[0]
@@ -325,10 +337,12 @@ class Runs:
         job = next((j for j in run.run.jobs if j.job_id == wanted.job.job_id), wanted.job)
         return Answer(runs.job_already_over(job, run), reason=Reason.ALREADY_OVER)
 
-    async def _track_again(self, wanted: ChangeRun) -> tuple[TrackedRun, Reason]:
-        """Track a run that was moved, here and wherever it was tracked before."""
-        now = self.clock.now()
-        await self.ledger.items.resume_tracking(wanted.run.run.run_id, now)
+    async def _track_again(self, item: WorkItem, wanted: ChangeRun) -> tuple[TrackedRun, Reason]:
+        """Have a run that was moved polled where it is followed, and show it."""
+        asker, now = item.comment.author.login, self.clock.now()
+        goes_again = wanted.change is not Change.CANCEL
+        by = asker if goes_again else ""
+        await self.ledger.items.resume_tracking(wanted.run.run, now, by)
         status, reason = {
             Change.RETRY: ("queued", Reason.RETRIED),
             Change.RERUN: ("queued", Reason.RERUN),
@@ -339,7 +353,11 @@ class Runs:
         # Its jobs are not what they were; the first poll tells.
         workflows = tuple(replace(one, jobs=()) for one in wanted.run.run.workflows)
         expected = replace(wanted.run.run, status=status, workflows=workflows, seconds=None)
-        return replace(wanted.run, run=expected, next_poll_at=now), reason
+        run = wanted.run
+        if goes_again and run.run.is_over:
+            run = replace(run, resumed_by=asker).next_attempt(now)
+        moved = replace(run, run=expected, awaited_end="" if goes_again else None)
+        return await self._shown(item, moved), reason
 
 
 async def _each(

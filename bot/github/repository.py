@@ -345,14 +345,15 @@ class Repository:
         times = [s.created_at for s in decode(answer, _Suites).check_suites if s.created_at]
         return min(times).timestamp() if times else None
 
-    async def react(self, source: Source, comment_id: int) -> None:
-        """Put 👀 on a comment. A review's own text takes no reaction."""
+    async def react(self, source: Source, comment_id: int, content: str = "eyes") -> None:
+        """Put a reaction on a comment, 👀 or another by GitHub's name for it. A review's own text
+        takes none."""
         kind = {Source.ISSUE_COMMENT: "issues", Source.REVIEW_COMMENT: "pulls"}.get(source)
         if kind is not None:
             await self._send(
                 "post",
                 f"/repos/{{owner}}/{{repo}}/{kind}/comments/{{id}}/reactions",
-                {"content": "eyes"},
+                {"content": content},
                 id=str(comment_id),
             )
 

@@ -11,8 +11,19 @@ import sqlalchemy as sa
 from sqlalchemy.exc import IntegrityError
 
 from bot.core.events import CommandLine
-from bot.core.models import Absence, Claim, PendingChange, Reply, StartAttempt, TrackedRun, WorkItem
+from bot.core.models import (
+    GONE_AFTER,
+    Absence,
+    Claim,
+    Home,
+    PendingChange,
+    Reply,
+    StartAttempt,
+    TrackedRun,
+    WorkItem,
+)
 from bot.core.reasons import Reason
+from bot.core.runs import Run
 from bot.core.types import CHECK_CONFIG, CommandId, RepoName, RunId, Sha, WorkItemId
 from bot.storage import rows
 from bot.storage.database import Store
@@ -28,6 +39,7 @@ from bot.storage.part import (
 )
 from bot.storage.tables import (
     commands,
+    heads,
     pending_changes,
     start_attempts,
     tracked_runs,
@@ -67,7 +79,10 @@ class Items(Part):
             )
             .values(outcome="lost")
         )
-        self._wake_ended = waking(now, tracked_runs.c.run_id == sa.bindparam("of_run"))  # of_run
+        is_followed_here = tracked_runs.c.reply_url.is_(None)
+        self._wake_ended = waking(  # of_run
+            now, tracked_runs.c.run_id == sa.bindparam("of_run"), is_followed_here
+        )
         self._add_commands = adding(store, commands, **NEW_COMMAND)
         self._turn = sa.select(is_its_turn()).where(  # of_work_item
             work_items.c.id == sa.bindparam("of_work_item")
@@ -80,8 +95,17 @@ class Items(Part):
         )
         self._add_start_attempt = sa.insert(start_attempts)
         self._add_pending_change = adding(store, pending_changes)
+        newest = (
+            sa.select(heads.c.sha)
+            .where(heads.c.repo == work_items.c.repo, heads.c.number == work_items.c.number)
+            .order_by(heads.c.since.desc())
+            .limit(1)
+            .scalar_subquery()
+        )
         self._work_items = (  # of_work_items
-            sa.select(work_items, commands, pending_changes, start_attempts)
+            sa.select(
+                work_items, commands, pending_changes, start_attempts, newest.label("newest_head")
+            )
             .select_from(
                 work_items.outerjoin(commands)
                 .outerjoin(pending_changes)
@@ -120,7 +144,23 @@ class Items(Part):
         self._find_run = (  # run_id
             sa.select(tracked_runs)
             .where(tracked_runs.c.run_id == sa.bindparam("run_id"))
-            .order_by(tracked_runs.c.tracked_since)
+            .order_by(is_followed_here.desc(), tracked_runs.c.tracked_since)
+            .limit(1)
+        )
+        self._home = (  # run_id
+            sa.select(work_items.c.id, work_items.c.url, work_items.c.reply_id)
+            .select_from(tracked_runs.join(commands).join(work_items))
+            .where(
+                tracked_runs.c.run_id == sa.bindparam("run_id"),
+                is_followed_here,
+                work_items.c.reply_missing < GONE_AFTER,
+                sa.or_(
+                    work_items.c.reply_id.is_not(None),
+                    # It is still to be posted. What an event set off may be without words.
+                    work_items.c.due_at.is_not(None) & work_items.c.event.is_(None),
+                ),
+            )
+            .order_by(commands.c.decided_at, work_items.c.received_at)
             .limit(1)
         )
         others = commands.alias()
@@ -194,8 +234,15 @@ class Items(Part):
         return await self._one_run(self._newest_run, repo=repo, number=number)
 
     async def find_run(self, run_id: RunId) -> TrackedRun | None:
-        """A run as the first command that tracked it stored it."""
+        """A run as the command whose reply follows it stored it, or the first that points to it."""
         return await self._one_run(self._find_run, run_id=run_id)
+
+    async def home(self, run_id: RunId) -> Home | None:
+        """Where a run is followed; none where no reply does, or somebody deleted that."""
+        found = await self._rows(self._home, run_id=run_id)
+        if not found:
+            return None
+        return Home(WorkItemId(found[0].id), found[0].url, found[0].reply_id)
 
     async def _one_run(self, query: sa.Executable, **parameters: object) -> TrackedRun | None:
         found = await self._rows(query, **parameters)
@@ -340,14 +387,21 @@ class Items(Part):
 
         await self._write(claim, self._touch, work)
 
-    async def resume_tracking(self, run_id: RunId, now: float) -> None:
-        """Poll a run again, at once, for every command that tracks or tracked it.
+    async def resume_tracking(self, run: Run, now: float, by: str) -> None:
+        """Poll a run again, at once, where it is followed: *by* somebody it was made to go again,
+        or with an empty name it was cancelled; before that it was read as *run*.
 
         Its time of tracking starts anew at *now*. Not fenced.
         """
         # The note about its end is no longer true.
-        again = {"tracked_since": now, "note": ""}
-        await self._wake(self._wake_ended, {"of_run": run_id}, **again)
+        again: rows.Values = {"tracked_since": now, "note": ""}
+        again |= {"resumed_by": by, "resumed_at": now}
+        which = {"of_run": run.run_id}
+        known = await self.find_run(run.run_id) if run.is_over else None
+        if known is not None and known.reply_url is None and not known.run.is_over:
+            # Whoever follows it has not seen its end yet: it is the end of an attempt.
+            again |= {"state": rows.run_state(run)}
+        await self._wake((self._wake_ended,), which, **again)
 
     async def save_reply_attempt(self, claim: Claim, twins_at: float | None = None) -> None:
         """Store that a reply is about to be posted: search for it before posting another, and at
@@ -357,6 +411,11 @@ class Items(Part):
     async def withdraw_reply_attempt(self, claim: Claim) -> None:
         """Store that the reply was certainly not posted."""
         await self._write(claim, self._touch, reply_attempted=False)
+
+    async def save_mention_attempt(self, claim: Claim, at: float | None) -> None:
+        """Store when the comment that mentions the author is posted: it is searched for before
+        another is. None says that it was certainly not posted."""
+        await self._write(claim, self._touch, mention_attempted_at=at)
 
 
 def _others_are_undecided() -> sa.ColumnElement[bool]:

@@ -22,7 +22,7 @@ from bot.core.models import (
     WorkItem,
 )
 from bot.core.reasons import Reason
-from bot.core.runs import Run
+from bot.core.runs import PastAttempt, Run
 from bot.core.types import CommandId, RepoName, RunId, Sha, WorkItemId
 
 Values = dict[str, Any]
@@ -111,6 +111,10 @@ def start_attempt_row(attempt: StartAttempt) -> Values:
     }
 
 
+def run_state(run: Run) -> str:
+    return _json(run)
+
+
 def tracked_run_row(run: TrackedRun) -> Values:
     """All but the name of its repository, which may have been renamed since it was loaded."""
     return {
@@ -123,11 +127,18 @@ def tracked_run_row(run: TrackedRun) -> Values:
         "in_fork": run.in_fork,
         "note": run.note,
         "failure": run.failure,
-        "state": _json(run.run),
+        "state": run_state(run.run),
         "tracked_since": run.tracked_since,
         "polls": run.polls,
         "misses": run.misses,
         "next_poll_at": run.next_poll_at,
+        "attempts": _json(run.attempts),
+        "asked_by": run.asked_by,
+        "resumed_by": run.resumed_by,
+        "resumed_at": run.resumed_at,
+        "read_at": run.read_at,
+        "reply_url": run.reply_url,
+        "awaited_end": run.awaited_end,
     }
 
 
@@ -138,6 +149,8 @@ def progress_values(progress: Progress) -> Values:
         values["acknowledged"] = True
     if progress.author_may_write:
         values["author_may_write"] = True
+    if progress.end_announced:
+        values["end_announced"] = True
     if progress.reply is not None:
         values["reply_id"] = progress.reply.comment_id
         values["reply_text"] = progress.reply.text
@@ -210,6 +223,9 @@ def work_item(found: Sequence[Row[Any]], tracked_runs: Iterable[Row[Any]]) -> Wo
         runs=tuple(tracked_run(one) for one in tracked_runs),
         author_may_write=row.work_items_author_may_write,
         set_aside_at=row.work_items_set_aside_at,
+        end_announced=row.work_items_end_announced,
+        mention_attempted_at=row.work_items_mention_attempted_at,
+        newest_head=Sha(row.newest_head) if row.newest_head else None,
     )
 
 
@@ -272,4 +288,11 @@ def tracked_run(row: Row[Any]) -> TrackedRun:
         polls=row.polls,
         misses=row.misses,
         next_poll_at=row.next_poll_at,
+        attempts=msgspec.json.decode(row.attempts, type=tuple[PastAttempt, ...]),
+        asked_by=row.asked_by,
+        resumed_by=row.resumed_by,
+        resumed_at=row.resumed_at,
+        read_at=row.read_at,
+        reply_url=row.reply_url,
+        awaited_end=row.awaited_end,
     )

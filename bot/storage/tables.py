@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import sqlalchemy as sa
 
-VERSION = "0011"
+VERSION = "0012"
 """The newest migration, after which a database has this shape."""
 
 metadata = sa.MetaData()
@@ -88,6 +88,10 @@ work_items = sa.Table(
     sa.Column("reply_twins_at", sa.Float),
     # How often, one after the other, GitHub did not find the reply to be edited.
     sa.Column("reply_missing", sa.Integer, nullable=False, server_default="0"),
+    # Its author was told how the runs ended, or is not to be.
+    sa.Column("end_announced", sa.Boolean, nullable=False, server_default=sa.false()),
+    # When a comment that mentions them was last posted, whatever came of that.
+    sa.Column("mention_attempted_at", sa.Float),
     sa.Index("work_items_due", "due_at"),
     sa.Index("work_items_repo_id", "repo_id"),
     sa.Index(
@@ -178,6 +182,17 @@ tracked_runs = sa.Table(
     sa.Column("next_poll_at", sa.Float),
     # How often, one after the other, Depot said that it does not know it.
     sa.Column("misses", sa.Integer, nullable=False, server_default="0"),
+    sa.Column("attempts", sa.Text, nullable=False, server_default="[]"),  # JSON: PastAttempts
+    # Who asked for the present attempt; who had it go again, until that shows; and when that was.
+    sa.Column("asked_by", sa.Text, nullable=False, server_default=""),
+    sa.Column("resumed_by", sa.Text, nullable=False, server_default=""),
+    sa.Column("resumed_at", sa.Float),
+    # When Depot was last asked for all of it.
+    sa.Column("read_at", sa.Float),
+    # The reply that shows how it goes, where that is another's; none when it is its command's.
+    sa.Column("reply_url", sa.Text),
+    # How it ended, for a command that asked for it; empty while it goes on.
+    sa.Column("awaited_end", sa.Text),
     sa.Index("tracked_runs_run", "run_id"),
     sa.Index("tracked_runs_commit", "repo", "sha"),
 )

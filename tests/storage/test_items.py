@@ -322,11 +322,12 @@ async def test_a_terminal_run_is_tracked_again(ledger: Ledger, database: Databas
     )
     for claim in await ledger.queue.claim(10, 10):
         await ledger.queue.release(claim, None)
-    await ledger.items.resume_tracking(RunId("r1"), START + 50)
+    await ledger.items.resume_tracking(over.run, START + 50, "zoe")
     assert await ids(ledger) == [one.work_item_id, other.work_item_id]
     # The note about its end is no longer true.
     assert over.note
     again = replace(over, tracked_since=START + 50, polls=0, next_poll_at=0.0, note="")
+    again = replace(again, resumed_by="zoe", resumed_at=START + 50)
     assert (await ledger.items.load(one.work_item_id)).runs == (
         replace(again, command_id=first(one)),
     )
