@@ -55,7 +55,8 @@ class PullRequestEvent:
     """An event of a pull request that may trigger automations."""
 
     kind: str
-    """`opened`, `synchronize`, `reopened`, `ready_for_review`, `labeled` or `review_approved`."""
+    """`opened`, `synchronize`, `reopened`, `closed`, `ready_for_review`, `labeled` or
+    `review_approved`."""
     guid: str
     """What it is known by: pull request, kind, commit, label and time; in a ledger of an older
     version the delivery that reported it."""

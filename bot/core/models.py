@@ -199,6 +199,15 @@ class TrackedRun:
 
 
 @dataclass(frozen=True, slots=True)
+class KnownRun:
+    """A run that a command here started or was the first to change, and whose command that was."""
+
+    run: TrackedRun
+    author: str
+    """Login."""
+
+
+@dataclass(frozen=True, slots=True)
 class Home:
     """Where a run is followed: the work item whose reply shows it."""
 

@@ -39,7 +39,7 @@ from bot.core.errors import Misreading, Refused
 from bot.core.events import CommandLine
 from bot.core.models import Claim, Progress, Reply, TrackedRun, WorkItem
 from bot.core.reasons import Reason
-from bot.core.types import CHECK_CONFIG, CommandId, Detail, Head, Permission, Sha
+from bot.core.types import CANCEL_OUTDATED, CHECK_CONFIG, CommandId, Detail, Head, Permission, Sha
 from bot.depot.client import Depot, DepotError, DepotRefused, DepotUnavailable
 from bot.engine import run_poller, trouble
 from bot.engine.facts import FactReader
@@ -460,6 +460,8 @@ class Processor:
         if isinstance(outcome, Refused):
             is_silent = _is_silent(outcome.reason, item, facts)
             outcome = Answer("" if is_silent else outcome.text, reason=outcome.reason)
+        if item.comment.event is not None and command.line.text == CANCEL_OUTDATED:
+            outcome = replace(outcome, text="") if not isinstance(outcome, TrackRuns) else outcome
         return outcome, facts
 
     async def _attempt(
@@ -587,7 +589,7 @@ class Processor:
                     raise TypeError("the runs at the head were not read")
                 outcome = await runs.start(item, command_id, handled, before)
             case ChangeRuns():
-                if not item.changes_of(command_id):
+                if not handled.is_quiet and not item.changes_of(command_id):
                     for change in handled.changes:
                         is_cancelled = change.change is Change.CANCEL
                         handling.check_workflows(change.run, but_inline=is_cancelled)
@@ -698,6 +700,7 @@ class _Handling:
             role=allowed.role,
             config=self.facts.config,
             is_public=self._item.comment.is_public,
+            now=self._processor.clock.now(),
             commands=self._processor.commands,
         )
         return CommandReader(

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Collection, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from bot.commands.base import Asked
 from bot.core import jobs
 from bot.core.errors import Refused
-from bot.core.models import Command, PendingChange, TrackedRun, WorkItem
+from bot.core.models import Command, KnownRun, PendingChange, TrackedRun, WorkItem
 from bot.core.reasons import Reason
 from bot.core.runs import Artifact, Diagnosis, Job, ListedRun, Run, Workflow, is_over
 from bot.core.types import Head, Permission, RunId, Sha
@@ -128,6 +128,13 @@ class CommandReader:
             for run in found
             if workflow is None or _has(run, workflow)
         )
+
+    async def outdated_runs(self) -> tuple[TrackedRun, ...]:
+        comment, newest = self.item.comment, self.item.newest_head
+        is_closed = comment.event is not None and comment.event.kind == "closed"
+        started = await self.ledger.items.started_runs(comment.repo, comment.number)
+        moving = [run for run in started if not run.run.is_over]
+        return tuple(run for run in moving if is_closed or newest not in {None, run.sha})
 
     async def _changed_runs(self) -> tuple[TrackedRun, ...]:
         """The runs that an earlier step was about to change."""
@@ -262,6 +269,9 @@ class CommandReader:
 
     async def run_status(self, run_id: RunId) -> Run:
         return await self.depot.run_status(run_id)
+
+    async def known_runs(self, run_ids: Sequence[RunId]) -> Mapping[RunId, KnownRun]:
+        return await self.ledger.items.known_runs(run_ids)
 
     async def log_tail(self, attempt_id: str, lines: int) -> list[str]:
         return [line.text for line in await self.depot.log_tail(attempt_id, lines)]

@@ -12,6 +12,8 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
 
+import structlog
+
 from bot.commands.base import (
     Answer,
     Change,
@@ -58,6 +60,9 @@ TRIGGER = "api"
 DISPATCH_TRIGGER = "workflow_dispatch"
 """The trigger of runs that `DispatchWorkflow` makes (believed: bot/depot/README.md,
 "DispatchWorkflow")."""
+
+
+log = structlog.get_logger()
 
 
 async def runs_before(
@@ -278,6 +283,8 @@ class Runs:
         One that Depot does not let move keeps no other from it; the answer is about it only when
         none has moved.
         """
+        if wanted.is_quiet:
+            return await self._cancel_quietly(wanted)
         before = {change.run_id: change for change in item.changes_of(command_id)}
         if not before:
             runs_ = {one.run.run.run_id: one.run.run for one in wanted.changes}
@@ -307,6 +314,18 @@ class Runs:
         notes = [wanted.note, *(answer.text for answer in answers)]
         first = replace(first, note="\n\n".join(note for note in notes if note))
         return TrackRuns((first, *others), reason=reason)
+
+    async def _cancel_quietly(self, wanted: ChangeRuns) -> Answer:
+        """Cancel runs, which may be done twice; their own replies say so."""
+        for one in wanted.changes:
+            try:
+                await self.depot.cancel_run(one.run.run.run_id)
+            except DepotRefused as no:
+                log.warning("run_not_cancelled", run=one.run.run.run_id, error=str(no))
+                continue
+            now = self.clock.now()
+            await self.ledger.items.resume_tracking(one.run.run, now, "", wanted.note)
+        return Answer("", reason=Reason.CANCELLED)
 
     async def _send_change(self, wanted: ChangeRun, before: PendingChange) -> None:
         match wanted:

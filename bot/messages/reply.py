@@ -123,7 +123,7 @@ def _section(command: Command, item: WorkItem, limit: int) -> str:
     parts = [command.answer] if command.answer else []
     for run in item.runs:
         if run.command_id == command.command_id:
-            parts += run_parts(run)
+            parts += run_parts(run, item.newest_head)
     kept = [] if command.line.is_near_miss else [_heading(command, item.comment.event)]
     for part in parts or ["Waiting for its turn."]:
         if sum(map(len, kept)) + len(part) > limit:

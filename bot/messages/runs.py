@@ -51,12 +51,14 @@ def headline(tracked: TrackedRun) -> str:
     return f"Run {run_name(tracked)}: {state_word(run.status)}{again}{failed}{took}."
 
 
-def run_parts(tracked: TrackedRun) -> list[str]:
-    """The paragraphs of `run_state`."""
+def run_parts(tracked: TrackedRun, newest_head: Sha | None = None) -> list[str]:
+    """The paragraphs of `run_state`, and that the pull request has a newer head."""
     run = tracked.run
     if tracked.reply_url is not None:
         return [_link_to_reply(tracked, tracked.reply_url)]
     parts = [headline(tracked)]
+    if newest_head is not None and newest_head != tracked.sha:
+        parts.append(head_moved_on(newest_head))
     if tracked.attempts:
         parts.append(_earlier(tracked.attempts))
     if tracked.note:
@@ -216,6 +218,17 @@ def waiting_for_other_start() -> str:
 
 def following_given_up() -> str:
     return "It has not ended in a day; this comment is no longer kept up to date."
+
+
+def cancelled_as_outdated() -> str:
+    return (
+        "Cancelled because the pull request has a new head or was closed; this repository wants "
+        "that."
+    )
+
+
+def head_moved_on(newest: Sha) -> str:
+    return f"The head has moved on since, to {commit(newest)}."
 
 
 def run_disappeared() -> str:

@@ -16,7 +16,7 @@ import msgspec
 
 from bot.core.errors import Misreading
 from bot.core.events import PullRequestEvent
-from bot.core.types import CHECK_CONFIG, Detail, Permission
+from bot.core.types import CANCEL_OUTDATED, CHECK_CONFIG, Detail, Permission
 from bot.parsing import safe_yaml
 from bot.parsing.arguments import parse_command
 from bot.parsing.characters import visible
@@ -312,7 +312,7 @@ def _faults(config: Config, verbs: Mapping[str, type]) -> Iterator[tuple[safe_ya
         if not _LOGIN.fullmatch(login):
             yield ("bots", place), f"{login!r} is no login"
     for name, line in config.aliases.items():
-        if name in verbs or name == CHECK_CONFIG or not _ALIAS.fullmatch(name):
+        if name in verbs or name in {CHECK_CONFIG, CANCEL_OUTDATED} or not _ALIAS.fullmatch(name):
             yield ("aliases", name), f"{name!r} cannot be an alias"
         elif problem := _line_problem(line, verbs):
             yield ("aliases", name), problem

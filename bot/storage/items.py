@@ -16,6 +16,7 @@ from bot.core.models import (
     Absence,
     Claim,
     Home,
+    KnownRun,
     PendingChange,
     Reply,
     StartAttempt,
@@ -95,13 +96,7 @@ class Items(Part):
         )
         self._add_start_attempt = sa.insert(start_attempts)
         self._add_pending_change = adding(store, pending_changes)
-        newest = (
-            sa.select(heads.c.sha)
-            .where(heads.c.repo == work_items.c.repo, heads.c.number == work_items.c.number)
-            .order_by(heads.c.since.desc())
-            .limit(1)
-            .scalar_subquery()
-        )
+        newest = _newest_head()
         self._work_items = (  # of_work_items
             sa.select(
                 work_items, commands, pending_changes, start_attempts, newest.label("newest_head")
@@ -133,6 +128,19 @@ class Items(Part):
             )
             .order_by(tracked_runs.c.tracked_since)
         )
+        self._started_runs = (  # repo, number
+            sa.select(tracked_runs)
+            .select_from(tracked_runs.join(commands).join(work_items))
+            .where(
+                *of_pull_request(work_items),
+                is_tracked,
+                sa.exists().where(
+                    start_attempts.c.command_id == tracked_runs.c.command_id,
+                    start_attempts.c.outcome == "started",
+                ),
+            )
+            .order_by(tracked_runs.c.tracked_since)
+        )
         self._newest_run = (  # repo, number
             sa.select(tracked_runs)
             .join(commands, commands.c.id == tracked_runs.c.command_id)
@@ -146,6 +154,15 @@ class Items(Part):
             .where(tracked_runs.c.run_id == sa.bindparam("run_id"))
             .order_by(is_followed_here.desc(), tracked_runs.c.tracked_since)
             .limit(1)
+        )
+        self._known_runs = (  # run_ids
+            sa.select(tracked_runs, work_items.c.author)
+            .select_from(tracked_runs.join(commands).join(work_items))
+            .where(
+                tracked_runs.c.run_id.in_(sa.bindparam("run_ids", expanding=True)),
+                is_followed_here,
+            )
+            .order_by(tracked_runs.c.tracked_since.desc())
         )
         self._home = (  # run_id
             sa.select(work_items.c.id, work_items.c.url, work_items.c.reply_id)
@@ -233,9 +250,19 @@ class Items(Part):
         """The newest run that a command of this pull request started or tracked."""
         return await self._one_run(self._newest_run, repo=repo, number=number)
 
+    async def started_runs(self, repo: RepoName, number: int) -> list[TrackedRun]:
+        """The runs that commands of this pull request started and that are still tracked."""
+        found = await self._rows(self._started_runs, repo=repo, number=number)
+        return [rows.tracked_run(row) for row in found]
+
     async def find_run(self, run_id: RunId) -> TrackedRun | None:
         """A run as the command whose reply follows it stored it, or the first that points to it."""
         return await self._one_run(self._find_run, run_id=run_id)
+
+    async def known_runs(self, run_ids: Sequence[RunId]) -> dict[RunId, KnownRun]:
+        """Those of some runs that a command's reply follows, or followed."""
+        found = await self._rows(self._known_runs, run_ids=run_ids)
+        return {RunId(row.run_id): KnownRun(rows.tracked_run(row), row.author) for row in found}
 
     async def home(self, run_id: RunId) -> Home | None:
         """Where a run is followed; none where no reply does, or somebody deleted that."""
@@ -387,14 +414,15 @@ class Items(Part):
 
         await self._write(claim, self._touch, work)
 
-    async def resume_tracking(self, run: Run, now: float, by: str) -> None:
+    async def resume_tracking(self, run: Run, now: float, by: str, note: str = "") -> None:
         """Poll a run again, at once, where it is followed: *by* somebody it was made to go again,
-        or with an empty name it was cancelled; before that it was read as *run*.
+        or with an empty name it was cancelled; before that it was read as *run*. *note* is what its
+        reply adds.
 
         Its time of tracking starts anew at *now*. Not fenced.
         """
-        # The note about its end is no longer true.
-        again: rows.Values = {"tracked_since": now, "note": ""}
+        # An earlier note about its end is no longer true.
+        again: rows.Values = {"tracked_since": now, "note": note}
         again |= {"resumed_by": by, "resumed_at": now}
         which = {"of_run": run.run_id}
         known = await self.find_run(run.run_id) if run.is_over else None
@@ -416,6 +444,18 @@ class Items(Part):
         """Store when the comment that mentions the author is posted: it is searched for before
         another is. None says that it was certainly not posted."""
         await self._write(claim, self._touch, mention_attempted_at=at)
+
+
+def _newest_head() -> sa.ScalarSelect[str]:
+    """The newest head of a work item's pull request; none when two came in the same second."""
+
+    def of_pull(table: sa.FromClause) -> sa.ColumnElement[bool]:
+        return sa.and_(table.c.repo == work_items.c.repo, table.c.number == work_items.c.number)
+
+    known, other = heads.alias(), heads.alias()
+    newest = sa.select(sa.func.max(other.c.since)).where(of_pull(other)).scalar_subquery()
+    only = sa.case((sa.func.count() == 1, sa.func.min(known.c.sha)))
+    return sa.select(only).where(of_pull(known), known.c.since == newest).scalar_subquery()
 
 
 def _others_are_undecided() -> sa.ColumnElement[bool]:
