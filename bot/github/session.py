@@ -41,7 +41,11 @@ ETAG_BYTES = 4 * 1024 * 1024
 """What is kept of an installation's answers, so that GitHub need not send them again."""
 
 MAX_REDIRECTS = 3
-"""Redirects that are followed for one request (bot/github/README.md, "Redirects")."""
+"""Redirects that are followed for one request."""
+
+REDIRECTS = frozenset({301, 302, 307, 308})
+"""After these the same request is sent elsewhere, whatever its method (bot/github/README.md,
+"Redirects")."""
 
 WINDOW_SECONDS = 3600.0
 """GitHub's quotas are for an hour, so that none is away for longer."""
@@ -118,7 +122,7 @@ class Session(gidgethub.httpx.GitHubAPI):
         for _ in range(MAX_REDIRECTS):
             location = answered.get("location", "")
             to = urljoin(url, location)
-            if not location or not _leads_on(method, status) or not self._is_ours(to):
+            if status not in REDIRECTS or not location or not self._is_ours(to):
                 break
             self.redirects += 1
             status, answered, content = await super()._request(method, to, headers, body)
@@ -142,11 +146,6 @@ class Session(gidgethub.httpx.GitHubAPI):
             wait = limit.reset_datetime.timestamp() - self._server_clock.now()
             if wait <= WINDOW_SECONDS:  # what is farther away is no quota of GitHub's
                 raise NotDone("rate limit", max(1.0, wait))
-
-
-def _leads_on(method: str, status: int) -> bool:
-    """Whether an answer redirects such a request; what writes may not become a GET."""
-    return status in {307, 308} or (method == "GET" and status in {301, 302})
 
 
 def decode(answer: Any, shape: type[T]) -> T:

@@ -489,6 +489,46 @@ async def test_credentials_follow_no_redirect(status: int) -> None:
     assert len(requests) == 1
 
 
+@pytest.mark.parametrize("status", [301, 302, 307, 308])
+async def test_what_is_written_is_written_where_github_says(status: int) -> None:
+    requests: list[httpx.Request] = []
+
+    def handler(request: httpx.Request) -> httpx.Response:
+        requests.append(request)
+        if request.url.path.startswith("/repos/"):
+            path = request.url.path.replace("/repos/octo/hello", "/repositories/1")
+            return httpx.Response(status, json={}, headers={"location": f"{URL}{path}"})
+        return httpx.Response(201 if request.method == "POST" else 200, json={"id": 7})
+
+    client = httpx.AsyncClient(transport=httpx.MockTransport(handler))
+    hub = GitHub(client, TokenCredentials("ghp_s3cret"), url=URL, clock=ManualClock())
+    assert await hub.at(HELLO, None).comment(1, "words") == 7
+    await hub.at(HELLO, None).edit_comment(7, "other words")
+    assert [
+        (request.method, request.url.path, json.loads(request.content)) for request in requests
+    ] == [
+        ("POST", "/repos/octo/hello/issues/1/comments", {"body": "words"}),
+        ("POST", "/repositories/1/issues/1/comments", {"body": "words"}),
+        ("PATCH", "/repos/octo/hello/issues/comments/7", {"body": "other words"}),
+        ("PATCH", "/repositories/1/issues/comments/7", {"body": "other words"}),
+    ]
+
+
+async def test_to_see_something_else_is_no_answer() -> None:
+    """303 asks for a GET of something else: what was sent was not written there."""
+    requests: list[httpx.Request] = []
+
+    def handler(request: httpx.Request) -> httpx.Response:
+        requests.append(request)
+        return httpx.Response(303, json={}, headers={"location": f"{URL}/user"})
+
+    client = httpx.AsyncClient(transport=httpx.MockTransport(handler))
+    hub = GitHub(client, TokenCredentials("ghp_s3cret"), url=URL, clock=ManualClock())
+    with pytest.raises(GitHubUnavailable):
+        await hub.at(HELLO, None).comment(1, "words")
+    assert len(requests) == 1
+
+
 @pytest.mark.parametrize("repo", ["octo/hello?x=", "octo/../../user", "octo/a#b"])
 async def test_odd_names_stay_in_their_place(repo: str) -> None:
     paths: list[bytes] = []
