@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from datetime import datetime
 from email.utils import parsedate_to_datetime
@@ -23,7 +24,7 @@ from bot import __version__
 from bot.core.backoff import seconds_asked
 from bot.core.clock import Clock
 from bot.core.credentials import AppCredentials, Credentials, TokenCredentials
-from bot.core.json_repair import readable
+from bot.core.json_repair import readable, repaired
 from bot.core.rate_limit import Quota
 from bot.core.single_flight import SingleFlightCache
 from bot.core.types import RepoName
@@ -46,6 +47,9 @@ MAX_REDIRECTS = 3
 REDIRECTS = frozenset({301, 302, 307, 308})
 """After these the same request is sent elsewhere, whatever its method (bot/github/README.md,
 "Redirects")."""
+
+HALF_SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")
+"""An escape in JSON that may be one: GitHub writes whole characters as they are."""
 
 WINDOW_SECONDS = 3600.0
 """GitHub's quotas are for an hour, so that none is away for longer."""
@@ -100,10 +104,15 @@ class Session(gidgethub.httpx.GitHubAPI):
     """gidgethub's client, which sends credentials to the configured host only."""
 
     def __init__(self, *arguments: Any, server_clock: ServerClock, **options: Any) -> None:
-        super().__init__(*arguments, **options)
+        self._answers: LRUCache[str, Any] = LRUCache(ETAG_BYTES, getsizeof=_size)
+        super().__init__(*arguments, cache=self._answers, **options)
         self._server_clock = server_clock
         self.redirects = 0
         """How often a request was redirected: a repository was renamed or transferred."""
+
+    def forget_answers(self) -> None:
+        """Have GitHub send anew what it would say is unchanged: one was not all of it."""
+        self._answers.clear()
 
     def _is_ours(self, url: str) -> bool:
         return url.startswith(self.base_url.rstrip("/") + "/")
@@ -133,6 +142,8 @@ class Session(gidgethub.httpx.GitHubAPI):
         if headers.get("accept") == RAW:
             # A file may hold anything, and gidgethub decodes it strictly.
             content = content.decode("utf-8", "replace").encode()
+        elif HALF_SURROGATE.search(content):
+            content = repaired(content)
         # gidgethub counts a 304 as spent, which it is not; each answer has GitHub's own count.
         limit = RateLimit.from_http(answered)
         if limit is not None:
@@ -233,14 +244,12 @@ class Sessions:
         return session
 
     def _new_session(self) -> Session:
-        cache: LRUCache[str, Any] = LRUCache(ETAG_BYTES, getsizeof=_size)
         requester = f"depot-bot/{__version__}"
         if isinstance(self._credentials, TokenCredentials):
             return Session(
                 self._client,
                 requester,
                 oauth_token=self._credentials.token,
-                cache=cache,
                 base_url=self._url,
                 server_clock=self.server_clock,
             )
@@ -249,7 +258,6 @@ class Sessions:
             requester,
             app_id=self._credentials.app_id,
             private_key=self._private_key,
-            cache=cache,
             base_url=self._url,
             server_clock=self.server_clock,
         )
