@@ -4,7 +4,8 @@ GitHubError               every failure
 ├── NotFound              404: it is not there, not there yet, or not visible to the bot
 │   └── Gone              410: it was there
 ├── Forbidden             403 that is no rate limit: the bot lacks a permission, or lacks it yet
-│   └── Blocked           451: nobody may see it
+│   ├── Blocked           451: nobody may see it
+│   └── NotInstalled      the App has no such installation, or none on this repository
 ├── Unprocessable         422: GitHub refuses what was sent
 └── GitHubUnavailable     no answer, or a server error: what was sent may have been done
     └── NotDone           a rate limit, 409, or not sent: nothing was done; ask again later
@@ -57,6 +58,10 @@ class Forbidden(GitHubError):
 
 
 class Blocked(Forbidden):
+    pass
+
+
+class NotInstalled(Forbidden):
     pass
 
 

@@ -21,7 +21,9 @@ from bot.github.errors import (
     Forbidden,
     GitHubError,
     GitHubUnavailable,
+    Gone,
     NotFound,
+    NotInstalled,
     TooLarge,
     translated_errors,
 )
@@ -402,15 +404,28 @@ class Repository:
         return decode(answer, Id).id
 
     async def edit_comment(self, comment_id: int, body: str) -> None:
-        """Replace a comment's text."""
-        answer = await self._send(
-            "patch",
-            "/repos/{owner}/{repo}/issues/comments/{id}",
-            {"body": body},
-            id=str(comment_id),
-        )
+        """Replace a comment's text; raises NotFound when it is gone from where the bot may look."""
+        try:
+            answer = await self._send(
+                "patch",
+                "/repos/{owner}/{repo}/issues/comments/{id}",
+                {"body": body},
+                id=str(comment_id),
+            )
+        except Gone:
+            raise
+        except NotFound as error:
+            await self._check_visible(error)
+            raise
         if decode(answer, Id).id != comment_id:
             raise GitHubUnavailable("not understood: another comment was edited")
+
+    async def _check_visible(self, missing: NotFound) -> None:
+        """Raises Forbidden when not only that is missing, but the whole repository."""
+        try:
+            await self.identity()
+        except NotFound:
+            raise Forbidden("the repository is not shown to the bot") from missing
 
     async def own_comments(self, number: int, since: float) -> AsyncIterator[PostedComment]:
         """The bot's own comments under a pull request, written or changed since *since*."""
@@ -434,7 +449,14 @@ class Repository:
     async def _access(self) -> tuple[Session, str | None]:
         if self._installation is None:
             self._installation = await self._sessions.installation(self._repo)
-        return await self._sessions.access(self._installation)
+        try:
+            return await self._sessions.access(self._installation)
+        except NotInstalled:
+            new = await self._sessions.new_installation(self._repo)
+            if new == self._installation:
+                raise
+            self._installation = new
+            return await self._sessions.access(new)
 
     async def _get(self, url: str, *, accept: str = accept_format(), **variables: Any) -> Any:
         session, token = await self._access()

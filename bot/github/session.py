@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from datetime import datetime
 from email.utils import parsedate_to_datetime
 from functools import lru_cache
@@ -32,6 +33,8 @@ from bot.github.errors import (
     GitHubError,
     GitHubUnavailable,
     NotDone,
+    NotFound,
+    NotInstalled,
     translated_errors,
 )
 
@@ -213,6 +216,11 @@ class Sessions:
             return None
         return await self._installations.get(repo, lambda: self._fetch_installation(repo))
 
+    async def new_installation(self, repo: RepoName) -> int | None:
+        """The same, asked anew: the App may have been installed again."""
+        self._installations.forget(repo)
+        return await self.installation(repo)
+
     async def access(self, installation: int | None) -> tuple[Session, str | None]:
         """The session of an installation and the token to send; none where the session has its
         own. Raises GitHubError."""
@@ -269,13 +277,13 @@ class Sessions:
             return decode(await self.own.getitem("/app"), _App).slug + "[bot]"
 
     async def _fetch_installation(self, repo: RepoName) -> int:
-        with translated_errors():
+        with _of_installation():
             answer = await self.own.getitem(f"/repos/{repo}/installation")
         return decode(answer, Id).id
 
     async def _fetch_token(self, installation: int) -> _Token:
         assert isinstance(self._credentials, AppCredentials)
-        with translated_errors():
+        with _of_installation():
             answer = await apps.get_installation_access_token(
                 self.own,
                 installation_id=str(installation),
@@ -283,6 +291,16 @@ class Sessions:
                 private_key=self._private_key,
             )
         return decode(answer, _Token)
+
+
+@contextmanager
+def _of_installation() -> Iterator[None]:
+    """Raise GitHubError; what is not found is the installation."""
+    try:
+        with translated_errors():
+            yield
+    except NotFound as error:
+        raise NotInstalled(f"the App is not installed there: {error}") from error
 
 
 @lru_cache(maxsize=1)

@@ -45,6 +45,7 @@ EXAMPLES: list[Exception] = [
     github_errors.Forbidden("403: Forbidden"),
     github_errors.Forbidden("403: Forbidden", "contents=read"),
     github_errors.Blocked("451: Unavailable For Legal Reasons"),
+    github_errors.NotInstalled("the App is not installed there: 404: Not Found"),
     github_errors.Unprocessable("422: Unprocessable"),
     github_errors.BadCredentials("401: Bad credentials"),
     github_errors.GitHubUnavailable("rate limit", 60.0),

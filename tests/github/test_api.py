@@ -16,7 +16,14 @@ from bot.core.types import Permission, RepoName, Sha
 from bot.demo.simulators.github import RequestRecord, SimulatedGitHub
 from bot.demo.stage import Stage
 from bot.github.api import ROLE_SECONDS, GitHub
-from bot.github.errors import BadCredentials, Forbidden, GitHubError, GitHubUnavailable, NotFound
+from bot.github.errors import (
+    BadCredentials,
+    Forbidden,
+    GitHubError,
+    GitHubUnavailable,
+    NotFound,
+    NotInstalled,
+)
 from bot.github.session import TOKEN_MARGIN
 from tests.contracts.checks import transport_to
 from tests.support.conversation import CI, REPO, ManualClock
@@ -174,12 +181,26 @@ async def test_a_token_refused_while_listing_is_forgotten(
     await repository.pull_request(1)
 
 
-async def test_a_repository_without_the_app_is_not_found(
-    hub: GitHub, github: SimulatedGitHub
-) -> None:
+async def test_a_repository_without_the_app(hub: GitHub, github: SimulatedGitHub) -> None:
     github.repository("other/place", installed=False)
-    with pytest.raises(NotFound):
+    with pytest.raises(NotInstalled):
         await hub.at(RepoName("other/place"), None).pull_request(1)
+
+
+async def test_an_app_that_was_installed_again(
+    hub: GitHub, github: SimulatedGitHub, installation: int
+) -> None:
+    repository = hub.at(HELLO, None)
+    assert (await repository.pull_request(1)).number == 1
+    github.uninstall("octo")
+    with pytest.raises(BadCredentials):  # of the token
+        await repository.pull_request(1)
+    for named in (None, installation):
+        with pytest.raises(NotInstalled):
+            await hub.at(HELLO, named).pull_request(1)
+    github.install("octo")
+    for named in (None, installation):
+        assert (await hub.at(HELLO, named).pull_request(1)).number == 1
 
 
 # --- trouble -------------------------------------------------------------------------------------
