@@ -116,7 +116,7 @@ def translated_errors() -> Iterator[None]:
         raise TooLarge(str(error)) from error
     except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout) as error:
         raise NotDone(type(error).__name__) from error
-    except httpx.HTTPError as error:
+    except (httpx.HTTPError, httpx.InvalidURL) as error:
         raise GitHubUnavailable(type(error).__name__) from error
     except (ValueError, ArithmeticError, LookupError, TypeError, RecursionError) as error:
         # gidgethub does not guard its decoding of bodies and status codes: a proxy's page or a

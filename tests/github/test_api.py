@@ -495,6 +495,19 @@ async def test_credentials_follow_no_link_to_another_host(url: str) -> None:
     assert len(requests) == 2
 
 
+async def test_a_next_page_that_is_no_address() -> None:
+    def handler(request: httpx.Request) -> httpx.Response:
+        body: object = {"login": "bot"} if request.url.path == "/user" else []
+        return httpx.Response(
+            200, json=body, headers={"link": f'<{URL}/{"a" * 70_000}>; rel="next"'}
+        )
+
+    client = httpx.AsyncClient(transport=httpx.MockTransport(handler))
+    hub = GitHub(client, TokenCredentials("ghp_s3cret"), url=URL, clock=ManualClock())
+    with pytest.raises(GitHubUnavailable):
+        [comment async for comment in hub.at(HELLO, None).own_comments(1, since=0)]
+
+
 @pytest.mark.parametrize("status", [301, 302, 307, 308])
 async def test_credentials_follow_no_redirect(status: int) -> None:
     requests: list[httpx.Request] = []
