@@ -19,7 +19,7 @@ from bot.core.credentials import Credentials
 from bot.core.rate_limit import Quota
 from bot.core.single_flight import SingleFlightCache
 from bot.core.types import RepoName
-from bot.github.errors import translated_errors
+from bot.github.errors import GitHubUnavailable, translated_errors
 from bot.github.repository import Caches, Repository
 from bot.github.session import ServerClock, Sessions, decode
 
@@ -174,15 +174,19 @@ class GitHub:
     async def _deliveries(self, since: float, which: str = "") -> AsyncIterator[_Delivery]:
         """Attempts at webhook deliveries of the App since then, newest first.
 
-        A bot account has no such log (bot/github/README.md, "Missed deliveries"). Raises
-        GitHubError.
+        A bot account has no such log (bot/github/README.md, "Missed deliveries"). One that cannot
+        be read keeps no other from being found. Raises GitHubError.
         """
         if not self.is_app:
             return
         url = f"/app/hook/deliveries?per_page=100{which}"
         with translated_errors():
             async for item in self._sessions.own.getiter(url):
-                delivery = decode(item, _Delivery)
+                decode(item, dict[str, object])
+                try:
+                    delivery = decode(item, _Delivery)
+                except GitHubUnavailable:
+                    continue
                 if delivery.delivered_at.timestamp() < since:
                     break
                 yield delivery

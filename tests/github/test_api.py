@@ -495,6 +495,40 @@ async def test_credentials_follow_no_link_to_another_host(url: str) -> None:
     assert len(requests) == 2
 
 
+ATTEMPT = {
+    "id": 17,
+    "guid": "g-1",
+    "event": "issue_comment",
+    "delivered_at": "2025-11-24T00:00:00Z",
+    "status_code": 502,
+}
+
+
+def log_of(answer: object, key: str) -> GitHub:
+    """An App whose log of deliveries is answered like this."""
+    handler = httpx.MockTransport(lambda request: httpx.Response(200, json=answer))
+    client = httpx.AsyncClient(transport=handler)
+    return GitHub(client, AppCredentials("41", key), url=URL, clock=ManualClock())
+
+
+@pytest.mark.parametrize(
+    "odd", [{}, {"id": "x"}, {"guid": None}, {"delivered_at": None}, {"delivered_at": "soon"}]
+)
+async def test_an_attempt_that_cannot_be_read_hides_no_other(
+    odd: dict[str, object], private_key: str
+) -> None:
+    odd = {**ATTEMPT, **odd} if odd else {}
+    hub = log_of([odd, {**ATTEMPT, "id": 18, "guid": "g-2"}], private_key)
+    assert "g-2" in [failed.guid async for failed in hub.failed_attempts(0.0)]
+    assert "g-2" in [failed.guid for failed in await hub.failed_deliveries(0.0)]
+
+
+@pytest.mark.parametrize("answer", [{"message": "ok"}, ["ok"], [[]], "ok"])
+async def test_what_is_no_log_of_deliveries(answer: object, private_key: str) -> None:
+    with pytest.raises(GitHubUnavailable):
+        [failed async for failed in log_of(answer, private_key).failed_attempts(0.0)]
+
+
 async def test_a_next_page_that_is_no_address() -> None:
     def handler(request: httpx.Request) -> httpx.Response:
         body: object = {"login": "bot"} if request.url.path == "/user" else []
