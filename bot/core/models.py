@@ -100,6 +100,8 @@ class StartAttempt:
     """How often ListRuns was searched for its run since its outcome became unknown."""
     outcome: str
     """`open` until known; then `started`, `refused`, `unsent`, or `lost` when none was found."""
+    repo: RepoName
+    """What its repository is called by now; `start` has the name under which it was asked for."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -141,7 +141,7 @@ class Runs:
         nothing was sent; any other doubt is resolved here or answered with RetryLater.
         """
         ids = tuple(run.run_id for run in before)
-        new = StartAttempt(0, command_id, start, ids, self.clock.now(), 0, "open")
+        new = StartAttempt(0, command_id, start, ids, self.clock.now(), 0, "open", start.repo)
         try:
             attempt = await self.ledger.items.add_start_attempt(self.claim, new, lost)
         except StartInProgress:
@@ -206,17 +206,28 @@ class Runs:
         is_too_late = self.clock.now() > self.latest_start
         if is_second or is_too_late:
             return Answer(runs.start_unknown(), reason=Reason.START_UNKNOWN, settles=lost)
-        before = await self._before(attempt.start)
-        return await self.send(attempt.command_id, attempt.start, before, lost)
+        before = await self._before(attempt)
+        again = replace(attempt.start, repo=attempt.repo)
+        return await self.send(attempt.command_id, again, before, lost)
 
-    async def _before(self, start: StartRequest) -> list[ListedRun]:
-        return await runs_before(self.depot, start.repo, start.sha, is_dispatch=bool(start.branch))
+    async def _before(self, attempt: StartAttempt) -> list[ListedRun]:
+        # Depot may know a repository that was renamed by either name.
+        start = attempt.start
+        names = dict.fromkeys((start.repo, attempt.repo))
+        is_dispatch = bool(start.branch)
+        listings = [
+            await runs_before(self.depot, name, start.sha, is_dispatch=is_dispatch)
+            for name in names
+        ]
+        return list({run.run_id: run for runs_ in listings for run in runs_}.values())
 
     async def late(self, item: WorkItem) -> list[TrackedRun]:
         """Runs of first calls that came to light only after the call was sent again."""
         return [
             self._followed(attempt, run, runs.late_twin())
             for attempt in _watched(item, self.clock.now())
+            # A run that shows now may be that of the second call.
+            if item.open_start_attempt(attempt.command_id) is None
             for run in await self._candidates(attempt)
             if _fits(attempt.start, run)
         ]
@@ -225,7 +236,7 @@ class Runs:
         """New runs on the commit that no command of ours has claimed, with their trees."""
         new = [
             run
-            for run in await self._before(attempt.start)
+            for run in await self._before(attempt)
             if run.run_id not in attempt.runs_before
             and (run.created is None or run.created >= attempt.created_at - SKEW_SECONDS)
         ]

@@ -89,12 +89,14 @@ class Items(Part):
             work_items.c.id == sa.bindparam("of_work_item")
         )
         # Under the name that the repository has by now: Depot's answer may have taken long.
-        name = sa.select(work_items.c.repo).select_from(commands.join(work_items))
-        of_command = commands.c.id == sa.bindparam("of_command")
-        self._add_tracked_runs = adding(  # of_command
-            store, tracked_runs, repo=name.where(of_command).scalar_subquery()
+        name = (
+            sa.select(work_items.c.repo)
+            .select_from(commands.join(work_items))
+            .where(commands.c.id == sa.bindparam("of_command"))
+            .scalar_subquery()
         )
-        self._add_start_attempt = sa.insert(start_attempts)
+        self._add_tracked_runs = adding(store, tracked_runs, repo=name)  # of_command
+        self._add_start_attempt = sa.insert(start_attempts).values(repo=name)  # of_command
         self._add_pending_change = adding(store, pending_changes)
         newest = _newest_head()
         self._work_items = (  # of_work_items
@@ -332,17 +334,17 @@ class Items(Part):
         claim: Claim,
         command_id: CommandId,
         answer: str,
-        blocked_since: float | None,
+        troubled_since: float | None,
         absence: Absence | None = None,
         *,
         keeps_turn: bool = True,
     ) -> None:
-        """Store what the reply says of a command that waits, and since when it is blocked, or what
-        it needs is absent; and whether later commands of the pull request wait for it."""
+        """Store what the reply says of a command that waits, and since when there is trouble, or
+        what it needs is absent; and whether later commands of the pull request wait for it."""
         values = {
             "of_command": command_id,
             "answer": answer,
-            "blocked_since": blocked_since,
+            "troubled_since": troubled_since,
             "absent_since": absence.since if absence is not None else None,
             "absent_what": absence.what if absence is not None else None,
         }
@@ -364,8 +366,9 @@ class Items(Part):
         def work(db: sa.Connection) -> StartAttempt:
             if lost is not None:
                 self._set_attempt(db, lost)
+            row = {**rows.start_attempt_row(attempt), "of_command": attempt.command_id}
             try:
-                added = db.execute(self._add_start_attempt, rows.start_attempt_row(attempt))
+                added = db.execute(self._add_start_attempt, row)
             except IntegrityError:
                 raise StartInProgress(attempt.start.workflow) from None
             (attempt_id,) = added.inserted_primary_key or (0,)

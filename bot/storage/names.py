@@ -43,6 +43,7 @@ class Names:
         )
         new: sa.BindParameter[str] = sa.bindparam("new")
         twice = heads.alias()
+        heads_of_it = (heads.c.repo_id == sa.bindparam("of_id"), heads.c.repo != new)
         self._rename = (  # of_id, new
             *(
                 sa.update(table)
@@ -51,17 +52,18 @@ class Names:
                 for table in (tracked_runs, start_attempts)
             ),
             sa.update(work_items).where(mine, work_items.c.repo != new).values(repo=new),
-        )
-        self._rename_heads = (  # old, new
-            sa.delete(heads).where(
-                heads.c.repo == sa.bindparam("old"),
+            sa.delete(heads).where(  # of one that is there under several names, all but one
+                *heads_of_it,
                 sa.exists().where(
-                    twice.c.repo == new,
                     twice.c.number == heads.c.number,
                     twice.c.sha == heads.c.sha,
+                    sa.or_(
+                        twice.c.repo == new,
+                        sa.and_(twice.c.repo_id == heads.c.repo_id, twice.c.repo > heads.c.repo),
+                    ),
                 ),
             ),
-            sa.update(heads).where(heads.c.repo == sa.bindparam("old")).values(repo=new),
+            sa.update(heads).where(*heads_of_it).values(repo=new),
         )
         is_left = sa.or_(work_items.c.due_at.is_not(None), work_items.c.set_aside_at.is_not(None))
         self._move = (  # of_id, installation
@@ -92,8 +94,6 @@ class Names:
             values = {"id": repo_id, "name": name, "since": at, "installation_id": installation}
             db.execute(self._save, values)
         if known is not None and known.name != name:
-            for statement in self._rename_heads:
-                db.execute(statement, {"old": known.name, "new": name})
             self.rename_all(db, repo_id, name)
         if known is not None and installation not in {None, known.installation_id}:
             db.execute(self._move, {"of_id": repo_id, "installation": installation})

@@ -44,6 +44,7 @@ def head_row(head: HeadChanged) -> Values:
         "sha": head.sha,
         "since": head.since,
         "in_fork": head.in_fork,
+        "repo_id": head.event.repo_id,
     }
 
 
@@ -98,9 +99,9 @@ def pending_change_row(change: PendingChange) -> Values:
 
 
 def start_attempt_row(attempt: StartAttempt) -> Values:
+    """All but the name of its repository, which may have been renamed since it was loaded."""
     return {
         "command_id": attempt.command_id,
-        "repo": attempt.start.repo,
         "sha": attempt.start.sha,
         "workflow": attempt.start.workflow,
         "request": _json(attempt.start),
@@ -243,7 +244,7 @@ def _command(row: Row[Any]) -> Command:
         decided=row.commands_decided,
         reason=Reason.from_code(row.commands_reason) if row.commands_decided else None,
         answer=row.commands_answer,
-        troubled_since=row.commands_blocked_since,
+        troubled_since=row.commands_troubled_since,
         absence=Absence(row.commands_absent_what, row.commands_absent_since)
         if row.commands_absent_what is not None
         else None,
@@ -260,6 +261,7 @@ def _start_attempt(row: Row[Any]) -> StartAttempt:
         created_at=row.start_attempts_created_at,
         searches=row.start_attempts_polls,
         outcome=row.start_attempts_outcome,
+        repo=RepoName(row.start_attempts_repo),
     )
 
 

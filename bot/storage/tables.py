@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import sqlalchemy as sa
 
-VERSION = "0012"
+VERSION = "0014"
 """The newest migration, after which a database has this shape."""
 
 metadata = sa.MetaData()
@@ -32,7 +32,9 @@ heads = sa.Table(
     sa.Column("since", sa.Float, nullable=False),
     sa.Column("in_fork", sa.Boolean, nullable=False),
     sa.Column("received_at", sa.Float, nullable=False),
+    sa.Column("repo_id", sa.BigInteger),
     sa.Index("heads_commit", "repo", "sha"),
+    sa.Index("heads_repo_id", "repo_id"),
 )
 
 work_items = sa.Table(
@@ -117,7 +119,7 @@ commands = sa.Table(
     sa.Column("reason", sa.Text, nullable=False),
     sa.Column("answer", sa.Text, nullable=False),
     # Since when GitHub or Depot keeps it from being decided.
-    sa.Column("blocked_since", sa.Float),
+    sa.Column("troubled_since", sa.Float),
     sa.Column("decided_at", sa.Float),
     sa.Column("is_beside_yaml", sa.Boolean, nullable=False, server_default=sa.false()),
     sa.Column("is_near_miss", sa.Boolean, nullable=False, server_default=sa.false()),
