@@ -141,7 +141,9 @@ async def open_services(
                 ledger=ledger,
                 github=github,
                 depot=depot,
-                active_runs=ActiveRuns(depot, clock, ledger.queue.wake_runs),
+                active_runs=ActiveRuns(
+                    depot, clock, ledger.queue.wake_runs, ledger.queue.reread_runs
+                ),
                 publisher=Publisher(ledger, clock),
                 clock=clock,
                 commands=COMMANDS,

@@ -9,6 +9,7 @@ from bot.commands.artifacts import ARTIFACTS
 from bot.commands.base import Command
 from bot.commands.can_i import CAN_I
 from bot.commands.cancel import CANCEL
+from bot.commands.cancel_outdated import CANCEL_OUTDATED
 from bot.commands.check_config import CHECK_CONFIG
 from bot.commands.dispatch import DISPATCH
 from bot.commands.help import HELP
@@ -38,5 +39,7 @@ COMMANDS: Mapping[str, Command] = MappingProxyType(
     }
 )
 
-INTERNAL: Mapping[str, Command] = MappingProxyType({types.CHECK_CONFIG: CHECK_CONFIG})
+INTERNAL: Mapping[str, Command] = MappingProxyType(
+    {types.CHECK_CONFIG: CHECK_CONFIG, types.CANCEL_OUTDATED: CANCEL_OUTDATED}
+)
 """What only events set off; nobody can type it."""

@@ -13,7 +13,7 @@ from typing import Generic, Protocol, TypeVar
 
 from bot.core.errors import Misreading
 from bot.core.events import CommandLine
-from bot.core.models import Absence, PendingChange, StartAttempt, StartRequest, TrackedRun
+from bot.core.models import Absence, KnownRun, PendingChange, StartAttempt, StartRequest, TrackedRun
 from bot.core.reasons import Reason
 from bot.core.runs import Artifact, Diagnosis, Job, ListedRun, Run, Workflow
 from bot.core.types import Detail, Head, Permission, RunId, Sha
@@ -99,6 +99,8 @@ class ChangeRuns:
     changes: tuple[ChangeRun, ...]
     note: str = ""
     """What the reply adds, in Markdown."""
+    is_quiet: bool = False
+    """Nobody asked for it: it has no reply, and the note goes to the replies of these runs."""
 
 
 Outcome = Answer | TrackRuns | RetryLater
@@ -122,6 +124,7 @@ class Asked:
     """The repository's rules."""
     is_public: bool
     """Everybody can read the repository."""
+    now: float
     commands: Mapping[str, Command]
     """The command table."""
 
@@ -184,11 +187,20 @@ class RunReader(Protocol):
         """The same of runs on the head that are not over; a typed id stands for itself."""
         ...
 
+    async def outdated_runs(self) -> tuple[TrackedRun, ...]:
+        """What commands here started on another head than the newest and is not over; all that is
+        not over when the pull request was closed."""
+        ...
+
     async def check_again(self, run: TrackedRun) -> None:
         """Refuses to have a run go again that must not be started at all."""
         ...
 
     async def run_status(self, run_id: RunId) -> Run: ...
+
+    async def known_runs(self, run_ids: Sequence[RunId]) -> Mapping[RunId, KnownRun]:
+        """Those of some runs that commands started, or were the first to change."""
+        ...
 
     async def job(self, runs: Sequence[TrackedRun], typed: str) -> tuple[TrackedRun, Workflow, Job]:
         """The one job of these runs that was meant."""

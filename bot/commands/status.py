@@ -26,9 +26,14 @@ async def status(command: StatusArguments, reader: RunReader) -> Answer:
     head = await reader.head()
     listed = await reader.runs()
     shown = listed[:MAX_RUNS]
+    known = await reader.known_runs([run.run_id for run in shown])
     runs = await asyncio.gather(*(reader.run_status(run.run_id) for run in shown))
-    rows = list(zip(shown, runs, strict=True))
-    return Answer(answers.runs_at(head.sha, rows, hidden=len(listed) - len(shown)))
+    rows = [
+        answers.RunAtHead(one, run, known.get(one.run_id))
+        for one, run in zip(shown, runs, strict=True)
+    ]
+    hidden = len(listed) - len(shown)
+    return Answer(answers.runs_at(head.sha, rows, reader.asked.now, hidden))
 
 
 STATUS = CommandSpec(

@@ -5,6 +5,9 @@ from __future__ import annotations
 import time
 from typing import Protocol
 
+DAY = 24 * 3600.0
+"""Seconds."""
+
 
 class Clock(Protocol):
     def now(self) -> float:

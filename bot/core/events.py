@@ -18,6 +18,11 @@ class Source(Enum):
     """Not a comment: an event of the pull request, which may trigger automations."""
 
 
+def comment_page(url: str, comment_id: int) -> str:
+    """The page of a comment under the pull request that *url* leads to."""
+    return f"{url.partition('#')[0]}#issuecomment-{comment_id}"
+
+
 @dataclass(frozen=True, slots=True)
 class Actor:
     """Who wrote or did something on GitHub."""
@@ -50,7 +55,8 @@ class PullRequestEvent:
     """An event of a pull request that may trigger automations."""
 
     kind: str
-    """`opened`, `synchronize`, `reopened`, `ready_for_review`, `labeled` or `review_approved`."""
+    """`opened`, `synchronize`, `reopened`, `closed`, `ready_for_review`, `labeled` or
+    `review_approved`."""
     guid: str
     """What it is known by: pull request, kind, commit, label and time; in a ledger of an older
     version the delivery that reported it."""

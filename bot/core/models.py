@@ -5,10 +5,23 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
-from bot.core.events import CommandLine, Comment
+from bot.core import jobs
+from bot.core.events import CommandLine, Comment, comment_page
 from bot.core.reasons import Reason
-from bot.core.runs import Run
+from bot.core.runs import PastAttempt, Run
 from bot.core.types import CommandId, RepoName, RunId, Sha, WorkItemId
+
+GONE_AFTER = 2
+"""Edits that GitHub does not find, one after the other: somebody deleted the reply."""
+
+MAX_ATTEMPTS = 100
+"""Earlier attempts of a run that are kept."""
+
+MAX_KEPT_FAILURES = 5
+"""Earlier attempts, the newest, of which it is kept why they failed."""
+
+MAX_FAILED_NAMES = 3
+"""Failed jobs of an earlier attempt that are kept by name, for programs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +100,8 @@ class StartAttempt:
     """How often ListRuns was searched for its run since its outcome became unknown."""
     outcome: str
     """`open` until known; then `started`, `refused`, `unsent`, or `lost` when none was found."""
+    repo: RepoName
+    """What its repository is called by now; `start` has the name under which it was asked for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,6 +140,88 @@ class TrackedRun:
     """How often, one after the other, Depot said that it does not know it."""
     next_poll_at: float | None = None
     """When it is polled next; none when it is no longer tracked."""
+    attempts: tuple[PastAttempt, ...] = ()
+    """Its earlier attempts, oldest first."""
+    asked_by: str = ""
+    """Login of who asked for the present attempt by a command, where that is not the first."""
+    resumed_by: str = ""
+    """Login of who had it go again by a command, until Depot shows the new attempt."""
+    resumed_at: float | None = None
+    """When a command last had it go again."""
+    read_at: float | None = None
+    """When Depot was last asked for all of it."""
+    reply_url: str | None = None
+    """The reply that shows how it goes, where that is another; empty when it is in this comment."""
+    awaited_end: str | None = None
+    """How it ended, for a command that asked for it: a state, or `unknown`; empty while it goes on.
+    None for a command that did not ask for it, or only points to it."""
+
+    @property
+    def is_over(self) -> bool:
+        """Whether it is over and no further attempt is expected."""
+        return self.run.is_over and not self.resumed_by
+
+    @property
+    def end(self) -> str:
+        """How it ended: a state, or `unknown` when it is followed no more; empty while it goes
+        on."""
+        if self.is_over:
+            return self.run.status
+        return "" if self.next_poll_at is not None else "unknown"
+
+    def past(self) -> PastAttempt:
+        """Its present attempt, as it is kept when another follows."""
+        names = jobs.names(self.run.jobs)
+        failed = [names[job.job_id] for job in self.run.jobs if job.status == "failed"]
+        return PastAttempt(
+            status=self.run.status,
+            asked_by=self.asked_by,
+            failed=tuple(failed[:MAX_FAILED_NAMES]),
+            failures=len(failed),
+            passed=sum(job.status == "finished" for job in self.run.jobs),
+            # Depot counts the time of a run that went again from its first start.
+            seconds=None if self.attempts else self.run.seconds,
+            failure=self.failure,
+        )
+
+    def next_attempt(self, now: float) -> TrackedRun:
+        """The same run when another attempt of it has begun."""
+        attempts = (*self.attempts, self.past())
+        older = tuple(replace(one, failure="") for one in attempts[:-MAX_KEPT_FAILURES])
+        return replace(
+            self,
+            attempts=(*older, *attempts[-MAX_KEPT_FAILURES:])[-MAX_ATTEMPTS:],
+            asked_by=self.resumed_by,
+            resumed_by="",
+            tracked_since=now,
+            polls=0,
+            note="",
+            failure="",
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class KnownRun:
+    """A run that a command here started or was the first to change, and whose command that was."""
+
+    run: TrackedRun
+    author: str
+    """Login."""
+
+
+@dataclass(frozen=True, slots=True)
+class Home:
+    """Where a run is followed: the work item whose reply shows it."""
+
+    work_item_id: WorkItemId
+    url: str
+    """The page of the comment that is answered there."""
+    reply_id: int | None
+
+    @property
+    def reply_url(self) -> str:
+        """The page of the reply; of the comment, while it is not posted."""
+        return self.url if self.reply_id is None else comment_page(self.url, self.reply_id)
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,6 +244,11 @@ class Reply:
     twins_at: float | None = None
     """When it is looked for twins: it was posted again, since the first did not show in time."""
 
+    @property
+    def is_gone(self) -> bool:
+        """Whether somebody deleted it; it is not posted anew."""
+        return self.missing >= GONE_AFTER
+
 
 @dataclass(frozen=True, slots=True)
 class Progress:
@@ -160,6 +262,8 @@ class Progress:
     """The runs that were polled."""
     author_may_write: bool = False
     """The author was seen to have the write role."""
+    end_announced: bool = False
+    """The author was told how the runs ended, or is not to be."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,6 +284,12 @@ class WorkItem:
     """Its author was seen to have the write role."""
     set_aside_at: float | None = None
     """Since when it is left alone, after failing for too long."""
+    end_announced: bool = False
+    """Its author was told how the runs ended, or is not to be."""
+    mention_attempted_at: float | None = None
+    """When a comment that mentions its author was last posted, whatever came of that."""
+    newest_head: Sha | None = None
+    """The newest head of its pull request that a webhook announced."""
 
     @property
     def work_item_id(self) -> WorkItemId:
@@ -211,7 +321,16 @@ class WorkItem:
     @property
     def is_over(self) -> bool:
         """Whether no run of it is going on, as far as is known."""
-        return all(run.run.is_over or run.next_poll_at is None for run in self.runs)
+        return all(run.is_over or run.next_poll_at is None for run in self.runs)
+
+    @property
+    def awaited_end(self) -> str:
+        """How all the runs ended that its commands asked for: `failed` when one did; empty while
+        one goes on, and when none was asked for."""
+        ends = [run.awaited_end for run in self.runs if run.awaited_end is not None]
+        if not ends or "" in ends or self.is_undecided:
+            return ""
+        return next((end for end in ("failed", "unknown", "cancelled") if end in ends), ends[0])
 
     def with_command(self, command: Command, runs: Sequence[TrackedRun] = ()) -> WorkItem:
         """A copy with this state of a command, and with further runs."""

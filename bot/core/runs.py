@@ -76,6 +76,24 @@ class Run:
 
 
 @dataclass(frozen=True, slots=True)
+class PastAttempt:
+    """An attempt of a run that is over and was followed by another, as its reply keeps it."""
+
+    status: str
+    asked_by: str = ""
+    """Login of who asked for it by a command; empty for the first, and for one begun at Depot."""
+    failed: tuple[str, ...] = ()
+    """Names of the failed jobs, the first few."""
+    failures: int = 0
+    """How many jobs failed."""
+    passed: int = 0
+    """How many jobs passed."""
+    seconds: float | None = None
+    failure: str = ""
+    """Why it failed, in Markdown."""
+
+
+@dataclass(frozen=True, slots=True)
 class ListedRun:
     """A run as Depot lists it: without its workflows."""
 

@@ -27,6 +27,9 @@ CommandId = NewType("CommandId", str)
 CHECK_CONFIG = "check-config"
 """The internal command for a changed config; nobody can type it or give an alias that name."""
 
+CANCEL_OUTDATED = "cancel-outdated"
+"""The internal command that cancels what was started on an earlier head; as above."""
+
 READING_COMMANDS = frozenset(
     {"status", "logs", "why", "artifacts", "list", "can-i", "help", CHECK_CONFIG}
 )

@@ -11,15 +11,13 @@ from dataclasses import dataclass
 
 import structlog
 
-from bot.core.clock import Clock
+from bot.core.clock import DAY, Clock
 from bot.github import webhooks
 from bot.github.api import FailedDelivery, GitHub
 from bot.github.errors import Forbidden, GitHubError, NotFound, Unprocessable
 from bot.storage.ledger import Ledger
 from bot.storage.redeliveries import Redelivery
 from bot.storage.retention import Deleted
-
-DAY = 24 * 3600.0
 
 WINDOW_SECONDS = 3 * DAY
 """How long GitHub redelivers (bot/github/README.md, "Missed deliveries")."""
@@ -79,7 +77,7 @@ class Sweeper:
         known = await self.ledger.redeliveries.known([delivery.guid for delivery in failed])
         pending = []
         for delivery in failed:
-            before = known.get(delivery.guid, Redelivery(delivery.guid, 0, 0, 0.0))
+            before = known.get(delivery.guid, Redelivery(0, 0, 0.0))
             is_new = delivery.delivery_id != before.attempt_id
             if delivery.event not in webhooks.EVENTS or not is_new or before.asked >= MAX_ASKED:
                 continue

@@ -39,7 +39,7 @@ from bot.core.errors import Misreading, Refused
 from bot.core.events import CommandLine
 from bot.core.models import Claim, Progress, Reply, TrackedRun, WorkItem
 from bot.core.reasons import Reason
-from bot.core.types import CHECK_CONFIG, CommandId, Detail, Head, Permission, Sha
+from bot.core.types import CANCEL_OUTDATED, CHECK_CONFIG, CommandId, Detail, Head, Permission, Sha
 from bot.depot.client import Depot, DepotError, DepotRefused, DepotUnavailable
 from bot.engine import run_poller, trouble
 from bot.engine.facts import FactReader
@@ -59,7 +59,7 @@ from bot.messages import reply as reply_message
 from bot.messages import runs as run_messages
 from bot.ops.settings import Operator
 from bot.parsing.comments import MAX_COMMANDS, find_command_lines
-from bot.rules import automations, policy
+from bot.rules import announcements, automations, policy
 from bot.rules.facts import Fact, Facts
 from bot.rules.policy import Allowed, Bounds, CommandNeeds, Decision, Needs, NotYet, StartTarget
 from bot.rules.repository_config import INLINE, Config
@@ -278,7 +278,27 @@ class Processor:
         progress = replace(done.progress, author_may_write=is_known)
         if published.reply != item.reply:
             progress = replace(progress, reply=published.reply)
-        return StepDone(sooner(done.wait, published.wait), progress)
+        done = StepDone(sooner(done.wait, published.wait), progress)
+        item = replace(item, reply=published.reply)
+        if item.reply.text != text or item.reply.is_gone or not announcements.is_due(item):
+            return done
+        return await self._announce(claim, item, facts, reader, done)
+
+    async def _announce(
+        self, claim: Claim, item: WorkItem, facts: Facts, reader: FactReader, done: StepDone
+    ) -> StepDone:
+        """Have the author hear how the runs ended, once the reply says it."""
+        try:
+            facts = await self._with_rules(facts, reader)
+            announced = announcements.announcement(
+                item, facts.config, self.github.server_clock.now()
+            )
+            wait = await self.publisher.announce(claim, item, reader.repository, announced)
+        except GitHubError as error:
+            return replace(done, trouble=error)
+        if wait is not None:
+            return replace(done, wait=sooner(done.wait, wait))
+        return replace(done, progress=replace(done.progress, end_announced=True))
 
     # --- whose comment it is, and what an event sets off -----------------------------------------
 
@@ -440,6 +460,8 @@ class Processor:
         if isinstance(outcome, Refused):
             is_silent = _is_silent(outcome.reason, item, facts)
             outcome = Answer("" if is_silent else outcome.text, reason=outcome.reason)
+        if item.comment.event is not None and command.line.text == CANCEL_OUTDATED:
+            outcome = replace(outcome, text="") if not isinstance(outcome, TrackRuns) else outcome
         return outcome, facts
 
     async def _attempt(
@@ -567,7 +589,7 @@ class Processor:
                     raise TypeError("the runs at the head were not read")
                 outcome = await runs.start(item, command_id, handled, before)
             case ChangeRuns():
-                if not item.changes_of(command_id):
+                if not handled.is_quiet and not item.changes_of(command_id):
                     for change in handled.changes:
                         is_cancelled = change.change is Change.CANCEL
                         handling.check_workflows(change.run, but_inline=is_cancelled)
@@ -678,6 +700,7 @@ class _Handling:
             role=allowed.role,
             config=self.facts.config,
             is_public=self._item.comment.is_public,
+            now=self._processor.clock.now(),
             commands=self._processor.commands,
         )
         return CommandReader(

@@ -1,4 +1,5 @@
-"""The only code that writes to GitHub: the reaction, and the one reply, posted once and edited."""
+"""The only code that writes to GitHub: reactions, the one reply, which is posted once and edited,
+and the comment that mentions whoever asked when all is over."""
 
 from __future__ import annotations
 
@@ -16,6 +17,8 @@ from bot.core.rate_limit import LONGEST_WAIT, WriteKind
 from bot.github.errors import Forbidden, GitHubError, NotDone, NotFound, Unprocessable
 from bot.github.repository import PostedComment, Repository
 from bot.messages import reply as reply_message
+from bot.messages.mentions import announces, can_mention, mention
+from bot.rules.announcements import Announcement
 from bot.storage.ledger import Ledger
 
 EDIT_SECONDS = 10.0
@@ -32,9 +35,6 @@ LOOK_PAUSE = 2.0
 
 TWIN_LOOKS = (60.0, 300.0)
 """Seconds after it was posted again at which it is looked for a twin."""
-
-GONE_AFTER = 2
-"""Edits that GitHub does not find, one after the other: somebody deleted the reply."""
 
 log = structlog.get_logger()
 
@@ -91,7 +91,7 @@ def next_writes(item: WorkItem, text: str, now: float) -> tuple[Write, ...]:
 
 def _next_of_reply(item: WorkItem, text: str, now: float) -> Write | None:
     reply = item.reply
-    if text in {"", reply.text}:
+    if text in {"", reply.text} or reply.is_gone:
         return None
     if reply.refused_since is not None and now - reply.refused_since >= OWED_SECONDS:
         return None  # it was tried for long enough
@@ -166,6 +166,56 @@ class Publisher:
             return published
         twins = max(0.0, reply.twins_at - self.clock.now())
         return replace(published, wait=sooner(published.wait, twins))
+
+    async def announce(
+        self, claim: Claim, item: WorkItem, repository: Repository, announced: Announcement
+    ) -> float | None:
+        """Have its author hear how the runs of a comment ended: seconds until that is to be tried
+        again, none when it is done. Both are a courtesy: what GitHub refuses is let be. Raises
+        GitHubUnavailable."""
+        if announced.mentions and can_mention(item.comment.author.login):
+            pause = await self._mention(claim, item, repository)
+            if pause is not None:
+                return pause
+        if announced.reaction and not await self._reserve(item, WriteKind.REACTION):
+            try:
+                await repository.react(
+                    item.comment.source, item.comment.comment_id, announced.reaction
+                )
+            except GitHubError as error:
+                log.warning("reaction_failed", error=str(error))
+        return None
+
+    async def _mention(self, claim: Claim, item: WorkItem, repository: Repository) -> float | None:
+        """Post the comment that mentions the author, once."""
+        now, attempted_at = self.clock.now(), item.mention_attempted_at
+        try:
+            if attempted_at is not None:
+                if await self._has_mentioned(item, repository):
+                    return None
+                if now - attempted_at < LOOK_SECONDS:
+                    return LOOK_PAUSE
+            pause = await self._reserve(item, WriteKind.MENTION)
+            if pause == math.inf:
+                return None
+            if pause:
+                return min(pause, LONGEST_WAIT)
+            await self.ledger.items.save_mention_attempt(claim, now)
+            await repository.comment(item.comment.number, mention(item))
+        except NotDone:
+            await self.ledger.items.save_mention_attempt(claim, attempted_at)
+            raise
+        except (NotFound, Forbidden, Unprocessable) as error:
+            log.warning("mention_refused", error=str(error))
+        return None
+
+    async def _has_mentioned(self, item: WorkItem, repository: Repository) -> bool:
+        """Whether the comment is there, whose posting was not answered. Raises GitHubError."""
+        comments = repository.own_comments(item.comment.number, since=item.comment.written_at - 1)
+        async for comment in comments:
+            if announces(comment.body) == item.work_item_id:
+                return True
+        return False
 
     async def _write_next(self, item: WorkItem, writing: Writing) -> Published:
         for write in next_writes(item, writing.text, self.clock.now()):
@@ -305,10 +355,11 @@ class Publisher:
             await repository.edit_comment(edit.comment_id, edit.text)
         except (NotFound, Forbidden, Unprocessable) as error:
             missing = item.reply.missing + 1 if isinstance(error, NotFound) else 0
-            if missing < GONE_AFTER:
-                item = replace(item, reply=replace(item.reply, missing=missing))
-                return self._refused(item, error, attempted=True)
-            log.warning("reply_deleted", error=str(error))  # and it is not posted anew
+            reply = replace(item.reply, missing=missing)
+            if not reply.is_gone:
+                return self._refused(replace(item, reply=reply), error, attempted=True)
+            log.warning("reply_deleted", error=str(error))
+            return Published(replace(reply, twins_at=None), None)
         return Published(self._written(item, edit.comment_id, edit.text), None)
 
     def _refused(self, item: WorkItem, error: GitHubError, *, attempted: bool) -> Published:

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Collection, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from bot.commands.base import Asked
 from bot.core import jobs
 from bot.core.errors import Refused
-from bot.core.models import Command, PendingChange, TrackedRun, WorkItem
+from bot.core.models import Command, KnownRun, PendingChange, TrackedRun, WorkItem
 from bot.core.reasons import Reason
 from bot.core.runs import Artifact, Diagnosis, Job, ListedRun, Run, Workflow, is_over
 from bot.core.types import Head, Permission, RunId, Sha
 from bot.depot.client import Depot, DepotRefused, Target
+from bot.engine.run_poller import attempt_of
 from bot.engine.runs import unlisted
 from bot.github.repository import Repository
 from bot.messages import refusals
@@ -128,6 +129,13 @@ class CommandReader:
             if workflow is None or _has(run, workflow)
         )
 
+    async def outdated_runs(self) -> tuple[TrackedRun, ...]:
+        comment, newest = self.item.comment, self.item.newest_head
+        is_closed = comment.event is not None and comment.event.kind == "closed"
+        started = await self.ledger.items.started_runs(comment.repo, comment.number)
+        moving = [run for run in started if not run.run.is_over]
+        return tuple(run for run in moving if is_closed or newest not in {None, run.sha})
+
     async def _changed_runs(self) -> tuple[TrackedRun, ...]:
         """The runs that an earlier step was about to change."""
         changes = (self._run(change.run_id) for change in self.pending_changes)
@@ -167,7 +175,7 @@ class CommandReader:
         run, known = await asyncio.gather(
             self.depot.run_status(listed.run_id), self.ledger.items.find_run(listed.run_id)
         )
-        return self._tracked(listed, run, known)
+        return await self._tracked(listed, run, known)
 
     async def _run(self, run_id: RunId) -> TrackedRun:
         reading = asyncio.ensure_future(self.depot.run_status(run_id))
@@ -177,7 +185,7 @@ class CommandReader:
         except BaseException:
             await asyncio.gather(reading, return_exceptions=True)
             raise
-        return self._tracked(listed, await reading, known)
+        return await self._tracked(listed, await reading, known)
 
     async def _newest(self) -> RunId:
         """The newest run on the head; else the newest that a command here started."""
@@ -208,10 +216,10 @@ class CommandReader:
             raise Refused(Reason.UNKNOWN_RUN, refusals.unknown_run(run_id))
         return listed, known
 
-    def _tracked(self, listed: ListedRun, run: Run, known: TrackedRun | None) -> TrackedRun:
+    async def _tracked(self, listed: ListedRun, run: Run, known: TrackedRun | None) -> TrackedRun:
         """A run as this command sees it; what is known of its start says more than its tree."""
         paths = [workflow.file_name for workflow in run.workflows]
-        return TrackedRun(
+        tracked = TrackedRun(
             command_id=self.command.command_id,
             run=run,
             repo=self.item.comment.repo,
@@ -222,6 +230,12 @@ class CommandReader:
             is_inline=known.is_inline if known else bool(paths) and not any(paths),
             in_fork=known is not None and known.in_fork,
         )
+        if known is None:
+            return tracked
+        current = attempt_of(known, run, self.now)
+        if len(current.attempts) > len(known.attempts):
+            await self.ledger.queue.reread_runs([run.run_id])  # its reply does not know yet
+        return replace(tracked, attempts=current.attempts, asked_by=current.asked_by)
 
     async def job(self, runs: Sequence[TrackedRun], typed: str) -> tuple[TrackedRun, Workflow, Job]:
         found = [
@@ -255,6 +269,9 @@ class CommandReader:
 
     async def run_status(self, run_id: RunId) -> Run:
         return await self.depot.run_status(run_id)
+
+    async def known_runs(self, run_ids: Sequence[RunId]) -> Mapping[RunId, KnownRun]:
+        return await self.ledger.items.known_runs(run_ids)
 
     async def log_tail(self, attempt_id: str, lines: int) -> list[str]:
         return [line.text for line in await self.depot.log_tail(attempt_id, lines)]

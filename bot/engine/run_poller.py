@@ -9,6 +9,7 @@ from dataclasses import replace
 
 from cachetools import TTLCache
 
+from bot.core import jobs
 from bot.core.backoff import DETAILS, POLLING
 from bot.core.clock import Clock
 from bot.core.models import TrackedRun
@@ -31,6 +32,14 @@ MANY_RUNS = 100
 """Above this many tracked runs, poll each at the longest interval; the shared listing wakes those
 that changed."""
 
+VERY_MANY_RUNS = 1000
+JOBS_SECONDS = 30.0
+MANY_JOBS_SECONDS = 120.0
+"""How long the jobs of a run that moves are not read again, and how long above VERY_MANY_RUNS."""
+
+RESUME_SECONDS = 60.0
+"""How long a run that a command had go again may look as it did before."""
+
 DETAIL_TRIES = 12
 """How often it is asked again for the times, the diagnosis and the log of a run that is over."""
 
@@ -42,6 +51,10 @@ GIVE_UP_SECONDS = 24 * 3600.0
 stop."""
 
 
+Wake = Callable[[Sequence[RunId]], Awaitable[object]]
+"""Makes those runs of these that the bot knows due for a poll."""
+
+
 class ActiveRuns:
     """The organisation's active runs, listed once for everybody who follows one of them.
 
@@ -50,17 +63,18 @@ class ActiveRuns:
     those who follow a run that has moved.
     """
 
-    def __init__(
-        self, depot: Depot, clock: Clock, wake: Callable[[Sequence[RunId]], Awaitable[object]]
-    ) -> None:
+    def __init__(self, depot: Depot, clock: Clock, wake: Wake, wake_over: Wake) -> None:
         self._depot = depot
+        self._clock = clock
         self._wake = wake
+        self._wake_over = wake_over
+        """For runs that are listed and that nobody follows: one may have gone again."""
         self._listing: SingleFlightCache[str, dict[RunId, str]] = SingleFlightCache(
             TTLCache(1, LISTING_SECONDS, clock.now)
         )
         # How the runs stood that were polled lately.
         self._followed: TTLCache[RunId, str] = TTLCache(math.inf, SHARED_LISTING_SECONDS, clock.now)
-        self._listed: dict[RunId, str] = {}
+        self._listed: dict[RunId, str] | None = None
 
     @property
     def shortest_pause(self) -> float:
@@ -70,14 +84,21 @@ class ActiveRuns:
     async def has_moved(self, tracked: TrackedRun) -> bool:
         """Whether a run has to be asked for: its state changed, or the listing does not say."""
         self.saw(tracked.run)
-        was_woken = tracked.polls == 0
+        was_woken = tracked.polls == 0 or tracked.run.is_over
         if was_woken or len(self._followed) <= SHARED_LISTING_FROM:
             return True
+        if tracked.run.status != "queued" and self._is_stale(tracked):
+            return True  # how its jobs stand, no listing says
         try:
             states = await self._listing.get("active", self._list)
         except DepotRefused:
             return True  # what that means for this run, Depot says when asked for it
         return states.get(tracked.run.run_id) != tracked.run.status
+
+    def _is_stale(self, tracked: TrackedRun) -> bool:
+        """Whether its jobs were read so long ago that the reply's table may be wrong."""
+        age = math.inf if tracked.read_at is None else self._clock.now() - tracked.read_at
+        return age >= (MANY_JOBS_SECONDS if len(self._followed) > VERY_MANY_RUNS else JOBS_SECONDS)
 
     def saw(self, run: Run) -> None:
         """A tracked run stands like this."""
@@ -89,6 +110,8 @@ class ActiveRuns:
     async def _list(self) -> dict[RunId, str]:
         states = await self._depot.active_runs()
         before, self._listed = self._listed, states
+        if before is None:
+            before = dict(self._followed)
         # Against the listing before as well: a run that is in none would be woken by each.
         moved = [
             run_id
@@ -97,6 +120,8 @@ class ActiveRuns:
         ]
         if moved:
             await self._wake(moved)
+        if new := states.keys() - before.keys() - self._followed.keys():
+            await self._wake_over(sorted(new))
         return states
 
 
@@ -124,11 +149,18 @@ async def poll(
     except DepotError as no:
         if no.code == "not_found" and isinstance(no, DepotRefused):
             return _gone(tracked, clock)
+        if tracked.is_over:
+            return _asked_again(tracked, clock)
         # Whatever else Depot says: the run is there, and can be read again some time.
         return _later(tracked, clock, min(no.retry_after or 0.0, LONGEST_PAUSE))
-    tracked = replace(tracked, misses=0)
+    tracked = attempt_of(replace(tracked, misses=0, read_at=clock.now()), run, clock.now())
+    if tracked.resumed_by:
+        return _later(tracked, clock)
     if not run.is_over:
         return _later(replace(tracked, run=run, failure=""), clock, active_runs.shortest_pause)
+    is_known = tracked.run.is_over
+    if is_known and tracked.polls >= DETAIL_TRIES:
+        return replace(tracked, next_poll_at=None)
     gaps: Gaps = []
     details: frozenset[Detail] = frozenset()
     try:
@@ -138,32 +170,67 @@ async def poll(
     run, failure = await asyncio.gather(
         _with_times(depot, run, gaps), _failure(depot, run, details, gaps)
     )
-    if gaps and tracked.run.is_over:
+    if gaps and is_known:
         # What an earlier look has read stays.
         run = run if run.seconds is not None else tracked.run
         failure = failure or tracked.failure
-    tries = tracked.polls if tracked.run.is_over else 0
-    found = replace(tracked, run=run, failure=failure)
+    tries = tracked.polls if is_known else 0
+    awaited_end = run.status if tracked.awaited_end == "" else tracked.awaited_end
+    found = replace(tracked, run=run, failure=failure, awaited_end=awaited_end)
     if not gaps or tries >= DETAIL_TRIES:
-        return replace(found, next_poll_at=None)
-    # How it ended is known, and said; what else there is to say of it is asked for again.
-    pause = DETAILS.pause(tries)
-    return replace(found, polls=tries + 1, next_poll_at=clock.now() + pause)
+        # So many tries: nothing is missing, and nothing of it is asked for again.
+        return replace(found, polls=DETAIL_TRIES, next_poll_at=None)
+    return _asked_again(replace(found, polls=tries), clock)
+
+
+def _asked_again(tracked: TrackedRun, clock: Clock) -> TrackedRun:
+    """How it ended is known, and said; what else there is to say of it is asked for again."""
+    if tracked.polls >= DETAIL_TRIES:
+        return replace(tracked, next_poll_at=None)
+    pause = DETAILS.pause(tracked.polls)
+    return replace(tracked, polls=tracked.polls + 1, next_poll_at=clock.now() + pause)
+
+
+def attempt_of(tracked: TrackedRun, run: Run, now: float) -> TrackedRun:
+    """What is known of the attempt that a run shows now: another one when it was over and moves, or
+    has a job that was tried again since."""
+    before = jobs.attempts(tracked.run)
+    # Jobs that were not known before say nothing: where a command moved it, none were stored.
+    has_moved = not run.is_over or any(
+        job_id in before and number > before[job_id]
+        for job_id, number in jobs.attempts(run).items()
+    )
+    if tracked.run.is_over and has_moved:
+        # Of the new one nothing is known yet.
+        began = tracked.next_attempt(now)
+        return replace(began, run=replace(run, status="queued"))
+    if not tracked.resumed_by:
+        return tracked
+    is_late = now - (tracked.resumed_at or 0.0) >= RESUME_SECONDS
+    if has_moved or is_late:
+        return replace(tracked, asked_by=tracked.resumed_by, resumed_by="")
+    return tracked
 
 
 def _gone(tracked: TrackedRun, clock: Clock) -> TrackedRun:
     """Depot does not know the run: that counts when it says so twice. How one ended is known."""
     if tracked.run.is_over:
-        return replace(tracked, next_poll_at=None)
+        return replace(tracked, resumed_by="", next_poll_at=None)
     if tracked.misses == 0:
         return _later(replace(tracked, misses=1), clock)
-    return replace(tracked, note=runs.run_disappeared(), next_poll_at=None)
+    return _given_up(tracked, runs.run_disappeared())
+
+
+def _given_up(tracked: TrackedRun, note: str) -> TrackedRun:
+    """A run that is followed no more, and why."""
+    awaited_end = "unknown" if tracked.awaited_end == "" else tracked.awaited_end
+    return replace(tracked, note=note, awaited_end=awaited_end, next_poll_at=None)
 
 
 def _later(tracked: TrackedRun, clock: Clock, at_least: float | None = None) -> TrackedRun:
     now = clock.now()
     if now - tracked.tracked_since >= GIVE_UP_SECONDS:
-        return replace(tracked, note=runs.following_given_up(), next_poll_at=None)
+        return _given_up(tracked, runs.following_given_up())
     wait = POLLING.pause(tracked.polls, at_least)
     return replace(tracked, polls=tracked.polls + 1, next_poll_at=now + wait)
 

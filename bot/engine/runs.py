@@ -12,6 +12,8 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
 
+import structlog
+
 from bot.commands.base import (
     Answer,
     Change,
@@ -60,6 +62,9 @@ DISPATCH_TRIGGER = "workflow_dispatch"
 "DispatchWorkflow")."""
 
 
+log = structlog.get_logger()
+
+
 async def runs_before(
     depot: Depot, repo: RepoName, sha: Sha, *, is_dispatch: bool
 ) -> list[ListedRun]:
@@ -101,27 +106,27 @@ class Runs:
         outcome: Outcome = TrackRuns((), reason=Reason.STARTED)
         for place, request in enumerate(todo, start=1):
             request = replace(request, is_last=place == len(todo))
-            outcome = await self._start_one(command_id, request, before, force=wanted.force)
+            outcome = await self._start_one(item, command_id, request, before, force=wanted.force)
             if request.is_last or not isinstance(outcome, TrackRuns):
                 return outcome
             await self.ledger.items.save_start(self.claim, outcome.runs, outcome.settles)
         return outcome
 
     async def _start_one(
-        self, command_id: CommandId, request: StartRequest, before: RunsAtHead, *, force: bool
+        self,
+        item: WorkItem,
+        command_id: CommandId,
+        request: StartRequest,
+        before: RunsAtHead,
+        *,
+        force: bool,
     ) -> Outcome:
         running = None if force else _same(request, before, command_id)
         if running is None:
             return await self.send(command_id, request, before.listed)
-        now = self.clock.now()
-        pointing = replace(
-            running,
-            command_id=command_id,
-            tracked_since=now,
-            polls=0,
-            next_poll_at=now,
-        )
-        return TrackRuns((pointing,), reason=Reason.ALREADY_RUNNING)
+        # Who only repeats a command has not asked for its end.
+        pointing = replace(running, command_id=command_id, awaited_end=None)
+        return TrackRuns((await self._shown(item, pointing),), reason=Reason.ALREADY_RUNNING)
 
     async def send(
         self,
@@ -136,7 +141,7 @@ class Runs:
         nothing was sent; any other doubt is resolved here or answered with RetryLater.
         """
         ids = tuple(run.run_id for run in before)
-        new = StartAttempt(0, command_id, start, ids, self.clock.now(), 0, "open")
+        new = StartAttempt(0, command_id, start, ids, self.clock.now(), 0, "open", start.repo)
         try:
             attempt = await self.ledger.items.add_start_attempt(self.claim, new, lost)
         except StartInProgress:
@@ -201,17 +206,28 @@ class Runs:
         is_too_late = self.clock.now() > self.latest_start
         if is_second or is_too_late:
             return Answer(runs.start_unknown(), reason=Reason.START_UNKNOWN, settles=lost)
-        before = await self._before(attempt.start)
-        return await self.send(attempt.command_id, attempt.start, before, lost)
+        before = await self._before(attempt)
+        again = replace(attempt.start, repo=attempt.repo)
+        return await self.send(attempt.command_id, again, before, lost)
 
-    async def _before(self, start: StartRequest) -> list[ListedRun]:
-        return await runs_before(self.depot, start.repo, start.sha, is_dispatch=bool(start.branch))
+    async def _before(self, attempt: StartAttempt) -> list[ListedRun]:
+        # Depot may know a repository that was renamed by either name.
+        start = attempt.start
+        names = dict.fromkeys((start.repo, attempt.repo))
+        is_dispatch = bool(start.branch)
+        listings = [
+            await runs_before(self.depot, name, start.sha, is_dispatch=is_dispatch)
+            for name in names
+        ]
+        return list({run.run_id: run for runs_ in listings for run in runs_}.values())
 
     async def late(self, item: WorkItem) -> list[TrackedRun]:
         """Runs of first calls that came to light only after the call was sent again."""
         return [
             self._followed(attempt, run, runs.late_twin())
             for attempt in _watched(item, self.clock.now())
+            # A run that shows now may be that of the second call.
+            if item.open_start_attempt(attempt.command_id) is None
             for run in await self._candidates(attempt)
             if _fits(attempt.start, run)
         ]
@@ -220,7 +236,7 @@ class Runs:
         """New runs on the commit that no command of ours has claimed, with their trees."""
         new = [
             run
-            for run in await self._before(attempt.start)
+            for run in await self._before(attempt)
             if run.run_id not in attempt.runs_before
             and (run.created is None or run.created >= attempt.created_at - SKEW_SECONDS)
         ]
@@ -256,7 +272,19 @@ class Runs:
             in_fork=start.in_fork,
             note="\n\n".join(text for text in (note, start.note) if text),
             next_poll_at=now + POLLING.first,
+            awaited_end="",
         )
+
+    async def _shown(self, item: WorkItem, run: TrackedRun) -> TrackedRun:
+        """A run that is there, as a command shows it: by a link to the reply that follows it, or by
+        following it where none does."""
+        now = self.clock.now()
+        run = replace(run, tracked_since=now, polls=0, misses=0)
+        home = await self.ledger.items.home(run.run.run_id)
+        if home is None:
+            return replace(run, reply_url=None, next_poll_at=now)
+        url = "" if home.work_item_id == item.work_item_id else home.reply_url
+        return replace(run, reply_url=url, next_poll_at=None, failure="", attempts=())
 
     # --- changing runs that are there ------------------------------------------------------------
 
@@ -266,6 +294,8 @@ class Runs:
         One that Depot does not let move keeps no other from it; the answer is about it only when
         none has moved.
         """
+        if wanted.is_quiet:
+            return await self._cancel_quietly(wanted)
         before = {change.run_id: change for change in item.changes_of(command_id)}
         if not before:
             runs_ = {one.run.run.run_id: one.run.run for one in wanted.changes}
@@ -287,7 +317,7 @@ class Runs:
                         raise
                     answers += [answer] if answer is not None else []
                     continue
-            tracked, reason = await self._track_again(one)
+            tracked, reason = await self._track_again(item, one)
             moved[tracked.run.run_id] = tracked
         if not moved:
             return answers[0]
@@ -295,6 +325,18 @@ class Runs:
         notes = [wanted.note, *(answer.text for answer in answers)]
         first = replace(first, note="\n\n".join(note for note in notes if note))
         return TrackRuns((first, *others), reason=reason)
+
+    async def _cancel_quietly(self, wanted: ChangeRuns) -> Answer:
+        """Cancel runs, which may be done twice; their own replies say so."""
+        for one in wanted.changes:
+            try:
+                await self.depot.cancel_run(one.run.run.run_id)
+            except DepotRefused as no:
+                log.warning("run_not_cancelled", run=one.run.run.run_id, error=str(no))
+                continue
+            now = self.clock.now()
+            await self.ledger.items.resume_tracking(one.run.run, now, "", wanted.note)
+        return Answer("", reason=Reason.CANCELLED)
 
     async def _send_change(self, wanted: ChangeRun, before: PendingChange) -> None:
         match wanted:
@@ -325,10 +367,12 @@ class Runs:
         job = next((j for j in run.run.jobs if j.job_id == wanted.job.job_id), wanted.job)
         return Answer(runs.job_already_over(job, run), reason=Reason.ALREADY_OVER)
 
-    async def _track_again(self, wanted: ChangeRun) -> tuple[TrackedRun, Reason]:
-        """Track a run that was moved, here and wherever it was tracked before."""
-        now = self.clock.now()
-        await self.ledger.items.resume_tracking(wanted.run.run.run_id, now)
+    async def _track_again(self, item: WorkItem, wanted: ChangeRun) -> tuple[TrackedRun, Reason]:
+        """Have a run that was moved polled where it is followed, and show it."""
+        asker, now = item.comment.author.login, self.clock.now()
+        goes_again = wanted.change is not Change.CANCEL
+        by = asker if goes_again else ""
+        await self.ledger.items.resume_tracking(wanted.run.run, now, by)
         status, reason = {
             Change.RETRY: ("queued", Reason.RETRIED),
             Change.RERUN: ("queued", Reason.RERUN),
@@ -339,7 +383,11 @@ class Runs:
         # Its jobs are not what they were; the first poll tells.
         workflows = tuple(replace(one, jobs=()) for one in wanted.run.run.workflows)
         expected = replace(wanted.run.run, status=status, workflows=workflows, seconds=None)
-        return replace(wanted.run, run=expected, next_poll_at=now), reason
+        run = wanted.run
+        if goes_again and run.run.is_over:
+            run = replace(run, resumed_by=asker).next_attempt(now)
+        moved = replace(run, run=expected, awaited_end="" if goes_again else None)
+        return await self._shown(item, moved), reason
 
 
 async def _each(

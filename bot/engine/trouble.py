@@ -109,6 +109,8 @@ def in_time(item: WorkItem, command_id: CommandId, handled: Handled, now: float)
                 return handled
             case StartRuns() if not left_to_start(item, command_id, handled):
                 return handled
+            case ChangeRuns(is_quiet=True):
+                return handled
             case ChangeRuns(changes=changes) if done := tuple(c for c in changes if c.is_done):
                 return ChangeRuns(done, handled.note)
         raise

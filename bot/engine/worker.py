@@ -239,13 +239,13 @@ async def repeat(queue: Queue, name: str, every: float, job: Callable[[], Awaita
 
 
 async def look_often(look: Callable[[], Awaitable[None]], every: float) -> None:
-    """Do *look* every so many seconds in this process, until cancelled."""
+    """Do *look* now and every so many seconds in this process, until cancelled."""
     while True:
-        await asyncio.sleep(every)
         try:
             await look()
         except Exception:
             log.exception("job_failed", job="look")
+        await asyncio.sleep(every)
 
 
 async def keep_time(queue: Queue, clock: AdjustedClock) -> None:

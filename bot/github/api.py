@@ -19,7 +19,7 @@ from bot.core.credentials import Credentials
 from bot.core.rate_limit import Quota
 from bot.core.single_flight import SingleFlightCache
 from bot.core.types import RepoName
-from bot.github.errors import translated_errors
+from bot.github.errors import GitHubUnavailable, translated_errors
 from bot.github.repository import Caches, Repository
 from bot.github.session import ServerClock, Sessions, decode
 
@@ -149,42 +149,47 @@ class GitHub:
 
     async def failed_attempts(self, since: float) -> AsyncIterator[FailedDelivery]:
         """Attempts at webhook deliveries of the App that failed since then, newest first; all of
-        them, however many. A later attempt may have succeeded.
-
-        A bot account has no such log (bot/github/README.md, "Missed deliveries"). Raises
-        GitHubError.
-        """
-        if not self.is_app:
-            return
-        url = "/app/hook/deliveries?per_page=100&status=failure"
-        with translated_errors():
-            async for item in self._sessions.own.getiter(url):
-                delivery = decode(item, _Delivery)
-                if delivery.delivered_at.timestamp() < since:
-                    break
-                # An older server knows no `status`, and lists all.
-                if not delivery.has_arrived:
-                    yield delivery.failed()
+        them, however many. A later attempt may have succeeded. Raises GitHubError."""
+        # An older server knows no `status`, and lists all.
+        async for delivery in self._deliveries(since, "&status=failure"):
+            if not delivery.has_arrived:
+                yield delivery.failed()
 
     async def failed_deliveries(self, since: float) -> list[FailedDelivery]:
         """The App's webhook deliveries since then, of the newest MAX_DELIVERIES, none of whose
         attempts succeeded. Raises GitHubError."""
-        if not self.is_app:
-            return []
         attempts: dict[str, list[_Delivery]] = {}
         seen = 0
-        with translated_errors():
-            async for item in self._sessions.own.getiter("/app/hook/deliveries?per_page=100"):
-                delivery = decode(item, _Delivery)
-                seen += 1
-                if delivery.delivered_at.timestamp() < since or seen > MAX_DELIVERIES:
-                    break
-                attempts.setdefault(delivery.guid, []).append(delivery)
+        async for delivery in self._deliveries(since):
+            seen += 1
+            if seen > MAX_DELIVERIES:
+                break
+            attempts.setdefault(delivery.guid, []).append(delivery)
         return [
             tried[0].failed()
             for tried in reversed(attempts.values())
             if not any(attempt.has_arrived for attempt in tried)
         ]
+
+    async def _deliveries(self, since: float, which: str = "") -> AsyncIterator[_Delivery]:
+        """Attempts at webhook deliveries of the App since then, newest first.
+
+        A bot account has no such log (bot/github/README.md, "Missed deliveries"). One that cannot
+        be read keeps no other from being found. Raises GitHubError.
+        """
+        if not self.is_app:
+            return
+        url = f"/app/hook/deliveries?per_page=100{which}"
+        with translated_errors():
+            async for item in self._sessions.own.getiter(url):
+                decode(item, dict[str, object])
+                try:
+                    delivery = decode(item, _Delivery)
+                except GitHubUnavailable:
+                    continue
+                if delivery.delivered_at.timestamp() < since:
+                    break
+                yield delivery
 
     async def redeliver(self, delivery_id: int) -> None:
         """Have GitHub send a delivery once more, under the same guid; raises GitHubError."""

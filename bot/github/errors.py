@@ -4,7 +4,8 @@ GitHubError               every failure
 ├── NotFound              404: it is not there, not there yet, or not visible to the bot
 │   └── Gone              410: it was there
 ├── Forbidden             403 that is no rate limit: the bot lacks a permission, or lacks it yet
-│   └── Blocked           451: nobody may see it
+│   ├── Blocked           451: nobody may see it
+│   └── NotInstalled      the App has no such installation, or none on this repository
 ├── Unprocessable         422: GitHub refuses what was sent
 └── GitHubUnavailable     no answer, or a server error: what was sent may have been done
     └── NotDone           a rate limit, 409, or not sent: nothing was done; ask again later
@@ -60,6 +61,10 @@ class Blocked(Forbidden):
     pass
 
 
+class NotInstalled(Forbidden):
+    pass
+
+
 class Unprocessable(GitHubError):
     pass
 
@@ -111,7 +116,7 @@ def translated_errors() -> Iterator[None]:
         raise TooLarge(str(error)) from error
     except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout) as error:
         raise NotDone(type(error).__name__) from error
-    except httpx.HTTPError as error:
+    except (httpx.HTTPError, httpx.InvalidURL) as error:
         raise GitHubUnavailable(type(error).__name__) from error
     except (ValueError, ArithmeticError, LookupError, TypeError, RecursionError) as error:
         # gidgethub does not guard its decoding of bodies and status codes: a proxy's page or a

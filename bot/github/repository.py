@@ -21,7 +21,9 @@ from bot.github.errors import (
     Forbidden,
     GitHubError,
     GitHubUnavailable,
+    Gone,
     NotFound,
+    NotInstalled,
     TooLarge,
     translated_errors,
 )
@@ -114,7 +116,7 @@ class _Suite(msgspec.Struct):
 
 
 class _Suites(msgspec.Struct):
-    check_suites: list[_Suite] = []
+    check_suites: list[_Suite]
 
 
 class _Comment(msgspec.Struct):
@@ -143,6 +145,24 @@ async def _outline(text: str) -> Outline | str:
         return await asyncio.to_thread(outline, text)
     except BadWorkflow as wrong:
         return str(wrong)
+
+
+def _entries(answer: Any) -> list[_Entry]:
+    """What is in a folder; nothing when it is a file. Raises GitHubUnavailable for anything else,
+    such as an empty folder, which Git does not keep."""
+    if isinstance(answer, dict):
+        decode(answer, _Entry)
+        return []
+    if entries := decode(answer, list[_Entry]):
+        return entries
+    raise GitHubUnavailable("not understood: an empty folder")
+
+
+def _is_whole(text: str, size: int) -> bool:
+    """Whether it is all of a file of so many bytes; if it has more, it is another version."""
+    # What was no UTF-8 is U+FFFD now, of another size.
+    length = len(text.encode(errors="replace"))
+    return length >= size or len(text) > MAX_FILE or "\ufffd" in text
 
 
 class Repository:
@@ -214,6 +234,8 @@ class Repository:
             "/repos/{owner}/{repo}/collaborators/{login}/permission", login=login
         )
         role = decode(answer, _Role)
+        if not role.permission and not role.role_name:
+            raise GitHubUnavailable("not understood: no role, not even none")
         return Permission.from_role(role.role_name, role.permission)
 
     async def workflow_names(self, sha: Sha) -> tuple[str, ...]:
@@ -243,7 +265,7 @@ class Repository:
         answer = await self._get(
             "/repos/{owner}/{repo}/contents{/path*}{?ref}", path=path.split("/"), ref=sha
         )
-        return [] if isinstance(answer, dict) else decode(answer, list[_Entry])
+        return _entries(answer)
 
     async def workflow_outline(self, sha: Sha, name: str) -> Outline:
         """A workflow file's jobs and inputs at a commit; raises BadWorkflow."""
@@ -251,6 +273,9 @@ class Repository:
         text = await self.workflow_text(sha, name) if size <= MAX_FILE else None
         if text is None:
             raise BadWorkflow("too large")
+        if not _is_whole(text, size):
+            self._caches.files.forget((self._repo, sha, name))
+            raise await self._in_part(name)
         digest = sha256(text.encode(errors="replace")).hexdigest()
         found = await self._caches.outlines.get(digest, lambda: _outline(text))
         if isinstance(found, str):
@@ -278,8 +303,10 @@ class Repository:
             return _OVERSIZE
         if isinstance(answer, str):
             return answer
-        # gidgethub has no body for an empty file, and a listing where the path is a folder.
-        return "" if answer is None else repr(answer)
+        if answer is None:
+            return ""  # gidgethub has no body for an empty file
+        _entries(answer)
+        return repr(answer)  # it is no file
 
     async def config_texts(self) -> tuple[tuple[str, str], ...]:
         """The repository's config on its default branch: path and text of each file there is."""
@@ -287,17 +314,27 @@ class Repository:
 
     async def config_texts_at(self, sha: Sha | None = None) -> tuple[tuple[str, str], ...]:
         """The same at a commit. Without a config there are no rules, so that it is not there counts
-        only when two different reads agree: that of the file, and that of its folder."""
+        only when two different reads agree: that of the file, and that of its folder. A text that
+        lacks its end may lack rules, so the folder has to agree with its size, too."""
         listed, texts = await asyncio.gather(
-            self._file_names(sha, repository_config.FOLDER),
+            self._file_sizes(sha, repository_config.FOLDER),
             asyncio.gather(
                 *(self._text_if_there(sha, path) for path in repository_config.PATHS),
             ),
         )
         read = dict(zip(repository_config.PATHS, texts, strict=True))
-        if lost := [path for path, text in read.items() if text is None and path in listed]:
-            raise GitHubUnavailable(f"{lost[0]} is listed, and not found")
+        for path, text in read.items():
+            if text is None and path in listed:
+                raise GitHubUnavailable(f"{path} is listed, and not found")
+            if text is not None and not _is_whole(text, listed.get(path, 0)):
+                raise await self._in_part(path)
         return tuple((path, text) for path, text in read.items() if text is not None)
+
+    async def _in_part(self, path: str) -> GitHubUnavailable:
+        """Of a file there is only the beginning: it is to be sent anew."""
+        session, _ = await self._access()
+        session.forget_answers()
+        return GitHubUnavailable(f"only the beginning of {path}")
 
     async def _text_if_there(self, sha: Sha | None, path: str) -> str | None:
         try:
@@ -305,13 +342,13 @@ class Repository:
         except NotFound:
             return None
 
-    async def _file_names(self, sha: Sha | None, folder: str) -> frozenset[str]:
-        """The paths of what is in a folder; none when it is not there."""
+    async def _file_sizes(self, sha: Sha | None, folder: str) -> Mapping[str, int]:
+        """The paths of what is in a folder, with sizes in bytes; none when it is not there."""
         try:
             entries = await self._fetch_folder(sha, folder)
         except NotFound:
-            return frozenset()
-        return frozenset(f"{folder}/{entry.name}" for entry in entries)
+            return {}
+        return {f"{folder}/{entry.name}": entry.size for entry in entries}
 
     async def changed_paths(self, number: int) -> list[str]:
         """The files that a pull request changes, at most the first 300."""
@@ -345,14 +382,15 @@ class Repository:
         times = [s.created_at for s in decode(answer, _Suites).check_suites if s.created_at]
         return min(times).timestamp() if times else None
 
-    async def react(self, source: Source, comment_id: int) -> None:
-        """Put 👀 on a comment. A review's own text takes no reaction."""
+    async def react(self, source: Source, comment_id: int, content: str = "eyes") -> None:
+        """Put a reaction on a comment, 👀 or another by GitHub's name for it. A review's own text
+        takes none."""
         kind = {Source.ISSUE_COMMENT: "issues", Source.REVIEW_COMMENT: "pulls"}.get(source)
         if kind is not None:
             await self._send(
                 "post",
                 f"/repos/{{owner}}/{{repo}}/{kind}/comments/{{id}}/reactions",
-                {"content": "eyes"},
+                {"content": content},
                 id=str(comment_id),
             )
 
@@ -367,15 +405,28 @@ class Repository:
         return decode(answer, Id).id
 
     async def edit_comment(self, comment_id: int, body: str) -> None:
-        """Replace a comment's text."""
-        answer = await self._send(
-            "patch",
-            "/repos/{owner}/{repo}/issues/comments/{id}",
-            {"body": body},
-            id=str(comment_id),
-        )
+        """Replace a comment's text; raises NotFound when it is gone from where the bot may look."""
+        try:
+            answer = await self._send(
+                "patch",
+                "/repos/{owner}/{repo}/issues/comments/{id}",
+                {"body": body},
+                id=str(comment_id),
+            )
+        except Gone:
+            raise
+        except NotFound as error:
+            await self._check_visible(error)
+            raise
         if decode(answer, Id).id != comment_id:
             raise GitHubUnavailable("not understood: another comment was edited")
+
+    async def _check_visible(self, missing: NotFound) -> None:
+        """Raises Forbidden when not only that is missing, but the whole repository."""
+        try:
+            await self.identity()
+        except NotFound:
+            raise Forbidden("the repository is not shown to the bot") from missing
 
     async def own_comments(self, number: int, since: float) -> AsyncIterator[PostedComment]:
         """The bot's own comments under a pull request, written or changed since *since*."""
@@ -399,7 +450,14 @@ class Repository:
     async def _access(self) -> tuple[Session, str | None]:
         if self._installation is None:
             self._installation = await self._sessions.installation(self._repo)
-        return await self._sessions.access(self._installation)
+        try:
+            return await self._sessions.access(self._installation)
+        except NotInstalled:
+            new = await self._sessions.new_installation(self._repo)
+            if new == self._installation:
+                raise
+            self._installation = new
+            return await self._sessions.access(new)
 
     async def _get(self, url: str, *, accept: str = accept_format(), **variables: Any) -> Any:
         session, token = await self._access()

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from datetime import datetime
 from email.utils import parsedate_to_datetime
 from functools import lru_cache
@@ -23,7 +25,7 @@ from bot import __version__
 from bot.core.backoff import seconds_asked
 from bot.core.clock import Clock
 from bot.core.credentials import AppCredentials, Credentials, TokenCredentials
-from bot.core.json_repair import readable
+from bot.core.json_repair import readable, repaired
 from bot.core.rate_limit import Quota
 from bot.core.single_flight import SingleFlightCache
 from bot.core.types import RepoName
@@ -31,6 +33,8 @@ from bot.github.errors import (
     GitHubError,
     GitHubUnavailable,
     NotDone,
+    NotFound,
+    NotInstalled,
     translated_errors,
 )
 
@@ -41,7 +45,14 @@ ETAG_BYTES = 4 * 1024 * 1024
 """What is kept of an installation's answers, so that GitHub need not send them again."""
 
 MAX_REDIRECTS = 3
-"""Redirects that are followed for one request (bot/github/README.md, "Redirects")."""
+"""Redirects that are followed for one request."""
+
+REDIRECTS = frozenset({301, 302, 307, 308})
+"""After these the same request is sent elsewhere, whatever its method (bot/github/README.md,
+"Redirects")."""
+
+HALF_SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")
+"""An escape in JSON that may be one: GitHub writes whole characters as they are."""
 
 WINDOW_SECONDS = 3600.0
 """GitHub's quotas are for an hour, so that none is away for longer."""
@@ -96,10 +107,15 @@ class Session(gidgethub.httpx.GitHubAPI):
     """gidgethub's client, which sends credentials to the configured host only."""
 
     def __init__(self, *arguments: Any, server_clock: ServerClock, **options: Any) -> None:
-        super().__init__(*arguments, **options)
+        self._answers: LRUCache[str, Any] = LRUCache(ETAG_BYTES, getsizeof=_size)
+        super().__init__(*arguments, cache=self._answers, **options)
         self._server_clock = server_clock
         self.redirects = 0
         """How often a request was redirected: a repository was renamed or transferred."""
+
+    def forget_answers(self) -> None:
+        """Have GitHub send anew what it would say is unchanged: one was not all of it."""
+        self._answers.clear()
 
     def _is_ours(self, url: str) -> bool:
         return url.startswith(self.base_url.rstrip("/") + "/")
@@ -118,7 +134,7 @@ class Session(gidgethub.httpx.GitHubAPI):
         for _ in range(MAX_REDIRECTS):
             location = answered.get("location", "")
             to = urljoin(url, location)
-            if not location or not _leads_on(method, status) or not self._is_ours(to):
+            if status not in REDIRECTS or not location or not self._is_ours(to):
                 break
             self.redirects += 1
             status, answered, content = await super()._request(method, to, headers, body)
@@ -129,6 +145,8 @@ class Session(gidgethub.httpx.GitHubAPI):
         if headers.get("accept") == RAW:
             # A file may hold anything, and gidgethub decodes it strictly.
             content = content.decode("utf-8", "replace").encode()
+        elif HALF_SURROGATE.search(content):
+            content = repaired(content)
         # gidgethub counts a 304 as spent, which it is not; each answer has GitHub's own count.
         limit = RateLimit.from_http(answered)
         if limit is not None:
@@ -142,11 +160,6 @@ class Session(gidgethub.httpx.GitHubAPI):
             wait = limit.reset_datetime.timestamp() - self._server_clock.now()
             if wait <= WINDOW_SECONDS:  # what is farther away is no quota of GitHub's
                 raise NotDone("rate limit", max(1.0, wait))
-
-
-def _leads_on(method: str, status: int) -> bool:
-    """Whether an answer redirects such a request; what writes may not become a GET."""
-    return status in {307, 308} or (method == "GET" and status in {301, 302})
 
 
 def decode(answer: Any, shape: type[T]) -> T:
@@ -203,6 +216,11 @@ class Sessions:
             return None
         return await self._installations.get(repo, lambda: self._fetch_installation(repo))
 
+    async def new_installation(self, repo: RepoName) -> int | None:
+        """The same, asked anew: the App may have been installed again."""
+        self._installations.forget(repo)
+        return await self.installation(repo)
+
     async def access(self, installation: int | None) -> tuple[Session, str | None]:
         """The session of an installation and the token to send; none where the session has its
         own. Raises GitHubError."""
@@ -234,14 +252,12 @@ class Sessions:
         return session
 
     def _new_session(self) -> Session:
-        cache: LRUCache[str, Any] = LRUCache(ETAG_BYTES, getsizeof=_size)
         requester = f"depot-bot/{__version__}"
         if isinstance(self._credentials, TokenCredentials):
             return Session(
                 self._client,
                 requester,
                 oauth_token=self._credentials.token,
-                cache=cache,
                 base_url=self._url,
                 server_clock=self.server_clock,
             )
@@ -250,7 +266,6 @@ class Sessions:
             requester,
             app_id=self._credentials.app_id,
             private_key=self._private_key,
-            cache=cache,
             base_url=self._url,
             server_clock=self.server_clock,
         )
@@ -262,13 +277,13 @@ class Sessions:
             return decode(await self.own.getitem("/app"), _App).slug + "[bot]"
 
     async def _fetch_installation(self, repo: RepoName) -> int:
-        with translated_errors():
+        with _of_installation():
             answer = await self.own.getitem(f"/repos/{repo}/installation")
         return decode(answer, Id).id
 
     async def _fetch_token(self, installation: int) -> _Token:
         assert isinstance(self._credentials, AppCredentials)
-        with translated_errors():
+        with _of_installation():
             answer = await apps.get_installation_access_token(
                 self.own,
                 installation_id=str(installation),
@@ -276,6 +291,16 @@ class Sessions:
                 private_key=self._private_key,
             )
         return decode(answer, _Token)
+
+
+@contextmanager
+def _of_installation() -> Iterator[None]:
+    """Raise GitHubError; what is not found is the installation."""
+    try:
+        with translated_errors():
+            yield
+    except NotFound as error:
+        raise NotInstalled(f"the App is not installed there: {error}") from error
 
 
 @lru_cache(maxsize=1)

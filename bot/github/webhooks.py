@@ -275,7 +275,7 @@ _decode_check_run = msgspec.json.Decoder(_CheckRun).decode
 _decode_pull_request = msgspec.json.Decoder(_PullRequestEvent).decode
 
 _SETS_HEAD = frozenset({"opened", "synchronize", "reopened"})
-_OTHER_ACTIONS = frozenset({"ready_for_review", "labeled"})
+_OTHER_ACTIONS = frozenset({"ready_for_review", "labeled", "closed"})
 
 
 def _check_run(body: bytes, _: str) -> Event:

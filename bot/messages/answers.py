@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
-from bot.core.models import TrackedRun
+from bot.core.models import KnownRun, TrackedRun
 from bot.core.runs import Artifact, Job, ListedRun, Run
 from bot.core.types import Permission, Sha
 from bot.messages.diagnosis import MAX_LOG, log_block
@@ -14,6 +15,8 @@ from bot.messages.phrases import (
     MAX_ROWS,
     cell_list,
     commit,
+    duration,
+    minute,
     run_name,
     size,
     state_cell,
@@ -38,20 +41,53 @@ def config_invalid(path: str, faults: Sequence[str]) -> str:
     )
 
 
-def runs_at(sha: Sha, rows: Sequence[tuple[ListedRun, Run]], hidden: int) -> str:
+@dataclass(frozen=True, slots=True)
+class RunAtHead:
+    """A run on the head, and what is known here of who asked for it."""
+
+    listed: ListedRun
+    run: Run
+    known: KnownRun | None
+
+
+def runs_at(sha: Sha, rows: Sequence[RunAtHead], now: float, hidden: int) -> str:
     """The runs on a commit, one row each; *hidden* are not shown."""
     if not rows:
         return f"There is no run on {commit(sha)}. {code('/depot run')} starts one."
     lines = [
-        f"| {_run_cell(run)} | {_workflow_cell(run)} | {cell(listed.trigger)} "
-        f"| {state_cell(run.status)} | {_job_counts(run)} |"
-        for listed, run in rows
+        f"| {_run_cell(row.run)} | {_workflow_cell(row.run)} | {_asked_by(row)} | {_begun(row)} "
+        f"| {state_cell(row.run.status)}{_attempt(row)} | {_took(row, now)} "
+        f"| {_job_counts(row.run)} |"
+        for row in rows
     ]
-    table = "\n".join(
-        ["| run | workflow | trigger | state | jobs |", "|---|---|---|---|---|", *lines]
-    )
+    head = ["run", "workflow", "asked by", "when", "state", "took", "jobs"]
+    table = "\n".join([f"| {' | '.join(head)} |", "|---" * len(head) + "|", *lines])
     more = f"\n\nAnd {hidden} older." if hidden else ""
     return f"On {commit(sha)}:\n\n{table}{more}"
+
+
+def _asked_by(row: RunAtHead) -> str:
+    """Who asked for a run here; else what started it at Depot."""
+    return cell(row.known.author) if row.known else f"Depot: {cell(row.listed.trigger)}"
+
+
+def _begun(row: RunAtHead) -> str:
+    return minute(row.listed.created) if row.listed.created is not None else ""
+
+
+def _attempt(row: RunAtHead) -> str:
+    earlier = len(row.known.run.attempts) if row.known else 0
+    return f", attempt {earlier + 1}" if earlier else ""
+
+
+def _took(row: RunAtHead, now: float) -> str:
+    """How long it took, where that is known, or has taken so far."""
+    if not row.run.is_over and row.listed.created is not None:
+        return f"{duration(max(0.0, now - row.listed.created))} so far"
+    known = row.known.run if row.known else None
+    if known is None or known.attempts or known.run.seconds is None or not row.run.is_over:
+        return ""
+    return duration(known.run.seconds)
 
 
 def _run_cell(run: Run) -> str:
@@ -143,6 +179,16 @@ def workflow_rules(roles: Sequence[tuple[str, Permission]]) -> str:
     return f"Workflows here, by the first pattern that fits; any other is not run:\n\n{rows}"
 
 
+def checks() -> str:
+    """What a run that is started here means for GitHub's checks."""
+    name = code("<workflow name> / <job name>")
+    return (
+        "It builds the head itself, not GitHub's merge with the base branch. Depot posts a check "
+        f"per job on that commit, named {name}: a required check of that name turns green with it, "
+        "and no other. Checks of jobs that were skipped count as passed for GitHub."
+    )
+
+
 def alias(name: str, line: str) -> str:
     return f"{code(f'/depot {name}')} is short for {code(f'/depot {line}', limit=300)} here."
 
@@ -165,9 +211,11 @@ def help_page(
     arguments: Sequence[tuple[str, str]],
     examples: Sequence[str],
     workflow_roles: Sequence[tuple[str, Permission]] = (),
+    *,
+    builds_head: bool = False,
 ) -> str:
     """One command in full. *arguments* are names with their meanings, *workflow_roles* the
-    repository's rules for workflows."""
+    repository's rules for workflows; *builds_head* says that it starts workflows."""
     role = f"Needs the {code(required.word)} role."
     if required is Permission.NONE:
         role = "Anyone may."
@@ -178,5 +226,7 @@ def help_page(
         lines.append("\n".join(f"- {code(name)}: {meaning}" for name, meaning in arguments))
     if workflow_roles:
         lines.append(workflow_rules(workflow_roles))
+    if builds_head:
+        lines.append(checks())
     lines.append("For example: " + ", ".join(code("/depot " + example) for example in examples))
     return "\n\n".join(lines)

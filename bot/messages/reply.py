@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from bot.core import reasons
-from bot.core.events import PullRequestEvent
-from bot.core.models import Command, WorkItem
+from bot.core.events import PullRequestEvent, comment_page
+from bot.core.models import Command, TrackedRun, WorkItem
 from bot.core.types import CHECK_CONFIG, WorkItemId
 from bot.messages.markdown import code, find_hidden, hidden
 from bot.messages.phrases import typed
@@ -76,14 +76,23 @@ def facts(item: WorkItem) -> dict[str, Any]:
                 "id": command.command_id,
                 "reason": reasons.code(command.reason),
                 "runs": [
-                    {"id": run.run.run_id, "sha": run.sha, "state": run.run.status}
-                    for run in item.runs
-                    if run.command_id == command.command_id
+                    _run_facts(run) for run in item.runs if run.command_id == command.command_id
                 ],
             }
             for command in item.commands
         ],
     }
+
+
+def _run_facts(run: TrackedRun) -> dict[str, Any]:
+    known = {"id": run.run.run_id, "sha": run.sha}
+    if run.reply_url is not None:
+        return {**known, "reply": run.reply_url}
+    attempts = [
+        {"state": one.status, "asked_by": one.asked_by, "failed": list(one.failed)}
+        for one in run.attempts
+    ]
+    return {**known, "state": run.run.status, **({"attempts": attempts} if attempts else {})}
 
 
 def answers(text: str) -> WorkItemId | None:
@@ -98,7 +107,7 @@ def answers(text: str) -> WorkItemId | None:
 
 def pointer(url: str, comment_id: int) -> str:
     """What an older reply says of the newer one to the same comment, at this *url*."""
-    link = f"{url.partition('#')[0]}#issuecomment-{comment_id}"
+    link = comment_page(url, comment_id)
     return f"GitHub took this reply twice. [The other one]({link}) is kept up to date."
 
 
@@ -114,7 +123,7 @@ def _section(command: Command, item: WorkItem, limit: int) -> str:
     parts = [command.answer] if command.answer else []
     for run in item.runs:
         if run.command_id == command.command_id:
-            parts += run_parts(run)
+            parts += run_parts(run, item.newest_head)
     kept = [] if command.line.is_near_miss else [_heading(command, item.comment.event)]
     for part in parts or ["Waiting for its turn."]:
         if sum(map(len, kept)) + len(part) > limit:

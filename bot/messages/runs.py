@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 
 from bot.core import jobs as jobs_
 from bot.core.models import TrackedRun
-from bot.core.runs import Job, Run, Workflow
+from bot.core.runs import Job, PastAttempt, Run, Workflow
 from bot.core.types import Sha
 from bot.messages.markdown import cell, code, fence
 from bot.messages.phrases import (
@@ -25,6 +25,9 @@ from bot.messages.phrases import (
 from bot.messages.redaction import mask
 from bot.parsing.words import quoted
 
+MAX_ATTEMPTS_SHOWN = 20
+"""Earlier attempts of a run that a reply shows."""
+
 _PLAIN_NAME = re.compile(r"[\w .,:()/+-]{1,80}")
 
 
@@ -33,8 +36,8 @@ def run_state(tracked: TrackedRun) -> str:
     return "\n\n".join(run_parts(tracked))
 
 
-def run_parts(tracked: TrackedRun) -> list[str]:
-    """The paragraphs of `run_state`."""
+def headline(tracked: TrackedRun) -> str:
+    """A run and how it stands, as one sentence."""
     run = tracked.run
     took = f" in {duration(run.seconds)}" if run.is_over and run.seconds is not None else ""
     if any(job.newest_attempt and job.newest_attempt.number > 1 for job in run.jobs):
@@ -42,7 +45,22 @@ def run_parts(tracked: TrackedRun) -> list[str]:
     failed = _what_failed(run)
     if failed and took:
         took = f",{took}"
-    parts = [f"Run {run_name(tracked)}: {state_word(run.status)}{failed}{took}."]
+    again = f" (attempt {len(tracked.attempts) + 1}{_by(tracked.asked_by)})"
+    if not tracked.attempts:
+        again = ""
+    return f"Run {run_name(tracked)}: {state_word(run.status)}{again}{failed}{took}."
+
+
+def run_parts(tracked: TrackedRun, newest_head: Sha | None = None) -> list[str]:
+    """The paragraphs of `run_state`, and that the pull request has a newer head."""
+    run = tracked.run
+    if tracked.reply_url is not None:
+        return [_link_to_reply(tracked, tracked.reply_url)]
+    parts = [headline(tracked)]
+    if newest_head is not None and newest_head != tracked.sha:
+        parts.append(head_moved_on(newest_head))
+    if tracked.attempts:
+        parts.append(_earlier(tracked.attempts))
     if tracked.note:
         parts.append(tracked.note)
     parts += [_compile_error(w) for w in run.workflows if w.error]
@@ -54,7 +72,37 @@ def run_parts(tracked: TrackedRun) -> list[str]:
         parts.append(
             f"<details><summary>Why it failed</summary>\n\n{tracked.failure}\n\n</details>"
         )
+    for number, one in reversed(list(enumerate(tracked.attempts, start=1))):
+        if one.failure:
+            parts.append(
+                f"<details><summary>Why attempt {number} failed</summary>\n\n{one.failure}\n\n"
+                "</details>"
+            )
     return parts
+
+
+def _link_to_reply(tracked: TrackedRun, url: str) -> str:
+    """One line about a run that another reply shows."""
+    where = f"[Its reply]({url}) shows how it goes." if url else "It is shown above."
+    note = f" {tracked.note}" if tracked.note else ""
+    return f"Run {run_name(tracked)}: {state_word(tracked.run.status)}. {where}{note}"
+
+
+def _by(login: str) -> str:
+    return f", asked for by {code(login)}" if login else ""
+
+
+def _earlier(attempts: Sequence[PastAttempt]) -> str:
+    """The earlier attempts of a run, a line each; of very many the newest."""
+    numbered = list(enumerate(attempts, start=1))
+    hidden = len(numbered) - MAX_ATTEMPTS_SHOWN
+    lines = [f"- {hidden} older attempts are not shown"] if hidden > 0 else []
+    for number, one in numbered[-MAX_ATTEMPTS_SHOWN:]:
+        failed = _failures(one.failed, one.failures, one.passed)
+        took = f"{',' if failed else ''} in {duration(one.seconds)}" if one.seconds else ""
+        by = _by(one.asked_by)
+        lines.append(f"- Attempt {number}{by}: {state_word(one.status)}{failed}{took}")
+    return "\n".join(lines)
 
 
 def _what_failed(run: Run) -> str:
@@ -62,11 +110,17 @@ def _what_failed(run: Run) -> str:
     failed = [job for job in run.jobs if job.status == "failed"]
     if run.status != "failed" or not failed:
         return ""
-    names = jobs_.names(run.jobs)
-    others = f" and {len(failed) - 1} more" if len(failed) > 1 else ""
-    passed = sum(job.status == "finished" for job in run.jobs)
+    names = [jobs_.names(run.jobs)[failed[0].job_id]]
+    return _failures(names, len(failed), sum(job.status == "finished" for job in run.jobs))
+
+
+def _failures(names: Sequence[str], failed: int, passed: int) -> str:
+    """The jobs that failed, the first by name, and how many passed; empty when none failed."""
+    if not names:
+        return ""
+    others = f" and {failed - 1} more" if failed > 1 else ""
     passed_too = f", {passed} passed" if passed else ""
-    return f": {code(names[failed[0].job_id])}{others}{passed_too}"
+    return f": {code(names[0])}{others}{passed_too}"
 
 
 def _next_commands(tracked: TrackedRun) -> str:
@@ -164,6 +218,17 @@ def waiting_for_other_start() -> str:
 
 def following_given_up() -> str:
     return "It has not ended in a day; this comment is no longer kept up to date."
+
+
+def cancelled_as_outdated() -> str:
+    return (
+        "Cancelled because the pull request has a new head or was closed; this repository wants "
+        "that."
+    )
+
+
+def head_moved_on(newest: Sha) -> str:
+    return f"The head has moved on since, to {commit(newest)}."
 
 
 def run_disappeared() -> str:

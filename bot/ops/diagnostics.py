@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from bot.core.clock import SystemClock
+from bot.core.clock import DAY, SystemClock
 from bot.depot.client import Depot, DepotError
 from bot.github import webhooks
 from bot.github.api import GitHub
@@ -28,9 +28,6 @@ PERMISSIONS: Mapping[str, str] = {
     "metadata": "read",
 }
 """What the App has to be allowed, and no more."""
-
-DAY = 24 * 3600.0
-"""Seconds of deliveries that are looked at."""
 
 _LEVELS = ("read", "write", "admin")
 

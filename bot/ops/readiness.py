@@ -1,11 +1,13 @@
 """Whether the bot can work: its ledger can be written, GitHub and Depot take its credentials.
 
-Looked at now and then beside the work, so that a probe costs nothing. A refusal counts when it was
-seen twice: a token may just be being replaced.
+Looked at from the start and now and then, beside the work, so that a probe costs nothing. A refusal
+counts when it was seen twice, since a token may just be being replaced; what the first look finds
+counts at once.
 """
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 
 import structlog
@@ -32,7 +34,8 @@ class Readiness:
         self._queue = queue
         self._github = github
         self._depot = depot
-        self._suspected: Mapping[str, str] = {}
+        self._suspected: Mapping[str, str] | None = None
+        """What the last look found; none before the first."""
         self.problems: Mapping[str, str] = {}
 
     async def look(self) -> None:
@@ -42,9 +45,10 @@ class Readiness:
             "github": self._github_problem,
             "depot": self._depot_problem,
         }
-        seen = {name: await look() for name, look in looks.items()}
-        found = {name: problem for name, problem in seen.items() if problem}
-        confirmed = {name: problem for name, problem in found.items() if name in self._suspected}
+        seen = await asyncio.gather(*(look() for look in looks.values()))
+        found = {name: problem for name, problem in zip(looks, seen, strict=True) if problem}
+        suspected = found if self._suspected is None else self._suspected
+        confirmed = {name: problem for name, problem in found.items() if name in suspected}
         for name in confirmed.keys() - self.problems.keys():
             log.error("not_ready", what=name, reason=confirmed[name])
         for name in self.problems.keys() - found.keys():

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 from bot.core.events import CommandLine, PullRequestEvent
 from bot.core.reasons import Reason
-from bot.core.types import CHECK_CONFIG, Permission
+from bot.core.types import CANCEL_OUTDATED, CHECK_CONFIG, Permission
 from bot.parsing.comments import MAX_COMMANDS
 from bot.rules.repository_config import PATHS, Config
 
@@ -50,4 +50,6 @@ def lines(config: Config, event: PullRequestEvent, changed: Sequence[str]) -> li
         if automation.follows(event) and automation.concerns(list(changed))
     ]
     checked = event.kind in {"opened", "synchronize"} and set(changed) & set(PATHS)
+    if config.outdated == "cancel" and event.kind in {"synchronize", "closed"}:
+        triggered = [CommandLine(CANCEL_OUTDATED), *triggered]
     return [*triggered[:MAX_COMMANDS], *([CommandLine(CHECK_CONFIG)] if checked else [])]

@@ -16,7 +16,7 @@ import msgspec
 
 from bot.core.errors import Misreading
 from bot.core.events import PullRequestEvent
-from bot.core.types import CHECK_CONFIG, Detail, Permission
+from bot.core.types import CANCEL_OUTDATED, CHECK_CONFIG, Detail, Permission
 from bot.parsing import safe_yaml
 from bot.parsing.arguments import parse_command
 from bot.parsing.characters import visible
@@ -45,6 +45,7 @@ INLINE = "(inline)"
 Role = Literal["anyone", "read", "triage", "write", "maintain", "admin", "nobody"]
 
 _LOGIN = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,60})(?:\[bot\])?")
+_DURATION = "^[0-9]{1,4}[sm]$"
 _ALIAS = re.compile(r"[a-z][a-z0-9-]{0,30}")
 
 
@@ -112,6 +113,26 @@ class Automation(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         return not self.paths or path_patterns.any_matches(self.paths, changed)
 
 
+class Notify(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Who asked for a run hears of its end by a comment that mentions them."""
+
+    on: Annotated[
+        Literal["result", "failure", "always", "never"],
+        msgspec.Meta(
+            description="`result`: when it failed, or took longer than `after`; `failure`: when it "
+            "failed"
+        ),
+    ] = "result"
+    after: Annotated[
+        str, msgspec.Meta(pattern=_DURATION, description="seconds or minutes, as in `90s` or `2m`")
+    ] = "2m"
+
+    @property
+    def after_seconds(self) -> float:
+        """How long a run takes, from the comment on, until its end is worth a mention."""
+        return float(self.after[:-1]) * (60.0 if self.after.endswith("m") else 1.0)
+
+
 class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The file. Every key is optional."""
 
@@ -152,6 +173,15 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
             "at Depot it takes a login to read it"
         ),
     ] = []
+
+    notify: Notify = Notify()
+    outdated: Annotated[
+        Literal["keep", "cancel"],
+        msgspec.Meta(
+            description="`cancel`: what was started here on an earlier head is cancelled when a "
+            "new head comes or the pull request is closed"
+        ),
+    ] = "keep"
 
     def shows(self, detail: Detail, *, is_public: bool) -> bool:
         """Whether this is quoted in comments, which in a public repository everybody reads."""
@@ -268,6 +298,8 @@ def schema() -> dict[str, Any]:
 
 def _faults(config: Config, verbs: Mapping[str, type]) -> Iterator[tuple[safe_yaml.Path, str]]:
     """What the types cannot express: where, and what is wrong."""
+    if re.fullmatch(_DURATION, config.notify.after) is None:
+        yield ("notify", "after"), f"{config.notify.after!r} is no time such as `90s` or `2m`"
     for verb in config.permissions:
         if verb not in verbs:
             hint = config_shape.did_you_mean(verb, list(verbs))
@@ -280,7 +312,7 @@ def _faults(config: Config, verbs: Mapping[str, type]) -> Iterator[tuple[safe_ya
         if not _LOGIN.fullmatch(login):
             yield ("bots", place), f"{login!r} is no login"
     for name, line in config.aliases.items():
-        if name in verbs or name == CHECK_CONFIG or not _ALIAS.fullmatch(name):
+        if name in verbs or name in {CHECK_CONFIG, CANCEL_OUTDATED} or not _ALIAS.fullmatch(name):
             yield ("aliases", name), f"{name!r} cannot be an alias"
         elif problem := _line_problem(line, verbs):
             yield ("aliases", name), problem

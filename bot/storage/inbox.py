@@ -159,6 +159,10 @@ def _setting_heads(store: Store, now: sa.ColumnElement[float]) -> sa.Insert:
     # Deliveries come in any order: what counts is the last time it became the head.
     return insert.on_conflict_do_update(
         index_elements=[heads.c.repo, heads.c.number, heads.c.sha],
-        set_={"since": insert.excluded.since, "received_at": now},
+        set_={
+            "since": insert.excluded.since,
+            "received_at": now,
+            "repo_id": insert.excluded.repo_id,
+        },
         where=heads.c.since < insert.excluded.since,
     )

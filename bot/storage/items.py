@@ -11,8 +11,20 @@ import sqlalchemy as sa
 from sqlalchemy.exc import IntegrityError
 
 from bot.core.events import CommandLine
-from bot.core.models import Absence, Claim, PendingChange, Reply, StartAttempt, TrackedRun, WorkItem
+from bot.core.models import (
+    GONE_AFTER,
+    Absence,
+    Claim,
+    Home,
+    KnownRun,
+    PendingChange,
+    Reply,
+    StartAttempt,
+    TrackedRun,
+    WorkItem,
+)
 from bot.core.reasons import Reason
+from bot.core.runs import Run
 from bot.core.types import CHECK_CONFIG, CommandId, RepoName, RunId, Sha, WorkItemId
 from bot.storage import rows
 from bot.storage.database import Store
@@ -28,6 +40,7 @@ from bot.storage.part import (
 )
 from bot.storage.tables import (
     commands,
+    heads,
     pending_changes,
     start_attempts,
     tracked_runs,
@@ -67,21 +80,29 @@ class Items(Part):
             )
             .values(outcome="lost")
         )
-        self._wake_ended = waking(now, tracked_runs.c.run_id == sa.bindparam("of_run"))  # of_run
+        is_followed_here = tracked_runs.c.reply_url.is_(None)
+        self._wake_ended = waking(  # of_run
+            now, tracked_runs.c.run_id == sa.bindparam("of_run"), is_followed_here
+        )
         self._add_commands = adding(store, commands, **NEW_COMMAND)
         self._turn = sa.select(is_its_turn()).where(  # of_work_item
             work_items.c.id == sa.bindparam("of_work_item")
         )
         # Under the name that the repository has by now: Depot's answer may have taken long.
-        name = sa.select(work_items.c.repo).select_from(commands.join(work_items))
-        of_command = commands.c.id == sa.bindparam("of_command")
-        self._add_tracked_runs = adding(  # of_command
-            store, tracked_runs, repo=name.where(of_command).scalar_subquery()
+        name = (
+            sa.select(work_items.c.repo)
+            .select_from(commands.join(work_items))
+            .where(commands.c.id == sa.bindparam("of_command"))
+            .scalar_subquery()
         )
-        self._add_start_attempt = sa.insert(start_attempts)
+        self._add_tracked_runs = adding(store, tracked_runs, repo=name)  # of_command
+        self._add_start_attempt = sa.insert(start_attempts).values(repo=name)  # of_command
         self._add_pending_change = adding(store, pending_changes)
+        newest = _newest_head()
         self._work_items = (  # of_work_items
-            sa.select(work_items, commands, pending_changes, start_attempts)
+            sa.select(
+                work_items, commands, pending_changes, start_attempts, newest.label("newest_head")
+            )
             .select_from(
                 work_items.outerjoin(commands)
                 .outerjoin(pending_changes)
@@ -109,6 +130,19 @@ class Items(Part):
             )
             .order_by(tracked_runs.c.tracked_since)
         )
+        self._started_runs = (  # repo, number
+            sa.select(tracked_runs)
+            .select_from(tracked_runs.join(commands).join(work_items))
+            .where(
+                *of_pull_request(work_items),
+                is_tracked,
+                sa.exists().where(
+                    start_attempts.c.command_id == tracked_runs.c.command_id,
+                    start_attempts.c.outcome == "started",
+                ),
+            )
+            .order_by(tracked_runs.c.tracked_since)
+        )
         self._newest_run = (  # repo, number
             sa.select(tracked_runs)
             .join(commands, commands.c.id == tracked_runs.c.command_id)
@@ -120,7 +154,32 @@ class Items(Part):
         self._find_run = (  # run_id
             sa.select(tracked_runs)
             .where(tracked_runs.c.run_id == sa.bindparam("run_id"))
-            .order_by(tracked_runs.c.tracked_since)
+            .order_by(is_followed_here.desc(), tracked_runs.c.tracked_since)
+            .limit(1)
+        )
+        self._known_runs = (  # run_ids
+            sa.select(tracked_runs, work_items.c.author)
+            .select_from(tracked_runs.join(commands).join(work_items))
+            .where(
+                tracked_runs.c.run_id.in_(sa.bindparam("run_ids", expanding=True)),
+                is_followed_here,
+            )
+            .order_by(tracked_runs.c.tracked_since.desc())
+        )
+        self._home = (  # run_id
+            sa.select(work_items.c.id, work_items.c.url, work_items.c.reply_id)
+            .select_from(tracked_runs.join(commands).join(work_items))
+            .where(
+                tracked_runs.c.run_id == sa.bindparam("run_id"),
+                is_followed_here,
+                work_items.c.reply_missing < GONE_AFTER,
+                sa.or_(
+                    work_items.c.reply_id.is_not(None),
+                    # It is still to be posted. What an event set off may be without words.
+                    work_items.c.due_at.is_not(None) & work_items.c.event.is_(None),
+                ),
+            )
+            .order_by(commands.c.decided_at, work_items.c.received_at)
             .limit(1)
         )
         others = commands.alias()
@@ -193,9 +252,26 @@ class Items(Part):
         """The newest run that a command of this pull request started or tracked."""
         return await self._one_run(self._newest_run, repo=repo, number=number)
 
+    async def started_runs(self, repo: RepoName, number: int) -> list[TrackedRun]:
+        """The runs that commands of this pull request started and that are still tracked."""
+        found = await self._rows(self._started_runs, repo=repo, number=number)
+        return [rows.tracked_run(row) for row in found]
+
     async def find_run(self, run_id: RunId) -> TrackedRun | None:
-        """A run as the first command that tracked it stored it."""
+        """A run as the command whose reply follows it stored it, or the first that points to it."""
         return await self._one_run(self._find_run, run_id=run_id)
+
+    async def known_runs(self, run_ids: Sequence[RunId]) -> dict[RunId, KnownRun]:
+        """Those of some runs that a command's reply follows, or followed."""
+        found = await self._rows(self._known_runs, run_ids=run_ids)
+        return {RunId(row.run_id): KnownRun(rows.tracked_run(row), row.author) for row in found}
+
+    async def home(self, run_id: RunId) -> Home | None:
+        """Where a run is followed; none where no reply does, or somebody deleted that."""
+        found = await self._rows(self._home, run_id=run_id)
+        if not found:
+            return None
+        return Home(WorkItemId(found[0].id), found[0].url, found[0].reply_id)
 
     async def _one_run(self, query: sa.Executable, **parameters: object) -> TrackedRun | None:
         found = await self._rows(query, **parameters)
@@ -258,17 +334,17 @@ class Items(Part):
         claim: Claim,
         command_id: CommandId,
         answer: str,
-        blocked_since: float | None,
+        troubled_since: float | None,
         absence: Absence | None = None,
         *,
         keeps_turn: bool = True,
     ) -> None:
-        """Store what the reply says of a command that waits, and since when it is blocked, or what
-        it needs is absent; and whether later commands of the pull request wait for it."""
+        """Store what the reply says of a command that waits, and since when there is trouble, or
+        what it needs is absent; and whether later commands of the pull request wait for it."""
         values = {
             "of_command": command_id,
             "answer": answer,
-            "blocked_since": blocked_since,
+            "troubled_since": troubled_since,
             "absent_since": absence.since if absence is not None else None,
             "absent_what": absence.what if absence is not None else None,
         }
@@ -290,8 +366,9 @@ class Items(Part):
         def work(db: sa.Connection) -> StartAttempt:
             if lost is not None:
                 self._set_attempt(db, lost)
+            row = {**rows.start_attempt_row(attempt), "of_command": attempt.command_id}
             try:
-                added = db.execute(self._add_start_attempt, rows.start_attempt_row(attempt))
+                added = db.execute(self._add_start_attempt, row)
             except IntegrityError:
                 raise StartInProgress(attempt.start.workflow) from None
             (attempt_id,) = added.inserted_primary_key or (0,)
@@ -340,14 +417,22 @@ class Items(Part):
 
         await self._write(claim, self._touch, work)
 
-    async def resume_tracking(self, run_id: RunId, now: float) -> None:
-        """Poll a run again, at once, for every command that tracks or tracked it.
+    async def resume_tracking(self, run: Run, now: float, by: str, note: str = "") -> None:
+        """Poll a run again, at once, where it is followed: *by* somebody it was made to go again,
+        or with an empty name it was cancelled; before that it was read as *run*. *note* is what its
+        reply adds.
 
         Its time of tracking starts anew at *now*. Not fenced.
         """
-        # The note about its end is no longer true.
-        again = {"tracked_since": now, "note": ""}
-        await self._wake(self._wake_ended, {"of_run": run_id}, **again)
+        # An earlier note about its end is no longer true.
+        again: rows.Values = {"tracked_since": now, "note": note}
+        again |= {"resumed_by": by, "resumed_at": now}
+        which = {"of_run": run.run_id}
+        known = await self.find_run(run.run_id) if run.is_over else None
+        if known is not None and known.reply_url is None and not known.run.is_over:
+            # Whoever follows it has not seen its end yet: it is the end of an attempt.
+            again |= {"state": rows.run_state(run)}
+        await self._wake((self._wake_ended,), which, **again)
 
     async def save_reply_attempt(self, claim: Claim, twins_at: float | None = None) -> None:
         """Store that a reply is about to be posted: search for it before posting another, and at
@@ -357,6 +442,29 @@ class Items(Part):
     async def withdraw_reply_attempt(self, claim: Claim) -> None:
         """Store that the reply was certainly not posted."""
         await self._write(claim, self._touch, reply_attempted=False)
+
+    async def save_mention_attempt(self, claim: Claim, at: float | None) -> None:
+        """Store when the comment that mentions the author is posted: it is searched for before
+        another is. None says that it was certainly not posted."""
+        await self._write(claim, self._touch, mention_attempted_at=at)
+
+
+def _newest_head() -> sa.ScalarSelect[str]:
+    """The newest head of a work item's pull request; none when two came in the same second."""
+
+    def of_pull(table: sa.FromClause) -> sa.ColumnElement[bool]:
+        return sa.and_(table.c.repo == work_items.c.repo, table.c.number == work_items.c.number)
+
+    known, other = heads.alias(), heads.alias()
+    # The work item is two queries further out: by itself SQLAlchemy would list all of them here.
+    newest = (
+        sa.select(sa.func.max(other.c.since))
+        .where(of_pull(other))
+        .correlate(work_items)
+        .scalar_subquery()
+    )
+    only = sa.case((sa.func.count() == 1, sa.func.min(known.c.sha)))
+    return sa.select(only).where(of_pull(known), known.c.since == newest).scalar_subquery()
 
 
 def _others_are_undecided() -> sa.ColumnElement[bool]:

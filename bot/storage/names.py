@@ -80,16 +80,20 @@ class Names:
             former_names.c.repo_id == sa.bindparam("of_id"),
             former_names.c.name == sa.bindparam("old"),
         )
-        self._rename_heads = (  # old, new
-            sa.delete(heads).where(
-                heads.c.repo == sa.bindparam("old"),
+        heads_of_it = (heads.c.repo_id == sa.bindparam("of_id"), heads.c.repo != new)
+        self._rename_heads = (  # of_id, new
+            sa.delete(heads).where(  # of one that is there under several names, all but one
+                *heads_of_it,
                 sa.exists().where(
-                    twice.c.repo == new,
                     twice.c.number == heads.c.number,
                     twice.c.sha == heads.c.sha,
+                    sa.or_(
+                        twice.c.repo == new,
+                        sa.and_(twice.c.repo_id == heads.c.repo_id, twice.c.repo > heads.c.repo),
+                    ),
                 ),
             ),
-            sa.update(heads).where(heads.c.repo == sa.bindparam("old")).values(repo=new),
+            sa.update(heads).where(*heads_of_it).values(repo=new),
         )
         self._move = (  # of_id, installation
             sa.update(work_items)
@@ -121,9 +125,6 @@ class Names:
             db.execute(self._save, values)
         if known is not None and known.name != name:
             which = {"of_id": repo_id, "old": known.name}
-            self._store.lift_timeouts(db)
-            for statement in self._rename_heads:
-                db.execute(statement, {"old": known.name, "new": name})
             self.rename_left(db, repo_id, name)
             self._rename_items(db, db.scalars(self._recent, which).all(), name)
             db.execute(self._add_former, {"repo_id": repo_id, "name": known.name})
@@ -132,8 +133,12 @@ class Names:
         return name
 
     def rename_left(self, db: sa.Connection, repo_id: int, name: RepoName) -> None:
-        """Have all go by this name that is left to do in a repository."""
-        self._rename_items(db, db.scalars(self._left, {"of_id": repo_id, "new": name}).all(), name)
+        """Have all go by this name that is left to do in a repository, and its heads."""
+        self._store.lift_timeouts(db)
+        which = {"of_id": repo_id, "new": name}
+        for statement in self._rename_heads:
+            db.execute(statement, which)
+        self._rename_items(db, db.scalars(self._left, which).all(), name)
 
     def rename_some(self, db: sa.Connection) -> bool:
         """Have some of what is over go by its repository's new name; whether there may be more."""

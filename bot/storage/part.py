@@ -14,6 +14,7 @@ from typing import Any, TypeVar, cast
 import sqlalchemy as sa
 
 from bot.core.models import Claim, TrackedRun
+from bot.core.types import WorkItemId
 from bot.storage import rows
 from bot.storage.database import Store, Work
 from bot.storage.group_commit import GroupCommit
@@ -24,7 +25,6 @@ T = TypeVar("T")
 
 Wake = tuple[sa.Update, sa.Update]
 """What makes some runs' work items due, and the runs themselves."""
-
 
 NOTHING: sa.ColumnElement[Any] = sa.literal_column("''")
 NEW_COMMAND: dict[str, sa.ColumnElement[Any]] = {
@@ -71,10 +71,33 @@ class Part:
             work_items.c.fencing_token == sa.bindparam("of_fencing_token"),
         )
 
-        self._set_tracked_run = sa.update(tracked_runs).where(  # of_command, of_run
+        self._set_tracked_run = sa.update(tracked_runs).where(  # of_command, of_run, of_resumption
             tracked_runs.c.command_id == sa.bindparam("of_command"),
             tracked_runs.c.run_id == sa.bindparam("of_run"),
+            # Not one that a command had go again since it was polled.
+            sa.func.coalesce(tracked_runs.c.resumed_at, 0.0)
+            == sa.bindparam("of_resumption", type_=sa.Float),
         )
+        self._make_due = (  # of_work_item
+            sa.update(work_items)
+            .where(work_items.c.id == sa.bindparam("of_work_item"))
+            .values(due_at=store.now())
+        )
+        of_run = tracked_runs.c.run_id == sa.bindparam("of_run")
+        awaited = (of_run, tracked_runs.c.awaited_end == "")
+        self._wake_awaiting = (  # of_run
+            sa.update(work_items)
+            .where(
+                work_items.c.id.in_(
+                    sa.select(commands.c.work_item_id).where(
+                        commands.c.id.in_(sa.select(tracked_runs.c.command_id).where(*awaited))
+                    )
+                ),
+                work_items.c.set_aside_at.is_(None),
+            )
+            .values(due_at=store.now())
+        )
+        self._set_awaited_end = sa.update(tracked_runs).where(*awaited)  # of_run
 
     async def _scalar(self, query: sa.Executable, **parameters: object) -> Any:
         """The first value of the first row; none when there is no row."""
@@ -116,29 +139,43 @@ class Part:
 
         return await self._store.transact(work)
 
-    async def _wake(self, wake: Wake, which: Values, **values: object) -> bool:
+    async def _wake(self, wakes: Sequence[Wake], which: Values, **values: object) -> bool:
         """Make runs due for a poll now, and their work items; whether there are any.
 
         *values* are set in each run. Not fenced: at worst a step that is under way overwrites it
         with its own next poll.
         """
-        theirs, runs = wake
 
         def work(db: sa.Connection) -> bool:
-            woken = db.execute(theirs, which)
-            db.execute(runs, {**which, **values})
-            if woken.rowcount > 0:
+            woken = 0
+            for theirs, runs in wakes:
+                woken += db.execute(theirs, which).rowcount
+                db.execute(runs, {**which, **values})
+            if woken:
                 self._store.notify(db)
-            return woken.rowcount > 0
+            return woken > 0
 
         return await self._store.transact(work)
 
-    def _set_runs(self, db: sa.Connection, runs: Sequence[TrackedRun]) -> None:
-        changes = [
-            {"of_command": run.command_id, "of_run": run.run.run_id, **rows.tracked_run_row(run)}
-            for run in runs
-        ]
-        execute_all(db, self._set_tracked_run, changes)
+    def _set_runs(
+        self, db: sa.Connection, work_item_id: WorkItemId, runs: Sequence[TrackedRun]
+    ) -> None:
+        """Save runs that were polled. One that a command had go again meanwhile is polled anew."""
+        for run in runs:
+            change = {
+                "of_command": run.command_id,
+                "of_run": run.run.run_id,
+                "of_resumption": run.resumed_at or 0.0,
+                **rows.tracked_run_row(run),
+            }
+            if db.execute(self._set_tracked_run, change).rowcount == 0:
+                db.execute(self._make_due, {"of_work_item": work_item_id})
+            elif run.asked_by and run.end:
+                # Who asked for this attempt has a reply of their own.
+                of_run = {"of_run": run.run.run_id}
+                if db.execute(self._wake_awaiting, of_run).rowcount:
+                    self._store.notify(db)
+                    db.execute(self._set_awaited_end, {**of_run, "awaited_end": run.end})
 
 
 def execute_all(db: sa.Connection, statement: sa.Executable, values: Sequence[Values]) -> None:
@@ -192,3 +229,9 @@ def waking(now: sa.ColumnElement[float], *which: sa.ColumnElement[bool]) -> Wake
         sa.update(work_items).where(work_items.c.id.in_(theirs), ~is_set_aside).values(due_at=due),
         sa.update(tracked_runs).where(*which).values(next_poll_at=0.0, polls=0),
     )
+
+
+def rereading(now: sa.ColumnElement[float], *which: sa.ColumnElement[bool]) -> Wake:
+    """The same for runs that are over: `polls` says what was read of their end."""
+    items, _ = waking(now, *which)
+    return items, sa.update(tracked_runs).where(*which).values(next_poll_at=0.0)

@@ -12,7 +12,7 @@ from bot.core.models import Claim, Progress
 from bot.core.types import RepoName, RunId, Sha, WorkItemId
 from bot.storage import rows
 from bot.storage.database import Store
-from bot.storage.part import Part, is_its_turn, waking
+from bot.storage.part import Part, is_its_turn, rereading, waking
 from bot.storage.tables import (
     commands,
     periodic_jobs,
@@ -22,6 +22,16 @@ from bot.storage.tables import (
 )
 
 NO_PROGRESS = Progress()
+
+REREAD_WITHIN_SECONDS = 7 * 24 * 3600.0
+"""How long after it was read last a run that is over is read again when it seems to have gone
+again."""
+
+MANY_RUNS = 500
+"""Runs that are looked for in one transaction."""
+
+REREAD_SECONDS = 30.0
+"""The shortest time between two such reads of a run."""
 
 LEASE_SECONDS = 10.0
 """How long a claim lasts without being renewed; then another worker may take the item over."""
@@ -44,7 +54,8 @@ class Queue(Part):
         super().__init__(store)
         now = store.now()
         delay = sa.bindparam("delay", type_=sa.Float)
-        is_tracked = tracked_runs.c.next_poll_at.is_not(None)
+        # One that was woken, or is read again, is due already.
+        is_tracked = tracked_runs.c.next_poll_at > 0.0
         self._now = sa.select(now)
         self._check = sa.select(sa.func.count()).select_from(work_items).where(sa.false())
         due = sa.union_all(
@@ -107,8 +118,20 @@ class Queue(Part):
             tracked_runs.c.sha == sa.bindparam("of_sha"),
             is_tracked,
         )
-        self._wake_runs = waking(  # of_runs
-            now, tracked_runs.c.run_id.in_(sa.bindparam("of_runs", expanding=True)), is_tracked
+        these = tracked_runs.c.run_id.in_(sa.bindparam("of_runs", expanding=True))
+        self._wake_runs = waking(now, these, is_tracked)  # of_runs
+        is_over = (
+            tracked_runs.c.next_poll_at.is_(None),
+            tracked_runs.c.reply_url.is_(None),
+            tracked_runs.c.read_at > now - REREAD_WITHIN_SECONDS,
+            tracked_runs.c.read_at <= now - REREAD_SECONDS,
+        )
+        self._wake_over = rereading(now, these, *is_over)  # of_runs
+        self._wake_over_at = rereading(  # of_repo, of_sha
+            now,
+            tracked_runs.c.repo == sa.bindparam("of_repo"),
+            tracked_runs.c.sha == sa.bindparam("of_sha"),
+            *is_over,
         )
         self._take_periodic_job = _taking_periodic_job(store, now)  # name, every
 
@@ -199,7 +222,7 @@ class Queue(Part):
         self, claim: Claim, release: sa.Update, progress: Progress, **values: object
     ) -> None:
         def work(db: sa.Connection) -> None:
-            self._set_runs(db, progress.runs)
+            self._set_runs(db, claim.work_item_id, progress.runs)
 
         await self._write(claim, release, work, **values, **rows.progress_values(progress))
 
@@ -216,12 +239,22 @@ class Queue(Part):
         return await self._scalar(self._take_periodic_job, name=name, every=every) is not None
 
     async def wake(self, repo: RepoName, sha: Sha) -> bool:
-        """Make the tracked runs on a commit due for a poll now; whether there are any."""
-        return await self._wake(self._wake_commit, {"of_repo": repo, "of_sha": sha})
+        """Make the runs on a commit due for a poll now; whether there are any. One that is over
+        may have gone again: it is read anew in its first week, and not twice in half a minute."""
+        which = {"of_repo": repo, "of_sha": sha}
+        return await self._wake((self._wake_commit, self._wake_over_at), which)
 
     async def wake_runs(self, run_ids: Sequence[RunId]) -> bool:
         """Make these runs due for a poll now, for every command that tracks them; whether any."""
-        return await self._wake(self._wake_runs, {"of_runs": run_ids})
+        return await self._wake((self._wake_runs,), {"of_runs": run_ids})
+
+    async def reread_runs(self, run_ids: Sequence[RunId]) -> bool:
+        """The same of runs that are over, as far as they may have gone again."""
+        woken = [
+            await self._wake((self._wake_over,), {"of_runs": run_ids[first : first + MANY_RUNS]})
+            for first in range(0, len(run_ids), MANY_RUNS)
+        ]
+        return any(woken)
 
     async def now(self) -> float:
         """The time by the store's clock, in seconds since the epoch."""

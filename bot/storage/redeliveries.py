@@ -20,7 +20,6 @@ MISSED_DELIVERIES = "missed deliveries"
 class Redelivery:
     """A delivery that GitHub was asked to send again."""
 
-    guid: str
     attempt_id: int
     """The newest failed attempt for which it was asked; 0 when GitHub did not want to."""
     asked: int
@@ -66,10 +65,9 @@ class Redeliveries(Part):
         )
 
     async def known(self, guids: Sequence[str]) -> dict[str, Redelivery]:
-        """Those of these deliveries that were asked for again."""
+        """Those of these deliveries that were asked for again, by guid."""
         found = await self._rows(self._known, guids=guids)
-        asked = (Redelivery(row.guid, row.attempt_id, row.asked, row.received_at) for row in found)
-        return {one.guid: one for one in asked}
+        return {row.guid: Redelivery(row.attempt_id, row.asked, row.received_at) for row in found}
 
     async def save(self, guid: str, attempt_id: int, asked: int) -> None:
         """GitHub was asked just now to send a delivery again."""

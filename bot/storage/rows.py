@@ -22,7 +22,7 @@ from bot.core.models import (
     WorkItem,
 )
 from bot.core.reasons import Reason
-from bot.core.runs import Run
+from bot.core.runs import PastAttempt, Run
 from bot.core.types import CommandId, RepoName, RunId, Sha, WorkItemId
 
 Values = dict[str, Any]
@@ -44,6 +44,7 @@ def head_row(head: HeadChanged) -> Values:
         "sha": head.sha,
         "since": head.since,
         "in_fork": head.in_fork,
+        "repo_id": head.event.repo_id,
     }
 
 
@@ -98,9 +99,9 @@ def pending_change_row(change: PendingChange) -> Values:
 
 
 def start_attempt_row(attempt: StartAttempt) -> Values:
+    """All but the name of its repository, which may have been renamed since it was loaded."""
     return {
         "command_id": attempt.command_id,
-        "repo": attempt.start.repo,
         "sha": attempt.start.sha,
         "workflow": attempt.start.workflow,
         "request": _json(attempt.start),
@@ -109,6 +110,10 @@ def start_attempt_row(attempt: StartAttempt) -> Values:
         "polls": attempt.searches,
         "outcome": attempt.outcome,
     }
+
+
+def run_state(run: Run) -> str:
+    return _json(run)
 
 
 def tracked_run_row(run: TrackedRun) -> Values:
@@ -123,11 +128,18 @@ def tracked_run_row(run: TrackedRun) -> Values:
         "in_fork": run.in_fork,
         "note": run.note,
         "failure": run.failure,
-        "state": _json(run.run),
+        "state": run_state(run.run),
         "tracked_since": run.tracked_since,
         "polls": run.polls,
         "misses": run.misses,
         "next_poll_at": run.next_poll_at,
+        "attempts": _json(run.attempts),
+        "asked_by": run.asked_by,
+        "resumed_by": run.resumed_by,
+        "resumed_at": run.resumed_at,
+        "read_at": run.read_at,
+        "reply_url": run.reply_url,
+        "awaited_end": run.awaited_end,
     }
 
 
@@ -138,6 +150,8 @@ def progress_values(progress: Progress) -> Values:
         values["acknowledged"] = True
     if progress.author_may_write:
         values["author_may_write"] = True
+    if progress.end_announced:
+        values["end_announced"] = True
     if progress.reply is not None:
         values["reply_id"] = progress.reply.comment_id
         values["reply_text"] = progress.reply.text
@@ -210,6 +224,9 @@ def work_item(found: Sequence[Row[Any]], tracked_runs: Iterable[Row[Any]]) -> Wo
         runs=tuple(tracked_run(one) for one in tracked_runs),
         author_may_write=row.work_items_author_may_write,
         set_aside_at=row.work_items_set_aside_at,
+        end_announced=row.work_items_end_announced,
+        mention_attempted_at=row.work_items_mention_attempted_at,
+        newest_head=Sha(row.newest_head) if row.newest_head else None,
     )
 
 
@@ -227,7 +244,7 @@ def _command(row: Row[Any]) -> Command:
         decided=row.commands_decided,
         reason=Reason.from_code(row.commands_reason) if row.commands_decided else None,
         answer=row.commands_answer,
-        troubled_since=row.commands_blocked_since,
+        troubled_since=row.commands_troubled_since,
         absence=Absence(row.commands_absent_what, row.commands_absent_since)
         if row.commands_absent_what is not None
         else None,
@@ -244,6 +261,7 @@ def _start_attempt(row: Row[Any]) -> StartAttempt:
         created_at=row.start_attempts_created_at,
         searches=row.start_attempts_polls,
         outcome=row.start_attempts_outcome,
+        repo=RepoName(row.start_attempts_repo),
     )
 
 
@@ -272,4 +290,11 @@ def tracked_run(row: Row[Any]) -> TrackedRun:
         polls=row.polls,
         misses=row.misses,
         next_poll_at=row.next_poll_at,
+        attempts=msgspec.json.decode(row.attempts, type=tuple[PastAttempt, ...]),
+        asked_by=row.asked_by,
+        resumed_by=row.resumed_by,
+        resumed_at=row.resumed_at,
+        read_at=row.read_at,
+        reply_url=row.reply_url,
+        awaited_end=row.awaited_end,
     )

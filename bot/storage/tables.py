@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import sqlalchemy as sa
 
-VERSION = "0013"
+VERSION = "0014"
 """The newest migration, after which a database has this shape."""
 
 metadata = sa.MetaData()
@@ -46,7 +46,9 @@ heads = sa.Table(
     sa.Column("since", sa.Float, nullable=False),
     sa.Column("in_fork", sa.Boolean, nullable=False),
     sa.Column("received_at", sa.Float, nullable=False),
+    sa.Column("repo_id", sa.BigInteger),
     sa.Index("heads_commit", "repo", "sha"),
+    sa.Index("heads_repo_id", "repo_id", "number", "sha"),
     sa.Index("heads_received", "received_at"),
 )
 
@@ -103,6 +105,10 @@ work_items = sa.Table(
     sa.Column("reply_twins_at", sa.Float),
     # How often, one after the other, GitHub did not find the reply to be edited.
     sa.Column("reply_missing", sa.Integer, nullable=False, server_default="0"),
+    # Its author was told how the runs ended, or is not to be.
+    sa.Column("end_announced", sa.Boolean, nullable=False, server_default=sa.false()),
+    # When a comment that mentions them was last posted, whatever came of that.
+    sa.Column("mention_attempted_at", sa.Float),
     _index_of_live("work_items_due", "due_at", _is_set("due_at")),
     _index_of_live("work_items_repo_id", "repo_id", _is_set("due_at") | _is_set("set_aside_at")),
     _index_of_live("work_items_set_aside", "set_aside_at", _is_set("set_aside_at")),
@@ -123,7 +129,7 @@ commands = sa.Table(
     sa.Column("reason", sa.Text, nullable=False),
     sa.Column("answer", sa.Text, nullable=False),
     # Since when GitHub or Depot keeps it from being decided.
-    sa.Column("blocked_since", sa.Float),
+    sa.Column("troubled_since", sa.Float),
     sa.Column("decided_at", sa.Float),
     sa.Column("is_beside_yaml", sa.Boolean, nullable=False, server_default=sa.false()),
     sa.Column("is_near_miss", sa.Boolean, nullable=False, server_default=sa.false()),
@@ -189,6 +195,17 @@ tracked_runs = sa.Table(
     sa.Column("next_poll_at", sa.Float),
     # How often, one after the other, Depot said that it does not know it.
     sa.Column("misses", sa.Integer, nullable=False, server_default="0"),
+    sa.Column("attempts", sa.Text, nullable=False, server_default="[]"),  # JSON: PastAttempts
+    # Who asked for the present attempt; who had it go again, until that shows; and when that was.
+    sa.Column("asked_by", sa.Text, nullable=False, server_default=""),
+    sa.Column("resumed_by", sa.Text, nullable=False, server_default=""),
+    sa.Column("resumed_at", sa.Float),
+    # When Depot was last asked for all of it.
+    sa.Column("read_at", sa.Float),
+    # The reply that shows how it goes, where that is another's; none when it is its command's.
+    sa.Column("reply_url", sa.Text),
+    # How it ended, for a command that asked for it; empty while it goes on.
+    sa.Column("awaited_end", sa.Text),
     sa.Index("tracked_runs_run", "run_id"),
     sa.Index("tracked_runs_commit", "repo", "sha"),
     _index_of_live("tracked_runs_tracked", "next_poll_at", _is_set("next_poll_at")),

@@ -26,7 +26,7 @@ from tests.support.commands import (
     workflow_id,
 )
 from tests.support.conversation import REPO, Conversation
-from tests.support.sentences import name_of
+from tests.support.sentences import again, linked, name_of
 
 pytestmark = pytest.mark.anyio
 
@@ -38,13 +38,13 @@ async def test_every_job_of_the_newest_run_runs_again(
 ) -> None:
     run = await ran(pr, depot)
     await pr.says("alice", "/depot rerun")
-    assert pr.reply().startswith(f"{name_of(run)}: ⏸ queued.\n\n| job | state | took |")
+    assert pr.reply() == linked(run)
     assert reason(pr) == "rerun"
     await pr.passes(60)
     first, second = stands(pr)
-    assert first == second
+    assert second == linked(run)
     # How long it took is not said: Depot counts from the first start.
-    assert second.startswith(f"{name_of(run)}: ✅ passed.")
+    assert first.startswith(f"{again(run, '✅ passed')}.")
     assert changes(depot, 1) == [("RerunWorkflow", {"workflowId": workflow_id(run)})]
     assert attempts(run) == {"build": 2, "lint": 2, "test": 2}
 
@@ -56,19 +56,18 @@ async def test_the_earlier_reply_is_true_again(pr: Conversation, depot: Simulate
     pr.reply()
     await pr.passes(60)
     first, _ = stands(pr)
-    assert first.startswith(f"{name_of(run)}: ⏳ running.")
-    assert "details" not in first
+    assert first.startswith(again(run, "⏳ running"))
+    assert "<summary>Why it failed" not in first
     await pr.passes(SLOW)
-    first, second = stands(pr)
-    assert first == second
-    assert first.startswith(f"{name_of(run)}: ✅ passed.")
+    first, _ = stands(pr)
+    assert first.startswith(again(run, "✅ passed"))
 
 
 async def test_a_typed_run(pr: Conversation, depot: SimulatedDepot) -> None:
     old = await ran(pr, depot)
     new = await ran(pr, depot)
     await pr.says("alice", f"/depot rerun {old.run_id}")
-    assert pr.reply().startswith(f"{name_of(old)}: ⏸ queued.")
+    assert pr.reply() == linked(old)
     await pr.passes(60)
     stands(pr)
     assert (attempts(old)["test"], attempts(new)["test"]) == (2, 1)
@@ -77,7 +76,7 @@ async def test_a_typed_run(pr: Conversation, depot: SimulatedDepot) -> None:
 async def test_only_the_job_that_was_asked_for(pr: Conversation, depot: SimulatedDepot) -> None:
     run = await ran(pr, depot, "run ci.yml job=test")
     await pr.says("alice", "/depot rerun")
-    assert pr.reply().startswith(f"{name_of(run, '`ci.yml` (`test`)')}: ⏸ queued.")
+    assert pr.reply() == linked(run, "`ci.yml` (`test`)")
     await pr.passes(60)
     stands(pr)
     assert attempts(run) == {"build": 0, "lint": 0, "test": 2}
@@ -86,10 +85,10 @@ async def test_only_the_job_that_was_asked_for(pr: Conversation, depot: Simulate
 async def test_all_workflows_of_a_run(pr: Conversation, depot: SimulatedDepot) -> None:
     run = await ran(pr, depot, "run")
     await pr.says("alice", "/depot rerun")
-    assert pr.reply().startswith(f"{name_of(run, 'all workflows')}: ⏸ queued.")
+    assert pr.reply() == linked(run, "all workflows")
     await pr.passes(60)
-    first, second = stands(pr)
-    assert first == second
+    first, _ = stands(pr)
+    assert first.startswith(again(run, "✅ passed", "all workflows"))
     assert attempts(run) == {"build": 2, "lint": 2, "test": 2, "soak": 2}
 
 
@@ -98,7 +97,10 @@ async def test_a_cancelled_run(pr: Conversation, depot: SimulatedDepot) -> None:
     await pr.says("alice", "/depot rerun")
     pr.reply()
     await pr.passes(60)
-    assert all(text.startswith(f"{name_of(run)}: ✅ passed.") for text in stands(pr))
+    first, second = stands(pr)
+    assert first.startswith(again(run, "✅ passed"))
+    assert "Attempt 1: 🚫 cancelled" in first
+    assert second == linked(run)
 
 
 async def test_the_same_commit_after_a_push(pr: Conversation, depot: SimulatedDepot) -> None:
@@ -214,8 +216,8 @@ async def test_an_unknown_outcome_leads_to_one_rerun(
     assert pr.reply() == refusals.trying("Depot")
     await pr.passes(60)
     first, second = stands(pr)
-    assert first == second
-    assert second.startswith(f"{name_of(run)}: ✅ passed.")
+    assert first.startswith(again(run, "✅ passed"))
+    assert second == linked(run)
     assert attempts(run) == {"build": 2, "lint": 2, "test": 2}
 
 
@@ -248,7 +250,7 @@ async def test_a_run_of_depots_own(pr: Conversation, depot: SimulatedDepot) -> N
     run = depot.foreign_run(REPO, pr.head, CI, trigger="push")
     depot.finish(run.run_id)
     await pr.says("alice", "/depot rerun")
-    assert pr.reply().startswith(f"{name_of(run)}: ⏸ queued.")
+    assert pr.reply().startswith(again(run, "⏸ queued"))
     await pr.passes(60)
     stands(pr)
     assert attempts(run)["test"] == 2

@@ -32,7 +32,7 @@ from tests.support.commands import (
     workflow_id,
 )
 from tests.support.conversation import REPO, Conversation
-from tests.support.sentences import NO_EDITS, name_of
+from tests.support.sentences import NO_EDITS, again, linked, name_of
 
 pytestmark = pytest.mark.anyio
 
@@ -44,12 +44,12 @@ async def test_the_failed_jobs_of_the_newest_run_run_again(
 ) -> None:
     run = await ran(pr, depot, outcome="failed")
     await pr.says("alice", "/depot retry")
-    assert pr.reply().startswith(f"{name_of(run)}: ⏳ running.\n\n| job | state | took |")
+    assert pr.reply() == linked(run)
     assert reason(pr) == "retried"
     await pr.passes(60)
     first, second = stands(pr)
-    assert first.startswith(f"{name_of(run)}: ✅ passed.")
-    assert second.startswith(f"{name_of(run)}: ✅ passed.")
+    assert first.startswith(again(run, "✅ passed"))
+    assert second == linked(run)
     assert changes(depot, 1) == [("RetryFailedJobs", {"workflowId": workflow_id(run)})]
     assert attempts(run) == {"build": 1, "lint": 1, "test": 2}
 
@@ -66,16 +66,18 @@ async def test_the_earlier_reply_is_true_again_while_the_retry_runs(
     pr.reply()
     await pr.passes(60)
     first, _ = stands(pr)
-    assert first.startswith(f"{name_of(run)}: ⏳ running.")
-    assert "details" not in first
-    assert facts(said(pr)[0])["commands"][0]["runs"][0]["state"] == "running"
+    assert first.startswith(again(run, "⏳ running"))
+    assert "<summary>Why it failed" not in first
+    assert "<summary>Why attempt 1 failed</summary>" in first
+    known = facts(said(pr)[0])["commands"][0]["runs"][0]
+    assert known["state"] == "running"
+    assert known["attempts"] == [{"state": "failed", "asked_by": "", "failed": ["test"]}]
     await pr.passes(SLOW)
-    first, second = stands(pr)
-    assert first.startswith(f"{name_of(run)}: ✅ passed.")
-    assert first == second
+    first, _ = stands(pr)
+    assert first.startswith(again(run, "✅ passed"))
 
 
-async def test_a_retry_that_fails_again_says_so_in_both_replies(
+async def test_a_retry_that_fails_again_says_why_of_both_attempts(
     pr: Conversation, depot: SimulatedDepot
 ) -> None:
     run = await ran(pr, depot, outcome="failed")
@@ -83,9 +85,11 @@ async def test_a_retry_that_fails_again_says_so_in_both_replies(
     await pr.says("alice", "/depot retry")
     pr.reply()
     await pr.passes(60)
-    for text in stands(pr):
-        assert text.startswith(f"{name_of(run)}: ❌ failed")
-        assert "second time" in text
+    first, second = stands(pr)
+    assert first.startswith(again(run, "❌ failed"))
+    assert "second time" in first
+    assert "<summary>Why attempt 1 failed</summary>" in first
+    assert second == linked(run)
 
 
 async def test_the_earlier_reply_is_followed_also_when_it_is_days_old(
@@ -97,8 +101,8 @@ async def test_the_earlier_reply_is_followed_also_when_it_is_days_old(
     pr.reply()
     await pr.passes(60)
     first, second = stands(pr)
-    assert second.startswith(f"{name_of(run)}: ✅ passed.")
-    assert first == second
+    assert first.startswith(again(run, "✅ passed"))
+    assert second == linked(run)
 
 
 async def test_a_typed_run_is_retried_and_not_the_newest(
@@ -107,7 +111,7 @@ async def test_a_typed_run_is_retried_and_not_the_newest(
     old = await ran(pr, depot, outcome="failed")
     new = await ran(pr, depot, outcome="failed")
     await pr.says("alice", f"/depot retry {old.run_id}")
-    assert pr.reply().startswith(f"{name_of(old)}: ⏳ running.")
+    assert pr.reply() == linked(old)
     await pr.passes(60)
     stands(pr)
     assert attempts(old)["test"] == 2
@@ -118,7 +122,7 @@ async def test_the_newest_of_several_is_retried(pr: Conversation, depot: Simulat
     old = await ran(pr, depot, outcome="failed")
     new = await ran(pr, depot, "run ci.yml job=test", outcome="failed")
     await pr.says("alice", "/depot retry")
-    assert pr.reply().startswith(f"{name_of(new, '`ci.yml` (`test`)')}: ⏸ queued.")
+    assert pr.reply() == linked(new, "`ci.yml` (`test`)")
     await pr.passes(60)
     stands(pr)
     assert attempts(old)["test"] == 1
@@ -131,10 +135,11 @@ async def test_a_run_that_depot_started_itself_is_retried(
     run = depot.foreign_run(REPO, pr.head, CI, trigger="pull_request", pr=1)
     depot.finish(run.run_id, jobs={"test": "failed"})
     await pr.says("alice", "/depot retry")
-    assert pr.reply().startswith(f"{name_of(run)}: ⏳ running.")
+    assert pr.reply().startswith(again(run, "⏳ running"))
     await pr.passes(60)
     (text,) = stands(pr)
-    assert text.startswith(f"{name_of(run)}: ✅ passed.")
+    assert text.startswith(again(run, "✅ passed"))
+    assert "Attempt 1: ❌ failed: `test`, 2 passed" in text
     assert attempts(run)["test"] == 2
 
 
@@ -144,7 +149,7 @@ async def test_an_older_run_of_this_pull_request_counts_after_a_push(
     run = await ran(pr, depot, outcome="failed")
     await pushes(pr, {"change.txt": "two\n"})
     await pr.says("alice", "/depot retry")
-    assert pr.reply().startswith(f"{name_of(run)}: ⏳ running.")
+    assert pr.reply() == linked(run)
     await pr.passes(60)
     stands(pr)
     assert attempts(run)["test"] == 2
@@ -159,8 +164,8 @@ async def test_each_failed_workflow_of_a_run_is_retried(
     assert pr.reply().startswith(name_of(run, "all workflows"))
     await pr.passes(60)
     first, second = stands(pr)
-    assert first == second
-    assert first.startswith(f"{name_of(run, 'all workflows')}: ✅ passed.")
+    assert first.startswith(again(run, "✅ passed", "all workflows"))
+    assert second == linked(run, "all workflows")
     assert changes(depot, 1) == [
         ("RetryFailedJobs", {"workflowId": workflow.workflow_id}) for workflow in run.workflows
     ]
@@ -189,10 +194,9 @@ async def test_a_failed_workflow_is_retried_while_another_still_runs(
     (run,) = depot.runs
     assert run.status == "running"
     await pr.says("alice", "/depot retry")
-    assert pr.reply().startswith(f"{name_of(run, 'all workflows')}: ⏳ running.")
+    assert pr.reply() == linked(run, "all workflows")
     await pr.passes(SLOW + 60)
-    first, second = stands(pr)
-    assert first == second
+    first, _ = stands(pr)
     assert "✅ passed" in first
     assert attempts(run) == {"build": 1, "lint": 1, "test": 2, "soak": 1}
 
@@ -200,9 +204,11 @@ async def test_a_failed_workflow_is_retried_while_another_still_runs(
 async def test_cancelled_jobs_run_again_too(pr: Conversation, depot: SimulatedDepot) -> None:
     run = await ran(pr, depot, outcome="cancelled")
     await pr.says("alice", "/depot retry")
-    assert pr.reply().startswith(f"{name_of(run)}: ⏳ running.")
+    assert pr.reply() == linked(run)
     await pr.passes(60)
-    stands(pr)
+    first, _ = stands(pr)
+    assert first.startswith(again(run, "✅ passed"))
+    assert "Attempt 1: 🚫 cancelled" in first
     assert attempts(run) == {"build": 1, "lint": 1, "test": 2}
 
 
@@ -229,7 +235,7 @@ async def test_one_job_runs_again_however_depot_writes_it(
     depot.plan(job="lint", attempt=1, outcome="failed")
     run = await ran(pr, depot, outcome="failed")
     await pr.says("alice", f"/depot retry job={typed}")
-    assert pr.reply().startswith(f"{name_of(run)}: ⏳ running.")
+    assert pr.reply() == linked(run)
     await pr.passes(60)
     stands(pr)
     body = {"workflowId": workflow_id(run), "jobId": job_id(run, "test")}
@@ -258,9 +264,10 @@ async def test_one_job_of_a_run_that_is_still_running(
     pr.last_edit()
     (run,) = depot.runs
     await pr.says("alice", "/depot retry job=test")
-    assert pr.reply().startswith(f"{name_of(run)}: ⏳ running.")
+    assert pr.reply() == linked(run)
     await pr.passes(SLOW + 60)
-    assert all("✅ passed" in text for text in stands(pr))
+    first, _ = stands(pr)
+    assert first.startswith(f"{name_of(run)}: ✅ passed.")
     assert attempts(run) == {"build": 1, "lint": 1, "test": 2}
 
 
@@ -480,8 +487,8 @@ async def test_an_unknown_outcome_leads_to_one_retry(
     assert pr.reply() == refusals.trying("Depot")
     await pr.passes(60)
     first, second = stands(pr)
-    assert first == second
-    assert second.startswith(f"{name_of(run)}: ✅ passed.")
+    assert first.startswith(again(run, "✅ passed"))
+    assert second == linked(run)
     assert reason(pr) == "retried"
     assert attempts(run) == {"build": 1, "lint": 1, "test": 2}
 
@@ -498,7 +505,9 @@ async def test_a_lost_answer_to_a_retry_that_failed_at_once_again(
     await pr.says("alice", f"/depot {command}")
     assert pr.reply() == refusals.trying("Depot")
     await pr.passes(60)
-    assert all(text.startswith(f"{name_of(run)}: ❌ failed") for text in stands(pr))
+    first, second = stands(pr)
+    assert first.startswith(again(run, "❌ failed"))
+    assert second == linked(run)
     assert attempts(run)["test"] == 2
 
 
@@ -586,7 +595,9 @@ async def test_depot_is_down_before_anything_is_known(
     await pr.passes(30)
     trouble.lift()
     await pr.passes(120)
-    assert all(text.startswith(f"{name_of(run)}: ✅ passed.") for text in stands(pr))
+    first, second = stands(pr)
+    assert first.startswith(again(run, "✅ passed"))
+    assert second == linked(run)
     assert attempts(run)["test"] == 2
 
 

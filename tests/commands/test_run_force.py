@@ -19,7 +19,7 @@ from tests.support.commands import (
     stands,
 )
 from tests.support.conversation import REPO, Conversation
-from tests.support.sentences import name_of
+from tests.support.sentences import linked, name_of
 
 pytestmark = pytest.mark.anyio
 
@@ -28,13 +28,13 @@ async def test_the_run_under_way_is_pointed_to(pr: Conversation, depot: Simulate
     run = await runs_on(pr, depot)
     await pr.says("maya", "/depot run ci.yml")
     text = pr.reply()
-    assert text.startswith(f"{name_of(run)}: ⏳ running.\n\n{runs.already_running()}")
+    assert text == f"{linked(run, state='⏳ running')} {runs.already_running()}"
     assert reason(pr) == "already-running"
     assert facts(said(pr)[-1])["commands"][0]["runs"][0]["id"] == run.run_id
     await pr.passes(SLOW)
     first, second = stands(pr)
     assert first.startswith(f"{name_of(run)}: ✅ passed in")
-    assert second.startswith(f"{name_of(run)}: ✅ passed in")
+    assert second == text
     assert len(depot.runs) == 1
 
 

@@ -29,7 +29,9 @@ from tests.support.sentences import name_of
 
 pytestmark = pytest.mark.anyio
 
-HEADING = "| run | workflow | trigger | state | jobs |\n|---|---|---|---|---|\n"
+HEADING = (
+    "| run | workflow | asked by | when | state | took | jobs |\n|---|---|---|---|---|---|---|\n"
+)
 
 
 def row(run: Run, rest: str) -> str:
@@ -42,8 +44,16 @@ async def test_the_runs_at_the_head(pr: Conversation, depot: SimulatedDepot) -> 
     await pr.says("rita", "/depot status")
     assert pr.reply() == (
         f"On `{pr.head[:7]}`:\n\n{HEADING}"
-        + row(new, "| `nightly.yaml` | `api` | ⏳ running | 1 ⏳ running |\n")
-        + row(old, "| `ci.yml` | `api` | ❌ failed | 2 ✅ passed, 1 ❌ failed |")
+        + row(
+            new,
+            "| `nightly.yaml` | `alice` | 2026-11-24 06:02 UTC | ⏳ running | 1 min 00 s so far "
+            "| 1 ⏳ running |\n",
+        )
+        + row(
+            old,
+            "| `ci.yml` | `alice` | 2026-11-24 06:01 UTC | ❌ failed | 2 s "
+            "| 2 ✅ passed, 1 ❌ failed |",
+        )
     )
     assert reason(pr) == "answered"
     assert len(changes(depot)) == 2
@@ -61,7 +71,8 @@ async def test_depots_own_runs_are_shown_too(pr: Conversation, depot: SimulatedD
 async def test_a_run_of_all_workflows(pr: Conversation, depot: SimulatedDepot) -> None:
     run = await ran(pr, depot, "run")
     await pr.says("rita", "/depot status")
-    expected = row(run, "| `ci.yml`, `nightly.yaml` | `api` | ✅ passed | 4 ✅ passed |")
+    rest = "`alice` | 2026-11-24 06:01 UTC | ✅ passed | 2 s | 4 ✅ passed |"
+    expected = row(run, f"| `ci.yml`, `nightly.yaml` | {rest}")
     assert pr.reply().endswith(expected)
 
 
@@ -72,7 +83,8 @@ async def test_yaml_sent_along(pr: Conversation, depot: SimulatedDepot) -> None:
     pr.last_edit()
     (run,) = depot.runs
     await pr.says("rita", "/depot status")
-    assert pr.reply().endswith(row(run, "| `YAML` | `api` | ✅ passed | 1 ✅ passed |"))
+    rest = "`maya` | 2026-11-24 06:01 UTC | ✅ passed | 2 s | 1 ✅ passed |"
+    assert pr.reply().endswith(row(run, f"| `YAML` | {rest}"))
 
 
 async def test_one_that_has_not_been_compiled(pr: Conversation, depot: SimulatedDepot) -> None:
@@ -81,7 +93,21 @@ async def test_one_that_has_not_been_compiled(pr: Conversation, depot: Simulated
     pr.reply()
     (run,) = depot.runs
     await pr.says("rita", "/depot status")
-    assert pr.reply().endswith(row(run, "|  | `api` | ⏸ queued |  |"))
+    rest = "`alice` | 2026-11-24 06:01 UTC | ⏸ queued | 0 s so far |  |"
+    assert pr.reply().endswith(row(run, f"|  | {rest}"))
+
+
+async def test_attempts_and_what_depot_started(pr: Conversation, depot: SimulatedDepot) -> None:
+    depot.finish(depot.foreign_run(REPO, pr.head, trigger="push").run_id)
+    await ran(pr, depot, outcome="failed")
+    await pr.says("maya", "/depot retry ci.yml")
+    pr.reply()
+    await pr.passes(60)
+    stands(pr)
+    await pr.says("rita", "/depot status")
+    text = pr.reply()
+    assert "| `alice` | 2026-11-24 06:01 UTC | ✅ passed, attempt 2 |" in text
+    assert "| Depot: `push` | 2026-11-24 06:01 UTC | ✅ passed |" in text
 
 
 @pytest.mark.parametrize("path", ["path", "bare"])

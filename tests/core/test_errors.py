@@ -45,6 +45,7 @@ EXAMPLES: list[Exception] = [
     github_errors.Forbidden("403: Forbidden"),
     github_errors.Forbidden("403: Forbidden", "contents=read"),
     github_errors.Blocked("451: Unavailable For Legal Reasons"),
+    github_errors.NotInstalled("the App is not installed there: 404: Not Found"),
     github_errors.Unprocessable("422: Unprocessable"),
     github_errors.BadCredentials("401: Bad credentials"),
     github_errors.GitHubUnavailable("rate limit", 60.0),
@@ -163,7 +164,7 @@ def _errors_of_httpx() -> list[type[Exception]]:
 # Raised for a misuse by the caller, never by a request that is built and sent in one go.
 MISUSE = {
     "CookieConflict",  # reading a cookie by an ambiguous name
-    "InvalidURL",  # building the request: addresses come from settings, which are checked
+    "InvalidURL",  # building the request: Depot's come from settings, which are checked
     *("RequestNotRead", "ResponseNotRead", "StreamClosed", "StreamConsumed", "StreamError"),
     "HTTPStatusError",  # raise_for_status, which is not used
 }
@@ -239,6 +240,10 @@ ANSWERS: list[tuple[str, Handler, type[github_errors.GitHubError], float | None]
         raw(302, b"", {"location": "https://evil.example"}),
         github_errors.GitHubUnavailable,
         None,
+    ),
+    (
+        *("301 to no address", answer(301, headers={"location": "/" + "a" * 70_000})),
+        *(github_errors.GitHubUnavailable, None),
     ),
     ("304 unasked", raw(304, b"", {}), github_errors.GitHubUnavailable, None),
     ("400", answer(400), github_errors.GitHubUnavailable, None),

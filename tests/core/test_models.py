@@ -14,7 +14,7 @@ FIRST, SECOND = CommandId("ic-1.1"), CommandId("ic-1.2")
 
 
 def intent(number: int, command_id: CommandId, outcome: str) -> StartAttempt:
-    return StartAttempt(number, command_id, StartRequest(REPO, SHA), (), 0.0, 0, outcome)
+    return StartAttempt(number, command_id, StartRequest(REPO, SHA), (), 0.0, 0, outcome, REPO)
 
 
 def request(*intents: StartAttempt, deeds: tuple[PendingChange, ...] = ()) -> WorkItem:

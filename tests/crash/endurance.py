@@ -17,6 +17,7 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, nullcontext
 from dataclasses import dataclass, replace
+from itertools import product
 from pathlib import Path
 from typing import Protocol
 
@@ -87,27 +88,36 @@ class World(Protocol):
     def depot(self) -> SimulatedDepot: ...
 
 
-def count(one: World, trouble: str, store: str, numbers: range, note: str = "") -> Row:
+Repositories = Sequence[str]
+"""Each with pull requests of the same numbers."""
+
+ONE: Repositories = (REPO,)
+
+
+def count(
+    one: World, trouble: str, store: str, numbers: range, note: str = "", repos: Repositories = ONE
+) -> Row:
     """Look at each pull request on which one command was given."""
     lost = double_runs = double_replies = 0
-    for number in numbers:
-        head = one.github.pull(REPO, number).head_sha
+    for repo, number in product(repos, numbers):
+        head = one.github.pull(repo, number).head_sha
         runs = [run for run in one.depot.runs if run.sha == head]
-        replies = _replies(one, number)
+        replies = _replies(one, number, repo)
         lost += not runs or not replies or "✅ passed" not in replies[-1]
         double_runs += len(runs) > 1
         double_replies += len(replies) > 1
-    return Row(trouble, store, len(numbers), lost, double_runs, double_replies, note)
+    commands = len(repos) * len(numbers)
+    return Row(trouble, store, commands, lost, double_runs, double_replies, note)
 
 
-def _replies(one: World, number: int) -> list[str]:
-    comments = one.github.comments(REPO, number)
+def _replies(one: World, number: int, repo: str = REPO) -> list[str]:
+    comments = one.github.comments(repo, number)
     return [comment.body for comment in comments if comment.author.login == "depot-bot[bot]"]
 
 
-def _all_started(one: Scene, numbers: range) -> bool:
+def _all_started(one: Scene, numbers: range, repos: Repositories = ONE) -> bool:
     begun = {run.sha for run in one.depot.runs}
-    return all(one.github.pull(REPO, number).head_sha in begun for number in numbers)
+    return all(one.github.pull(*which).head_sha in begun for which in product(repos, numbers))
 
 
 async def until(happened: Callable[[], bool], what: str) -> None:
@@ -117,13 +127,16 @@ async def until(happened: Callable[[], bool], what: str) -> None:
         await asyncio.sleep(LOOK_SECONDS)
 
 
-def all_finished(one: Scene, numbers: range) -> Callable[[], bool]:
-    return lambda: all(any("✅ passed" in r for r in _replies(one, n)) for n in numbers)
+def all_finished(one: Scene, numbers: range, repos: Repositories = ONE) -> Callable[[], bool]:
+    return lambda: all(
+        any("✅ passed" in reply for reply in _replies(one, number, repo))
+        for repo, number in product(repos, numbers)
+    )
 
 
-async def says(one: Scene, bot: Bot, numbers: range) -> None:
-    for number in numbers:
-        one.github.comment(REPO, number, "alice", COMMAND)
+async def says(one: Scene, bot: Bot, numbers: range, repos: Repositories = ONE) -> None:
+    for repo, number in product(repos, numbers):
+        one.github.comment(repo, number, "alice", COMMAND)
     await one.github.deliver(f"{bot.url}/webhook")
 
 
@@ -358,12 +371,12 @@ async def _through(
         return replace(row, wrong=_false_words(one, numbers))
 
 
-def _false_words(one: Scene, numbers: range) -> str:
+def _false_words(one: Scene, numbers: range, repos: Repositories = ONE) -> str:
     """What was said of a run that was not true: it went on all the time."""
     versions = [
         version.body
-        for number in numbers
-        for comment in one.github.comments(REPO, number)
+        for which in product(repos, numbers)
+        for comment in one.github.comments(*which)
         for version in comment.versions
     ]
     false = [words for words in (run_disappeared(), following_given_up()) if words in str(versions)]
@@ -371,27 +384,34 @@ def _false_words(one: Scene, numbers: range) -> str:
 
 
 async def depot_hangs(place: Place, rounds: int) -> Row:
-    """Depot takes connections and answers none, while runs are followed; somebody asks for help."""
-    numbers = range(1, rounds + 1)
-    other = rounds + 1
-    async with place.scene(pull_requests=other) as one, one.bot() as bot:
-        one.depot.plan(seconds=30.0)
-        await says(one, bot, numbers)
-        await until(lambda: _all_started(one, numbers), "all are started")
+    """Depot takes connections and answers none, while runs are followed; somebody asks for help.
+
+    The runs are those of several owners: GitHub lets the App write so often in each installation.
+    """
+    owners = 5
+    repos, numbers = [f"octo-{owner}/hello" for owner in range(owners)], range(1, rounds + 1)
+    every = [*repos, REPO]
+    async with place.scene(repositories=every, pull_requests=rounds) as one, one.bot() as bot:
+        one.depot.plan(seconds=60.0)
+        await says(one, bot, numbers, repos)
+        await until(lambda: _all_started(one, numbers, repos), "all are started")
         let_go = asyncio.Event()
         for method in ("ListRuns", "GetRunStatus"):
             one.depot.faults.late(method, until=let_go, times=None)
         await asyncio.sleep(5.0)
-        one.github.comment(REPO, other, "alice", "/depot help")
+        one.github.comment(REPO, 1, "alice", "/depot help")
         asked = time.monotonic()
         await one.github.deliver(f"{bot.url}/webhook")
-        await until(lambda: bool(_replies(one, other)), "help is answered")
+        await until(lambda: bool(_replies(one, 1)), "help is answered")
         note = f"help is answered after {time.monotonic() - asked:.1f} s"
+        is_followed = not any(run.status == "finished" for run in one.depot.runs)
         one.depot.faults.lift()
         let_go.set()
-        await until(all_finished(one, numbers), "all are finished")
-        row = count(one, f"Depot hangs, {rounds} runs followed", place.store, numbers, note)
-        return replace(row, wrong=_false_words(one, numbers))
+        await until(all_finished(one, numbers, repos), "all are finished")
+        trouble = f"Depot hangs, {len(repos) * rounds} runs followed"
+        row = count(one, trouble, place.store, numbers, note, repos)
+        wrong = "" if is_followed else "some were over too soon"
+        return replace(row, wrong=wrong or _false_words(one, numbers, repos))
 
 
 async def repository_renamed(place: Place, rounds: int) -> Row:
@@ -468,13 +488,18 @@ class Place:
 
     @asynccontextmanager
     async def scene(
-        self, points: Callable[[Point], bool] = lambda _: False, *, pull_requests: int = 1
+        self,
+        points: Callable[[Point], bool] = lambda _: False,
+        *,
+        repositories: Repositories = ONE,
+        pull_requests: int = 1,
     ) -> AsyncIterator[Scene]:
         async with scene(
             self.folder,
             self.private_key,
             points,
             database_url=self.database_url,
+            repositories=repositories,
             pull_requests=pull_requests,
         ) as one:
             yield one
@@ -494,7 +519,7 @@ TROUBLES: tuple[tuple[Trouble, str, int, int | None], ...] = (
     (token_rotated, "sqlite", 10, None),
     (proxy_page, "sqlite", 10, None),
     (proxy_page, "postgresql", 10, None),
-    (depot_hangs, "sqlite", 40, None),
+    (depot_hangs, "sqlite", 20, None),
     (repository_renamed, "sqlite", 10, 4),
     (repository_renamed, "postgresql", 10, None),
     (locked_for_a_day, "sqlite", 10, 2),

@@ -12,7 +12,7 @@ import re
 import socket
 import sys
 import time
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -295,18 +295,20 @@ async def scene(
     points: Callable[[Point], bool] = lambda _: False,
     *,
     database_url: str | None = None,
+    repositories: Sequence[str] = (REPO,),
     pull_requests: int = 1,
 ) -> AsyncIterator[Scene]:
     """Fresh worlds and a fresh ledger, in a file of its own unless *database_url* names another;
-    *points* says where the bot is killed."""
+    *points* says where the bot is killed. Each repository has so many pull requests."""
     _make(folder)
     ago = 120.0  # the head is older than the comment
     stage = Stage(now=lambda: time.time() - ago, private_key=private_key, jwt_now=time.time)
-    stage.github.repository(REPO, FILES, internal=True)
-    stage.github.role(REPO, "alice", "write")
-    for number in range(1, pull_requests + 1):
-        files = {"change.txt": f"{number}\n"}
-        stage.github.pull_request(REPO, "alice", branch=f"feature-{number}", files=files)
+    for repo in repositories:
+        stage.github.repository(repo, FILES, internal=True)
+        stage.github.role(repo, "alice", "write")
+        for number in range(1, pull_requests + 1):
+            files = {"change.txt": f"{repo} {number}\n"}
+            stage.github.pull_request(repo, "alice", branch=f"feature-{number}", files=files)
     ago = 0.0
     stage.github.hooks.pending.clear()  # what came before the comment is not what dies here
     stage.depot.plan(queued=0.2, seconds=RUN_SECONDS)

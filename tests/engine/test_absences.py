@@ -177,6 +177,18 @@ async def test_rules_that_are_listed_are_never_absent(
     assert depot.calls == []
 
 
+async def test_rules_that_came_without_their_end_are_read_again(
+    pr: Conversation, github: SimulatedGitHub, depot: SimulatedDepot
+) -> None:
+    await rules(pr, "permissions:\n  help: read  # how it works is for all to see\n  run: admin\n")
+    github.faults.truncate("GET", f"/contents/{CONFIG}$", times=2)
+    await pr.says("alice", RUN)
+    await pr.passes(60)
+    assert pr.reply() == "GitHub does not answer right now; still trying."
+    assert pr.last_edit().startswith(NEEDS_ADMIN)
+    assert depot.calls == []
+
+
 async def test_rules_that_are_not_listed_are_read_all_the_same(
     pr: Conversation, github: SimulatedGitHub, depot: SimulatedDepot
 ) -> None:

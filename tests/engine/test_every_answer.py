@@ -252,6 +252,8 @@ NOT_NOW: Mapping[str, Mapping[str, Fault]] = {
         "502 HTML": github_does("bad_gateway"),
         "503": github_says(503, "", {"retry-after": "20"}),
         "null": github_says(200, "null"),
+        "other JSON": github_says(200, '{"message": "ok"}'),
+        "half a surrogate": github_says(200, '"\\ud83d"'),
         "HTML": github_says(200, "<html>login</html>", {"content-type": "text/html"}),
         "reset": github_does("drop"),
         "lost": github_does("lose_answer"),
@@ -287,10 +289,15 @@ NO: Mapping[str, Mapping[str, Fault]] = {
 
 
 UNDETECTABLE = {
-    (f"github GET /repos/R/contents/.depot/workflows/{name}", what): "a file may say anything"
-    for name in ("ci.yml", "nightly.yaml")
-    for what in ("null", "cut")
-} | {("github POST /app/hook/deliveries/N/attempts", "null"): "its answer says nothing anyway"}
+    ("github POST /app/hook/deliveries/N/attempts", what): "its answer says nothing anyway"
+    for what in ("null", "other JSON", "half a surrogate")
+} | {
+    (
+        f"github GET /repos/R/contents/.github/depot-bot.{end}",
+        "half a surrogate",
+    ): "a file may say so"
+    for end in ("yml", "yaml")
+}
 """What cannot be told from a right answer, and why."""
 
 

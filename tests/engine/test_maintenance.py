@@ -10,12 +10,13 @@ import httpx
 import pytest
 from structlog.testing import capture_logs
 
+from bot.core.clock import DAY
 from bot.core.credentials import TokenCredentials
 from bot.core.types import RepoName
 from bot.demo.simulators.depot import SimulatedDepot
 from bot.demo.simulators.github import SimulatedGitHub
 from bot.demo.simulators.github.rest import RequestRecord
-from bot.engine.maintenance import DAY, DELIVERIES_EVERY, MAX_ASKED, WINDOW_SECONDS, Sweeper
+from bot.engine.maintenance import DELIVERIES_EVERY, MAX_ASKED, WINDOW_SECONDS, Sweeper
 from bot.github.api import GitHub
 from bot.messages import refusals
 from tests.contracts.checks import transport_to

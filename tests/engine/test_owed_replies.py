@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 
 from bot.demo.simulators.depot import SimulatedDepot
@@ -88,6 +90,34 @@ async def test_an_edit_that_is_not_found_once_is_written(
     github.faults.answer("PATCH", "/comments/", 404, "{}")
     await pr.passes(600)
     assert "✅ passed" in pr.last_edit()
+
+
+def uninstalled(github: SimulatedGitHub) -> None:
+    github.uninstall("octo")
+
+
+def deselected(github: SimulatedGitHub) -> None:
+    github.install("octo", only=())
+
+
+@pytest.mark.parametrize("leaves", [uninstalled, deselected])
+async def test_an_app_that_is_away_for_a_while(
+    pr: Conversation,
+    depot: SimulatedDepot,
+    github: SimulatedGitHub,
+    leaves: Callable[[SimulatedGitHub], None],
+) -> None:
+    """The whole repository is not there for it: nobody has deleted the reply."""
+    depot.plan(seconds=120.0)
+    await pr.says("alice", RUN)
+    await pr.passes(20)
+    leaves(github)
+    await pr.passes(600)
+    github.install("octo")  # which GitHub counts as another installation, when it was gone
+    await pr.passes(3700)
+    (reply,) = said(pr)
+    assert "✅ passed" in reply.body
+    hears_all(pr)
 
 
 async def test_one_that_was_deleted_is_asked_for_twice_and_not_posted_anew(

@@ -33,7 +33,9 @@ SETTLED = 300.0
 MEASURED = 120.0
 
 
-@pytest.mark.parametrize(("runs", "calls_a_minute"), [(1, 2), (100, 12), (1000, 120)])
+@pytest.mark.parametrize(
+    ("runs", "calls_a_minute"), [(1, 2), (100, 200), (1000, 2000), (1100, 1100)]
+)
 async def test_calls_a_minute(
     runs: int,
     calls_a_minute: int,
@@ -47,7 +49,7 @@ async def test_calls_a_minute(
     clock.time += 10
     async with httpx.AsyncClient(transport=depot.transport()) as client:
         client_of_depot = Depot(client, url="http://depot.test", token=depot.token)
-        board = ActiveRuns(client_of_depot, clock, wakes_nobody)
+        board = ActiveRuns(client_of_depot, clock, wakes_nobody, wakes_nobody)
         queue = [
             (clock.time + place / runs, place, followed(run.run_id, sha, clock.time))
             for place, run in enumerate(begun)
@@ -96,7 +98,7 @@ async def test_in_a_throng_a_listing_wakes_whom_it_concerns(
 
     async with httpx.AsyncClient(transport=depot.transport()) as client:
         client_of_depot = Depot(client, url="http://depot.test", token=depot.token)
-        board = ActiveRuns(client_of_depot, clock, wake)
+        board = ActiveRuns(client_of_depot, clock, wake, wakes_nobody)
         runs = [followed(run.run_id, sha, clock.time) for run in begun]
         for _ in range(2):
             clock.time += POLLING.longest

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import anyio
 import pytest
 
 from bot.core.types import RunId, WorkItemId
 from bot.demo.simulators.depot import SimulatedDepot
 from bot.demo.simulators.github import Comment, SimulatedGitHub
+from bot.messages import runs
 from tests.support.conversation import HOOK, REPO, Conversation
 from tests.support.pull_requests import hears_all
 
@@ -155,6 +158,36 @@ async def test_while_depot_is_asked_to_start(
     assert found is not None
     assert found.repo == NEW
     await pr.passes(600)
+    hears_all(pr)
+
+
+@pytest.mark.parametrize("depot_says", [REPO, NEW])
+async def test_a_run_whose_start_is_in_doubt(
+    pr: Conversation, depot: SimulatedDepot, depot_says: str
+) -> None:
+    """It is looked for under both names: nobody knows by which Depot lists it."""
+    depot.faults.drop("Run")
+    await pr.says("alice", "/depot run ci.yml")
+    assert pr.reply() == runs.looking_for_run()
+    (run,) = depot.runs
+    run.order = replace(run.order, repo=depot_says)
+    renames(pr)
+    await pr.says("alice", "/depot help")
+    await pr.passes(600)
+    assert len(depot.calls_of("Run")) == 1
+    assert "✅ passed" in thread(pr)[1].body
+    hears_all(pr)
+
+
+async def test_a_start_that_left_no_trace(pr: Conversation, depot: SimulatedDepot) -> None:
+    depot.faults.refuse("Run", "unavailable")
+    await pr.says("alice", "/depot run ci.yml")
+    assert pr.reply() == runs.looking_for_run()
+    renames(pr)
+    await pr.says("alice", "/depot help")
+    await pr.passes(600)
+    assert [call.request["repo"] for call in depot.calls_of("Run")] == [REPO, NEW]
+    assert "✅ passed" in thread(pr)[1].body
     hears_all(pr)
 
 

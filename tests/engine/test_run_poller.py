@@ -19,7 +19,7 @@ from bot.messages import runs
 from tests.support.commands import CI, SLOW, attempts, facts, pushes, ran, runs_on, said, stands
 from tests.support.conversation import REPO, Conversation
 from tests.support.pull_requests import hears_all
-from tests.support.sentences import name_of, queued
+from tests.support.sentences import again, name_of, queued
 
 pytestmark = pytest.mark.anyio
 
@@ -374,15 +374,15 @@ async def test_a_followed_run_that_is_retried_between_two_looks_is_followed_on(
     assert pr.last_edit().startswith(f"{name_of(run)}: ✅ passed.")
 
 
-async def test_a_run_followed_in_two_replies(pr: Conversation, depot: SimulatedDepot) -> None:
+async def test_a_run_is_followed_in_one_reply(pr: Conversation, depot: SimulatedDepot) -> None:
     run = await runs_on(pr, depot)
-    await starts(pr)
+    await pr.says("alice", "/depot run ci.yml")
+    pointing = pr.reply()
     depot.finish(run.run_id, "failed")
     await pr.passes(120)
     first, second = stands(pr)
-    for text in (first, second):
-        assert text.startswith(f"{name_of(run)}: ❌ failed")
-        assert "Why it failed" in text
+    assert first.startswith(f"{name_of(run)}: ❌ failed")
+    assert second == pointing
 
 
 async def test_several_runs_in_one_reply(pr: Conversation, depot: SimulatedDepot) -> None:
@@ -470,7 +470,7 @@ async def test_a_run_of_depots_own_is_followed_once_it_is_retried(
     await pr.says("alice", "/depot retry")
     pr.reply()
     await pr.passes(600)
-    assert stands(pr)[0].startswith(f"{name_of(run)}: ✅ passed.")
+    assert stands(pr)[0].startswith(again(run, "✅ passed"))
 
 
 async def test_a_slow_compiler(pr: Conversation, depot: SimulatedDepot) -> None:

@@ -17,7 +17,7 @@ from bot.demo.simulators.github import DeliveryOutcome, SimulatedGitHub
 from bot.demo.stage import Stage
 from bot.engine.runs import LATE_SECONDS, WINDOW_SECONDS
 from bot.messages import refusals, runs
-from tests.support.commands import stands
+from tests.support.commands import reason, stands
 from tests.support.conversation import HOOK, REPO, Conversation, Hook, ManualClock, bot_on
 from tests.support.sentences import name_of, queued
 
@@ -95,6 +95,21 @@ async def test_a_lost_answer_starts_no_second_run(
     assert done.startswith(f"{name_of(run, '`ci.yml` (`test`)')}: ✅ passed in")
     assert runs.adopted() in done
     assert len(depot.calls_of("Run")) == 1
+
+
+async def test_the_run_of_the_second_call_is_not_taken_for_that_of_the_first(
+    pr: Conversation, depot: SimulatedDepot
+) -> None:
+    depot.faults.refuse("Run", "unavailable")
+    depot.faults.fail_after("Run")
+    depot.faults.refuse("GetRunStatus", "unavailable", times=2)
+    await pr.says("alice", "/depot run ci.yml")
+    assert pr.reply() == runs.looking_for_run()
+    await pr.passes(120)
+    done = pr.last_edit()
+    assert done.startswith(f"{name_of(one_run(depot), '`ci.yml`')}: ✅ passed in")
+    assert runs.late_twin() not in done
+    assert reason(pr) == "started"
 
 
 async def test_an_adopted_run_is_shown_while_it_goes_on(

@@ -34,6 +34,7 @@ from bot.engine.worker import (
     STOP_SECONDS,
     Worker,
     keep_time,
+    look_often,
     repeat,
 )
 from bot.storage.connect import open_store
@@ -679,6 +680,21 @@ async def test_a_failing_job_is_done_again_at_its_next_turn(ledger: Ledger) -> N
             await asyncio.sleep(400)
     assert times == [0.0, 300.0]
     assert events == ["job_failed"]
+
+
+async def test_a_look_is_taken_at_once_and_again_after_one_that_fails() -> None:
+    times: list[float] = []
+
+    async def look() -> None:
+        times.append(now())
+        raise KeyError("on purpose")
+
+    with logged() as events:
+        looking = asyncio.create_task(look_often(look, 20.0))
+        await asyncio.sleep(50.0)
+        looking.cancel()
+    assert times == [0.0, 20.0, 40.0]
+    assert events == ["job_failed"] * 3
 
 
 async def test_a_job_waits_for_a_ledger_that_fails(ledger: Ledger, store: Store) -> None:

@@ -16,7 +16,14 @@ from bot.core.types import Permission, RepoName, Sha
 from bot.demo.simulators.github import RequestRecord, SimulatedGitHub
 from bot.demo.stage import Stage
 from bot.github.api import ROLE_SECONDS, GitHub
-from bot.github.errors import BadCredentials, Forbidden, GitHubError, GitHubUnavailable, NotFound
+from bot.github.errors import (
+    BadCredentials,
+    Forbidden,
+    GitHubError,
+    GitHubUnavailable,
+    NotFound,
+    NotInstalled,
+)
 from bot.github.session import TOKEN_MARGIN
 from tests.contracts.checks import transport_to
 from tests.support.conversation import CI, REPO, ManualClock
@@ -174,12 +181,26 @@ async def test_a_token_refused_while_listing_is_forgotten(
     await repository.pull_request(1)
 
 
-async def test_a_repository_without_the_app_is_not_found(
-    hub: GitHub, github: SimulatedGitHub
-) -> None:
+async def test_a_repository_without_the_app(hub: GitHub, github: SimulatedGitHub) -> None:
     github.repository("other/place", installed=False)
-    with pytest.raises(NotFound):
+    with pytest.raises(NotInstalled):
         await hub.at(RepoName("other/place"), None).pull_request(1)
+
+
+async def test_an_app_that_was_installed_again(
+    hub: GitHub, github: SimulatedGitHub, installation: int
+) -> None:
+    repository = hub.at(HELLO, None)
+    assert (await repository.pull_request(1)).number == 1
+    github.uninstall("octo")
+    with pytest.raises(BadCredentials):  # of the token
+        await repository.pull_request(1)
+    for named in (None, installation):
+        with pytest.raises(NotInstalled):
+            await hub.at(HELLO, named).pull_request(1)
+    github.install("octo")
+    for named in (None, installation):
+        assert (await hub.at(HELLO, named).pull_request(1)).number == 1
 
 
 # --- trouble -------------------------------------------------------------------------------------
@@ -474,6 +495,53 @@ async def test_credentials_follow_no_link_to_another_host(url: str) -> None:
     assert len(requests) == 2
 
 
+ATTEMPT = {
+    "id": 17,
+    "guid": "g-1",
+    "event": "issue_comment",
+    "delivered_at": "2025-11-24T00:00:00Z",
+    "status_code": 502,
+}
+
+
+def log_of(answer: object, key: str) -> GitHub:
+    """An App whose log of deliveries is answered like this."""
+    handler = httpx.MockTransport(lambda request: httpx.Response(200, json=answer))
+    client = httpx.AsyncClient(transport=handler)
+    return GitHub(client, AppCredentials("41", key), url=URL, clock=ManualClock())
+
+
+@pytest.mark.parametrize(
+    "odd", [{}, {"id": "x"}, {"guid": None}, {"delivered_at": None}, {"delivered_at": "soon"}]
+)
+async def test_an_attempt_that_cannot_be_read_hides_no_other(
+    odd: dict[str, object], private_key: str
+) -> None:
+    odd = {**ATTEMPT, **odd} if odd else {}
+    hub = log_of([odd, {**ATTEMPT, "id": 18, "guid": "g-2"}], private_key)
+    assert "g-2" in [failed.guid async for failed in hub.failed_attempts(0.0)]
+    assert "g-2" in [failed.guid for failed in await hub.failed_deliveries(0.0)]
+
+
+@pytest.mark.parametrize("answer", [{"message": "ok"}, ["ok"], [[]], "ok"])
+async def test_what_is_no_log_of_deliveries(answer: object, private_key: str) -> None:
+    with pytest.raises(GitHubUnavailable):
+        [failed async for failed in log_of(answer, private_key).failed_attempts(0.0)]
+
+
+async def test_a_next_page_that_is_no_address() -> None:
+    def handler(request: httpx.Request) -> httpx.Response:
+        body: object = {"login": "bot"} if request.url.path == "/user" else []
+        return httpx.Response(
+            200, json=body, headers={"link": f'<{URL}/{"a" * 70_000}>; rel="next"'}
+        )
+
+    client = httpx.AsyncClient(transport=httpx.MockTransport(handler))
+    hub = GitHub(client, TokenCredentials("ghp_s3cret"), url=URL, clock=ManualClock())
+    with pytest.raises(GitHubUnavailable):
+        [comment async for comment in hub.at(HELLO, None).own_comments(1, since=0)]
+
+
 @pytest.mark.parametrize("status", [301, 302, 307, 308])
 async def test_credentials_follow_no_redirect(status: int) -> None:
     requests: list[httpx.Request] = []
@@ -486,6 +554,46 @@ async def test_credentials_follow_no_redirect(status: int) -> None:
     hub = GitHub(client, TokenCredentials("ghp_s3cret"), url=URL, clock=ManualClock())
     with pytest.raises(GitHubUnavailable):
         await hub.at(HELLO, None).pull_request(1)
+    assert len(requests) == 1
+
+
+@pytest.mark.parametrize("status", [301, 302, 307, 308])
+async def test_what_is_written_is_written_where_github_says(status: int) -> None:
+    requests: list[httpx.Request] = []
+
+    def handler(request: httpx.Request) -> httpx.Response:
+        requests.append(request)
+        if request.url.path.startswith("/repos/"):
+            path = request.url.path.replace("/repos/octo/hello", "/repositories/1")
+            return httpx.Response(status, json={}, headers={"location": f"{URL}{path}"})
+        return httpx.Response(201 if request.method == "POST" else 200, json={"id": 7})
+
+    client = httpx.AsyncClient(transport=httpx.MockTransport(handler))
+    hub = GitHub(client, TokenCredentials("ghp_s3cret"), url=URL, clock=ManualClock())
+    assert await hub.at(HELLO, None).comment(1, "words") == 7
+    await hub.at(HELLO, None).edit_comment(7, "other words")
+    assert [
+        (request.method, request.url.path, json.loads(request.content)) for request in requests
+    ] == [
+        ("POST", "/repos/octo/hello/issues/1/comments", {"body": "words"}),
+        ("POST", "/repositories/1/issues/1/comments", {"body": "words"}),
+        ("PATCH", "/repos/octo/hello/issues/comments/7", {"body": "other words"}),
+        ("PATCH", "/repositories/1/issues/comments/7", {"body": "other words"}),
+    ]
+
+
+async def test_to_see_something_else_is_no_answer() -> None:
+    """303 asks for a GET of something else: what was sent was not written there."""
+    requests: list[httpx.Request] = []
+
+    def handler(request: httpx.Request) -> httpx.Response:
+        requests.append(request)
+        return httpx.Response(303, json={}, headers={"location": f"{URL}/user"})
+
+    client = httpx.AsyncClient(transport=httpx.MockTransport(handler))
+    hub = GitHub(client, TokenCredentials("ghp_s3cret"), url=URL, clock=ManualClock())
+    with pytest.raises(GitHubUnavailable):
+        await hub.at(HELLO, None).comment(1, "words")
     assert len(requests) == 1
 
 

@@ -332,7 +332,6 @@ IGNORED: dict[str, tuple[Act, str]] = {
     "a deleted comment": (_deleted, "action"),
     "a plain issue": (_on_an_issue, "not a pull request"),
     "an empty review": (lambda g: g.review(REPO, 1, "alice"), "no command"),
-    "a closed pull request": (lambda g: g.close(REPO, 1), "action"),
     "a ping": (lambda g: g.ping(), "event"),
 }
 

@@ -16,7 +16,7 @@ from markdown_it.token import Token
 from bot.commands import COMMANDS
 from bot.core import errors
 from bot.core.events import Actor, CommandLine, Comment, Source
-from bot.core.models import Command, Reply, TrackedRun, WorkItem
+from bot.core.models import Command, KnownRun, Reply, TrackedRun, WorkItem
 from bot.core.reasons import Reason
 from bot.core.runs import (
     Artifact,
@@ -26,6 +26,7 @@ from bot.core.runs import (
     Job,
     ListedRun,
     LogLine,
+    PastAttempt,
     Run,
     Workflow,
 )
@@ -42,6 +43,7 @@ from tests.support.sentences import name_of
 
 GITHUB_LIMIT = 65_536
 SHA = Sha("3f2c1d09b8a7e6f5d4c3b2a1908f7e6d5c4b3a29")
+PAGE = "https://github.com/octo/hello/pull/1#issuecomment-2"
 MARK = "zq7x"
 """Stands in every stranger's text, so that it is seen wherever it turns up; no plain word, for a
 state that is one is shown as it is."""
@@ -81,7 +83,7 @@ def assert_contained(text: str) -> None:
             assert MARK not in token.content, token
             assert "@" not in token.content, token
         elif token.type == "link_open":
-            assert str(token.attrs["href"]).startswith("https://depot.dev/orgs/")
+            assert str(token.attrs["href"]).startswith(("https://depot.dev/orgs/", PAGE))
     assert details == 0
     assert "\x1b" not in text
     assert "\u202e" not in text
@@ -113,6 +115,8 @@ def a_run(text: str, command_id: str = "ic-1.1") -> TrackedRun:
         tracked_since=0.0,
         note=run_messages.skips_needs(text, [text]),
         failure=diagnosis_messages.failure(diagnosis, job, [LogLine(text, text)] * 2),
+        attempts=(PastAttempt(text, text, (text,), 2, 3, 4.0), PastAttempt(text)),
+        asked_by=text,
     )
 
 
@@ -171,8 +175,20 @@ SENTENCES: Mapping[str, Callable[[str], str]] = {
     "nothing_to_rerun": lambda t: run_messages.nothing_to_rerun(a_run(t)),
     "still_running": lambda t: run_messages.still_running(a_run(t), "retry"),
     "runs_at": lambda t: answers.runs_at(
-        SHA, [(ListedRun(RunId(t), RepoName(t), SHA, t, t, None), a_run(t).run)], hidden=1
+        SHA,
+        [
+            answers.RunAtHead(
+                ListedRun(RunId(t), RepoName(t), SHA, t, t, None),
+                a_run(t).run,
+                known,
+            )
+            for known in (None, KnownRun(a_run(t), t))
+        ],
+        0.0,
+        hidden=1,
     ),
+    "headline": lambda t: run_messages.headline(a_run(t)),
+    "link to a reply": lambda t: run_messages.run_state(replace(a_run(t), reply_url=PAGE)),
     "log_tail": lambda t: answers.log_tail(a_job(t), a_run(t), [t] * 3),
     "no_log_yet": lambda t: answers.no_log_yet(a_job(t), a_run(t)),
     "diagnosis_of": lambda t: diagnosis_messages.diagnosis_of(

@@ -11,7 +11,7 @@ from bot.commands import COMMANDS
 from bot.core import errors
 from bot.core.errors import Misreading
 from bot.core.events import Actor, CommandLine, Comment, PullRequestEvent, Source
-from bot.core.models import Command, Reply, TrackedRun, WorkItem
+from bot.core.models import Command, KnownRun, Reply, TrackedRun, WorkItem
 from bot.core.reasons import Reason
 from bot.core.runs import (
     Artifact,
@@ -78,11 +78,24 @@ SENTENCES = [
         phrases.run_name(replace(RUN, run=replace(RUN.run, org_id=""), workflow="")),
         "`07qwbk1s76` of all workflows on `3f2c1d0`",
     ),
-    (answers.runs_at(SHA, [], 0), "There is no run on `3f2c1d0`. `/depot run` starts one."),
+    (answers.runs_at(SHA, [], 0.0, 0), "There is no run on `3f2c1d0`. `/depot run` starts one."),
     (
-        answers.runs_at(SHA, [(LISTED, RUN.run)], 0),
-        "On `3f2c1d0`:\n\n| run | workflow | trigger | state | jobs |\n|---|---|---|---|---|\n"
-        f"| {LINK} | `ci.yml` | `api` | ❌ failed | 1 ❌ failed, 1 ✅ passed |",
+        answers.runs_at(SHA, [answers.RunAtHead(LISTED, RUN.run, None)], 0.0, 0),
+        "On `3f2c1d0`:\n\n| run | workflow | asked by | when | state | took | jobs |\n"
+        "|---|---|---|---|---|---|---|\n"
+        f"| {LINK} | `ci.yml` | Depot: `api` |  | ❌ failed |  | 1 ❌ failed, 1 ✅ passed |",
+    ),
+    (
+        answers.runs_at(
+            SHA,
+            [answers.RunAtHead(replace(LISTED, created=60.0), RUN.run, KnownRun(RUN, "zoe"))],
+            100.0,
+            2,
+        ),
+        "On `3f2c1d0`:\n\n| run | workflow | asked by | when | state | took | jobs |\n"
+        "|---|---|---|---|---|---|---|\n"
+        f"| {LINK} | `ci.yml` | `zoe` | 1970-01-01 00:01 UTC | ❌ failed | 2 min 05 s "
+        "| 1 ❌ failed, 1 ✅ passed |\n\nAnd 2 older.",
     ),
     (refusals.no_run(), "There is no run on this pull request's head. `/depot run` starts one."),
     # refusals

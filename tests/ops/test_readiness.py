@@ -47,6 +47,7 @@ async def ready(pr: Conversation, looks: int = 1) -> tuple[int, dict[str, str]]:
 
 
 async def test_a_token_that_depot_revokes(pr: Conversation, depot: SimulatedDepot) -> None:
+    assert await ready(pr, looks=1) == (200, {"status": "ok"})
     revoked = depot.faults.revoke_token()
     assert await ready(pr, looks=1) == (200, {"status": "ok"})  # it may just be being replaced
     with capture_logs() as logs:
@@ -96,7 +97,19 @@ async def test_github_refuses(
     assert await ready(pr) == (200, {"status": "ok"})
 
 
+async def test_what_is_wrong_from_the_start_is_said_at_once(
+    pr: Conversation, depot: SimulatedDepot, github: SimulatedGitHub
+) -> None:
+    revoked = depot.faults.revoke_token()
+    github.faults.bad_gateway("GET", "^/app$")
+    code, said = await ready(pr, looks=1)
+    assert (code, list(said)) == (503, ["status", "github", "depot"])
+    revoked.lift()
+    assert await ready(pr, looks=1) == (200, {"status": "ok"})
+
+
 async def test_now_and_then_is_no_alarm(pr: Conversation, github: SimulatedGitHub) -> None:
+    await ready(pr)
     for _ in range(3):
         github.faults.bad_gateway("GET", "^/app$")
         assert await ready(pr, looks=1) == (200, {"status": "ok"})

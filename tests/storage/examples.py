@@ -74,7 +74,7 @@ def head(
 
 def new_attempt(claim: Claim, workflow: str = "ci.yml", sha: Sha = SHA) -> StartAttempt:
     start = StartRequest(HELLO, sha, workflow, "test", ("jobs: {}",))
-    return StartAttempt(0, first(claim), start, (RunId("r0"),), START, 0, "open")
+    return StartAttempt(0, first(claim), start, (RunId("r0"),), START, 0, "open", HELLO)
 
 
 def tracked(claim: Claim, run_id: str = "r1", status: str = "queued") -> TrackedRun:

@@ -322,14 +322,26 @@ async def test_a_terminal_run_is_tracked_again(ledger: Ledger, database: Databas
     )
     for claim in await ledger.queue.claim(10, 10):
         await ledger.queue.release(claim, None)
-    await ledger.items.resume_tracking(RunId("r1"), START + 50)
+    await ledger.items.resume_tracking(over.run, START + 50, "zoe")
     assert await ids(ledger) == [one.work_item_id, other.work_item_id]
     # The note about its end is no longer true.
     assert over.note
     again = replace(over, tracked_since=START + 50, polls=0, next_poll_at=0.0, note="")
+    again = replace(again, resumed_by="zoe", resumed_at=START + 50)
     assert (await ledger.items.load(one.work_item_id)).runs == (
         replace(again, command_id=first(one)),
     )
     runs = {run.run.run_id: run for run in (await ledger.items.load(other.work_item_id)).runs}
     assert runs[RunId("r1")] == replace(again, command_id=first(other))
     assert runs[RunId("r2")].next_poll_at is None
+
+
+# --- the head -------------------------------------------------------------------------------------
+
+
+async def test_the_newest_head_is_that_of_its_own_pull_request(ledger: Ledger) -> None:
+    await ledger.inbox.accept_head(*head("g1", OLD, START, number=1))
+    await ledger.inbox.accept_head(*head("g2", NEW, START + 60, number=2))
+    for number, sha in ((1, OLD), (2, NEW)):
+        item = await ledger.items.load(WorkItemId(f"ev-g{number}"))
+        assert item.newest_head == sha

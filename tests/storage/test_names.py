@@ -5,11 +5,13 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
+import sqlalchemy as sa
 
 from bot.core.events import Comment
-from bot.core.types import RepoName, WorkItemId
+from bot.core.types import RepoName, Sha, WorkItemId
 from bot.storage.ledger import Ledger
 from bot.storage.names import AT_ONCE
+from bot.storage.tables import repositories
 from tests.storage.examples import HELLO, NEW, OLD, accepted, comment, head
 from tests.support.conversation import START
 from tests.support.databases import Database
@@ -50,12 +52,44 @@ async def test_heads_go_with_it(ledger: Ledger) -> None:
         ("g2", HELLO, NEW, START + 1),
         ("g3", BONJOUR, NEW, START + 2),
     ):
-        delivery, changed = head(guid, sha, at)
-        event = replace(of_id(changed.event), repo=repo)
-        await ledger.inbox.accept_head(delivery, replace(changed, repo=repo, event=event))
+        await hears_of_head(ledger, guid, repo, sha, at)
     heads = await ledger.pull_requests.newest_heads(BONJOUR, 1)
     assert [(one.sha, one.since) for one in heads] == [(NEW, START + 2), (OLD, START)]
     assert await ledger.pull_requests.newest_heads(HELLO, 1) == ()
+
+
+async def hears_of_head(
+    ledger: Ledger, guid: str, repo: RepoName, sha: Sha, at: float, repo_id: int = ID
+) -> None:
+    delivery, changed = head(guid, sha, at)
+    event = replace(of_id(changed.event, repo_id), repo=repo)
+    await ledger.inbox.accept_head(delivery, replace(changed, repo=repo, event=event))
+
+
+async def known_heads(ledger: Ledger, repo: RepoName) -> list[str]:
+    return [one.sha for one in await ledger.pull_requests.newest_heads(repo, 1)]
+
+
+async def test_heads_of_another_repository_that_took_the_old_name(ledger: Ledger) -> None:
+    await hears_of_head(ledger, "g1", HELLO, OLD, START)
+    await hears_of_head(ledger, "g2", HELLO, NEW, START + 1, ID + 1)
+    await accepted(ledger, of_id(comment(1, repo=BONJOUR, at=START + 2)))
+    assert await known_heads(ledger, BONJOUR) == [OLD]
+    assert await known_heads(ledger, HELLO) == [NEW]
+
+
+async def test_one_head_under_several_names(database: Database) -> None:
+    """Other processes went on storing it under the names that they knew."""
+    salut = RepoName("octo/salut")
+    async with database.opened() as here:
+        for guid, name in enumerate((HELLO, BONJOUR, salut)):
+            ledger = Ledger.on(here)
+            # A webhook that came under each name alone, as if the others were not heard of.
+            await here.transact(lambda db: db.execute(sa.delete(repositories)))
+            await hears_of_head(ledger, f"g{guid}", name, NEW, START + guid)
+        await Ledger.on(here).inbox.rename(ID, RepoName("octo/ciao"), START + 60)
+        assert await known_heads(ledger, RepoName("octo/ciao")) == [NEW]
+        assert await known_heads(ledger, HELLO) == []
 
 
 async def test_what_github_said_when_asked(ledger: Ledger) -> None:

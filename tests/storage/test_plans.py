@@ -46,7 +46,18 @@ from tests.storage.examples import (
 )
 from tests.support.conversation import REPO, START, Conversation, Hook, ManualClock, bot_on
 from tests.support.databases import Database, new_database
-from tests.support.filled import AUTHOR, ITEM, KEPT_SECONDS, NUMBER, RUN, SHA, analyze, fill
+from tests.support.filled import (
+    AUTHOR,
+    ITEM,
+    KEPT_SECONDS,
+    NUMBER,
+    OTHER,
+    OTHER_ID,
+    RUN,
+    SHA,
+    analyze,
+    fill,
+)
 from tests.support.ledgers import migrated
 from tests.support.plans import Executed, explained
 
@@ -235,6 +246,7 @@ async def decides(ledger: Ledger) -> None:
     await items.add_pending_changes(claim, [change(claim)])
     await items.save_reply_attempt(claim)
     await items.withdraw_reply_attempt(claim)
+    await items.save_mention_attempt(claim, START)
     await queue.release_failed(claim, 0.0)
 
 
@@ -247,6 +259,9 @@ async def follows(ledger: Ledger) -> None:
     assert await items.tracked_runs_at(BUSY, SHA)
     assert await items.newest_run(BUSY, NUMBER)
     assert await items.find_run(RUN)
+    assert await items.started_runs(BUSY, NUMBER)
+    assert await items.known_runs([RUN, RunId("r1")])
+    assert await items.home(RUN)
     budget = ledger.write_budget
     for _, kind in product(range(30), WriteKind):  # until some have to wait
         for work_item in (ITEM, claim.work_item_id):
@@ -254,8 +269,9 @@ async def follows(ledger: Ledger) -> None:
     await budget.pause_writes("1", 60.0)
     await queue.release(claim, 1000.0, Progress(runs=item.runs))
     assert await queue.wake(BUSY, SHA)
-    assert await queue.wake_runs([RunId("r2")])
-    await items.resume_tracking(RunId("r2"), START)
+    await queue.wake_runs([RunId("r2")])
+    await queue.reread_runs([RUN, RunId("r2")])
+    await items.resume_tracking(item.runs[0].run, START, "alice")
     await queue.release_faulty(await claimed(ledger), 0.0)
     await queue.set_aside(await claimed(ledger))
 
@@ -288,7 +304,9 @@ async def is_kept(ledger: Ledger) -> None:
     before = await ledger.queue.now() - KEPT_SECONDS / 2
     assert await ledger.retention.delete_some(before) != Deleted(0, 0)
     await ledger.retention.give_space_back()
-    await ledger.inbox.rename(1, RepoName("octo/renamed"), START + 1)
+    one = replace(comment(4, repo=OTHER), repo_id=OTHER_ID)
+    assert await ledger.inbox.accept(delivery("g4"), [one])
+    await ledger.inbox.rename(OTHER_ID, RepoName("octo/renamed"), START + 1)
     assert await ledger.inbox.rename_some()
 
 

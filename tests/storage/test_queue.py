@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from bot.core.events import CommandLine
 from bot.core.models import Claim, Progress, Reply
 from bot.core.reasons import Reason
-from bot.core.types import CommandId, RepoName, RunId, WorkItemId
+from bot.core.types import CommandId, RepoName, WorkItemId
 from bot.storage.database import LedgerUnavailable, Store
 from bot.storage.ledger import Ledger
 from bot.storage.part import LeaseLost
@@ -479,7 +479,9 @@ async def test_waking_and_saving_at_once_come_to_an_end(postgresql: Database) ->
                 Ledger.on(there).queue.wake(HELLO, SHA),
                 Ledger.on(here).queue.wake(HELLO, SHA),
             ]
-            jobs += [Ledger.on(here).items.resume_tracking(RunId("r2"), START + turn)]
+            jobs += [
+                Ledger.on(here).items.resume_tracking(tracked(ANY, "r2").run, START + turn, "")
+            ]
             for claim in claims:
                 run = replace(tracked(ANY, "r1"), command_id=first(claim), polls=turn)
                 jobs.append(Ledger.on(there).queue.release(claim, 1.0, Progress(runs=(run,))))

@@ -9,6 +9,7 @@ from bot.demo.simulators.depot import Run, SimulatedDepot
 from bot.demo.simulators.depot.plans import Outcome
 from bot.demo.simulators.github import Comment
 from bot.messages.markdown import find_hidden
+from bot.messages.mentions import announces
 from tests.support.conversation import FILES, Conversation, visible
 
 CI = ".depot/workflows/ci.yml"
@@ -153,9 +154,10 @@ def job_id(run: Run, key: str) -> str:
 
 
 def said(pr: Conversation) -> list[Comment]:
-    """The bot's comments, oldest first."""
+    """The bot's replies, oldest first."""
     comments = pr.github.comments(pr.repo, pr.number)
-    return [comment for comment in comments if comment.author.login == "depot-bot[bot]"]
+    by_bot = [comment for comment in comments if comment.author.login == "depot-bot[bot]"]
+    return [comment for comment in by_bot if announces(comment.body) is None]
 
 
 def stands(pr: Conversation) -> list[str]:

@@ -18,6 +18,7 @@ import httpx
 from bot.demo.simulators.depot import SimulatedDepot
 from bot.demo.simulators.github import Comment, Delivery, DeliveryOutcome, SimulatedGitHub
 from bot.demo.stage import Stage
+from bot.messages.mentions import announces
 from bot.ops.settings import load
 from bot.services import Services, Surroundings, open_services
 from bot.web.app import create_app
@@ -162,6 +163,9 @@ class Conversation:
 
     def assert_said_nothing_else(self) -> None:
         assert not self.unread(), f"there is more to read:\n{self.transcript()}"
+        announced = [announces(comment.body) for comment in self._all_by_bot()]
+        found = [one for one in announced if one is not None]
+        assert len(found) == len(set(found)), f"somebody was mentioned twice:\n{self.transcript()}"
 
     def transcript(self) -> str:
         """The conversation so far, for a failing test."""
@@ -172,15 +176,28 @@ class Conversation:
                 parts.append(f"--- {comment.author.login} {kind}:\n{version.body}")
         return "\n".join(parts)
 
+    def mentions(self) -> list[str]:
+        """The comments that mention somebody, oldest first, without their hidden part."""
+        return [
+            re.sub(r"#issuecomment-\d+", "#issuecomment", comment.body.partition("<!--")[0].strip())
+            for comment in self._all_by_bot()
+            if announces(comment.body) is not None
+        ]
+
     def _by_bot(self) -> list[Comment]:
+        """Its replies."""
+        return [one for one in self._all_by_bot() if announces(one.body) is None]
+
+    def _all_by_bot(self) -> list[Comment]:
         comments = self.github.thread(self.repo, self.number).comments
         return [comment for comment in comments if comment.author.login == "depot-bot[bot]"]
 
 
 def visible(body: str) -> str:
     """What people see of a reply: without the quoted command lines, the hidden part, and the
-    addresses of jobs."""
+    addresses of jobs and replies."""
     body = re.sub(r"<!-- depot-bot .*? -->", "", body)
+    body = re.sub(r"\[Its reply\]\([^)\s]*#issuecomment-\d+\)", "[Its reply]", body)
     body = re.sub(r"\[(`+[^\n]*?`+)\]\(https://depot\.dev/[^)\s]*\?job=[^)\s]*\)", r"\1", body)
     return re.sub(r"(?m)^> `+ ?(?:/depot|\.github/).*\n\n?", "", body).strip()
 

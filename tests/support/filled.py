@@ -30,14 +30,19 @@ RUN = RunId("old-run-200")
 AUTHOR = "author-0"
 """A pull request, its head, and a request under it, in the repository that has half of them."""
 
+OTHER = RepoName("octo/other-5")
+OTHER_ID = 1005
+"""A repository that has few of them."""
+
 INSERTS = (
     """
     INSERT INTO deliveries (hook, guid, event, received_at)
     SELECT '1', 'old-' || n, 'issue_comment', :since + n * :pace FROM series
     """,
     """
-    INSERT INTO heads (repo, number, sha, since, in_fork, received_at)
-    SELECT repo, number, sha, at, false, at FROM request WHERE n % :per_pull_request = 0
+    INSERT INTO heads (repo, number, sha, since, in_fork, received_at, repo_id)
+    SELECT repo, number, sha, at, false, at, repo_id FROM request
+    WHERE n % :per_pull_request IN (0, 7)
     """,
     """
     INSERT INTO work_items (id, source, repo, number, comment_id, author, author_is_bot, written_at,

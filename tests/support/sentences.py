@@ -16,5 +16,15 @@ def queued(run: Run, what: str = "`ci.yml`") -> str:
     return f"{name_of(run, what)}: ⏸ queued."
 
 
+def linked(run: Run, what: str = "`ci.yml`", state: str = "⏸ queued") -> str:
+    """All that a reply says of a run that another reply follows; its address is left out."""
+    return f"{name_of(run, what)}: {state}. [Its reply] shows how it goes."
+
+
+def again(run: Run, state: str, what: str = "`ci.yml`", by: str = "alice") -> str:
+    """How the reply begins that follows a run in its second attempt."""
+    return f"{name_of(run, what)}: {state} (attempt 2, asked for by `{by}`)"
+
+
 NO_EDITS = "Write it as a new comment: edits are not read."
 """How the answer to a misreading ends."""
