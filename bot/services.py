@@ -13,10 +13,10 @@ import httpx
 from bot.commands import COMMANDS, INTERNAL
 from bot.core.clock import AdjustedClock, Clock, SystemClock
 from bot.depot.client import Depot
+from bot.engine.active_runs import LISTING_SECONDS, ActiveRuns
 from bot.engine.maintenance import DELIVERIES_EVERY, OLD_ROWS_EVERY, Sweeper
 from bot.engine.processor import Processor
 from bot.engine.publisher import Publisher
-from bot.engine.run_poller import ActiveRuns
 from bot.engine.worker import SLOW_STEPS, Worker, keep_time, look_often, repeat
 from bot.github.api import GitHub
 from bot.github.errors import AnswerTooLarge
@@ -56,6 +56,7 @@ class Services:
     github: GitHub
     depot: Depot
     worker: Worker
+    active_runs: ActiveRuns
     sweeper: Sweeper
     readiness: Readiness
     metrics: Metrics
@@ -137,13 +138,12 @@ async def open_services(
             if not store.is_shared:
                 # The only process on this ledger: leases of an earlier one are void.
                 await ledger.queue.release_all()
+            active_runs = ActiveRuns(depot, clock, ledger.queue)
             processor = Processor(
                 ledger=ledger,
                 github=github,
                 depot=depot,
-                active_runs=ActiveRuns(
-                    depot, clock, ledger.queue.wake_runs, ledger.queue.reread_runs
-                ),
+                active_runs=active_runs,
                 publisher=Publisher(ledger, clock),
                 clock=clock,
                 commands=COMMANDS,
@@ -161,6 +161,7 @@ async def open_services(
                 github=github,
                 depot=depot,
                 worker=worker,
+                active_runs=active_runs,
                 sweeper=sweeper,
                 readiness=Readiness(ledger.queue, github, depot),
                 metrics=metrics,
@@ -180,7 +181,11 @@ async def working(services: Services) -> AsyncIterator[None]:
         ),
         asyncio.create_task(repeat(ledger.queue, "old rows", OLD_ROWS_EVERY, sweeper.old_rows)),
     ]
-    beside.append(asyncio.create_task(look_often(services.readiness.look, LOOK_EVERY)))
+    for look, every in (
+        (services.readiness.look, LOOK_EVERY),
+        (services.active_runs.look, LISTING_SECONDS),
+    ):
+        beside.append(asyncio.create_task(look_often(look, every)))
     if services.store.is_shared:
         beside.append(asyncio.create_task(keep_time(ledger.queue, services.clock)))
     running = asyncio.create_task(worker.run())

@@ -42,6 +42,7 @@ from bot.core.reasons import Reason
 from bot.core.types import CANCEL_OUTDATED, CHECK_CONFIG, CommandId, Detail, Head, Permission, Sha
 from bot.depot.client import Depot, DepotError, DepotRefused, DepotUnavailable
 from bot.engine import run_poller, trouble
+from bot.engine.active_runs import ActiveRuns
 from bot.engine.facts import FactReader
 from bot.engine.publisher import Publisher, Writing, account, sooner
 from bot.engine.reader import CommandReader
@@ -109,7 +110,7 @@ class Processor:
     ledger: Ledger
     github: GitHub
     depot: Depot
-    active_runs: run_poller.ActiveRuns
+    active_runs: ActiveRuns
     publisher: Publisher
     clock: Clock
     commands: Mapping[str, Command]
