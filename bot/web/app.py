@@ -46,7 +46,7 @@ def create_app(
 
     webhook_endpoint = WebhookEndpoint(
         services.ledger,
-        services.settings.webhook_secrets,
+        lambda: services.settings.webhook_secrets,
         services.metrics,
         services.worker.wake,
     )
@@ -79,8 +79,9 @@ def create_app(
 
 
 async def _check(services: Services) -> list[Finding]:
-    settings, github, depot = services.settings, services.github, services.depot
-    outside = await outside_findings(settings, github, depot, services.clock.now())
+    outside = await outside_findings(
+        services.settings, services.github, services.organisations, services.clock.now()
+    )
     return [*outside, await ledger_finding(services.ledger)]
 
 

@@ -16,7 +16,6 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 import httpx
 import msgspec
@@ -29,6 +28,7 @@ from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from bot import __version__
+from bot.github.api import web_url
 from bot.github.webhooks import EVENTS
 from bot.ops.diagnostics import PERMISSIONS
 from bot.ops.settings import Settings, SettingsError
@@ -124,15 +124,6 @@ def manifest(public_url: str, back: str) -> dict[str, Any]:
         "default_permissions": dict(PERMISSIONS),
         "default_events": sorted(EVENTS),
     }
-
-
-def web_url(api_url: str) -> str:
-    """Where people meet the GitHub whose API this is: github.com, a tenant of ghe.com, or an
-    Enterprise Server, which has its API under its own address."""
-    parts = urlsplit(api_url)
-    if parts.path.rstrip("/") == "/api/v3":
-        return f"{parts.scheme}://{parts.netloc}"
-    return f"{parts.scheme}://{parts.netloc.removeprefix('api.')}"
 
 
 class _Stopped(Exception):

@@ -23,6 +23,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bot.demo.stage import Stage
+from bot.github.api import web_url
 from bot.github.webhooks import EVENTS
 from bot.ops.diagnostics import PERMISSIONS
 from bot.ops.settings import SettingsError, lacks_credentials, load, load_for_setup
@@ -30,7 +31,7 @@ from bot.ops.variables import CREDENTIALS
 from bot.services import Services, Surroundings
 from bot.web.auth import Access
 from bot.web.pages import HEADERS
-from bot.web.setup import MAX_STATES, obstacle, open_setup, web_url, write_env
+from bot.web.setup import MAX_STATES, obstacle, open_setup, write_env
 from tests.contracts.checks import transport_to
 from tests.crash.harness import running
 from tests.crash.harness import scene as crash_scene
