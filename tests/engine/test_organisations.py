@@ -79,7 +79,7 @@ async def test_another_organisations_run_is_not_to_be_had(
 async def test_the_token_that_is_not_taken_is_named(
     two: tuple[Conversation, Conversation], stage: Stage
 ) -> None:
-    octo, acme = two
+    octo, _ = two
     stage.depot.forget_token(ACME)
     for _ in range(2):
         await octo.services.readiness.look()
