@@ -9,6 +9,7 @@ from pathlib import Path
 from dotenv import dotenv_values
 
 from bot.ops.settings import SettingsError
+from bot.ops.variables import HOST, PORT
 
 ENV_FILE = Path(".env")
 """Where settings are read from, below the environment; the set-up stores credentials there."""
@@ -51,7 +52,7 @@ class Environment:
             raise SettingsError([f"{self.file} cannot be read: {error}"]) from None
         given = {name: value for name, value in os.environ.items() if value}
         found = {**{name: value or "" for name, value in lines.items()}, **given}
-        if self.port is not None and not found.get("PORT") and not found.get("HOST"):
-            found["HOST"] = "127.0.0.1"  # all interfaces are for hosts that set PORT
-        argued = {"HOST": self.host, "PORT": self.port}
+        if self.port is not None and not found.get(PORT.name) and not found.get(HOST.name):
+            found[HOST.name] = HOST.default  # all interfaces are for hosts that set PORT
+        argued = {HOST.name: self.host, PORT.name: self.port}
         return {**found, **{name: value for name, value in argued.items() if value is not None}}

@@ -20,7 +20,8 @@ from bot.storage.database import LedgerUnavailable
 from bot.storage.ledger import Ledger
 from bot.storage.status_queries import StatusQueries
 from bot.web.auth import Access
-from bot.web.pages import guarded, login
+from bot.web.pages import guarded, login, redirect
+from bot.web.prefix import path_of, without_prefix
 from bot.web.status_pages import Pages
 from bot.web.webhook_endpoint import WebhookEndpoint
 
@@ -54,12 +55,14 @@ def create_app(
     status_queries = StatusQueries(services.store)
     settings = services.settings
     access = access or Access.with_password(settings.admin_password)
+    base = path_of(settings.public_url)
     pages = Pages(
         status_queries,
         services.ledger,
         services.github.rate_limits,
         partial(_check, services),
         access,
+        base,
     )
     metrics_endpoint = MetricsEndpoint(services.metrics, status_queries)
     app = Starlette(
@@ -68,10 +71,14 @@ def create_app(
             Route("/healthz", health.alive),
             Route("/readyz", health.ready),
             Route("/metrics", guarded(metrics_endpoint.metrics, access)),
-            *login(access, leads_to="/", is_https=settings.public_url.startswith("https:")),
+            # The set-up is over.
+            Route("/setup", redirect(f"{base}/")),
+            Route("/setup/done", redirect(f"{base}/")),
+            *login(access, leads_to="/", public_url=settings.public_url),
             *pages.routes(),
         ],
         lifespan=lifespan,
+        middleware=without_prefix(base),
     )
     # Such a redirect would lead where the request's Host says.
     app.router.redirect_slashes = False
