@@ -163,6 +163,8 @@ def _explain(
 
 
 async def _check(source: Environment) -> int:
+    # What happens meanwhile is in the findings.
+    set_up_logging("critical", "")
     findings = []
     try:
         environment = source.read()
@@ -177,7 +179,7 @@ async def _check(source: Environment) -> int:
             findings += await outside_findings(settings, github, organisations, now)
         findings.append(await database_finding(settings))
     for finding in findings:
-        print(finding)
+        print(clean(str(finding)))
     return 0 if all(finding.is_well for finding in findings) else 1
 
 

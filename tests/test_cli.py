@@ -260,6 +260,22 @@ def test_a_wrong_argument_is_named_as_its_variable(tmp_path: Path) -> None:
     assert problems(ended) == ["PORT is not a port number"]
 
 
+# --- check ---------------------------------------------------------------------------------------
+
+
+def test_what_nobody_answers_is_told_with_its_reason_and_the_next_step(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        url = f"http://127.0.0.1:{taken.getsockname()[1]}"
+    environment = {**COMPLETE, "GITHUB_API_URL": url, "DEPOT_API_URL": url}
+    ended = run("check", cwd=tmp_path, environment=environment)
+    assert (ended.returncode, ended.stderr) == (1, "")
+    found = dict(line[6:].split(": ", 1) for line in ended.stdout.splitlines())
+    assert found["GITHUB_TOKEN"] == "***"
+    for name, service in (("GitHub credentials", "GitHub"), ("Depot token", "Depot")):
+        assert found[name].startswith(f"{service} does not answer as it should: ")
+        assert "ConnectError. Next: see whether" in found[name]
+
+
 # --- replay --------------------------------------------------------------------------------------
 
 PAYLOAD = {

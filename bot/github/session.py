@@ -78,6 +78,7 @@ class ServerClock:
         self._clock = clock
         self.offset = 0.0
         """Seconds by which this machine's clock is ahead of GitHub's; 0 until it has answered."""
+        self.is_known = False
 
     def now(self) -> float:
         return self._clock.now() - self.offset
@@ -91,6 +92,7 @@ class ServerClock:
         except (ValueError, OverflowError):
             return
         self.offset = self._clock.now() - theirs
+        self.is_known = True
 
 
 class Session(gidgethub.httpx.GitHubAPI):

@@ -78,8 +78,11 @@ async def outside_findings(
     settings: Settings, github: GitHub, organisations: Organisations, now: float
 ) -> list[Finding]:
     """GitHub, the webhook and Depot."""
-    findings = [await _identity(settings, github), _clock(github)]
-    if github.is_app and findings[0].is_well:
+    findings = [await _identity(settings, github)]
+    has_access = findings[0].is_well
+    if github.server_clock.is_known:
+        findings.append(_clock(github))
+    if github.is_app and has_access:
         findings += await _app(settings, github)
         findings.append(await _deliveries(github, now))
     return [
@@ -120,7 +123,8 @@ async def _identity(settings: Settings, github: GitHub) -> Finding:
         detail = f"{error}{clock_note(github)}"
         return Finding(name, False, detail, _new_credentials(settings, github))
     except GitHubError as error:
-        return Finding(name, False, str(error), f"see whether {settings.github_url} answers here")
+        detail = f"GitHub does not answer as it should: {error}"
+        return Finding(name, False, detail, f"see whether {settings.github_url} answers here")
 
 
 def _new_credentials(settings: Settings, github: GitHub) -> str:
@@ -322,7 +326,9 @@ async def _depot(owner: str, depot: Depot) -> Finding:
         await depot.check()
     except DepotError as error:
         variable = f'the variable that [depot."{owner}"] names' if owner else "DEPOT_TOKEN"
-        return Finding(name, False, error.code, _depot_step(error.code, variable))
+        is_refusal = error.code in {"unauthenticated", "permission_denied"}
+        detail = error.code if is_refusal else f"Depot does not answer as it should: {error}"
+        return Finding(name, False, detail, _depot_step(error.code, variable))
     return Finding(name, True, "Depot knows it")
 
 

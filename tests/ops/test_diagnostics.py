@@ -181,11 +181,13 @@ async def test_a_service_that_does_not_answer(installed: Stage, clock: ManualClo
     installed.depot.faults.drop("ListRuns")
     async with looking(installed, clock) as found:
         assert "https://api.github.com answers" in found["GitHub App"].next_step
-        assert found["Depot token"].detail == "unavailable"
+        assert found["Depot token"].detail.startswith("Depot does not answer as it should: unavail")
         assert "DEPOT_API_URL answers" in found["Depot token"].next_step
     installed.github.faults.drop("GET", "/app")
     async with looking(installed, clock) as found:
         assert "https://api.github.com answers" in found["GitHub credentials"].next_step
+        # Without an answer nothing is known of GitHub's clock.
+        assert "clock" not in found
 
 
 async def test_deliveries_that_did_not_arrive(pr: Conversation, clock: ManualClock) -> None:
