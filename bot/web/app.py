@@ -13,7 +13,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from bot.ops import metrics as metrics_
-from bot.ops.diagnostics import Finding, ledger_finding, outside_findings
+from bot.ops.diagnostics import Finding, ledger_finding, outside_findings, warnings
 from bot.ops.readiness import Readiness
 from bot.services import Services, working
 from bot.storage.database import LedgerUnavailable
@@ -89,7 +89,8 @@ async def _check(services: Services) -> list[Finding]:
     outside = await outside_findings(
         services.settings, services.github, services.organisations, services.clock.now()
     )
-    return [*outside, await ledger_finding(services.ledger)]
+    doubts = warnings(services.settings)
+    return [*doubts, *outside, await ledger_finding(services.ledger)]
 
 
 class Health:
