@@ -14,8 +14,15 @@ from bot.core.clock import SystemClock
 from bot.depot.client import Depot, DepotError
 from bot.depot.organisations import Organisations
 from bot.github import webhooks
-from bot.github.api import AppFacts, FailedDelivery, GitHub, InstallationFacts, web_url
-from bot.github.errors import BadCredentials, GitHubError
+from bot.github.api import (
+    AppFacts,
+    FailedDelivery,
+    GitHub,
+    HookConfig,
+    InstallationFacts,
+    web_url,
+)
+from bot.github.errors import BadCredentials, GitHubError, NotFound
 from bot.ops.readiness import clock_difference, clock_note
 from bot.ops.settings import Settings
 from bot.ops.variables import TABLE
@@ -150,18 +157,26 @@ def _clock(github: GitHub) -> Finding:
 
 async def _app(settings: Settings, github: GitHub) -> list[Finding]:
     """The App itself, where it is installed, and its webhook."""
+    step = f"see whether {settings.github_url} answers here, then check again"
     try:
         facts = await github.app_facts()
-        installed = await github.installations()
-        hook = await _hook(settings, github, _settings_page(settings, facts))
     except GitHubError as error:
-        step = f"see whether {settings.github_url} answers here, then check again"
         return [Finding("GitHub App", False, str(error), step)]
-    return [
-        *_needs(facts, _settings_page(settings, facts)),
-        *_installations(facts, installed),
-        hook,
-    ]
+    page = _settings_page(settings, facts)
+    findings = _needs(facts, page)
+    try:
+        findings += _installations(facts, await github.installations())
+    except GitHubError as error:
+        findings.append(Finding("GitHub App installations", False, str(error), step))
+    try:
+        findings.append(_hook(settings, await github.hook_config(), page))
+    except NotFound:
+        address = f"{settings.public_url or 'https://YOUR-HOST'}/webhook"
+        needed = f"make it active at {page}; its address is {address}"
+        findings.append(Finding("webhook", False, "the App has none", needed))
+    except GitHubError as error:
+        findings.append(Finding("webhook", False, str(error), step))
+    return findings
 
 
 def _settings_page(settings: Settings, facts: AppFacts) -> str:
@@ -239,9 +254,8 @@ def _installation(facts: AppFacts, one: InstallationFacts) -> Finding | None:
     )
 
 
-async def _hook(settings: Settings, github: GitHub, page: str) -> Finding:
-    """The App's webhook; raises GitHubError."""
-    hook = await github.hook_config()
+def _hook(settings: Settings, hook: HookConfig, page: str) -> Finding:
+    """The App's webhook."""
     expected = f"{settings.public_url}/webhook" if settings.public_url else ""
     goes_elsewhere = bool(expected) and hook.url != expected
     problems = {

@@ -180,7 +180,10 @@ async def test_a_service_that_does_not_answer(installed: Stage, clock: ManualClo
     installed.github.faults.drop("GET", "/app/installations")
     installed.depot.faults.drop("ListRuns")
     async with looking(installed, clock) as found:
-        assert "https://api.github.com answers" in found["GitHub App"].next_step
+        assert "https://api.github.com answers" in found["GitHub App installations"].next_step
+        # What else is known is told.
+        assert found["GitHub App permissions"].is_well
+        assert found["webhook"].is_well
         assert found["Depot token"].detail.startswith("Depot does not answer as it should: unavail")
         assert "DEPOT_API_URL answers" in found["Depot token"].next_step
     installed.github.faults.drop("GET", "/app")
@@ -188,6 +191,13 @@ async def test_a_service_that_does_not_answer(installed: Stage, clock: ManualClo
         assert "https://api.github.com answers" in found["GitHub credentials"].next_step
         # Without an answer nothing is known of GitHub's clock.
         assert "clock" not in found
+
+
+async def test_an_app_without_a_webhook(installed: Stage, clock: ManualClock) -> None:
+    installed.github.faults.answer("GET", "/app/hook/config", 404, '{"message": "Not Found"}')
+    async with looking(installed, clock, PUBLIC_URL="https://bot.example") as found:
+        assert found["webhook"].detail == "the App has none"
+        assert found["webhook"].next_step.endswith("its address is https://bot.example/webhook")
 
 
 async def test_deliveries_that_did_not_arrive(pr: Conversation, clock: ManualClock) -> None:
