@@ -26,7 +26,8 @@ from bot.storage.connect import is_shared
 T = TypeVar("T")
 
 _OWNER = re.compile(r"[A-Za-z0-9_-]{1,100}")
-_VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,100}")
+_VARIABLE = re.compile(r"[A-Z_][A-Z0-9_]{0,100}")
+"""As variables are written: what looks otherwise may be a token, and is never shown."""
 
 
 class SettingsError(Exception):
@@ -312,12 +313,16 @@ class _Loader:
                 self.problems.append(f"{where} is there twice: upper and lower case are one")
                 continue
             if not _VARIABLE.fullmatch(one.token):
-                # It may be the token itself: it is not shown.
                 self.problems.append(
                     f"{where} token is no name of a variable, such as DEPOT_TOKEN_OCTO"
                 )
                 continue
-            access[owner.lower()] = DepotAccess(self.named_token(one.token, where), one.org)
+            try:
+                org = v.DEPOT_ORG_ID.parse(one.org)
+            except ValueError as error:
+                self.problems.append(f"{where} org {error}")
+                continue
+            access[owner.lower()] = DepotAccess(self.named_token(one.token, where), org)
         return access
 
     def named_token(self, name: str, where: str) -> Secret:

@@ -393,6 +393,8 @@ def test_an_owner_with_a_depot_organisation_of_its_own(tmp_path: Path) -> None:
             '[depot."octo-org"] is there twice',
         ),
         (OCTO.replace("DEPOT_TOKEN_OCTO", "dpt-s3cret"), {}, "token is no name of a variable"),
+        (OCTO.replace("DEPOT_TOKEN_OCTO", "dpt_s3cret"), {}, "token is no name of a variable"),
+        (OCTO.replace("o2", "o 2"), {"DEPOT_TOKEN_OCTO": "x"}, "org holds a space, or a"),
         ('[depot."octo-org"]\norg = "o2"\n', {}, "missing required field `token`"),
     ],
 )
