@@ -193,9 +193,8 @@ NO_PAYLOADS = {
     ("commands.can_i", "run"),  # the command table
     *(("parsing.comments", group) for group in ("indent", "name", "close")),  # a match's groups
     *(("parsing.words", group) for group in ("quote", "slashes")),
-    ("web.app", "method"),  # ASGI's scope and messages
-    ("web.app", "path"),
-    ("web.app", "type"),
+    ("web.prefix", "path"),  # ASGI's scope and messages
+    ("web.prefix", "type"),
     ("web.webhook_endpoint", "headers"),
     ("web.request_body", "type"),
     ("web.status_pages", "vary"),  # headers of an answer

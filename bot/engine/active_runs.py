@@ -55,10 +55,13 @@ class FollowedRuns(Protocol):
 class ActiveRuns:
     """Lists the organisation's active runs now and then, and says how long a run needs no poll."""
 
-    def __init__(self, depot: Depot, clock: Clock, runs: FollowedRuns) -> None:
+    def __init__(
+        self, depot: Depot, clock: Clock, runs: FollowedRuns, organisation: str = ""
+    ) -> None:
         self._depot = depot
         self._clock = clock
         self._runs = runs
+        self._job = f"active runs {organisation}".strip()
         self._followed = 0
         self._listed: dict[RunId, str] | None = None
         self._pause = LISTING_SECONDS
@@ -74,7 +77,7 @@ class ActiveRuns:
             self._valid_until = -math.inf
             return
         self._valid_until = self._clock.now() + 3 * self._pause
-        if await self._runs.claim_periodic_job("active runs", self._pause):
+        if await self._runs.claim_periodic_job(self._job, self._pause):
             await self._list()
 
     async def _list(self) -> None:

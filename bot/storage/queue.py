@@ -68,6 +68,7 @@ class Queue(Part):
             .returning(
                 work_items.c.id,
                 work_items.c.fencing_token,
+                work_items.c.repo,
                 work_items.c.deciding,
                 work_items.c.faults,
             )
@@ -159,7 +160,11 @@ class Queue(Part):
     def _claim_due(self, db: sa.Connection, commands: int, polls: int) -> list[Claim]:
         return [
             Claim(
-                WorkItemId(row.id), row.fencing_token, is_poll=not row.deciding, faults=row.faults
+                WorkItemId(row.id),
+                row.fencing_token,
+                RepoName(row.repo),
+                is_poll=not row.deciding,
+                faults=row.faults,
             )
             for row in db.execute(self._claim, {"commands": commands, "polls": polls})
         ]

@@ -121,5 +121,7 @@ async def everything_happens(scene: Scene) -> None:
     await github.deliver(HOOK)
     github.suspend("octo")
     github.unsuspend("octo")
+    github.change_app(permissions=PERMISSIONS)
+    github.accept("octo")
     github.uninstall("octo")
     await github.deliver(HOOK)

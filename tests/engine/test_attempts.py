@@ -81,7 +81,7 @@ async def lists_others(pr: Conversation, _: Run) -> None:
         await pr.says("alice", "/depot run nightly force")
         pr.reply()
     await pr.passes(60)
-    await pr.services.active_runs.look()
+    await pr.services.steps.look()
     await pr.settles()
 
 

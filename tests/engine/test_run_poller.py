@@ -62,7 +62,7 @@ async def starts(pr: Conversation, command: str = "run ci.yml") -> None:
 async def lists_for(pr: Conversation, seconds: int) -> None:
     """Time passes, and the active runs are listed meanwhile."""
     for _ in range(int(seconds / LISTING_SECONDS)):
-        await pr.services.active_runs.look()
+        await pr.services.steps.look()
         await pr.passes(LISTING_SECONDS)
 
 

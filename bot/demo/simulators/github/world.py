@@ -17,7 +17,9 @@ from bot.demo.simulators.github.model import (
     commit_sha,
 )
 
-InstallationAction = Literal["created", "deleted", "suspend", "unsuspend"]
+InstallationAction = Literal[
+    "created", "deleted", "suspend", "unsuspend", "new_permissions_accepted"
+]
 Files = Mapping[str, str]
 Changes = Mapping[str, str | None]
 """Paths and their new text; None removes the file."""
@@ -148,6 +150,21 @@ class World:
         installation = self._installed_on(owner)
         installation.suspended_at = None
         self._installation_changed("unsuspend", installation)
+
+    def change_app(self, *, permissions: Mapping[str, str], events: tuple[str, ...] = ()) -> None:
+        """Have the bot's App ask for other permissions, and for other events when given. Where it
+        is installed already the owner has to accept them first."""
+        if self.bot_app is None:
+            raise ValueError("no App to change: this GitHub has a bot account with a token")
+        self.bot_app.permissions = dict(permissions)
+        self.bot_app.events = list(events) or self.bot_app.events
+
+    def accept(self, owner: str) -> None:
+        """An owner accepts what the bot's App asks for by now."""
+        installation = self._installed_on(owner)
+        installation.permissions = dict(installation.app.permissions)
+        installation.events = list(installation.app.events)
+        self._installation_changed("new_permissions_accepted", installation)
 
     def installation_of(self, account: User) -> Installation | None:
         """The bot's installation on this account, if there is one."""
