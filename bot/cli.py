@@ -31,14 +31,14 @@ from bot.ops.settings import (
     load_for_setup,
 )
 from bot.rules.repository_config import PATHS, BadConfig, parse, schema
-from bot.services import open_clients, open_services
+from bot.services import open_clients
 from bot.storage.connect import open_store
-from bot.storage.database import AlreadyInUse, LedgerUnavailable
+from bot.storage.database import AlreadyInUse, LedgerUnavailable, LedgerUnusable
 from bot.storage.queue import Queue
-from bot.web.app import create_app
 from bot.web.auth import Access
 from bot.web.server import listen
 from bot.web.setup import open_setup
+from bot.web.waiting import open_bot
 
 ENV_FILE = Path(".env")
 """Where settings are read from, below the environment; the set-up stores credentials there."""
@@ -190,7 +190,7 @@ def _serve() -> int:
         return asyncio.run(serve_setup(settings) if is_new else serve(settings))
     except (AlreadyInUse, LedgerUnavailable) as error:
         print(f"depot-bot cannot open its ledger: {error}", file=sys.stderr)
-        return 1
+        return 2 if isinstance(error, LedgerUnusable) else 1
 
 
 def _environment() -> dict[str, str]:
@@ -205,9 +205,9 @@ def _environment() -> dict[str, str]:
 async def serve(settings: Settings) -> int:
     """Serve until told to stop (SIGINT, SIGTERM)."""
     access = Access.with_password(settings.admin_password)
-    async with open_services(settings) as services:
+    async with open_bot(settings, access) as (app, beside):
         _announce(access, settings)
-        return await listen(create_app(services, access), settings.host, settings.port)
+        return await listen(app, settings.host, settings.port, beside=beside)
 
 
 async def serve_setup(settings: Settings) -> int:
