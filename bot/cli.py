@@ -1,4 +1,5 @@
-"""The command line: `depot-bot serve`, `check`, `demo`, `check-config`, `replay`, `requeue`."""
+"""The command line: `depot-bot serve`, `check`, `demo`, `check-config`, `replay`, `requeue`,
+`backup`, `migrate`, `example`."""
 
 from __future__ import annotations
 
@@ -7,6 +8,7 @@ import asyncio
 import json
 import os
 import re
+import shlex
 import sys
 from pathlib import Path
 
@@ -20,6 +22,7 @@ from bot.core.clock import SystemClock
 from bot.core.types import WorkItemId
 from bot.messages.markdown import clean
 from bot.ops.diagnostics import Finding, database_finding, outside_findings, settings_findings
+from bot.ops.examples import NAMES, example
 from bot.ops.explain import Unreadable, replay, stored
 from bot.ops.logging_setup import set_up_logging
 from bot.ops.settings import (
@@ -32,9 +35,11 @@ from bot.ops.settings import (
 )
 from bot.rules.repository_config import PATHS, BadConfig, parse, schema
 from bot.services import open_clients
-from bot.storage.connect import open_store
+from bot.storage.backup import back_up
+from bot.storage.connect import file_of, ledger_version, open_store, without_password
 from bot.storage.database import AlreadyInUse, LedgerUnavailable, LedgerUnusable
 from bot.storage.queue import Queue
+from bot.storage.tables import VERSION
 from bot.web.auth import Access
 from bot.web.server import listen
 from bot.web.setup import open_setup
@@ -75,6 +80,13 @@ def main(arguments: list[str] | None = None) -> int:
         "requeue", help="put back what was set aside after failing for too long; also beside a bot"
     )
     requeue.add_argument("id", nargs="?", help="one comment or event, such as ic-2400012; else all")
+    backup = verbs.add_parser(
+        "backup", help="copy the ledger to a new file, also while the bot is running"
+    )
+    backup.add_argument("file", type=Path, help="where to; it must not exist")
+    verbs.add_parser("migrate", help="bring the ledger up to date, as `serve` does when it starts")
+    example_ = verbs.add_parser("example", help="print a file of settings to begin with")
+    example_.add_argument("name", choices=NAMES)
     chosen = parser.parse_args(arguments)
     if chosen.verb == "check-config":
         return _print_schema() if chosen.schema else _check_config(chosen.file)
@@ -84,6 +96,13 @@ def main(arguments: list[str] | None = None) -> int:
         return _replay(chosen.file, chosen.event)
     if chosen.verb == "requeue":
         return asyncio.run(_requeue(_environment(), chosen.id))
+    if chosen.verb == "backup":
+        return _backup(_environment(), chosen.file)
+    if chosen.verb == "migrate":
+        return asyncio.run(_migrate(_environment()))
+    if chosen.verb == "example":
+        print(example(chosen.name), end="")
+        return 0
     if chosen.verb == "check":
         return asyncio.run(_check(_environment()))
     return _serve()
@@ -125,6 +144,49 @@ async def _requeue(environment: dict[str, str], work_item_id: str | None) -> int
         print(f"{clean(which)} is not set aside.", file=sys.stderr)
         return 1
     print(f"{count} put back.")
+    return 0
+
+
+def _backup(environment: dict[str, str], copy: Path) -> int:
+    try:
+        url = database_url(environment)
+        ledger = file_of(url)
+        if ledger is None:
+            address = shlex.quote(without_password(url))
+            print(
+                "The ledger is in PostgreSQL, which has programs of its own for this. Type\n"
+                f"    pg_dump --format=custom --file={shlex.quote(str(copy))} {address}\n"
+                "and to restore it, into an empty database while no bot runs,\n"
+                f"    pg_restore --no-owner --dbname={address} {shlex.quote(str(copy))}",
+                file=sys.stderr,
+            )
+            return 2
+        back_up(ledger, copy)
+    except (SettingsError, LedgerUnavailable) as error:
+        print(f"depot-bot cannot back up its ledger: {error}", file=sys.stderr)
+        return 2
+    except FileExistsError:
+        print(f"{copy} is there already, and stays as it is: name a new file.", file=sys.stderr)
+        return 1
+    except OSError as error:
+        print(f"{copy} cannot be written: {error.strerror}", file=sys.stderr)
+        return 1
+    print(f"{copy}: {copy.stat().st_size} bytes")
+    return 0
+
+
+async def _migrate(environment: dict[str, str]) -> int:
+    try:
+        url = database_url(environment)
+        before = await ledger_version(url, SystemClock())
+        await (await open_store(url, SystemClock())).close()
+    except (SettingsError, AlreadyInUse, LedgerUnavailable) as error:
+        print(f"depot-bot cannot bring its ledger up to date: {error}", file=sys.stderr)
+        return 2
+    if before == VERSION:
+        print(f"The ledger is up to date: {VERSION}.")
+    else:
+        print(f"The ledger is at {VERSION} now; it was {f'at {before}' if before else 'empty'}.")
     return 0
 
 
@@ -183,7 +245,7 @@ def _serve() -> int:
         print("depot-bot cannot start with these settings:", file=sys.stderr)
         for problem in error.problems:
             print(f"  {problem}", file=sys.stderr)
-        print("config/env.example explains each of them.", file=sys.stderr)
+        print("`depot-bot example .env` explains each of them.", file=sys.stderr)
         return 2
     set_up_logging(settings.log_level, settings.log_format)
     try:
