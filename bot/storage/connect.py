@@ -11,7 +11,6 @@ from sqlalchemy.exc import ArgumentError
 from bot.core.clock import Clock
 from bot.storage.database import LedgerUnavailable, Store
 from bot.storage.sqlite import SqliteStore
-from bot.storage.tables import VERSION
 
 
 def is_usable(url: str) -> bool:
@@ -48,7 +47,7 @@ async def open_store(
     store = _store(url, clock, waits_for_disk=waits_for_disk, is_guest=is_guest)
     try:
         if is_guest:
-            _require_newest(await store.version())
+            await store.check()
         else:
             await store.migrate()
     except BaseException:
@@ -108,15 +107,3 @@ def _store(url: str, clock: Clock, *, waits_for_disk: bool = True, is_guest: boo
     from bot.storage.postgresql import PostgresqlStore
 
     return PostgresqlStore(parsed)
-
-
-def _require_newest(version: str | None) -> None:
-    if version is None:
-        raise LedgerUnavailable(
-            "there is no ledger in it yet: start the bot, or type `depot-bot migrate`"
-        )
-    if version != VERSION:
-        raise LedgerUnavailable(
-            f"the ledger is of an older version of the bot ({version}, not {VERSION}): start the "
-            "bot, or type `depot-bot migrate`"
-        )

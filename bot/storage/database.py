@@ -99,6 +99,19 @@ class Store:
         for another program's database and for a ledger newer than this code."""
         return await self.transact(version_of)
 
+    async def check(self) -> None:
+        """Raises LedgerUnavailable when the tables are not, or no longer, those of this version."""
+        version = await self.version()
+        if version is None:
+            raise LedgerUnavailable(
+                "there is no ledger in it yet: start the bot, or type `depot-bot migrate`"
+            )
+        if version != VERSION:
+            raise LedgerUnavailable(
+                f"the ledger is of an older version of the bot ({version}, not {VERSION}): start "
+                "the bot, or type `depot-bot migrate`"
+            )
+
     async def migrate(self) -> None:
         """Bring the tables up to date; raises LedgerUnusable, with nothing changed, for another
         program's database and for a ledger newer than this code."""

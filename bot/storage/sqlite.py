@@ -36,6 +36,7 @@ from bot.storage.database import (
     unavailable,
     version_of,
 )
+from bot.storage.failures import MOVED
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +69,8 @@ class SqliteStore(Store):
         elif is_guest:
             raise LedgerUnavailable(f"there is no {path}")
         self._lock = None if is_guest else _lock(path)
+        self._path = path
+        self._opened = _identity(path)
         # Transactions are begun and ended below; SQLAlchemy has no part in them.
         self._engine = sa.create_engine(
             url,
@@ -95,6 +98,12 @@ class SqliteStore(Store):
     @property
     def is_shared(self) -> bool:
         return False
+
+    async def check(self) -> None:
+        # What is written to a file without a name is lost, and nothing else says so.
+        if _identity(self._path) != self._opened:
+            raise LedgerUnavailable(MOVED.reason)
+        await super().check()
 
     def _begin(self, work: Work[T]) -> asyncio.Future[T]:
         if self._is_closed:
@@ -210,6 +219,15 @@ def _lock(path: Path) -> int:
             "its disk, and the bot's user has to be allowed to make files in it"
         ) from error
     return lock
+
+
+def _identity(path: Path) -> tuple[int, int] | None:
+    """Which file has this name; none when none has."""
+    try:
+        found = path.stat()
+    except FileNotFoundError:
+        return None
+    return found.st_dev, found.st_ino
 
 
 def _create(path: Path) -> None:

@@ -18,6 +18,7 @@ from sqlalchemy.engine import make_url
 from bot.storage.connect import is_usable, ledger_version, open_store
 from bot.storage.database import LedgerUnavailable, LedgerUnusable
 from bot.storage.failures import failure
+from bot.storage.queue import Queue
 from bot.storage.tables import VERSION
 from tests.support.conversation import ManualClock
 from tests.support.databases import Database, new_database
@@ -248,6 +249,33 @@ async def test_a_guest_finds_a_ledger_of_an_older_version(database: Database) ->
         assert await ledger_version(database.url, database.clock) == "0009"
     finally:
         set_version(database, VERSION)
+
+
+async def test_the_tables_of_a_bot_at_work_become_newer(database: Database) -> None:
+    async with database.opened() as store:
+        await Queue(store).check_writing()
+        set_version(database, "9999")
+        try:
+            with pytest.raises(LedgerUnusable, match="of a newer version of the bot"):
+                await Queue(store).check_writing()
+        finally:
+            set_version(database, VERSION)
+        await Queue(store).check_writing()
+
+
+async def test_the_file_of_a_bot_at_work_is_moved(sqlite: Database) -> None:
+    file = Path(str(make_url(sqlite.url).database))
+    elsewhere = file.with_name("elsewhere.db")
+    async with sqlite.opened() as store:
+        os.rename(file, elsewhere)
+        for copied in (False, True):
+            if copied:
+                # Another file under that name is not the one that is written to.
+                shutil.copy(elsewhere, file)
+            with pytest.raises(LedgerUnavailable, match="was moved, replaced or deleted"):
+                await Queue(store).check_writing()
+        os.rename(elsewhere, file)
+        await Queue(store).check_writing()
 
 
 # --- PostgreSQL ----------------------------------------------------------------------------------
