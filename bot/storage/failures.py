@@ -86,8 +86,8 @@ NONE_LEFT = Failure(
     "PostgreSQL has no connection left: each machine needs up to 11 (max_connections, and the "
     "limits of the role and the database)"
 )
-NOT_UP = Failure("PostgreSQL is starting or stopping")
-LOST = Failure("the connection to PostgreSQL was lost")
+NOT_UP = Failure("PostgreSQL is starting or stopping: the bot goes on once it is up")
+LOST = Failure("the connection to PostgreSQL was lost: the bot goes on once it is back")
 
 POSTGRESQL: Mapping[str, Failure] = {
     "28000": NOT_LET_IN,
@@ -98,7 +98,7 @@ POSTGRESQL: Mapping[str, Failure] = {
         "PostgreSQL takes no writes: DATABASE_URL has to name the primary, not a standby"
     ),
     "53100": Failure("the disk of the PostgreSQL server is full: make room on it"),
-    "53200": Failure("the PostgreSQL server is out of memory"),
+    "53200": Failure("the PostgreSQL server is out of memory: give it more, or less to do"),
     "53300": NONE_LEFT,
     "57014": Failure("a statement took too long and was ended: see PostgreSQL's load and locks"),
     "57P01": NOT_UP,
@@ -144,7 +144,8 @@ CONNECTING: tuple[tuple[str, Failure], ...] = (
     (r"too many (?:clients|connections)|remaining connection slots", NONE_LEFT),
     (r"the database system is (?:starting|shutting|not yet|not accepting|in recovery)", NOT_UP),
     (
-        r"SSL|certificate",
+        r"does not support SSL|certificate verify failed|(?:root|server) certificate"
+        r"|private key file",
         Failure(
             "PostgreSQL and the bot do not agree on TLS: check sslmode and sslrootcert in "
             "DATABASE_URL",
@@ -152,8 +153,13 @@ CONNECTING: tuple[tuple[str, Failure], ...] = (
         ),
     ),
     (
-        r"server closed the connection",
+        r"(?s)connection failed.*server closed the connection",
         Failure("what listens at the host and port in DATABASE_URL hangs up: is it PostgreSQL?"),
+    ),
+    (
+        r"server closed the connection|closed unexpectedly|SYSCALL error|consuming input failed"
+        r"|connection is (?:closed|lost)",
+        LOST,
     ),
     (r"connection (?:failed|is bad)", Failure("PostgreSQL lets nobody in: its log says why")),
     (r"invalid (?:URI|connection option)", Failure("DATABASE_URL cannot be read", True)),
@@ -178,7 +184,7 @@ def failure(error: BaseException) -> Failure:
     """What is wrong, for an error of the driver or of SQLAlchemy; of one that nobody foresaw the
     name of its class."""
     if isinstance(error, NoConnectionFree):
-        return Failure("all connections to PostgreSQL are busy: it is slow, or does not answer")
+        return Failure("all connections to PostgreSQL are busy: look at its load and its locks")
     cause = error.orig if isinstance(error, DBAPIError) else error
     found = (
         _of_sqlite(cause)

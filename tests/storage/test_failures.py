@@ -408,6 +408,40 @@ async def test_an_error_of_postgresql(state: str, said: str, postgresql: Databas
             await store.transact(work)
 
 
+async def test_a_connection_that_is_cut(postgresql: Database) -> None:
+    def work(db: sa.Connection) -> None:
+        db.execute(sa.text("select pg_terminate_backend(pg_backend_pid())"))
+
+    async with postgresql.opened() as store:
+        with pytest.raises(LedgerUnavailable, match="the bot goes on once it is") as caught:
+            await store.transact(work)
+        assert not isinstance(caught.value, LedgerUnusable)
+        await store.check()
+
+
+@pytest.mark.parametrize(
+    ("text", "said", "is_lasting"),
+    [
+        # As a server that restarts says it under TLS.
+        ("connection failed: SSL connection has been closed unexpectedly", "was lost", False),
+        ("connection failed: SSL SYSCALL error: EOF detected", "was lost", False),
+        ("consuming input failed: server closed the connection unexpectedly", "was lost", False),
+        ("connection failed: server closed the connection unexpectedly", "is it Post", False),
+        ("connection failed: SSL error: certificate verify failed", "agree on TLS", True),
+        ('connection failed: root certificate file "/x" does not exist', "agree on TLS", True),
+        ('connection failed: FATAL:  no pg_hba.conf entry for host "h"', "pg_hba.conf", True),
+        ("connection failed: FATAL:  the database system is starting up", "starting", False),
+        ("connection failed: FATAL:  Passwort-Authentifizierung", "its log says why", False),
+        ("connection timeout expired", "does not answer", False),
+        ("something else", "OperationalError", False),
+    ],
+)
+def test_what_has_no_code_is_known_by_its_text(text: str, said: str, is_lasting: bool) -> None:
+    found = failure(psycopg.OperationalError(text))
+    assert said in found.reason
+    assert found.is_lasting == is_lasting
+
+
 @pytest.mark.parametrize(
     ("url", "it_is"),
     [
