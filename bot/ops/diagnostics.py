@@ -78,7 +78,7 @@ async def database_finding(settings: Settings) -> Finding:
         version = await ledger_version(settings.database_url, clock)
         if version != VERSION:
             made = "its tables are made" if version is None else f"{version} becomes {VERSION}"
-            return Finding("database", True, f"it answers; {made} when the bot starts")
+            return Finding("database", True, f"it can be used; {made} when the bot starts")
         store = await open_store(settings.database_url, clock, is_guest=True)
     except (LedgerUnavailable, ValueError) as error:
         return Finding("database", False, str(error))

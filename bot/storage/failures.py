@@ -47,7 +47,8 @@ SQLITE: Mapping[int, Failure] = {
         "another program holds the file locked: find it (lsof names it) and stop it"
     ),
     sqlite3.SQLITE_IOERR: Failure(
-        "the disk fails to read or write the file: look at the machine's own log"
+        "the disk fails to read or write the file: look at the machine's own log; a network disk "
+        "will not do"
     ),
     sqlite3.SQLITE_CORRUPT: Failure(
         "the file is damaged: stop the bot and restore a backup", is_lasting=True

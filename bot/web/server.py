@@ -62,7 +62,8 @@ async def listen(
     task = asyncio.ensure_future(beside)
 
     def stop_if_failed(_: object) -> None:
-        server.should_exit = not task.cancelled() and task.exception() is not None
+        if not task.cancelled() and task.exception() is not None:
+            server.should_exit = True
 
     task.add_done_callback(stop_if_failed)
     try:

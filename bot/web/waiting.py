@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 
 import structlog
 from starlette.applications import Starlette
@@ -14,7 +14,7 @@ from starlette.routing import Mount, Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from bot.ops.settings import Settings
-from bot.services import open_services, working
+from bot.services import Services, open_services, working
 from bot.storage.connect import is_shared
 from bot.storage.database import LedgerUnavailable, LedgerUnusable
 from bot.web.app import create_app
@@ -28,10 +28,12 @@ log = structlog.get_logger()
 
 @asynccontextmanager
 async def open_bot(
-    settings: Settings, access: Access
+    settings: Settings,
+    access: Access,
+    work: Callable[[Services], AbstractAsyncContextManager[None]] = working,
 ) -> AsyncIterator[tuple[ASGIApp, Awaitable[None] | None]]:
-    """The bot's application, working, and what has to be awaited beside serving it, if anything;
-    all closed again at the end.
+    """The bot's application, and what has to be awaited beside serving it, if anything; all closed
+    again at the end. *work* does the bot's work.
 
     A PostgreSQL server that cannot be reached is waited for: it may come up later than the bot.
     Otherwise raises as `bot.storage.connect.open_store` does.
@@ -41,7 +43,7 @@ async def open_bot(
         async def start() -> ASGIApp:
             async with AsyncExitStack() as attempt:
                 services = await attempt.enter_async_context(open_services(settings))
-                await attempt.enter_async_context(working(services))
+                await attempt.enter_async_context(work(services))
                 # From here on it is no attempt: it stays open as long as all of this.
                 stack.push_async_callback(attempt.pop_all().aclose)
             return create_app(services, access, run_worker=False)

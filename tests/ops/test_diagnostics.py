@@ -97,7 +97,7 @@ async def test_the_database(stage: Stage, tmp_path: Path) -> None:
     new = await found("ledger.db")
     assert (new.is_well, new.detail) == (
         True,
-        "it answers; its tables are made when the bot starts",
+        "it can be used; its tables are made when the bot starts",
     )
     assert os.listdir(tmp_path) == []
     nowhere = await found("no/ledger.db")
