@@ -1,4 +1,5 @@
-"""The command line: `depot-bot serve`, `check`, `demo`, `check-config`, `replay`, `requeue`."""
+"""The command line: `depot-bot serve`, `check`, `demo`, `check-config`, `replay`, `requeue`,
+`backup`, `migrate`, `example`."""
 
 from __future__ import annotations
 
@@ -6,6 +7,7 @@ import argparse
 import asyncio
 import json
 import re
+import shlex
 import sys
 import textwrap
 from collections.abc import AsyncIterator, Sequence
@@ -28,6 +30,7 @@ from bot.ops.diagnostics import (
     warnings,
 )
 from bot.ops.environment import Environment
+from bot.ops.examples import NAMES, example
 from bot.ops.explain import Unreadable, replay, stored
 from bot.ops.logging_setup import set_up_logging
 from bot.ops.settings import (
@@ -40,15 +43,17 @@ from bot.ops.settings import (
 )
 from bot.ops.variables import DATABASE_URL, TABLE, Variable, described
 from bot.rules.repository_config import PATHS, BadConfig, parse, schema
-from bot.services import Services, open_clients, open_services, working
-from bot.storage.connect import open_store
-from bot.storage.database import AlreadyInUse, LedgerUnavailable
+from bot.services import Services, open_clients, working
+from bot.storage.backup import back_up
+from bot.storage.connect import file_of, ledger_version, open_store, without_password
+from bot.storage.database import AlreadyInUse, LedgerUnavailable, LedgerUnusable
 from bot.storage.queue import Queue
-from bot.web.app import create_app
+from bot.storage.tables import VERSION
 from bot.web.auth import Access
 from bot.web.reload import on_hangup, reloading
 from bot.web.server import listen
 from bot.web.setup import open_setup
+from bot.web.waiting import open_bot
 
 log = structlog.get_logger()
 
@@ -129,7 +134,33 @@ def main(arguments: list[str] | None = None) -> int:
         [DATABASE_URL],
     )
     requeue.add_argument("id", nargs="?", help="one comment or event, such as ic-2400012; else all")
-    for parser_ in (serve_, check, requeue):
+    backup = verbs.add_parser(
+        "backup", help="copy the ledger to a new file, also while the bot is running"
+    )
+    _explain(
+        backup,
+        "Copy a SQLite ledger, also while the bot is running; for PostgreSQL, tell what to type.",
+        {
+            0: "done",
+            1: "the file is there already, or cannot be written",
+            2: "there is no ledger, or it is in PostgreSQL",
+        },
+        [DATABASE_URL],
+    )
+    backup.add_argument("file", type=Path, help="where to; it must not exist")
+    migrate = verbs.add_parser(
+        "migrate", help="bring the ledger up to date, as `serve` does when it starts"
+    )
+    _explain(
+        migrate,
+        "Bring the ledger up to date, or make it, and end.",
+        {0: "it is up to date", 2: "it cannot be opened, or is no ledger of this bot"},
+        [DATABASE_URL],
+    )
+    example_ = verbs.add_parser("example", help="print a file of settings to begin with")
+    _explain(example_, "Print a file of settings to begin with.", {0: "done"})
+    example_.add_argument("name", choices=NAMES)
+    for parser_ in (serve_, check, requeue, backup, migrate):
         parser_.add_argument(
             "--env-file", type=Path, metavar="FILE", help="read settings from there, not from .env"
         )
@@ -142,6 +173,13 @@ def main(arguments: list[str] | None = None) -> int:
         return _replay(chosen.file, chosen.event)
     if chosen.verb == "requeue":
         return asyncio.run(_requeue(Environment(chosen.env_file), chosen.id))
+    if chosen.verb == "backup":
+        return _backup(Environment(chosen.env_file), chosen.file)
+    if chosen.verb == "migrate":
+        return asyncio.run(_migrate(Environment(chosen.env_file)))
+    if chosen.verb == "example":
+        print(example(chosen.name), end="")
+        return 0
     if chosen.verb == "check":
         return asyncio.run(_check(Environment(chosen.env_file)))
     return _serve(Environment(chosen.env_file, chosen.host, chosen.port))
@@ -207,6 +245,49 @@ async def _requeue(source: Environment, work_item_id: str | None) -> int:
     return 0
 
 
+def _backup(source: Environment, copy: Path) -> int:
+    try:
+        url = database_url(source.read())
+        ledger = file_of(url)
+        if ledger is None:
+            address = shlex.quote(without_password(url))
+            print(
+                "The ledger is in PostgreSQL, which has programs of its own for this. Type\n"
+                f"    pg_dump --format=custom --file={shlex.quote(str(copy))} {address}\n"
+                "and to restore it, into an empty database while no bot runs,\n"
+                f"    pg_restore --no-owner --dbname={address} {shlex.quote(str(copy))}",
+                file=sys.stderr,
+            )
+            return 2
+        back_up(ledger, copy)
+    except (SettingsError, LedgerUnavailable) as error:
+        print(f"depot-bot cannot back up its ledger: {error}", file=sys.stderr)
+        return 2
+    except FileExistsError:
+        print(f"{copy} is there already, and stays as it is: name a new file.", file=sys.stderr)
+        return 1
+    except OSError as error:
+        print(f"{copy} cannot be written: {error.strerror}", file=sys.stderr)
+        return 1
+    print(f"{copy}: {copy.stat().st_size} bytes")
+    return 0
+
+
+async def _migrate(source: Environment) -> int:
+    try:
+        url = database_url(source.read())
+        before = await ledger_version(url, SystemClock())
+        await (await open_store(url, SystemClock())).close()
+    except (SettingsError, AlreadyInUse, LedgerUnavailable) as error:
+        print(f"depot-bot cannot bring its ledger up to date: {error}", file=sys.stderr)
+        return 2
+    if before == VERSION:
+        print(f"The ledger is up to date: {VERSION}.")
+    else:
+        print(f"The ledger is at {VERSION} now; it was {f'at {before}' if before else 'empty'}.")
+    return 0
+
+
 def _demo(*, serves: bool) -> int:
     # Its simulators are not loaded for anything else.
     if serves:
@@ -260,7 +341,7 @@ def _serve(source: Environment) -> int:
         print("depot-bot cannot start with these settings:", file=sys.stderr)
         for problem in error.problems:
             print(f"  {problem}", file=sys.stderr)
-        print("config/env.example explains each of them.", file=sys.stderr)
+        print("`depot-bot example .env` explains each of them.", file=sys.stderr)
         return 2
     set_up_logging(settings.log_level, settings.log_format)
     for warning in settings.warnings:
@@ -269,7 +350,7 @@ def _serve(source: Environment) -> int:
         return asyncio.run(serve_setup(settings, source) if is_new else serve(settings, source))
     except (AlreadyInUse, LedgerUnavailable) as error:
         print(f"depot-bot cannot open its ledger: {error}", file=sys.stderr)
-        return 1
+        return 2 if isinstance(error, LedgerUnusable) else 1
 
 
 def _serving(source: Environment) -> tuple[Settings, bool]:
@@ -288,12 +369,22 @@ def _serving(source: Environment) -> tuple[Settings, bool]:
 async def serve(settings: Settings, source: Environment) -> int:
     """Serve until told to stop (SIGINT, SIGTERM)."""
     access = Access.with_password(settings.admin_password)
-    async with (
-        open_services(settings) as services,
-        reloading(services, access, lambda: load(source.read())),
-    ):
-        _announce(access, settings)
-        return await listen(create_app(services, access), settings.host, settings.port)
+
+    @asynccontextmanager
+    async def work(services: Services) -> AsyncIterator[None]:
+        async with working(services), reloading(services, access, lambda: load(source.read())):
+            yield
+
+    def hung_up() -> None:
+        log.info(
+            "settings_not_read_again",
+            hint="the ledger cannot be reached yet: start the bot again for new ones",
+        )
+
+    with on_hangup(hung_up):
+        async with open_bot(settings, access, work) as (app, beside):
+            _announce(access, settings)
+            return await listen(app, settings.host, settings.port, beside=beside)
 
 
 async def serve_setup(settings: Settings, source: Environment) -> int:

@@ -81,12 +81,10 @@ class Steps:
     def _at(self, depot: Depot) -> Processor:
         processor = self._by_depot.get(depot)
         if processor is None:
-            owners = (
-                owner for owner, one in self._organisations.by_owner().items() if one is depot
-            )
-            active = ActiveRuns(
-                depot, self._processor.clock, self._processor.ledger.queue, next(owners, "")
-            )
+            by_owner = self._organisations.by_owner()
+            owner = next((name for name, one in by_owner.items() if one is depot), ANY_OWNER)
+            clock, queue = self._processor.clock, self._processor.ledger.queue
+            active = ActiveRuns(depot, clock, queue, owner)
             processor = replace(self._processor, depot=depot, active_runs=active)
             self._by_depot[depot] = processor
         return processor

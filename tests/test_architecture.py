@@ -154,6 +154,8 @@ def test_only_what_knows_about_waiting_sleeps() -> None:
         # The listener waits for another process's word as the worker waits for its own, and has
         # to wait before it listens again on a server that has gone away.
         ("storage.postgresql", "PostgresqlStore.listen"),
+        # There is no worker yet while the ledger cannot be reached.
+        ("web.waiting", "Waiting.wait"),
     }
     assert "engine.worker" in {name for name, _ in places(SLEEPS)}
 

@@ -120,7 +120,7 @@ def problems(ended: subprocess.CompletedProcess[str]) -> list[str]:
     assert ended.stdout == ""
     first, *named, last = ended.stderr.splitlines()
     assert first == "depot-bot cannot start with these settings:"
-    assert last == "config/env.example explains each of them."
+    assert last == "`depot-bot example .env` explains each of them."
     assert all(line.startswith("  ") for line in named)
     return [line.strip() for line in named]
 
@@ -380,7 +380,16 @@ def test_the_help_names_every_verb(capsys: pytest.CaptureFixture[str]) -> None:
         main(["--help"])
     assert ended.value.code == 0
     out, _ = capsys.readouterr()
-    for verb in ("serve", "check", "demo", "check-config", "replay"):
+    for verb in (
+        "serve",
+        "check",
+        "demo",
+        "check-config",
+        "replay",
+        "requeue",
+        "backup",
+        "migrate",
+    ):
         assert re.search(rf"^ +{verb} ", out, re.MULTILINE)
 
 

@@ -1,7 +1,6 @@
 """`depot-bot check`: is all well? Each setting, then everything outside that the bot needs.
 
-Each finding is one line, with the next step where something is to be done; secrets are masked. The
-database is opened as the bot opens it.
+Each finding is one line, with the next step where something is to be done; secrets are masked.
 """
 
 from __future__ import annotations
@@ -26,9 +25,10 @@ from bot.github.errors import BadCredentials, GitHubError, NotFound
 from bot.ops.readiness import clock_difference, clock_note
 from bot.ops.settings import Settings
 from bot.ops.variables import TABLE
-from bot.storage.connect import open_store
-from bot.storage.database import AlreadyInUse, LedgerUnavailable
+from bot.storage.connect import ledger_version, open_store
+from bot.storage.database import LedgerUnavailable
 from bot.storage.ledger import Ledger
+from bot.storage.tables import VERSION
 
 PERMISSIONS: Mapping[str, str] = {
     "issues": "write",
@@ -96,24 +96,29 @@ async def outside_findings(
 
 
 async def database_finding(settings: Settings) -> Finding:
-    """The database, opened as the bot opens it."""
+    """The database, as the bot would find it; also beside a running bot. No tables are made."""
+    clock = SystemClock()
     try:
-        store = await open_store(settings.database_url, SystemClock())
-    except AlreadyInUse:
-        return Finding("database", True, "in use by a running bot")
+        version = await ledger_version(settings.database_url, clock)
+        if version != VERSION:
+            made = "its tables are made" if version is None else f"{version} becomes {VERSION}"
+            return Finding("database", True, f"it can be used; {made} when the bot starts")
+        store = await open_store(settings.database_url, clock, is_guest=True)
     except (LedgerUnavailable, ValueError) as error:
         return Finding("database", False, str(error))
-    await store.close()
-    return Finding("database", True, "it opens, and its tables are up to date")
+    try:
+        return await ledger_finding(Ledger.on(store))
+    finally:
+        await store.close()
 
 
 async def ledger_finding(ledger: Ledger) -> Finding:
     """The database, as the running bot has it open."""
     try:
-        await ledger.queue.check()
+        await ledger.queue.check_writing()
     except LedgerUnavailable as error:
         return Finding("database", False, str(error))
-    return Finding("database", True, "it answers")
+    return Finding("database", True, "it can be read and written")
 
 
 # --- GitHub --------------------------------------------------------------------------------------

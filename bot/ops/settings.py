@@ -350,7 +350,8 @@ class _Loader:
 
     def operator(self) -> Operator:
         path = self.read(v.BOT_CONFIG)
-        if not self.is_given(v.BOT_CONFIG) and not path.exists():
+        # Named as in config/env.example it is not asked for either.
+        if str(path) == v.BOT_CONFIG.default and not path.exists():
             return Operator()
         try:
             return msgspec.convert(tomllib.loads(path.read_text()), Operator)

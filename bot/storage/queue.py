@@ -278,7 +278,8 @@ class Queue(Part):
         await self._scalar(self._check)
 
     async def check_writing(self) -> None:
-        """Raises LedgerUnavailable when nothing can be stored."""
+        """Raises LedgerUnavailable when nothing can be stored in the ledger that was opened."""
+        await self._store.check()
         await self.claim_periodic_job("readiness", 0.0)
 
 

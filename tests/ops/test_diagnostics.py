@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -228,15 +230,28 @@ async def test_deliveries_that_were_signed_with_another_secret(
 
 
 async def test_the_database(stage: Stage, tmp_path: Path) -> None:
-    there = load(stage.environment(database_url=f"sqlite:///{tmp_path / 'ledger.db'}"))
-    assert (await database_finding(there)).is_well
-    nowhere = load(stage.environment(database_url=f"sqlite:///{tmp_path / 'no' / 'ledger.db'}"))
-    assert not (await database_finding(nowhere)).is_well
+    async def found(name: str) -> Finding:
+        url = f"sqlite:///{tmp_path / name}"
+        return await database_finding(load(stage.environment(database_url=url)))
+
+    new = await found("ledger.db")
+    assert (new.is_well, new.detail) == (
+        True,
+        "it can be used; its tables are made when the bot starts",
+    )
+    assert os.listdir(tmp_path) == []
+    nowhere = await found("no/ledger.db")
+    assert not nowhere.is_well
+    assert nowhere.detail.endswith("cannot be made: its folder is missing or not writable")
+    await asyncio.to_thread((tmp_path / "text.db").write_text, "this is no database\n" * 100)
+    text = await found("text.db")
+    assert not text.is_well
+    assert "is no SQLite database, and stays as it is" in text.detail
 
 
 async def test_a_database_that_a_bot_has_open(pr: Conversation, stage: Stage) -> None:
     in_use = load(stage.environment(database_url=str(pr.services.settings.database_url)))
-    assert (await database_finding(in_use)).detail == "in use by a running bot"
+    assert await database_finding(in_use) == Finding("database", True, "it can be read and written")
 
 
 def test_secrets_are_masked() -> None:
