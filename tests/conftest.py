@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import gc
+import signal
 import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import ExitStack
@@ -21,6 +22,7 @@ from tests.support.databases import Database
 from tests.support.databases import postgresql_url as postgresql_url  # a fixture
 from tests.support.ledgers import migrated
 from tests.support.postgresql import server
+from tests.support.statements import compile_once
 
 HERE = Path(__file__).parent
 RUN = pytest.StashKey[ExitStack]()
@@ -63,6 +65,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def pytest_sessionstart(session: pytest.Session) -> None:
     """One PostgreSQL server for all processes of the run: they find it in their environment."""
     if not hasattr(session.config, "workerinput"):
+        # What a shell starts in the background ignores Ctrl-C, and so would what tests start.
+        signal.signal(signal.SIGINT, signal.default_int_handler)
         session.config.stash[RUN] = stack = ExitStack()
         stack.enter_context(server(is_quick=True))
 
@@ -78,6 +82,8 @@ structlog.configure(
         structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback),
     ]
 )
+
+compile_once()
 
 # No test looks at the wall clock: on a busy machine a case may take any time.
 settings.register_profile("no-deadline", deadline=None)
