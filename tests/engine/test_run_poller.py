@@ -13,6 +13,7 @@ from bot.core.backoff import POLLING
 from bot.demo.simulators.depot import SimulatedDepot
 from bot.demo.simulators.depot.faults import Work
 from bot.demo.simulators.github import SimulatedGitHub
+from bot.depot.client import LONGEST_PAUSE
 from bot.engine.active_runs import LISTING_SECONDS
 from bot.engine.publisher import EDIT_SECONDS
 from bot.engine.run_poller import GIVE_UP_SECONDS
@@ -50,8 +51,8 @@ def pauses(depot: SimulatedDepot) -> list[float]:
 
 def skips_a_day(depot: SimulatedDepot) -> None:
     """Depot asks to be left alone, so that a day does not cost thousands of looks."""
-    half = int(GIVE_UP_SECONDS / 2)
-    depot.faults.refuse("GetRunStatus", "resource_exhausted", retry_after=half, times=2)
+    pauses, length = int(GIVE_UP_SECONDS / LONGEST_PAUSE) - 1, int(LONGEST_PAUSE)
+    depot.faults.refuse("GetRunStatus", "resource_exhausted", retry_after=length, times=pauses)
 
 
 async def starts(pr: Conversation, command: str = "run ci.yml") -> None:
