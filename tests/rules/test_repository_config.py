@@ -176,8 +176,8 @@ BROKEN: list[tuple[str, str]] = [
         "line 1, permissions.run: '' is none of admin, anyone, maintain, nobody, read, triage, write",
     ),
     (
-        "permissions: {run: [write]}",
-        "line 1, permissions.run: one of admin, anyone, maintain, nobody, read, triage, write goes here, not a list",
+        "permissions: {run: []}",
+        "line 1, permissions.run: at least 1 goes here",
     ),
     (
         "permissions: {rum: write}",
