@@ -165,6 +165,18 @@ class Notify(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         return float(self.after[:-1]) * (60.0 if self.after.endswith("m") else 1.0)
 
 
+class RetryRule(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Jobs that go again by themselves when they fail."""
+
+    workflow: Annotated[str, msgspec.Meta(description="a pattern of the workflow's file name")]
+    job: Annotated[
+        str, msgspec.Meta(description="a pattern of the job's key or name, `*` for all")
+    ] = "*"
+    attempts: Annotated[
+        Literal["2", "3", "4", "5"], msgspec.Meta(description="how often it is tried in all")
+    ] = "2"
+
+
 class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The file. Every key is optional."""
 
@@ -210,6 +222,13 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         ),
     ] = []
 
+    retry: Annotated[
+        list[RetryRule],
+        msgspec.Meta(
+            max_length=20,
+            description="failed jobs that go again by themselves; the first rule that fits counts",
+        ),
+    ] = []
     notify: Notify = Notify()
     outdated: Annotated[
         Literal["keep", "cancel"],
@@ -262,6 +281,16 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     def workflow_roles(self) -> list[tuple[str, Permission]]:
         """The patterns of workflows with the least role for each, in their order."""
         return [(pattern, _permission(role)) for pattern, role in self.workflows.items()]
+
+    def attempts(self, workflow: str, names: Sequence[str]) -> int:
+        """How often a job is tried in all, by itself; *names* are what it goes by."""
+        fitting = (
+            int(rule.attempts)
+            for rule in self.retry
+            if _fits(rule.workflow, workflow)
+            and any(path_patterns.read(rule.job).matches(name.rpartition(":")[2]) for name in names)
+        )
+        return next(fitting, 1)
 
     def lets(self, bot: str) -> bool:
         """Whether the comments of this bot are read."""
@@ -349,10 +378,13 @@ def _key(path: safe_yaml.Path) -> str:
 
 def schema() -> dict[str, Any]:
     """The file's JSON Schema."""
+    made = msgspec.json.schema(Config)
+    # What is read here are texts; in the file it is a number.
+    made["$defs"]["RetryRule"]["properties"]["attempts"] |= {"enum": [2, 3, 4, 5], "default": 2}
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "depot-bot: .github/depot-bot.yml",
-        **msgspec.json.schema(Config),
+        **made,
     }
 
 
@@ -375,6 +407,11 @@ def _faults(config: Config, verbs: Mapping[str, type]) -> Iterator[tuple[safe_ya
         problem = _workflow_problem(pattern) or _shadowed(pattern, list(config.workflows))
         if problem:
             yield ("workflows", pattern), problem
+    for place, rule in enumerate(config.retry):
+        if problem := _workflow_problem(rule.workflow):
+            yield ("retry", place, "workflow"), problem
+        if problem := _pattern_problem(rule.job):
+            yield ("retry", place, "job"), problem
     for place, login in enumerate(config.bots):
         if not _LOGIN.fullmatch(login):
             yield ("bots", place), f"{login!r} is no login"
