@@ -143,6 +143,14 @@ class Items(Part):
             )
             .order_by(tracked_runs.c.tracked_since)
         )
+        self._resumed_runs = (  # repo, number, within
+            sa.select(tracked_runs)
+            .select_from(tracked_runs.join(commands).join(work_items))
+            .where(
+                *of_pull_request(work_items),
+                tracked_runs.c.resumed_at > now - sa.bindparam("within", type_=sa.Float),
+            )
+        )
         self._newest_run = (  # repo, number
             sa.select(tracked_runs)
             .join(commands, commands.c.id == tracked_runs.c.command_id)
@@ -255,6 +263,13 @@ class Items(Part):
     async def started_runs(self, repo: RepoName, number: int) -> list[TrackedRun]:
         """The runs that commands of this pull request started and that are still tracked."""
         found = await self._rows(self._started_runs, repo=repo, number=number)
+        return [rows.tracked_run(row) for row in found]
+
+    async def runs_resumed_lately(
+        self, repo: RepoName, number: int, within: float
+    ) -> list[TrackedRun]:
+        """The runs of a pull request that were made to go again in the last *within* seconds."""
+        found = await self._rows(self._resumed_runs, repo=repo, number=number, within=within)
         return [rows.tracked_run(row) for row in found]
 
     async def find_run(self, run_id: RunId) -> TrackedRun | None:
@@ -405,6 +420,14 @@ class Items(Part):
 
         def work(db: sa.Connection) -> None:
             self._track(db, runs)
+
+        await self._write(claim, self._touch, work)
+
+    async def save_runs(self, claim: Claim, runs: Sequence[TrackedRun]) -> None:
+        """Store how runs stand, before the end of the step."""
+
+        def work(db: sa.Connection) -> None:
+            self._set_runs(db, claim.work_item_id, runs)
 
         await self._write(claim, self._touch, work)
 

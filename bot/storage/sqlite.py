@@ -18,15 +18,25 @@ from functools import partial
 from pathlib import Path
 from queue import SimpleQueue
 from threading import Thread
-from typing import IO, Any, cast
+from typing import Any, cast
 
 import sqlalchemy as sa
 from sqlalchemy import event
 from sqlalchemy.dialects import sqlite
 from sqlalchemy.engine import URL
+from sqlalchemy.exc import SQLAlchemyError
 
 from bot.core.clock import Clock
-from bot.storage.database import AlreadyInUse, LedgerUnavailable, Store, T, Work, reason
+from bot.storage.database import (
+    AlreadyInUse,
+    LedgerUnavailable,
+    Store,
+    T,
+    Work,
+    unavailable,
+    version_of,
+)
+from bot.storage.failures import MOVED
 
 MAX_JOURNAL = 64 * 1024 * 1024
 """Bytes of the write-ahead log that stay when something large was written."""
@@ -63,10 +73,11 @@ class SqliteStore(Store):
         super().__init__()
         self._clock = clock
         path = Path(str(url.database))
-        if is_guest and not path.exists():
+        if path.exists():
+            look_at(path)
+        elif is_guest:
             raise LedgerUnavailable(f"there is no {path}")
-        self._lock = None if is_guest else _lock(str(url.database))
-        _create(path)
+        self._lock = None if is_guest else _lock(path)
         self._files = _Files(path.absolute())
         # Transactions are begun and ended below; SQLAlchemy has no part in them.
         self._engine = sa.create_engine(
@@ -78,6 +89,8 @@ class SqliteStore(Store):
         )
         synchronous = "FULL" if waits_for_disk else "OFF"
         event.listen(self._engine, "connect", partial(_set_up_connection, synchronous))
+        if not is_guest:
+            event.listen(self._engine, "connect", _write_ahead)
         self._connection: sa.Connection | None = None
         self._jobs: SimpleQueue[_Job | None] = SimpleQueue()
         self._is_closed = False
@@ -157,7 +170,7 @@ class SqliteStore(Store):
             # It could not be begun or not be committed: nothing of it is stored.
             why = error if isinstance(error, LedgerUnavailable) else None
             for job in jobs:
-                job.outcome.set_exception(why or LedgerUnavailable(reason(error)))
+                job.outcome.set_exception(why or unavailable(error))
             return
         for report in outcomes:
             report()
@@ -170,7 +183,8 @@ class SqliteStore(Store):
         await self._reader.close()
         self._engine.dispose()
         if self._lock is not None:
-            self._lock.close()
+            os.close(self._lock)
+            self._lock = None
 
 
 class _Reader(Store):
@@ -234,14 +248,11 @@ class _Files:
                 found = os.stat(path)
             except FileNotFoundError:
                 if path in self._known or path == self._database:
-                    raise LedgerUnavailable(_REMOVED.format(Path(path).name)) from None
+                    raise LedgerUnavailable(MOVED.reason) from None
                 continue
             which = (found.st_dev, found.st_ino)
             if self._known.setdefault(path, which) != which:
-                raise LedgerUnavailable(_REMOVED.format(Path(path).name))
-
-
-_REMOVED = "{} was removed or replaced while the bot is running: put it back, or start the bot anew"
+                raise LedgerUnavailable(MOVED.reason)
 
 
 def _now(clock: Clock) -> sa.ColumnElement[float]:
@@ -270,20 +281,47 @@ def _in_savepoint(
     return partial(job.outcome.set_result, value)
 
 
-def _lock(database: str) -> IO[str]:
-    path = Path(f"{database}.lock")
+def look_at(path: Path) -> None:
+    """Raise LedgerUnavailable for a file that holds no ledger of ours, and leave it as it is.
+
+    Opening it as we do changes its journal mode, and so the file.
+    """
+    # Without a write-ahead log nobody has a ledger open, and all of it is in the file.
+    how = "mode=ro" if Path(f"{path}-wal").exists() else "immutable=1"
+    engine = sa.create_engine(
+        "sqlite://",
+        creator=lambda: sqlite3.connect(f"{path.absolute().as_uri()}?{how}", uri=True),
+        poolclass=sa.NullPool,
+    )
     try:
-        lock = path.open("a")
-    except OSError as error:
-        raise LedgerUnavailable(f"cannot write beside {database}: {error.strerror}") from error
+        with engine.connect() as connection:
+            version_of(connection)
+    except LedgerUnavailable as error:
+        raise type(error)(f"{path}: {error}") from None
+    except (SQLAlchemyError, sqlite3.Error) as error:
+        found = unavailable(error)
+        raise type(found)(f"{path}: {found}") from error
+
+
+def _lock(path: Path) -> int:
+    """The lock file, open and locked, with the database's file beside it, made if need be."""
     try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        lock = os.open(f"{path}.lock", os.O_WRONLY | os.O_CREAT, 0o666)
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            os.ftruncate(lock, 0)
+            os.write(lock, b"%d" % os.getpid())
+            _create(path)
+        except BaseException:
+            os.close(lock)
+            raise
     except BlockingIOError:
-        lock.close()
-        raise AlreadyInUse(f"another process is using {database}") from None
-    lock.truncate(0)
-    lock.write(str(os.getpid()))
-    lock.flush()
+        raise AlreadyInUse(f"another process is using {path}") from None
+    except OSError as error:
+        raise LedgerUnavailable(
+            f"{path} cannot be written: {error.strerror}. Its folder has to be there, with room on "
+            "its disk, and the bot's user has to be allowed to make files in it"
+        ) from error
     return lock
 
 
@@ -295,10 +333,14 @@ def _create(path: Path) -> None:
 
 def _set_up_connection(synchronous: str, connection: Any, _: Any) -> None:
     cursor = connection.cursor()
-    cursor.execute("PRAGMA auto_vacuum=INCREMENTAL")  # of a new file: before its first table
-    cursor.execute("PRAGMA journal_mode=WAL")
-    cursor.execute(f"PRAGMA journal_size_limit={MAX_JOURNAL}")
     cursor.execute(f"PRAGMA synchronous={synchronous}")
     cursor.execute("PRAGMA foreign_keys=ON")
     cursor.execute("PRAGMA busy_timeout=5000")
     cursor.close()
+
+
+def _write_ahead(connection: Any, _: Any) -> None:
+    # The file keeps these: who comes as a guest finds it so, or changes nothing.
+    connection.execute("PRAGMA auto_vacuum=INCREMENTAL").close()  # before its first table
+    connection.execute("PRAGMA journal_mode=WAL").close()
+    connection.execute(f"PRAGMA journal_size_limit={MAX_JOURNAL}").close()

@@ -60,7 +60,8 @@ log = structlog.get_logger()
 
 
 class Pages:
-    """The pages over what they show."""
+    """The pages over what they show. *base* is the path of the bot's address, which links begin
+    with."""
 
     def __init__(
         self,
@@ -69,7 +70,9 @@ class Pages:
         rate_limits: RateLimits,
         check: Check,
         access: Access,
+        base: str = "",
     ) -> None:
+        self._base = base
         self._archive = archive
         self._load = load
         self._rate_limits = rate_limits
@@ -108,18 +111,33 @@ class Pages:
         template = templates().get_template(name)
         html = template.render(
             version=__version__,
+            base=self._base,
             refresh=REFRESH_SECONDS if does_refresh else None,
-            here=_url(request, refresh=None),
-            refreshing=_url(request, refresh=str(REFRESH_SECONDS)),
+            here=self._url(request, refresh=None),
+            refreshing=self._url(request, refresh=str(REFRESH_SECONDS)),
             **values,
         )
         return Response(html, status, media_type="text/html")
+
+    def _url(self, request: Request, **changes: str | None) -> str:
+        """This page with other values in its query; empty ones are left out."""
+        query = {**request.query_params, **changes}
+        kept = {name: value for name, value in query.items() if value}
+        return self._base + request.url.path + (f"?{urlencode(kept)}" if kept else "")
 
     async def _is_all_well(self, request: Request) -> Response:
         findings = await self._check()
         if wants_json(request):
             return JSONResponse({"findings": [asdict(finding) for finding in findings]})
-        return self._html("check.html", request, title="Is all well?", findings=findings)
+        wrong = sum(not finding.is_well for finding in findings)
+        return self._html(
+            "check.html",
+            request,
+            title="Is all well?",
+            is_well=not wrong,
+            summary=f"Not well: {wrong} of {len(findings)}." if wrong else "All is well.",
+            findings=findings,
+        )
 
     async def _overview(self, request: Request) -> Response:
         which, before = _asked(request)
@@ -143,8 +161,8 @@ class Pages:
             which=which,
             states=[(state.value, state is which.state) for state in State],
             is_filtered=which != Filter(),
-            newest=_url(request, before=None) if before else None,
-            older=_url(request, before=page.next) if page.next else None,
+            newest=self._url(request, before=None) if before else None,
+            older=self._url(request, before=page.next) if page.next else None,
         )
 
     async def _one(self, request: Request) -> Response:
@@ -174,7 +192,9 @@ class Pages:
             "command.html",
             request,
             title=match[0],
-            whole=f"/commands/{request_id}" if len(only) < len(found.commands) else None,
+            whole=f"{self._base}/commands/{request_id}"
+            if len(only) < len(found.commands)
+            else None,
             details=details(found, queue.now),
             commands=[section(command, found, queue.now) for command in only],
         )
@@ -195,10 +215,3 @@ def _asked(request: Request) -> tuple[Filter, str | None]:
     if before and not _ID.fullmatch(before):
         raise NotAnswerable(400, "That is no id of a command.")
     return Filter(repo, reason, states.get(state)), before or None
-
-
-def _url(request: Request, **changes: str | None) -> str:
-    """This page with other values in its query; empty ones are left out."""
-    query = {**request.query_params, **changes}
-    kept = {name: value for name, value in query.items() if value}
-    return request.url.path + (f"?{urlencode(kept)}" if kept else "")

@@ -35,12 +35,13 @@ log = structlog.get_logger()
 
 
 class WebhookEndpoint:
-    """Where webhooks come in. *wake* is called when there is something to do."""
+    """Where webhooks come in. *secrets* gives those of the moment; *wake* is called when there is
+    something to do."""
 
     def __init__(
         self,
         ledger: Ledger,
-        secrets: Sequence[str],
+        secrets: Callable[[], Sequence[str]],
         metrics: Metrics,
         wake: Callable[[], None],
         store_seconds: float = STORE_SECONDS,
@@ -71,9 +72,9 @@ class WebhookEndpoint:
             webhooks.signature(headers)
             body = await self._bodies.read(headers, receive)
             if len(body) <= SMALL_BODY:
-                webhooks.verify(headers, body, self._secrets)
+                webhooks.verify(headers, body, self._secrets())
             else:
-                await asyncio.to_thread(webhooks.verify, headers, body, self._secrets)
+                await asyncio.to_thread(webhooks.verify, headers, body, self._secrets())
             delivery = webhooks.delivery(headers)
             event = webhooks.read(delivery, body)
         except webhooks.DeliveryRejected as no:

@@ -645,7 +645,7 @@ async def test_a_file_that_is_removed_or_replaced_is_an_error(
         if is_replaced:
             one.write_bytes(kept.read_bytes())
         for work in (add(store, "b"), guids(store), guids(store.reader)):
-            with pytest.raises(LedgerUnavailable, match="was removed or replaced"):
+            with pytest.raises(LedgerUnavailable, match="was moved, replaced or deleted"):
                 await work
         # Nothing of it was lost in a file that nobody has.
         kept.rename(one)

@@ -260,6 +260,9 @@ async def follows(ledger: Ledger) -> None:
     assert await items.newest_run(BUSY, NUMBER)
     assert await items.find_run(RUN)
     assert await items.started_runs(BUSY, NUMBER)
+    await items.runs_resumed_lately(BUSY, NUMBER, 3600.0)
+    await items.save_runs(claim, item.runs)
+    assert await queue.count_followed()
     assert await items.known_runs([RUN, RunId("r1")])
     assert await items.home(RUN)
     budget = ledger.write_budget

@@ -57,14 +57,14 @@ async def test_nobody_waits_for_a_lock_for_long(postgresql: Database) -> None:
         ledger = Ledger.on(store)
         with psycopg.connect(postgresql.url) as other:
             other.execute("LOCK TABLE work_items")
-            with pytest.raises(LedgerUnavailable, match="LockNotAvailable"):
+            with pytest.raises(LedgerUnavailable, match="a lock was not to be had"):
                 await accepted(ledger, comment())
         await accepted(ledger, comment())
 
 
 async def test_nothing_takes_long(postgresql: Database) -> None:
     async with postgresql.opened() as store:
-        with pytest.raises(LedgerUnavailable, match="QueryCanceled"):
+        with pytest.raises(LedgerUnavailable, match="took too long"):
             await store.transact(lambda db: db.execute(sa.select(sa.func.pg_sleep(60))))
 
 

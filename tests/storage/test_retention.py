@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import sqlite3
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
+from sqlite3 import connect
 
 import pytest
 
@@ -137,13 +137,14 @@ async def test_a_file_shrinks_when_much_of_it_is_free(sqlite: Database, tmp_path
 
 
 async def test_a_file_that_was_not_made_to_shrink_stays_as_it_is(
-    tmp_path: Path, clock: ManualClock
+    sqlite: Database, tmp_path: Path
 ) -> None:
-    file = tmp_path / "ledger.db"
-    with closing(sqlite3.connect(file)) as old:
-        old.execute("create table of_old (text text)")
-        old.execute("insert into of_old values (zeroblob(8000000))")
-        old.execute("delete from of_old")
-        old.commit()
-    async with Database(f"sqlite:///{file}", clock).opened() as store:
-        assert not await Ledger.on(store).retention.give_space_back()
+    with closing(connect(tmp_path / "ledger.db", isolation_level=None)) as old:
+        old.execute("pragma auto_vacuum = none")
+        old.execute("vacuum")
+    fill(sqlite.url, 10_000, START)
+    sqlite.clock.time = START + KEEP_SECONDS
+    async with sqlite.opened() as store:
+        ledger = Ledger.on(store)
+        await deleted(ledger)
+        assert not await ledger.retention.give_space_back()

@@ -283,7 +283,7 @@ async def test_a_ledger_that_cannot_store_it_is_said_to_github(
 async def test_a_ledger_that_takes_longer_than_github_waits(
     stage: Stage, services: Services, ledger_file: Path
 ) -> None:
-    ledger, secrets = services.ledger, services.settings.webhook_secrets
+    ledger, secrets = services.ledger, lambda: services.settings.webhook_secrets
     endpoint = WebhookEndpoint(ledger, secrets, services.metrics, lambda: None, store_seconds=0.05)
     halt = Halt()
     held = asyncio.create_task(services.store.transact(halt.stand))
