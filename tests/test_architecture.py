@@ -206,6 +206,8 @@ NO_PAYLOADS = {
     ("parsing.comments", "steps"),  # the Markdown parser's environment
     ("parsing.arguments", "argument"),  # the metadata of a dataclass's field
     ("storage.database", "connection"),  # the attributes of alembic's configuration
+    # The JSON Schema of the config is made, not read.
+    *(("rules.repository_config", key) for key in ("$defs", "RetryRule", "properties", "attempts")),
     ("parsing.workflow_file", "workflow_dispatch"),  # a stranger's YAML, which becomes values there
 }
 
