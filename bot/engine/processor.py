@@ -292,9 +292,9 @@ class Processor:
         """Have the author hear how the runs ended, once the reply says it."""
         try:
             facts = await self._with_rules(facts, reader)
-            announced = announcements.announcement(
-                item, facts.config, self.github.server_clock.now()
-            )
+            seen = (run.read_at for run in item.runs if run.read_at is not None)
+            ended_at = max(seen, default=self.clock.now()) - self._ahead
+            announced = announcements.announcement(item, facts.config, ended_at)
             wait = await self.publisher.announce(claim, item, reader.repository, announced)
         except GitHubError as error:
             return replace(done, trouble=error)
