@@ -23,6 +23,9 @@ MAX_KEPT_FAILURES = 5
 MAX_FAILED_NAMES = 3
 """Failed jobs of an earlier attempt that are kept by name, for programs."""
 
+MAX_FAILED_NAME = 200
+"""Characters of such a name that are kept."""
+
 
 @dataclass(frozen=True, slots=True)
 class Claim:
@@ -178,7 +181,7 @@ class TrackedRun:
         return PastAttempt(
             status=self.run.status,
             asked_by=self.asked_by,
-            failed=tuple(failed[:MAX_FAILED_NAMES]),
+            failed=tuple(name[:MAX_FAILED_NAME] for name in failed[:MAX_FAILED_NAMES]),
             failures=len(failed),
             passed=sum(job.status == "finished" for job in self.run.jobs),
             # Depot counts the time of a run that went again from its first start.
