@@ -130,12 +130,14 @@ class Items(Part):
             )
             .order_by(tracked_runs.c.tracked_since)
         )
-        self._started_runs = (  # repo, number
+        self._started_runs = (  # repo, number, asked_until
             sa.select(tracked_runs)
             .select_from(tracked_runs.join(commands).join(work_items))
             .where(
                 *of_pull_request(work_items),
                 is_tracked,
+                work_items.c.written_at <= sa.bindparam("asked_until", type_=sa.Float),
+                tracked_runs.c.awaited_end.is_not(None),  # the command did not only point to it
                 sa.exists().where(
                     start_attempts.c.command_id == tracked_runs.c.command_id,
                     start_attempts.c.outcome == "started",
@@ -252,9 +254,13 @@ class Items(Part):
         """The newest run that a command of this pull request started or tracked."""
         return await self._one_run(self._newest_run, repo=repo, number=number)
 
-    async def started_runs(self, repo: RepoName, number: int) -> list[TrackedRun]:
-        """The runs that commands of this pull request started and that are still tracked."""
-        found = await self._rows(self._started_runs, repo=repo, number=number)
+    async def started_runs(
+        self, repo: RepoName, number: int, asked_until: float
+    ) -> list[TrackedRun]:
+        """The runs that commands of this pull request started, written until a time by GitHub's
+        clock, and that are still tracked."""
+        which = {"repo": repo, "number": number, "asked_until": asked_until}
+        found = await self._rows(self._started_runs, **which)
         return [rows.tracked_run(row) for row in found]
 
     async def find_run(self, run_id: RunId) -> TrackedRun | None:
@@ -432,7 +438,14 @@ class Items(Part):
         if known is not None and known.reply_url is None and not known.run.is_over:
             # Whoever follows it has not seen its end yet: it is the end of an attempt.
             again |= {"state": rows.run_state(run)}
-        await self._wake((self._wake_ended,), which, **again)
+
+        def work(db: sa.Connection) -> None:
+            if run.is_over:
+                # Nobody waits for the end of the next attempt but who asks for that.
+                self._set_end(db, run.run_id, run.status)
+            self._wake_in(db, (self._wake_ended,), which, **again)
+
+        await self._store.transact(work)
 
     async def save_reply_attempt(self, claim: Claim, twins_at: float | None = None) -> None:
         """Store that a reply is about to be posted: search for it before posting another, and at

@@ -118,6 +118,47 @@ async def test_who_retries_hears_of_that_attempt(pr: Conversation, depot: Simula
     assert "[The reply]" in pr.mentions()[1]
 
 
+async def test_an_end_that_was_not_seen_before_the_next_attempt(
+    pr: Conversation, depot: SimulatedDepot
+) -> None:
+    for attempt in (1, 2, 3):
+        depot.plan(job="test", attempt=attempt, seconds=SLOW)
+    first = await asks(pr, seconds=300)
+    depot.finish(depot.runs[-1].run_id, "failed")
+    second = await asks(pr, "retry", "maya", seconds=300)
+    assert reactions(first) == ["eyes", "confused"]
+    depot.finish(depot.runs[-1].run_id, "failed")
+    third = await asks(pr, "retry", "ada", seconds=2 * SLOW)
+    assert [reactions(one)[1:] for one in (first, second, third)] == [
+        ["confused"],
+        ["confused"],
+        ["hooray"],
+    ]
+    # Neither how its next attempt stands meanwhile, nor how that ended.
+    assert [said.partition(": ")[0] for said in pr.mentions()] == ["@alice", "@maya", "@ada"]
+    assert [said.split(": ")[2].partition(". ")[0] for said in pr.mentions()] == snapshot(
+        ["❌ failed", "❌ failed", "✅ passed"]
+    )
+
+
+async def test_a_mention_that_comes_late_tells_of_its_own_attempt(
+    pr: Conversation, depot: SimulatedDepot, github: SimulatedGitHub
+) -> None:
+    depot.plan(job="test", attempt=1, outcome="failed")
+    github.lock(pr.repo, pr.number)
+    first = await pr.says("alice", "/depot run ci.yml")
+    await pr.passes(600)
+    second = await pr.says("maya", "/depot retry")
+    await pr.passes(600)
+    github.thread(pr.repo, pr.number).locked = False
+    await pr.passes(3600)
+    hears_all(pr)
+    assert [reactions(one)[1:] for one in (first, second)] == [["confused"], ["hooray"]]
+    told = {said.partition(":")[0]: said for said in pr.mentions()}
+    assert "❌ failed. [The reply]" in told["@alice"]
+    assert "✅ passed. [The reply]" in told["@maya"]
+
+
 async def test_who_repeats_a_command_hears_nothing(pr: Conversation, depot: SimulatedDepot) -> None:
     depot.plan(job="test", attempt=1, seconds=SLOW, outcome="failed")
     await pr.says("alice", "/depot run ci.yml")

@@ -70,6 +70,27 @@ async def test_what_was_cancelled_stays_cancelled(pr: Conversation, depot: Simul
     assert rerun == linked(run)
 
 
+async def test_a_job_that_is_retried_while_its_run_goes_on(
+    pr: Conversation, depot: SimulatedDepot
+) -> None:
+    depot.plan(job="lint", seconds=SLOW)
+    depot.plan(job="test", attempt=1, outcome="failed")
+    depot.plan(job="test", attempt=2, outcome="failed")
+    await pr.says("alice", "/depot run ci.yml")
+    pr.reply()
+    await pr.passes(100)
+    await pr.says("maya", "/depot retry job=test")
+    pr.reply()
+    await pr.passes(2 * SLOW)
+    assert [said.partition(":")[0] for said in pr.mentions()] == ["@alice", "@maya"]
+    await retries(pr, "ada")
+    await pr.passes(2 * SLOW)
+    first = stands(pr)[0]
+    assert first.startswith(again(depot.runs[-1], "✅ passed", by="ada"))
+    # It is the attempt that alice asked for.
+    assert attempts_shown(first) == ["- Attempt 1: ❌ failed: `test`, 2 passed, in 10 min 00 s"]
+
+
 async def reads_it(pr: Conversation, run: Run) -> None:
     await pr.says("alice", f"/depot status {run.run_id}")
     pr.reply()
