@@ -65,8 +65,9 @@ async def poll(
         tracked = replace(tracked, run=run, failure="")
         return _later(tracked, clock, active_runs.pause(tracked))
     is_known = tracked.run.is_over
+    awaited_end = run.status if tracked.awaited_end == "" else tracked.awaited_end
     if is_known and tracked.polls >= DETAIL_TRIES:
-        return replace(tracked, next_poll_at=None)
+        return replace(tracked, awaited_end=awaited_end, next_poll_at=None)
     gaps: Gaps = []
     details: frozenset[Detail] = frozenset()
     try:
@@ -81,7 +82,6 @@ async def poll(
         run = run if run.seconds is not None else tracked.run
         failure = failure or tracked.failure
     tries = tracked.polls if is_known else 0
-    awaited_end = run.status if tracked.awaited_end == "" else tracked.awaited_end
     found = replace(tracked, run=run, failure=failure, awaited_end=awaited_end)
     if not gaps or tries >= DETAIL_TRIES:
         # So many tries: nothing is missing, and nothing of it is asked for again.

@@ -138,6 +138,7 @@ class GitHub:
         self._sessions = Sessions(client, credentials, url=url, clock=clock)
         self._caches = Caches(
             roles=SingleFlightCache(TTLCache(10_000, ROLE_SECONDS, clock.now)),
+            memberships=SingleFlightCache(TTLCache(10_000, ROLE_SECONDS, clock.now)),
             configs=SingleFlightCache(TTLCache(10_000, CONFIG_SECONDS, clock.now)),
             folders=SingleFlightCache(LRUCache(1000)),
             files=SingleFlightCache(

@@ -145,6 +145,14 @@ class Items(Part):
             )
             .order_by(tracked_runs.c.tracked_since)
         )
+        self._resumed_runs = (  # repo, number, within
+            sa.select(tracked_runs)
+            .select_from(tracked_runs.join(commands).join(work_items))
+            .where(
+                *of_pull_request(work_items),
+                tracked_runs.c.resumed_at > now - sa.bindparam("within", type_=sa.Float),
+            )
+        )
         self._newest_run = (  # repo, number
             sa.select(tracked_runs)
             .join(commands, commands.c.id == tracked_runs.c.command_id)
@@ -261,6 +269,13 @@ class Items(Part):
         clock, and that are still tracked."""
         which = {"repo": repo, "number": number, "asked_until": asked_until}
         found = await self._rows(self._started_runs, **which)
+        return [rows.tracked_run(row) for row in found]
+
+    async def runs_resumed_lately(
+        self, repo: RepoName, number: int, within: float
+    ) -> list[TrackedRun]:
+        """The runs of a pull request that were made to go again in the last *within* seconds."""
+        found = await self._rows(self._resumed_runs, repo=repo, number=number, within=within)
         return [rows.tracked_run(row) for row in found]
 
     async def find_run(self, run_id: RunId) -> TrackedRun | None:
@@ -411,6 +426,14 @@ class Items(Part):
 
         def work(db: sa.Connection) -> None:
             self._track(db, runs)
+
+        await self._write(claim, self._touch, work)
+
+    async def save_runs(self, claim: Claim, runs: Sequence[TrackedRun]) -> None:
+        """Store how runs stand, before the end of the step."""
+
+        def work(db: sa.Connection) -> None:
+            self._set_runs(db, claim.work_item_id, runs)
 
         await self._write(claim, self._touch, work)
 

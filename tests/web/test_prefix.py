@@ -70,7 +70,10 @@ async def test_every_link_carries_it_and_leads_somewhere(
             links = {urljoin(page, unescape(link)) for link in found}
             ours = {link for link in links if link.startswith("/")}
             assert all(link.startswith(f"{PREFIX}/") for link in ours), ours
-            to_see += [link for link in ours if link not in seen and link not in to_see]
+            new = sorted(ours - seen - set(to_see))
+            # All commands have the same links: some are enough.
+            to_see += [one for one in new if "/commands/" not in one][:10]
+            to_see += [one for one in new if "/commands/" in one][:3]
         assert any("before=" in page for page in seen)
         assert any("/commands/ic-" in page for page in seen)
         assert f"{PREFIX}/static/style.css" in seen

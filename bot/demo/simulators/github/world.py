@@ -34,6 +34,8 @@ class World:
         """The App that our bot runs as; None while the bot is a plain account with a token."""
         self.repositories: dict[str, Repository] = {}
         self.moved: dict[str, Repository] = {}
+        self.teams: dict[str, frozenset[str]] = {}
+        """Logins in lower case, by team: `org/team`."""
         """Repositories by the names they had before."""
         self.installations: list[Installation] = []
         self._users: dict[str, User] = {}
@@ -269,6 +271,12 @@ class World:
         repository = self.repository_named(repo)
         user = self.user(login)
         repository.roles[user.login] = Role(role, role if role in COARSE_PERMISSION else base)
+
+    def team(self, name: str, *logins: str) -> None:
+        """Put people into a team, `org/team`."""
+        for login in logins:
+            self.user(login)
+        self.teams[name.lower()] = frozenset(login.lower() for login in logins)
 
     def role_of(self, repository: Repository, user: User) -> Role:
         """What someone may do: as given, all to the owner, reading to anyone if it is public."""
