@@ -14,6 +14,9 @@ from bot.core.types import CommandId, RepoName, RunId, Sha, WorkItemId
 GONE_AFTER = 2
 """Edits that GitHub does not find, one after the other: somebody deleted the reply."""
 
+BY_RULE = "a rule"
+"""Stands for who asked for an attempt that nobody asked for; no login has a space."""
+
 MAX_ATTEMPTS = 100
 """Earlier attempts of a run that are kept."""
 

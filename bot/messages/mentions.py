@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from bot.core.events import comment_page
-from bot.core.models import TrackedRun, WorkItem
+from bot.core.models import BY_RULE, TrackedRun, WorkItem
 from bot.core.types import WorkItemId
 from bot.messages.markdown import find_hidden, hidden
 from bot.messages.phrases import run_name, state_word
@@ -43,7 +43,7 @@ def mention(item: WorkItem) -> str:
 
 
 def _one(run: TrackedRun, author: str) -> str:
-    is_theirs = not run.attempts or run.asked_by == author
+    is_theirs = not run.attempts or run.asked_by in {author, BY_RULE}
     if run.reply_url is None and run.is_over and run.run.status == run.awaited_end and is_theirs:
         return headline(run)
     # Another reply shows it, or it has gone again since for somebody else.

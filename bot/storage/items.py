@@ -12,6 +12,7 @@ from sqlalchemy.exc import IntegrityError
 
 from bot.core.events import CommandLine
 from bot.core.models import (
+    BY_RULE,
     GONE_AFTER,
     Absence,
     Claim,
@@ -430,10 +431,10 @@ class Items(Part):
         await self._write(claim, self._touch, work)
 
     async def save_runs(self, claim: Claim, runs: Sequence[TrackedRun]) -> None:
-        """Store how runs stand, before the end of the step."""
+        """Store how runs stand that go again by rule, which is no end for whoever waits for it."""
 
         def work(db: sa.Connection) -> None:
-            self._set_runs(db, claim.work_item_id, runs)
+            self._set_runs(db, claim.work_item_id, runs, are_ends_told=False)
 
         await self._write(claim, self._touch, work)
 
@@ -463,7 +464,7 @@ class Items(Part):
             again |= {"state": rows.run_state(run)}
 
         def work(db: sa.Connection) -> None:
-            if run.is_over:
+            if run.is_over and by != BY_RULE:
                 # Nobody waits for the end of the next attempt but who asks for that.
                 self._set_end(db, run.run_id, run.status)
             self._wake_in(db, (self._wake_ended,), which, **again)
