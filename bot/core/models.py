@@ -272,6 +272,8 @@ class Progress:
     """The author was seen to have the write role."""
     end_announced: bool = False
     """The author was told how the runs ended, or is not to be."""
+    awaits_end: bool = False
+    """As far as the step knew, a run that its commands asked for goes on."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -334,8 +334,18 @@ class Items(Part):
         await self._write(claim, self._touch_while_deciding, work, **which)
 
     def _track(self, db: sa.Connection, runs: Sequence[TrackedRun]) -> None:
-        added = [{**rows.tracked_run_row(run), "of_command": run.command_id} for run in runs]
+        stand = [self._as_it_ended(db, run) for run in runs]
+        added = [{**rows.tracked_run_row(run), "of_command": run.command_id} for run in stand]
         execute_all(db, self._add_tracked_runs, added)
+
+    def _as_it_ended(self, db: sa.Connection, run: TrackedRun) -> TrackedRun:
+        """A run that another reply shows, with how it ended if that is known there by now."""
+        if run.reply_url is None or run.awaited_end != "":
+            return run
+        row = db.execute(self._find_run, {"run_id": run.run.run_id}).first()
+        if row is None or row.reply_url is not None:
+            return run
+        return replace(run, awaited_end=rows.tracked_run(row).end)
 
     async def add_commands(self, claim: Claim, lines: Sequence[CommandLine]) -> bool:
         """Store the commands that a comment holds or an event leads to. Without any, it is decided.
