@@ -12,6 +12,7 @@ from bot.core.models import Claim, Progress
 from bot.core.types import RepoName, RunId, Sha, WorkItemId
 from bot.storage import rows
 from bot.storage.database import Store
+from bot.storage.handover import Handover
 from bot.storage.part import Part, Wake, is_its_turn, rereading, waking
 from bot.storage.tables import (
     commands,
@@ -52,6 +53,7 @@ class Queue(Part):
 
     def __init__(self, store: Store) -> None:
         super().__init__(store)
+        self._handover = Handover(store)
         now = store.now()
         delay = sa.bindparam("delay", type_=sa.Float)
         # One that was woken, or is read again, is due already.
@@ -239,6 +241,8 @@ class Queue(Part):
     ) -> None:
         def work(db: sa.Connection) -> None:
             self._set_runs(db, claim.work_item_id, progress.runs)
+            if progress.reply is not None and progress.reply.is_gone:
+                self._handover.hand_over(db, claim.work_item_id)
             if then is not None:
                 then(db, claim)
 

@@ -11,6 +11,7 @@ from bot.demo.simulators.depot import SimulatedDepot
 from bot.demo.simulators.depot.model import Run
 from tests.support.commands import SLOW, facts, ran, runs_on, said, stands
 from tests.support.conversation import Conversation
+from tests.support.pull_requests import hears_all
 from tests.support.sentences import again, linked, name_of
 
 pytestmark = pytest.mark.anyio
@@ -68,6 +69,33 @@ async def test_what_was_cancelled_stays_cancelled(pr: Conversation, depot: Simul
     assert before.startswith("- Attempt 1: 🚫 cancelled")
     assert cancel == linked(run, state="🚫 cancelled")
     assert rerun == linked(run)
+
+
+async def test_after_a_deleted_reply_the_next_shows_its_run(
+    pr: Conversation, depot: SimulatedDepot
+) -> None:
+    for attempt in (2, 3):
+        depot.plan(job="test", attempt=attempt, outcome="failed")
+    run = await ran(pr, depot, outcome="failed")
+    await retries(pr, "maya")
+    hears_all(pr)
+    pr.github.delete_comment(said(pr)[0])
+    await pr.settles()
+    await retries(pr, "ada")
+    first, second = stands(pr)
+    assert first.startswith(f"{name_of(run)}: ❌ failed (attempt 3, asked for by `ada`)")
+    assert attempts_shown(first) == [
+        "- Attempt 1: ❌ failed: `test`, 2 passed, in 2 s",
+        "- Attempt 2, asked for by `maya`: ❌ failed: `test`, 2 passed",
+    ]
+    assert second == linked(run)
+    shown = said(pr)
+    assert f"#issuecomment-{shown[0].id}) shows how it goes" in shown[1].body
+    await retries(pr, "alice")
+    first, *others = stands(pr)
+    assert first.startswith(f"{name_of(run)}: ✅ passed (attempt 4, asked for by `alice`).")
+    assert len(others) == 2
+    assert f"#issuecomment-{shown[0].id}) shows how it goes" in said(pr)[2].body
 
 
 async def test_a_job_that_is_retried_while_its_run_goes_on(
