@@ -282,8 +282,11 @@ class Processor:
             progress = replace(progress, reply=published.reply)
         done = StepDone(sooner(done.wait, published.wait), progress)
         item = replace(item, reply=published.reply)
-        if item.reply.text != text or item.reply.is_gone or not announcements.is_due(item):
+        if item.reply.text != text or item.reply.is_gone:
             return done
+        if not announcements.is_due(item):
+            awaits_end = any(run.awaited_end == "" for run in item.runs)
+            return replace(done, progress=replace(done.progress, awaits_end=awaits_end))
         return await self._announce(claim, item, facts, reader, done)
 
     async def _announce(

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 import structlog
 
 from bot.core.clock import Clock
-from bot.core.models import Claim, TrackedRun, WorkItem
+from bot.core.models import BY_RULE, Claim, TrackedRun, WorkItem
 from bot.depot.client import Depot, DepotError
 from bot.rules import retries
 from bot.rules.repository_config import Config
@@ -50,7 +50,7 @@ class RuleRetries:
                 has_moved = True
         if has_moved:
             log.info("run_retried_by_rule", run=run.run.run_id)
-            await self.ledger.items.resume_tracking(run.run, now, retries.BY_RULE)
+            await self.ledger.items.resume_tracking(run.run, now, BY_RULE)
         return True
 
     async def _has_one_left(self, item: WorkItem) -> bool:

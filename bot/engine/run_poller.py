@@ -113,9 +113,11 @@ def attempt_of(tracked: TrackedRun, run: Run, now: float) -> TrackedRun:
     if not tracked.resumed_by:
         return tracked
     is_late = now - (tracked.resumed_at or 0.0) >= RESUME_SECONDS
-    if has_moved or is_late:
+    if has_moved and tracked.attempts and not tracked.asked_by:
+        # The attempt was seen before it was stored who had asked for it.
         return replace(tracked, asked_by=tracked.resumed_by, resumed_by="")
-    return tracked
+    # A job of an attempt that goes on was retried, or nothing has moved.
+    return replace(tracked, resumed_by="") if has_moved or is_late else tracked
 
 
 def _gone(tracked: TrackedRun, active_runs: ActiveRuns, clock: Clock) -> TrackedRun:

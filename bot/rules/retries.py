@@ -5,12 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from bot.core import jobs
-from bot.core.models import TrackedRun
+from bot.core.models import BY_RULE, TrackedRun
 from bot.core.runs import Job, Workflow
 from bot.rules.repository_config import Config
-
-BY_RULE = "a rule"
-"""Stands for who asked for an attempt that nobody asked for; no login has a space."""
 
 MAX_RETRIES = 3
 """Retries by rule under one pull request in an hour."""

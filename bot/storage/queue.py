@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, cast
 
@@ -12,6 +12,7 @@ from bot.core.models import Claim, Progress
 from bot.core.types import RepoName, RunId, Sha, WorkItemId
 from bot.storage import rows
 from bot.storage.database import Store
+from bot.storage.handover import Handover
 from bot.storage.part import Part, Wake, is_its_turn, rereading, waking
 from bot.storage.tables import (
     commands,
@@ -52,6 +53,7 @@ class Queue(Part):
 
     def __init__(self, store: Store) -> None:
         super().__init__(store)
+        self._handover = Handover(store)
         now = store.now()
         delay = sa.bindparam("delay", type_=sa.Float)
         # One that was woken, or is read again, is due already.
@@ -93,16 +95,20 @@ class Queue(Part):
             failures=work_items.c.failures + 1,
             failing_since=sa.func.coalesce(work_items.c.failing_since, now),
         )
+        its_commands = sa.select(commands.c.id).where(
+            commands.c.work_item_id == sa.bindparam("of_work_item")
+        )
+        self._make_ended_due = self._make_due.where(  # of_work_item
+            ~sa.exists().where(
+                tracked_runs.c.command_id.in_(its_commands), tracked_runs.c.awaited_end == ""
+            )
+        )
         self._set_aside = self._touch.values(due_at=None, lease_until=0.0, set_aside_at=now)
         self._lose_attempts = (  # of_work_item
             sa.update(start_attempts)
             .where(
                 start_attempts.c.outcome == "open",
-                start_attempts.c.command_id.in_(
-                    sa.select(commands.c.id).where(
-                        commands.c.work_item_id == sa.bindparam("of_work_item")
-                    )
-                ),
+                start_attempts.c.command_id.in_(its_commands),
             )
             .values(outcome="lost")
         )
@@ -192,7 +198,8 @@ class Queue(Part):
     ) -> None:
         """End a claim and save what its step did; the next is due in *delay* seconds, or never."""
         if delay is None:
-            await self._end(claim, self._release_for_good, progress, due_at=None)
+            work = self._look_again if progress.awaits_end else None
+            await self._end(claim, self._release_for_good, progress, work, due_at=None)
         else:
             await self._end(claim, self._release_until, progress, delay=delay)
 
@@ -229,12 +236,26 @@ class Queue(Part):
         return await self._store.transact(work)
 
     async def _end(
-        self, claim: Claim, release: sa.Update, progress: Progress, **values: object
+        self,
+        claim: Claim,
+        release: sa.Update,
+        progress: Progress,
+        then: Callable[[sa.Connection, Claim], None] | None = None,
+        **values: object,
     ) -> None:
         def work(db: sa.Connection) -> None:
             self._set_runs(db, claim.work_item_id, progress.runs)
+            if progress.reply is not None and progress.reply.is_gone:
+                self._handover.hand_over(db, claim.work_item_id)
+            if then is not None:
+                then(db, claim)
 
         await self._write(claim, release, work, **values, **rows.progress_values(progress))
+
+    def _look_again(self, db: sa.Connection, claim: Claim) -> None:
+        """Make it due when all that it waits for has ended since its step began."""
+        if db.execute(self._make_ended_due, {"of_work_item": claim.work_item_id}).rowcount:
+            self._store.notify(db)
 
     async def release_all(self) -> None:
         """End every lease, at the start of the only process that uses this ledger."""

@@ -52,6 +52,21 @@ async def test_it_counts_as_one_run_for_whoever_asked(
     assert pr.mentions() == []
 
 
+async def test_several_retries_count_as_one_run_too(
+    pr: Conversation, depot: SimulatedDepot
+) -> None:
+    await rules(pr, RULE.replace("2", "3") + "notify: {on: always}\n")
+    for attempt in (1, 2):
+        depot.plan(job="test", attempt=attempt, outcome="failed")
+    comment = await pr.says("alice", "/depot run ci.yml")
+    pr.reply()
+    await pr.passes(100)
+    hears_all(pr)
+    assert reactions(comment) == ["eyes", "hooray"]
+    (told,) = pr.mentions()
+    assert "✅ passed (attempt 3, asked for by `a rule`)" in told
+
+
 async def test_no_more_attempts_than_the_rule_says(pr: Conversation, depot: SimulatedDepot) -> None:
     await rules(pr, RULE.replace("2", "3"))
     depot.plan(job="test", outcome="failed")
