@@ -7,7 +7,7 @@ comments are left out, images become links, and links have http(s) addresses onl
 from __future__ import annotations
 
 import re
-from collections.abc import MutableMapping, Sequence
+from collections.abc import Callable, Collection, MutableMapping, Sequence
 from typing import Any
 
 from markdown_it import MarkdownIt
@@ -18,11 +18,27 @@ from markupsafe import Markup, escape
 _FOLD = re.compile(r"<details><summary>([^<>\n]*)</summary>\n?")
 _FOLD_END = re.compile(r"</details>\n?")
 _HIDDEN = re.compile(r"<!--.*?-->\s*", re.DOTALL)
+_MENTION = re.compile(r"(?<![\w@/.-])@([A-Za-z0-9-]+)")
 
 
-def to_html(text: str, *, folds: bool = False) -> Markup:
-    """A text in Markdown as HTML. With *folds*, `<details>` as the bot writes it is kept."""
-    state: MutableMapping[str, Any] = {"open": 0, "folds": folds}
+def to_html(
+    text: str,
+    *,
+    folds: bool = False,
+    address: Callable[[str], str] = str,
+    people: Collection[str] = (),
+) -> Markup:
+    """A text in Markdown as HTML. With *folds*, `<details>` as the bot writes it is kept.
+
+    *address* makes the address of a link, which is an http(s) one, another; mentions of these
+    *people*, by login in lower case, are shown as such.
+    """
+    state: MutableMapping[str, Any] = {
+        "open": 0,
+        "folds": folds,
+        "address": address,
+        "people": people,
+    }
     html: str = _parser().render(text, state)
     return Markup(html + "</details>" * state.get("open", 0))
 
@@ -52,6 +68,7 @@ def _parser() -> MarkdownIt:
     parser.add_render_rule("html_block", _block)
     parser.add_render_rule("html_inline", _inline)
     parser.add_render_rule("link_open", _link)
+    parser.add_render_rule("text", _text)
     return parser
 
 
@@ -90,5 +107,21 @@ def _link(
     options: Any,
     state: MutableMapping[str, Any],
 ) -> str:
+    href = str(tokens[position].attrGet("href"))
+    tokens[position].attrSet("href", state["address"](href))
     tokens[position].attrSet("rel", "noreferrer nofollow")
     return renderer.renderToken(tokens, position, options, state)
+
+
+def _text(
+    _: RendererHTML,
+    tokens: Sequence[Token],
+    position: int,
+    __: Any,
+    state: MutableMapping[str, Any],
+) -> str:
+    def shown(found: re.Match[str]) -> str:
+        is_mention = found[1].lower() in state["people"]
+        return f'<strong class="mention">{found[0]}</strong>' if is_mention else found[0]
+
+    return _MENTION.sub(shown, escape(tokens[position].content))
