@@ -33,13 +33,11 @@ def to_html(
     *address* makes the address of a link, which is an http(s) one, another; mentions of these
     *people*, by login in lower case, are shown as such.
     """
-    state: MutableMapping[str, Any] = {
-        "open": 0,
-        "folds": folds,
-        "address": address,
-        "people": people,
-    }
-    html: str = _parser().render(text, state)
+    parser = _parser()
+    parser.add_render_rule("link_open", _links(address))
+    parser.add_render_rule("text", _mentions(people))
+    state: MutableMapping[str, Any] = {"open": 0, "folds": folds}
+    html: str = parser.render(text, state)
     return Markup(html + "</details>" * state.get("open", 0))
 
 
@@ -67,8 +65,6 @@ def _parser() -> MarkdownIt:
     parser.validateLink = _is_web_address  # type: ignore[method-assign]
     parser.add_render_rule("html_block", _block)
     parser.add_render_rule("html_inline", _inline)
-    parser.add_render_rule("link_open", _link)
-    parser.add_render_rule("text", _text)
     return parser
 
 
@@ -100,28 +96,40 @@ def _inline(
     return escape(_HIDDEN.sub("", tokens[position].content))
 
 
-def _link(
-    renderer: RendererHTML,
-    tokens: Sequence[Token],
-    position: int,
-    options: Any,
-    state: MutableMapping[str, Any],
-) -> str:
-    href = str(tokens[position].attrGet("href"))
-    tokens[position].attrSet("href", state["address"](href))
-    tokens[position].attrSet("rel", "noreferrer nofollow")
-    return renderer.renderToken(tokens, position, options, state)
+_Rule = Callable[
+    [RendererHTML, Sequence[Token], int, Any, MutableMapping[str, Any]],
+    str,
+]
 
 
-def _text(
-    _: RendererHTML,
-    tokens: Sequence[Token],
-    position: int,
-    __: Any,
-    state: MutableMapping[str, Any],
-) -> str:
-    def shown(found: re.Match[str]) -> str:
-        is_mention = found[1].lower() in state["people"]
+def _links(address: Callable[[str], str]) -> _Rule:
+    def shown(
+        renderer: RendererHTML,
+        tokens: Sequence[Token],
+        position: int,
+        options: Any,
+        state: MutableMapping[str, Any],
+    ) -> str:
+        token = tokens[position]
+        token.attrSet("href", address(str(token.attrGet("href"))))
+        token.attrSet("rel", "noreferrer nofollow")
+        return renderer.renderToken(tokens, position, options, state)
+
+    return shown
+
+
+def _mentions(people: Collection[str]) -> _Rule:
+    def marked(found: re.Match[str]) -> str:
+        is_mention = found[1].lower() in people
         return f'<strong class="mention">{found[0]}</strong>' if is_mention else found[0]
 
-    return _MENTION.sub(shown, escape(tokens[position].content))
+    def shown(
+        _: RendererHTML,
+        tokens: Sequence[Token],
+        position: int,
+        __: Any,
+        ___: MutableMapping[str, Any],
+    ) -> str:
+        return _MENTION.sub(marked, escape(tokens[position].content))
+
+    return shown
