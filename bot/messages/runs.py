@@ -291,7 +291,7 @@ def not_yet_retried(failed: Sequence[TrackedRun]) -> str:
     """Of several runs some are not over."""
     moving = [run for run in failed if not run.run.is_over]
     shown = ", ".join(map(run_name, moving))
-    return f"Not retried, since it is not over: {shown}. {code('/depot retry')} works then."
+    return f"Not over yet, so not retried: {shown}. {code('/depot retry')} works afterwards."
 
 
 def job_not_failed(job: Job, run: TrackedRun) -> str:
