@@ -335,7 +335,7 @@ def test_notes_on_runs() -> None:
             "ambiguous_start": "Depot's answer to the start was lost, and more than one run could be the one: `07qwbk1s76`, `1c2d3e4f5g`. Nothing more was started.",
             "cancelled_as_outdated": "Cancelled because the pull request has a new head or was closed; this repository wants that.",
             "job_not_failed": "`build` of run [`07qwbk1s76`](https://depot.dev/orgs/k3v9c0t1xa/workflows/07qwbk1s76) of `ci.yml` on `3f2c1d0` is ✅ passed; only a failed or cancelled job is retried.",
-            "not_yet_retried": 'Not over yet, so not retried: [`07qwbk1s76`](https://depot.dev/orgs/k3v9c0t1xa/workflows/07qwbk1s76) of `ci.yml` on `3f2c1d0`. `/depot retry` works afterwards.',
+            "not_yet_retried": "Not over yet, so not retried: [`07qwbk1s76`](https://depot.dev/orgs/k3v9c0t1xa/workflows/07qwbk1s76) of `ci.yml` on `3f2c1d0`. `/depot retry` works afterwards.",
             "nothing_to_rerun": "Run [`07qwbk1s76`](https://depot.dev/orgs/k3v9c0t1xa/workflows/07qwbk1s76) of `ci.yml` on `3f2c1d0` has no workflow that could run again.",
             "skips_needs": "`deploy` needs `build`, `test`: Depot runs `deploy` only and skips every other job.",
             "still_running": "Run [`07qwbk1s76`](https://depot.dev/orgs/k3v9c0t1xa/workflows/07qwbk1s76) of `ci.yml` on `3f2c1d0` is ⏳ running; `retry` works once it is over. `/depot cancel 07qwbk1s76` ends it.",
