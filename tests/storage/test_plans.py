@@ -316,4 +316,5 @@ async def is_kept(ledger: Ledger) -> None:
 
 def mine(claim: Claim, run_id: str) -> TrackedRun:
     run = tracked(ANY)
-    return replace(run, command_id=first(claim), run=Run(RunId(run_id), "org", "queued"), sha=SHA)
+    state = Run(RunId(run_id), "org", "queued")
+    return replace(run, command_id=first(claim), run=state, sha=SHA, awaited_end="")
