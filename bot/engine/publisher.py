@@ -18,6 +18,7 @@ from bot.github.errors import Forbidden, GitHubError, NotDone, NotFound, Unproce
 from bot.github.repository import PostedComment, Repository
 from bot.messages import reply as reply_message
 from bot.messages.mentions import announces, can_mention, mention
+from bot.ops import audit
 from bot.rules.announcements import Announcement
 from bot.storage.ledger import Ledger
 
@@ -345,6 +346,7 @@ class Publisher:
         except (NotFound, Forbidden, Unprocessable) as error:
             # A refusal is an answer: there is no reply to be looked for, unless of an earlier try.
             return self._refused(item, error, attempted=was_in_doubt)
+        log.info("reply_posted", **audit.of_reply(item, comment_id, self.clock.now()))
         return Published(self._written(item, comment_id, writing.text), None)
 
     async def _edit(self, item: WorkItem, repository: Repository, edit: Edit) -> Published:
@@ -360,6 +362,7 @@ class Publisher:
                 return self._refused(replace(item, reply=reply), error, attempted=True)
             log.warning("reply_deleted", error=str(error))
             return Published(replace(reply, twins_at=None), None)
+        log.info("reply_edited", **audit.of_reply(item, edit.comment_id, self.clock.now()))
         return Published(self._written(item, edit.comment_id, edit.text), None)
 
     def _refused(self, item: WorkItem, error: GitHubError, *, attempted: bool) -> Published:

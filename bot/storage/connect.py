@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy.engine import make_url
+from sqlalchemy.engine import URL, make_url
 
 from bot.core.clock import Clock
 from bot.storage.database import Store
@@ -25,6 +25,16 @@ def is_shared(url: str) -> bool:
     return scheme in {"postgres", "postgresql"} and bool(rest)
 
 
+def without_secrets(url: str) -> str:
+    """`DATABASE_URL` for everybody's eyes."""
+    # A password may stand among the parameters, too.
+    return _parsed(url).set(query={}).render_as_string()
+
+
+def _parsed(url: str) -> URL:
+    return make_url(url.replace("postgres://", "postgresql://", 1))
+
+
 async def open_store(
     url: str, clock: Clock, *, waits_for_disk: bool = True, is_guest: bool = False
 ) -> Store:
@@ -37,7 +47,7 @@ async def open_store(
     """
     if not is_usable(url):
         raise ValueError("DATABASE_URL must name a SQLite file or a PostgreSQL database")
-    parsed = make_url(url.replace("postgres://", "postgresql://", 1))
+    parsed = _parsed(url)
     store: Store
     if parsed.get_backend_name() == "sqlite":
         store = SqliteStore(parsed, clock, waits_for_disk=waits_for_disk, is_guest=is_guest)

@@ -75,9 +75,9 @@ async def test_what_is_counted(pr: Conversation, client: httpx.AsyncClient) -> N
     assert since("decisions_total", "started") == 1
     assert since("decisions_total", "misread") == 1
     assert since("decisions_total", "not-a-writer") == 1
-    assert since("upstream_requests_total", "Run", "depot", "200") == 1
-    assert since("upstream_requests_total", "POST", "github", "201") >= 4
-    assert since("upstream_requests_total", "GET", "github", "200") >= 1
+    assert since("upstream_seconds_count", "200", "Run", "depot") == 1
+    assert since("upstream_seconds_count", "201", "POST", "github") >= 4
+    assert since("upstream_seconds_count", "200", "GET", "github") >= 1
     assert now["depot_bot_runs_followed", ()] == 1
     assert now["depot_bot_commands_undecided", ()] == 0
     assert now["depot_bot_oldest_waiting_seconds", ()] == 0
@@ -90,7 +90,7 @@ async def test_answers_that_never_came(pr: Conversation, client: httpx.AsyncClie
     pr.depot.faults.drop("Run")
     await pr.says("alice", "/depot run ci.yml")
     await pr.passes(10)
-    assert (await read(client))["depot_bot_upstream_requests_total", ("Run", "depot", "none")] == 1
+    assert (await read(client))["depot_bot_upstream_seconds_count", ("none", "Run", "depot")] == 1
     pr.github.thread(REPO, 1).comments.clear()
 
 
