@@ -6,6 +6,7 @@ import asyncio
 import math
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from contextvars import Context
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -121,7 +122,8 @@ def _counting(
 
     def observe(request: httpx.Request, status: int | None, seconds: float) -> None:
         metrics.count_request(service, method(request), status, seconds)
-        trouble.observe(method(request), status)
+        # In a context of its own: trouble is not the pull request's that comes upon it.
+        Context().run(trouble.observe, method(request), status)
 
     return observe
 

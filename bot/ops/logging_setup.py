@@ -93,5 +93,5 @@ def _of_library(_: WrappedLogger, __: str, event: EventDict) -> EventDict:
     """What a library logs, under a name that can be searched for."""
     record = event.get("_record")
     if isinstance(record, logging.LogRecord):
-        event.update(event=FOREIGN_EVENT, logger=record.name, message=record.getMessage())
+        event.update(event=FOREIGN_EVENT, logger=record.name, message=event.get("event"))
     return event
