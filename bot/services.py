@@ -215,11 +215,12 @@ async def working(services: Services) -> AsyncIterator[None]:
 
 def _about(settings: Settings) -> audit.Fields:
     """Which bot it is, without anything secret."""
+    host = f"[{settings.host}]" if ":" in settings.host else settings.host
     app = settings.github.app_id if isinstance(settings.github, AppCredentials) else ""
     return {
         "version": __version__,
         "account": f"app {app}" if app else "the owner of GITHUB_TOKEN",
-        "address": f"http://{settings.host}:{settings.port}",
+        "address": f"http://{host}:{settings.port}",
         "public_url": settings.public_url,
         "ledger": without_secrets(settings.database_url),
     }

@@ -202,7 +202,8 @@ class Publisher:
             if pause:
                 return min(pause, LONGEST_WAIT)
             await self.ledger.items.save_mention_attempt(claim, now)
-            await repository.comment(item.comment.number, mention(item))
+            comment_id = await repository.comment(item.comment.number, mention(item))
+            log.info("mention_posted", reply_id=comment_id)
         except NotDone:
             await self.ledger.items.save_mention_attempt(claim, attempted_at)
             raise
@@ -247,7 +248,8 @@ class Publisher:
         except (NotFound, Forbidden) as error:
             # Without a look it could be posted twice.
             return self._refused(item, error, attempted=True)
-        if found is not None:
+        if found is not None and found.comment_id is not None:
+            log.info("reply_posted", **audit.of_reply(item, found.comment_id, self.clock.now()))
             return await self._write_next(replace(item, reply=found), writing)
         if not is_last_look:
             return Published(reply, LOOK_PAUSE)

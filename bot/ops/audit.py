@@ -59,6 +59,11 @@ EVENTS = (
     Event("reply_posted", "The reply was posted.", (*OF_STEP, *OF_REPLY)),
     Event("reply_edited", "The reply was edited.", (*OF_STEP, *OF_REPLY)),
     Event(
+        "mention_posted",
+        "Whoever asked was told how it ended, by a comment that mentions them.",
+        (*OF_STEP, "reply_id"),
+    ),
+    Event(
         "upstream_trouble_began",
         "GitHub or Depot does not answer as it should.",
         ("service", "method", "reason"),

@@ -55,7 +55,7 @@ async def test_a_run_from_its_command_to_its_end(pr: Conversation, depot: Simula
         comment = await pr.says("alice", "/depot run ci.yml job=test")
         await pr.passes(120)
     (run,) = depot.runs
-    received, started, posted, *edited, ended, last = life
+    received, started, posted, *edited, ended, last, mentioned = life
     assert names(life) == [
         "command_received",
         "run_started",
@@ -63,6 +63,7 @@ async def test_a_run_from_its_command_to_its_end(pr: Conversation, depot: Simula
         *["reply_edited"] * len(edited),
         "run_ended",
         "reply_edited",
+        "mention_posted",
     ]
     assert edited
     where = {
@@ -112,6 +113,7 @@ async def test_a_run_from_its_command_to_its_end(pr: Conversation, depot: Simula
         "duration": last["duration"],
     }
     assert last["duration"] > 30
+    assert mentioned["actor"] == "alice"
     text = pr.services.metrics.text(None).decode()
     assert "depot_bot_webhook_to_run_seconds_count 1.0" in text
     assert "depot_bot_webhook_to_reply_seconds_count 1.0" in text
@@ -163,6 +165,22 @@ async def test_what_is_tried_again_is_received_once(
     pr.reply()
     while pr.unread():
         pr.edited()
+
+
+async def test_a_reply_whose_posting_was_not_answered_is_told_of(
+    pr: Conversation, github: SimulatedGitHub
+) -> None:
+    github.faults.lose_answer("POST", "/issues/1/comments")
+    with audited() as life:
+        await pr.says("rita", "/depot help")
+        await pr.passes(60)
+    assert names(life)[:2] == ["command_received", "command_done"]
+    (posted,) = [line for line in life if line["event"] == "reply_posted"]
+    assert posted["reply_id"] == said(pr)[0].id
+    assert "depot_bot_webhook_to_reply_seconds_count 1.0" in (
+        pr.services.metrics.text(None).decode()
+    )
+    pr.reply()
 
 
 async def test_who_cancels_what(pr: Conversation, depot: SimulatedDepot) -> None:
