@@ -30,6 +30,8 @@ class Claim:
 
     work_item_id: WorkItemId
     fencing_token: int
+    repo: RepoName
+    """Where it was asked for."""
     is_poll: bool = False
     """All its commands are decided: what is left is to poll its runs and to write its reply."""
     faults: int = 0

@@ -43,9 +43,11 @@ from bot.core.reasons import Reason
 from bot.core.types import CANCEL_OUTDATED, CHECK_CONFIG, CommandId, Detail, Head, Permission, Sha
 from bot.depot.client import Depot, DepotError, DepotRefused, DepotUnavailable
 from bot.engine import run_poller, trouble
+from bot.engine.active_runs import ActiveRuns
 from bot.engine.facts import FactReader
 from bot.engine.publisher import Publisher, Writing, account, sooner
 from bot.engine.reader import CommandReader
+from bot.engine.rule_retries import RuleRetries
 from bot.engine.runs import Runs, is_watched
 from bot.github.api import GitHub
 from bot.github.errors import (
@@ -112,7 +114,7 @@ class Processor:
     ledger: Ledger
     github: GitHub
     depot: Depot
-    active_runs: run_poller.ActiveRuns
+    active_runs: ActiveRuns
     publisher: Publisher
     clock: Clock
     commands: Mapping[str, Command]
@@ -674,7 +676,35 @@ class Processor:
         for before, after in zip(due, polled, strict=True):
             if _has_ended(before, after):
                 self._log_end(item, after)
+        failed = [
+            run
+            for before, run in zip(due, polled, strict=True)
+            if not before.run.is_over and run.run.status == "failed" and run.is_over
+        ]
+        again = await self._retried_by_rule(claim, item, failed, facts, reader)
+        if again:
+            item = await self.ledger.items.load(claim.work_item_id)
+            polled = [run for run in polled if run not in again]
         return item.with_runs(polled), polled
+
+    async def _retried_by_rule(
+        self,
+        claim: Claim,
+        item: WorkItem,
+        failed: Sequence[TrackedRun],
+        facts: Facts,
+        reader: FactReader,
+    ) -> list[TrackedRun]:
+        """Those of the runs that have just failed that go again by themselves."""
+        if not failed:
+            return []
+        try:
+            facts = await self._with_rules(facts, reader)
+        except GitHubError as error:
+            log.warning("rules_unavailable", error=str(error))
+            return []
+        retries = RuleRetries(self.depot, self.ledger, self.clock, claim)
+        return [run for run in failed if await retries.retry(item, run, facts.config)]
 
     # --- what the log and the metrics say --------------------------------------------------------
 

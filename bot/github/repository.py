@@ -61,6 +61,8 @@ class PullRequest:
     number: int
     head: Head
     is_open: bool
+    author: str
+    """Login; empty for somebody who has left GitHub."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +91,11 @@ class _Pull(msgspec.Struct):
     state: str
     head: _Ref
     base: _Ref
+    user: Login | None = None
+
+
+class _Membership(msgspec.Struct):
+    state: str
 
 
 class _Role(msgspec.Struct):
@@ -131,6 +138,8 @@ class Caches:
 
     roles: SingleFlightCache[tuple[RepoName, str], Permission]
     """By login in lower case."""
+    memberships: SingleFlightCache[tuple[str, str], bool]
+    """By team, as `org/team`, and login in lower case."""
     configs: SingleFlightCache[RepoName, tuple[tuple[str, str], ...]]
     folders: SingleFlightCache[tuple[RepoName, Sha], Mapping[str, int]]
     """File names with their sizes in bytes."""
@@ -214,6 +223,7 @@ class Repository:
                 base=RepoName(pull.base.repo.full_name) if pull.base.repo else self._repo,
             ),
             is_open=pull.state == "open",
+            author=pull.user.login if pull.user else "",
         )
 
     async def permission(self, login: str) -> Permission:
@@ -237,6 +247,26 @@ class Repository:
         if not role.permission and not role.role_name:
             raise GitHubUnavailable("not understood: no role, not even none")
         return Permission.from_role(role.role_name, role.permission)
+
+    async def is_in_team(self, team: str, login: str) -> bool:
+        """Whether a person is in a team, `org/team`. Of a team that it does not have, or does not
+        show, GitHub says the same as of one that the person is not in."""
+        return await self._caches.memberships.get(
+            (team.lower(), login.lower()), lambda: self._fetch_membership(team, login)
+        )
+
+    async def _fetch_membership(self, team: str, login: str) -> bool:
+        organisation, _, slug = team.partition("/")
+        try:
+            answer = await self._get(
+                "/orgs/{organisation}/teams/{slug}/memberships/{login}",
+                organisation=organisation,
+                slug=slug,
+                login=login,
+            )
+        except NotFound:
+            return False
+        return decode(answer, _Membership).state == "active"
 
     async def workflow_names(self, sha: Sha) -> tuple[str, ...]:
         """The file names in `.depot/workflows` at a commit, sorted; empty without that folder."""

@@ -56,6 +56,11 @@ EVENTS = (
         "is the run's own.",
         (*OF_STEP, *OF_COMMAND, *OF_RUN, "duration"),
     ),
+    Event(
+        "run_retried_by_rule",
+        "Failed jobs of a run go again, since the repository has a rule for them.",
+        (*OF_STEP, "run_id"),
+    ),
     Event("reply_posted", "The reply was posted.", (*OF_STEP, *OF_REPLY)),
     Event("reply_edited", "The reply was edited.", (*OF_STEP, *OF_REPLY)),
     Event(

@@ -83,7 +83,7 @@ TO_RUN = Metric(
 RUNS_ENDED = Metric(
     "depot_bot_runs_ended_total",
     Counter,
-    f"Runs that were followed to their end, by how they ended: {', '.join(ENDS)}",
+    f"Ends of runs that are followed, of each attempt, by state: {', '.join(ENDS)}",
     ("state",),
 )
 UPSTREAM = Metric(

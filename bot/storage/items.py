@@ -143,6 +143,14 @@ class Items(Part):
             )
             .order_by(tracked_runs.c.tracked_since)
         )
+        self._resumed_runs = (  # repo, number, within
+            sa.select(tracked_runs)
+            .select_from(tracked_runs.join(commands).join(work_items))
+            .where(
+                *of_pull_request(work_items),
+                tracked_runs.c.resumed_at > now - sa.bindparam("within", type_=sa.Float),
+            )
+        )
         self._newest_run = (  # repo, number
             sa.select(tracked_runs)
             .join(commands, commands.c.id == tracked_runs.c.command_id)
@@ -255,6 +263,13 @@ class Items(Part):
     async def started_runs(self, repo: RepoName, number: int) -> list[TrackedRun]:
         """The runs that commands of this pull request started and that are still tracked."""
         found = await self._rows(self._started_runs, repo=repo, number=number)
+        return [rows.tracked_run(row) for row in found]
+
+    async def runs_resumed_lately(
+        self, repo: RepoName, number: int, within: float
+    ) -> list[TrackedRun]:
+        """The runs of a pull request that were made to go again in the last *within* seconds."""
+        found = await self._rows(self._resumed_runs, repo=repo, number=number, within=within)
         return [rows.tracked_run(row) for row in found]
 
     async def find_run(self, run_id: RunId) -> TrackedRun | None:
@@ -408,6 +423,14 @@ class Items(Part):
 
         await self._write(claim, self._touch, work)
 
+    async def save_runs(self, claim: Claim, runs: Sequence[TrackedRun]) -> None:
+        """Store how runs stand, before the end of the step."""
+
+        def work(db: sa.Connection) -> None:
+            self._set_runs(db, claim.work_item_id, runs)
+
+        await self._write(claim, self._touch, work)
+
     async def add_pending_changes(self, claim: Claim, changes: Sequence[PendingChange]) -> None:
         """Store that runs are about to be retried, rerun or cancelled."""
 
@@ -456,7 +479,13 @@ def _newest_head() -> sa.ScalarSelect[str]:
         return sa.and_(table.c.repo == work_items.c.repo, table.c.number == work_items.c.number)
 
     known, other = heads.alias(), heads.alias()
-    newest = sa.select(sa.func.max(other.c.since)).where(of_pull(other)).scalar_subquery()
+    # The work item is two queries further out: by itself SQLAlchemy would list all of them here.
+    newest = (
+        sa.select(sa.func.max(other.c.since))
+        .where(of_pull(other))
+        .correlate(work_items)
+        .scalar_subquery()
+    )
     only = sa.case((sa.func.count() == 1, sa.func.min(known.c.sha)))
     return sa.select(only).where(of_pull(known), known.c.since == newest).scalar_subquery()
 

@@ -12,7 +12,7 @@ from bot.core.models import Claim, Progress
 from bot.core.types import RepoName, RunId, Sha, WorkItemId
 from bot.storage import rows
 from bot.storage.database import Store
-from bot.storage.part import Part, is_its_turn, rereading, waking
+from bot.storage.part import Part, Wake, is_its_turn, rereading, waking
 from bot.storage.tables import (
     commands,
     periodic_jobs,
@@ -68,12 +68,17 @@ class Queue(Part):
             .returning(
                 work_items.c.id,
                 work_items.c.fencing_token,
+                work_items.c.repo,
                 work_items.c.deciding,
                 work_items.c.faults,
             )
         )
         self._until_due = _until_due(now)
-        self._release_all = sa.update(work_items).values(lease_until=0.0)
+        self._release_all = (
+            sa.update(work_items)
+            .where(work_items.c.due_at >= 0.0, work_items.c.lease_until > 0.0)
+            .values(lease_until=0.0)
+        )
         # What was released meanwhile stays released.
         self._renew = self._touch.where(work_items.c.lease_until > 0.0).values(
             lease_until=now + LEASE_SECONDS
@@ -115,6 +120,11 @@ class Queue(Part):
             is_tracked,
         )
         these = tracked_runs.c.run_id.in_(sa.bindparam("of_runs", expanding=True))
+        self._count_followed = (
+            sa.select(sa.func.count())
+            .select_from(tracked_runs)
+            .where(tracked_runs.c.next_poll_at >= 0.0)
+        )
         self._wake_runs = waking(now, these, is_tracked)  # of_runs
         is_over = (
             tracked_runs.c.next_poll_at.is_(None),
@@ -154,7 +164,11 @@ class Queue(Part):
     def _claim_due(self, db: sa.Connection, commands: int, polls: int) -> list[Claim]:
         return [
             Claim(
-                WorkItemId(row.id), row.fencing_token, is_poll=not row.deciding, faults=row.faults
+                WorkItemId(row.id),
+                row.fencing_token,
+                RepoName(row.repo),
+                is_poll=not row.deciding,
+                faults=row.faults,
             )
             for row in db.execute(self._claim, {"commands": commands, "polls": polls})
         ]
@@ -240,14 +254,21 @@ class Queue(Part):
         which = {"of_repo": repo, "of_sha": sha}
         return await self._wake((self._wake_commit, self._wake_over_at), which)
 
+    async def count_followed(self) -> int:
+        """How many runs are followed."""
+        return cast(int, await self._scalar(self._count_followed))
+
     async def wake_runs(self, run_ids: Sequence[RunId]) -> bool:
         """Make these runs due for a poll now, for every command that tracks them; whether any."""
-        return await self._wake((self._wake_runs,), {"of_runs": run_ids})
+        return await self._wake_each(self._wake_runs, run_ids)
 
     async def reread_runs(self, run_ids: Sequence[RunId]) -> bool:
         """The same of runs that are over, as far as they may have gone again."""
+        return await self._wake_each(self._wake_over, run_ids)
+
+    async def _wake_each(self, wake: Wake, run_ids: Sequence[RunId]) -> bool:
         woken = [
-            await self._wake((self._wake_over,), {"of_runs": run_ids[first : first + MANY_RUNS]})
+            await self._wake((wake,), {"of_runs": run_ids[first : first + MANY_RUNS]})
             for first in range(0, len(run_ids), MANY_RUNS)
         ]
         return any(woken)
@@ -261,7 +282,8 @@ class Queue(Part):
         await self._scalar(self._check)
 
     async def check_writing(self) -> None:
-        """Raises LedgerUnavailable when nothing can be stored."""
+        """Raises LedgerUnavailable when nothing can be stored in the ledger that was opened."""
+        await self._store.check()
         await self.claim_periodic_job("readiness", 0.0)
 
 

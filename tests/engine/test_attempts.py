@@ -81,6 +81,8 @@ async def lists_others(pr: Conversation, _: Run) -> None:
         await pr.says("alice", "/depot run nightly force")
         pr.reply()
     await pr.passes(60)
+    await pr.services.steps.look()
+    await pr.settles()
 
 
 async def test_a_check_says_that_a_run_goes_again(pr: Conversation, depot: SimulatedDepot) -> None:

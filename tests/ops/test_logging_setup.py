@@ -136,5 +136,5 @@ async def test_the_first_line_says_which_bot_it_is(tmp_path: Path, private_key: 
     assert started["version"] == __version__
     assert started["account"].startswith("app ")
     assert started["address"] == bot.url
-    assert started["ledger"].startswith("sqlite:///")
+    assert started["ledger"].endswith("ledger.db")
     assert {line.get("logger") for line in lines} == {None, "uvicorn.error"}

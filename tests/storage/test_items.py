@@ -334,3 +334,14 @@ async def test_a_terminal_run_is_tracked_again(ledger: Ledger, database: Databas
     runs = {run.run.run_id: run for run in (await ledger.items.load(other.work_item_id)).runs}
     assert runs[RunId("r1")] == replace(again, command_id=first(other))
     assert runs[RunId("r2")].next_poll_at is None
+
+
+# --- the head -------------------------------------------------------------------------------------
+
+
+async def test_the_newest_head_is_that_of_its_own_pull_request(ledger: Ledger) -> None:
+    await ledger.inbox.accept_head(*head("g1", OLD, START, number=1))
+    await ledger.inbox.accept_head(*head("g2", NEW, START + 60, number=2))
+    for number, sha in ((1, OLD), (2, NEW)):
+        item = await ledger.items.load(WorkItemId(f"ev-g{number}"))
+        assert item.newest_head == sha
