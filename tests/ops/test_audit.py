@@ -219,6 +219,23 @@ async def test_a_run_that_goes_again_ends_again(pr: Conversation, depot: Simulat
     stands(pr)
 
 
+async def test_what_goes_again_by_rule(pr: Conversation, depot: SimulatedDepot) -> None:
+    await rules(pr, "retry: [{workflow: ci.yml, attempts: 2}]\n")
+    depot.plan(job="test", attempt=1, outcome="failed")
+    with audited() as life:
+        await pr.says("alice", "/depot run ci.yml")
+        pr.reply()
+        await pr.passes(120)
+    of_runs = [(line["event"], line.get("state")) for line in life if "run_id" in line]
+    assert of_runs == [
+        ("run_started", "queued"),
+        ("run_ended", "failed"),
+        ("run_retried_by_rule", None),
+        ("run_ended", "finished"),
+    ]
+    stands(pr)
+
+
 async def test_what_an_event_sets_off(pr: Conversation, github: SimulatedGitHub) -> None:
     await rules(pr, on("on: labeled, do: run ci.yml"))
     with audited() as life:
