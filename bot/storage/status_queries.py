@@ -14,6 +14,7 @@ from typing import Any
 import msgspec
 import sqlalchemy as sa
 
+from bot.core.rate_limit import PER_HOUR, Budget
 from bot.core.reasons import Reason
 from bot.core.runs import Run
 from bot.core.types import CommandId, RepoName, RunId, Sha, WorkItemId
@@ -24,6 +25,7 @@ from bot.storage.tables import (
     tracked_runs,
     waiting_writes,
     work_items,
+    write_budgets,
 )
 
 
@@ -187,6 +189,19 @@ class StatusQueries:
                 set_aside=row.set_aside,
                 oldest=row.oldest,
             )
+
+        return await self._store.transact(work)
+
+    async def writes_left(self) -> int:
+        """How many writes to GitHub are left of this hour, of the account that has the fewest."""
+        query = sa.select(self._store.now(), write_budgets.c.written, write_budgets.c.closed_until)
+
+        def work(db: sa.Connection) -> int:
+            left = (
+                Budget(msgspec.json.decode(written, type=tuple[float, ...]), closed).left(now)
+                for now, written, closed in db.execute(query)
+            )
+            return min(left, default=PER_HOUR)
 
         return await self._store.transact(work)
 

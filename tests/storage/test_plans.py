@@ -283,6 +283,7 @@ async def follows(ledger: Ledger) -> None:
 async def is_read(ledger: Ledger, status: StatusQueries) -> None:
     """By people, Prometheus and whoever asks for the bot's health."""
     await status.queue()
+    await status.writes_left()
     assert await status.set_aside()
     last = CommandId(f"{ITEM}.1")
     for repo, reason, state in product(("", BUSY), ("", "hinted", "none"), (None, *State)):
