@@ -18,6 +18,7 @@ from bot.core.rate_limit import PER_HOUR, Budget
 from bot.core.reasons import Reason
 from bot.core.runs import Run
 from bot.core.types import CommandId, RepoName, RunId, Sha, WorkItemId
+from bot.storage import rows
 from bot.storage.database import Store
 from bot.storage.tables import (
     commands,
@@ -379,7 +380,7 @@ def _runs_of(db: sa.Connection, command_ids: Sequence[CommandId]) -> dict[Comman
 def _run(row: sa.Row[Any]) -> Run:
     """A run as it was stored; one that cannot be decoded spoils no list of others."""
     try:
-        return msgspec.json.decode(row.state, type=Run)
+        return rows.decode_run(row.state)
     except msgspec.DecodeError:
         return Run(RunId(row.run_id), "", "unknown")
 
