@@ -43,6 +43,7 @@ from bot.core.types import CANCEL_OUTDATED, CHECK_CONFIG, CommandId, Detail, Hea
 from bot.depot.client import Depot, DepotError, DepotRefused, DepotUnavailable
 from bot.engine import run_poller, trouble
 from bot.engine.facts import FactReader
+from bot.engine.known_failures import KnownFailures
 from bot.engine.publisher import Publisher, Writing, account, sooner
 from bot.engine.reader import CommandReader
 from bot.engine.runs import Runs, is_watched
@@ -652,11 +653,12 @@ class Processor:
             )
             return found
 
+        known = KnownFailures(item.comment, reader.repository, self.depot, self.ledger)
         now = self.clock.now()
         due = [run for run in item.runs if run.next_poll_at is not None and run.next_poll_at <= now]
         polled = await asyncio.gather(
             *(
-                run_poller.poll(self.depot, self.active_runs, self.clock, run, quotable)
+                run_poller.poll(self.depot, self.active_runs, self.clock, run, quotable, known.look)
                 for run in due
             )
         )

@@ -11,6 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from bot.storage.database import Store
+from bot.storage.failures import Failures
 from bot.storage.inbox import Inbox
 from bot.storage.items import Items
 from bot.storage.pull_requests import PullRequests
@@ -31,6 +32,7 @@ class Ledger:
     write_budget: WriteBudget
     retention: Retention
     redeliveries: Redeliveries
+    failures: Failures
 
     @classmethod
     def on(cls, store: Store) -> Ledger:
@@ -42,4 +44,5 @@ class Ledger:
             WriteBudget(store),
             Retention(store),
             Redeliveries(store),
+            Failures(store),
         )

@@ -12,6 +12,7 @@ from bot.storage.database import Store
 from bot.storage.tables import (
     commands,
     heads,
+    job_failures,
     repositories,
     start_attempts,
     tracked_runs,
@@ -64,6 +65,9 @@ class Names:
                 ),
             ),
             sa.update(heads).where(*heads_of_it).values(repo=new),
+            sa.update(job_failures)
+            .where(job_failures.c.repo_id == sa.bindparam("of_id"), job_failures.c.repo != new)
+            .values(repo=new),
         )
         is_left = sa.or_(work_items.c.due_at.is_not(None), work_items.c.set_aside_at.is_not(None))
         self._move = (  # of_id, installation

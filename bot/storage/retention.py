@@ -10,6 +10,7 @@ from bot.storage.tables import (
     commands,
     deliveries,
     heads,
+    job_failures,
     pending_changes,
     redeliveries,
     start_attempts,
@@ -18,7 +19,7 @@ from bot.storage.tables import (
 )
 
 KEEP_SECONDS = 90 * 24 * 3600.0
-"""How long finished work items, deliveries and heads are kept."""
+"""How long finished work items, deliveries, heads and failures are kept."""
 
 
 class Retention(Part):
@@ -50,6 +51,7 @@ def _deletes(before: sa.ColumnElement[float]) -> tuple[sa.Delete, ...]:
             sa.delete(table).where(table.c.received_at < before)
             for table in (deliveries, heads, redeliveries)
         ),
+        sa.delete(job_failures).where(job_failures.c.seen_at < before),
         *(
             sa.delete(table).where(table.c.command_id.in_(theirs))
             for table in (tracked_runs, pending_changes, start_attempts)

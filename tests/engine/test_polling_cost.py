@@ -16,6 +16,7 @@ import httpx
 import pytest
 
 from bot.core.backoff import POLLING
+from bot.core.failures import Evidence
 from bot.core.models import TrackedRun
 from bot.core.runs import Run
 from bot.core.types import CommandId, Detail, RepoName, RunId, Sha
@@ -61,7 +62,7 @@ async def test_calls_a_minute(
             if clock.time < start + SETTLED <= due:
                 before = len(depot.calls)
             clock.time = max(clock.time, due)
-            run = await poll(client_of_depot, board, clock, run, quotes_nothing)
+            run = await poll(client_of_depot, board, clock, run, quotes_nothing, sees_nothing)
             assert run.run.status == "running"
             assert run.next_poll_at is not None
             heapq.heappush(queue, (run.next_poll_at, place, run))
@@ -70,6 +71,10 @@ async def test_calls_a_minute(
 
 async def quotes_nothing() -> frozenset[Detail]:
     return frozenset()
+
+
+async def sees_nothing(*_: object) -> tuple[Evidence, ...]:
+    return ()
 
 
 async def wakes_nobody(_: object) -> None:
@@ -102,13 +107,16 @@ async def test_in_a_throng_a_listing_wakes_whom_it_concerns(
         runs = [followed(run.run_id, sha, clock.time) for run in begun]
         for _ in range(2):
             clock.time += POLLING.longest
-            runs = [await poll(client_of_depot, board, clock, run, quotes_nothing) for run in runs]
+            runs = [
+                await poll(client_of_depot, board, clock, run, quotes_nothing, sees_nothing)
+                for run in runs
+            ]
         assert {run.next_poll_at for run in runs} == {clock.time + POLLING.longest}
         woken.clear()
         depot.finish(begun[7].run_id)
         ended = clock.time
         while not woken:
             clock.time += 1.0
-            await poll(client_of_depot, board, clock, runs[0], quotes_nothing)
+            await poll(client_of_depot, board, clock, runs[0], quotes_nothing, sees_nothing)
     assert list(woken) == [begun[7].run_id]
     assert woken[RunId(begun[7].run_id)] - ended <= LISTING_SECONDS + 1.0
