@@ -414,7 +414,7 @@ def _of(
         pulls=tuple(sorted(others)),
         passed_attempt=max(own, default=None),
         passed_elsewhere=len(passed),
-        is_nowhere=bool(known) and not elsewhere and not own,
+        is_nowhere=bool(known) and not own and all(one.number == kin.number for one in elsewhere),
     )
 
 
