@@ -39,6 +39,9 @@ files")."""
 _OVERSIZE = "#" * (MAX_FILE + 1)
 """Stands for the text of a file that is larger: its reader sees that it is too long."""
 
+MAX_MESSAGE = 4000
+"""Characters of a commit's message that are kept."""
+
 MAX_COMMENTS = 3000
 """Comments that are looked through for a reply of ours."""
 
@@ -111,7 +114,7 @@ class _Commit(msgspec.Struct):
         return BranchCommit(
             sha=Sha(self.sha),
             author=self.author.login if self.author is not None else "",
-            message=self.commit.message,
+            message=self.commit.message[:MAX_MESSAGE],
             parents=tuple(Sha(parent.sha) for parent in self.parents),
         )
 

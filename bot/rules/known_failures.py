@@ -250,10 +250,10 @@ def own_history(commits: Sequence[BranchCommit]) -> tuple[BranchCommit, ...]:
     was merged. *commits* are those that can be reached from its newest, which is the first."""
     by_sha = {commit.sha: commit for commit in commits}
     found: list[BranchCommit] = []
-    commit = commits[0] if commits else None
-    while commit is not None:
+    next_sha = commits[0].sha if commits else None
+    while next_sha is not None and (commit := by_sha.pop(next_sha, None)) is not None:
         found.append(commit)
-        commit = by_sha.pop(commit.parents[0], None) if commit.parents else None
+        next_sha = commit.parents[0] if commit.parents else None
     return tuple(found)
 
 
@@ -399,7 +399,7 @@ def _of(
     elsewhere = [one for one in same if one.run_id != run_id]
     others = {one.number for one in elsewhere if one.number is not None and not kin.has(one)}
     own = [
-        one.passed_attempt for one in failed_before(group, kept) if one.passed_attempt is not None
+        one.passed_attempt for one in _failed_before(group, kept) if one.passed_attempt is not None
     ]
     passed = {one.run_id for one in elsewhere if one.passed_attempt is not None}
     known, seen = _on_base(same, kept, base, workflow, jobs)
@@ -414,11 +414,14 @@ def _of(
         pulls=tuple(sorted(others)),
         passed_attempt=max(own, default=None),
         passed_elsewhere=len(passed),
-        is_nowhere=bool(known) and not own and all(one.number == kin.number for one in elsewhere),
+        is_nowhere=bool(known)
+        and not (own or passed)
+        # What this pull request had before is not elsewhere.
+        and all(one.number == kin.number for one in elsewhere),
     )
 
 
-def failed_before(group: Sequence[JobFailure], kept: Sequence[JobFailure]) -> list[JobFailure]:
+def _failed_before(group: Sequence[JobFailure], kept: Sequence[JobFailure]) -> list[JobFailure]:
     """The same failure in earlier attempts of the same jobs of the same run."""
     attempts = {one.job_id: one.attempt for one in group}
     return [

@@ -18,6 +18,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 
 from bot import __version__
+from bot.core.failures import FLAKY_DAYS
 from bot.core.rate_limit import Quota
 from bot.core.types import CommandId, WorkItemId
 from bot.ops.diagnostics import Finding
@@ -30,6 +31,8 @@ from bot.web.views import (
     command_row,
     details,
     facts_of,
+    flaky_facts,
+    flaky_shown,
     overview_facts,
     queue_counts,
     rate_limit,
@@ -77,6 +80,7 @@ class Pages:
         return [
             Route("/", self._guarded(self._overview)),
             Route("/commands/{id}", self._guarded(self._one)),
+            Route("/flaky", self._guarded(self._flaky)),
             Route("/check", self._guarded(self._is_all_well)),
             static(),
         ]
@@ -117,6 +121,22 @@ class Pages:
         if wants_json(request):
             return JSONResponse({"findings": [asdict(finding) for finding in findings]})
         return self._html("check.html", request, title="Is all well?", findings=findings)
+
+    async def _flaky(self, request: Request) -> Response:
+        repo = request.query_params.get("repo", "").strip()
+        _check_repo(repo)
+        found = await self._ledger.failures.flaky(repo)
+        if wants_json(request):
+            return JSONResponse(flaky_facts(found))
+        now = (await self._archive.queue()).now
+        return self._html(
+            "flaky.html",
+            request,
+            title="Flaky jobs",
+            days=FLAKY_DAYS,
+            repo=repo,
+            jobs=[flaky_shown(one, now) for one in found],
+        )
 
     async def _overview(self, request: Request) -> Response:
         which, before = _asked(request)
@@ -182,8 +202,7 @@ def _asked(request: Request) -> tuple[Filter, CommandId | None]:
     asked = {name: request.query_params.get(name, "").strip() for name in request.query_params}
     repo, reason, state = (asked.get(name, "") for name in ("repo", "reason", "state"))
     before = asked.get("before", "")
-    if repo and not _REPO.fullmatch(repo):
-        raise NotAnswerable(400, "A repository is written as owner/name.")
+    _check_repo(repo)
     if reason and not _REASON.fullmatch(reason):
         raise NotAnswerable(400, "A reason is a code such as not-a-writer.")
     states = {one.value: one for one in State}
@@ -192,6 +211,11 @@ def _asked(request: Request) -> tuple[Filter, CommandId | None]:
     if before and not _ID.fullmatch(before):
         raise NotAnswerable(400, "That is no id of a command.")
     return Filter(repo, reason, states.get(state)), CommandId(before) if before else None
+
+
+def _check_repo(repo: str) -> None:
+    if repo and not _REPO.fullmatch(repo):
+        raise NotAnswerable(400, "A repository is written as owner/name.")
 
 
 def _url(request: Request, **changes: str | None) -> str:

@@ -2,7 +2,7 @@
 
     python -m tests.bench            all of it, some minutes
     python -m tests.bench accepted   one of: ignored, accepted, under_way, waiting, trips, commands,
-                                     statements, postgresql
+                                     statements, known, postgresql
 
 Peers are started in the same run and take turns with the bot. The exit status is 1 when something
 is not as it was wanted.
@@ -23,6 +23,7 @@ from tests.bench import (
     accepted,
     commands,
     ignored,
+    known,
     postgresql,
     statements,
     trips,
@@ -41,6 +42,7 @@ MEASURES: dict[str, Measure] = {
     "trips": trips.rows,
     "commands": commands.rows,
     "statements": statements.rows,
+    "known": known.rows,
     "postgresql": postgresql.rows,
 }
 
