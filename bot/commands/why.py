@@ -37,11 +37,7 @@ async def why(command: WhyArguments, reader: RunReader) -> Answer:
     diagnoses = await asyncio.gather(
         *(reader.diagnosis(Target.RUN, run.run.run_id) for run in failed)
     )
-    # One after the other: what one asks for the next may find in the ledger.
-    elsewhere = [
-        await reader.seen_elsewhere(run, diagnosis)
-        for run, diagnosis in zip(failed, diagnoses, strict=True)
-    ]
+    elsewhere = await asyncio.gather(*map(reader.seen_elsewhere, failed, diagnoses))
     said = await asyncio.to_thread(
         lambda: list(map(diagnosis_messages.diagnosis_of, failed, diagnoses, elsewhere))
     )

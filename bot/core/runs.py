@@ -145,7 +145,8 @@ class Failure:
     possible_fix: str
     lines: tuple[str, ...]
     fingerprint: str = ""
-    """Depot's name for the error; empty where it gives none."""
+    """Depot's name for the error; empty where it gives none. That it is the same in another run is
+    believed (bot/depot/README.md, "GetFailureDiagnosis")."""
     attempts: tuple[FailedAttempt, ...] = ()
     """Those that are named; there may be more."""
 

@@ -227,8 +227,9 @@ class Depot:
         return await self._list_runs(request, pages=1)
 
     async def workflows(self, repo: RepoName, trigger: str, name: str = "") -> list[ListedWorkflow]:
-        """The newest workflows of a repository's runs, in all states. *name* is part of a
-        workflow's name, or of its path where it has none."""
+        """The newest workflows of a repository's runs, in all states: so it is believed
+        (bot/depot/README.md, "ListWorkflows"). *name* is part of a workflow's name, or of its path
+        where it has none."""
         request: Json = {"repo": repo, "trigger": trigger, "pageSize": MAX_WORKFLOWS}
         if name:
             request["name"] = name

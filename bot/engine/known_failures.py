@@ -105,10 +105,8 @@ class KnownFailures:
             gaps.append(error)  # whose change it is, is not known
             return ()
         base = await self._base(tracked, failed, pull, heads, gaps)
-        if base is not None and tracked.sha in base.places and not heads.of_commit:
-            # A run of the base branch that was named by its id: nothing of this pull request.
-            await self._keep(failed, like)
-            return ()
+        if not heads.of_commit and (base is None or tracked.sha in base.places):
+            return ()  # named by its id, it is a run of the base branch, or may be one
         await self._keep(failed, replace(like, number=number, author=pull.author if is_own else ""))
         if not is_own:
             return ()

@@ -329,7 +329,7 @@ def base_runs(
 
 def to_diagnose(base: Base, kept: Iterable[JobFailure], at_most: int) -> tuple[ListedWorkflow, ...]:
     """The newest failed runs of which it is not known what failed."""
-    known = {(one.run_id, one.workflow) for one in kept}
+    known = {(one.run_id, one.workflow) for one in kept if one.number is None}
     unknown = [
         one
         for one in base.runs
@@ -454,7 +454,9 @@ def _on_base(
     which it did."""
     by_run: dict[tuple[RunId, str], list[JobFailure]] = {}
     for one in kept:
-        by_run.setdefault((one.run_id, one.workflow), []).append(one)
+        # What a pull request's command has asked of a run need not be all of it.
+        if one.number is None:
+            by_run.setdefault((one.run_id, one.workflow), []).append(one)
     with_same = {(one.run_id, one.workflow) for one in same}
     known, seen = [], []
     for listed in base.runs if base is not None else ():

@@ -53,8 +53,9 @@ class Failures(Part):
                 # A later look may tell more, and never less.
                 **{
                     name: sa.case((told, add.excluded[name]), else_=job_failures.c[name])
-                    for name in ("signature", "fingerprint", "author", "number")
+                    for name in ("signature", "fingerprint", "author")
                 },
+                "number": add.excluded.number,
                 "passed_attempt": sa.func.coalesce(
                     job_failures.c.passed_attempt, add.excluded.passed_attempt
                 ),

@@ -56,6 +56,7 @@ async def _calls(folder: Path, *, public: bool) -> int:
             await conversation.settles()
             for _ in range(PUSHES):
                 pushed(conversation, ERROR)
+            await _fails(conversation, NOTHING)  # the files at the head are kept from now on
             cheap = await _fails(conversation, NOTHING)
             costly = await _fails(conversation, ERROR)
     return costly - cheap + int(public)

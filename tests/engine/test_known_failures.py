@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -15,6 +16,10 @@ from tests.support.pull_requests import hears_all
 
 pytestmark = pytest.mark.anyio
 
+NOWHERE = (
+    "- `lint`: Seen nowhere else; 1 run of `main` known.\n"
+    "- `test`: Seen nowhere else; 1 run of `main` known."
+)
 HEADING = "Seen elsewhere:\n\n"
 
 
@@ -135,11 +140,47 @@ async def test_two_failures_a_line_each(pr: Conversation) -> None:
 
 
 async def test_jobs_that_failed_in_the_same_way_share_a_line(pr: Conversation) -> None:
-    """Depot gives groups a fingerprint: by that the other job on the base branch is the same."""
     pushed(pr)
     pr.depot.plan(job="lint", attempt=1, outcome="failed", error_message=ERROR)
     await fails(pr)
     assert elsewhere(pr) == "- `lint`, `test`: Seen nowhere else; 1 run of `main` known."
+
+
+@pytest.mark.parametrize(
+    ("made_of", "said"), [("error", ": 1 of 1 run known."), ("run and error", "")]
+)
+async def test_by_depots_fingerprint_another_job_failed_in_the_same_way(
+    pr: Conversation, depot: SimulatedDepot, made_of: str, said: str
+) -> None:
+    """Only failures of several jobs have one. Whether it is the same in another run is believed."""
+    depot.switches = replace(depot.switches, fingerprint=made_of)  # type: ignore[arg-type]
+    sha = pr.github.commit(REPO, "main", {"b.txt": "b\n"}, author="zoe")
+    run = depot.foreign_run(REPO, sha, CI, trigger="push")
+    depot.plan(run_id=run.run_id, error_message="no disk left")
+    depot.finish(run.run_id, jobs={"build": "failed", "lint": "failed"})
+    depot.plan(job="lint", attempt=1, outcome="failed", error_message="untidy")
+    await fails(pr, "no disk left")
+    assert (said in elsewhere(pr)) if said else (elsewhere(pr) == NOWHERE)
+
+
+@pytest.mark.parametrize(
+    "switch",
+    [
+        {"fingerprint": "run and error"},
+        {"job_key": "bare"},
+        {"workflow_path": "bare"},
+        {"job_display_name": False},
+    ],
+    ids=str,
+)
+async def test_whatever_depot_answers_where_nobody_knows(
+    pr: Conversation, depot: SimulatedDepot, switch: dict[str, Any]
+) -> None:
+    depot.switches = replace(depot.switches, **switch)
+    broke = pushed(pr, ERROR)
+    depot.plan(job="lint", attempt=1, outcome="failed", error_message="untidy")
+    await fails(pr)
+    assert f"- `test`: Also on `main` since `{broke.sha[:7]}`: 1 of 1 run" in elsewhere(pr)
 
 
 # --- what is no evidence -------------------------------------------------------------------------

@@ -333,8 +333,9 @@ def test_the_newest_unknown_failures_are_diagnosed() -> None:
     runs = [listed("m1", "a"), listed("m2", "b"), listed("m3", "c"), listed("m4", "d", "finished")]
     runs += [listed("m5", "e", name="other.yml")]
     base = base_runs("main", HISTORY, runs, {"ci.yml", "other.yml"}, set())
-    known = [replace(LIKE, run_id=RunId("m3"), workflow="ci.yml")]
-    known += [replace(LIKE, run_id=RunId("m5"), workflow="ci.yml")]
+    ours = replace(LIKE, number=None, workflow="ci.yml")
+    known = [replace(ours, run_id=RunId("m3")), replace(ours, run_id=RunId("m5"))]
+    known.append(replace(ours, run_id=RunId("m2"), number=7))  # not all of it, perhaps
     assert [one.run_id for one in to_diagnose(base, known, 2)] == ["m5", "m2"]
     assert to_diagnose(base, known, 0) == ()
 
@@ -393,6 +394,10 @@ def test_a_job_that_failed_there_in_a_way_that_nobody_can_tell() -> None:
     assert (one.base_known, one.is_nowhere) == (3, True)
     in_part = other("m2", None, "b", signature="", job_key="", attempt=0)
     one = found(mute, elsewhere, in_part, base=runs)
+    assert one is not None
+    assert one.base_known == 2
+    by_command = other("m2", 7, "b", signature="x")
+    one = found(mute, by_command, base=runs)
     assert one is not None
     assert one.base_known == 2
 
