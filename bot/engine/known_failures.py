@@ -19,7 +19,7 @@ from bot.github.errors import GitHubError
 from bot.github.repository import PullRequest, Repository
 from bot.rules import known_failures as rules
 from bot.rules.known_failures import Base, Failed, Kin
-from bot.storage.failures import Heads
+from bot.storage.job_failures import Heads
 from bot.storage.ledger import Ledger
 
 MAX_CALLS = 5
@@ -92,7 +92,7 @@ class KnownFailures:
         failed = await asyncio.to_thread(rules.failed_attempts, run, diagnosis, like)
         if not failed.all:
             return ()
-        heads = await self.ledger.failures.heads(comment.repo, comment.number, tracked.sha)
+        heads = await self.ledger.job_failures.heads(comment.repo, comment.number, tracked.sha)
         # A run that was named by its id may be another pull request's.
         is_own = not heads.of_commit or comment.number in heads.of_commit
         number = comment.number if is_own else min(heads.of_commit)
@@ -113,16 +113,16 @@ class KnownFailures:
         if base is not None:
             await self._diagnose(base, like, calls - 3, gaps)
         now = failed.now
-        kept = await self.ledger.failures.alike(
+        kept = await self.ledger.job_failures.alike(
             comment.repo, {one.signature for one in now}, {one.fingerprint for one in now}
         )
         if base is not None:
-            kept += await self.ledger.failures.of_runs([one.run_id for one in base.runs])
+            kept += await self.ledger.job_failures.of_runs([one.run_id for one in base.runs])
         kin = Kin(comment.number, pull.author, heads.commits | {tracked.sha}, heads.others)
         return await asyncio.to_thread(rules.evidence, failed, kept, base, kin)
 
     async def _keep(self, failed: Failed, like: JobFailure) -> None:
-        await self.ledger.failures.save(
+        await self.ledger.job_failures.save(
             [replace(one, number=like.number, author=like.author) for one in failed.all]
         )
 
@@ -151,10 +151,10 @@ class KnownFailures:
 
     async def _diagnose(self, base: Base, like: JobFailure, calls: int, gaps: Gaps) -> None:
         """Keep what failed in the newest runs of the base branch of which that is not known."""
-        kept = await self.ledger.failures.of_runs([one.run_id for one in base.runs])
+        kept = await self.ledger.job_failures.of_runs([one.run_id for one in base.runs])
         unknown = rules.to_diagnose(base, kept, calls)
         found = await asyncio.gather(*(self._failed_on_base(one, like, gaps) for one in unknown))
-        await self.ledger.failures.save([one for failures in found for one in failures])
+        await self.ledger.job_failures.save([one for failures in found for one in failures])
 
     async def _failed_on_base(
         self, listed: ListedWorkflow, like: JobFailure, gaps: Gaps

@@ -297,7 +297,7 @@ class CommandReader:
         return found
 
     async def flaky_jobs(self) -> list[FlakyJob]:
-        return await self.ledger.failures.flaky(self.item.comment.repo)
+        return await self.ledger.job_failures.flaky(self.item.comment.repo)
 
 
 def _only(run: TrackedRun, names: Collection[str]) -> TrackedRun:

@@ -11,9 +11,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from bot.storage.database import Store
-from bot.storage.failures import Failures
 from bot.storage.inbox import Inbox
 from bot.storage.items import Items
+from bot.storage.job_failures import JobFailures
 from bot.storage.pull_requests import PullRequests
 from bot.storage.queue import Queue
 from bot.storage.redeliveries import Redeliveries
@@ -32,7 +32,7 @@ class Ledger:
     write_budget: WriteBudget
     retention: Retention
     redeliveries: Redeliveries
-    failures: Failures
+    job_failures: JobFailures
 
     @classmethod
     def on(cls, store: Store) -> Ledger:
@@ -44,5 +44,5 @@ class Ledger:
             WriteBudget(store),
             Retention(store),
             Redeliveries(store),
-            Failures(store),
+            JobFailures(store),
         )

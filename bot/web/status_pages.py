@@ -125,7 +125,7 @@ class Pages:
     async def _flaky(self, request: Request) -> Response:
         repo = request.query_params.get("repo", "").strip()
         _check_repo(repo)
-        found = await self._ledger.failures.flaky(repo)
+        found = await self._ledger.job_failures.flaky(repo)
         if wants_json(request):
             return JSONResponse(flaky_facts(found))
         now = (await self._archive.queue()).now

@@ -6,7 +6,7 @@ import pytest
 from inline_snapshot import snapshot
 
 from bot.demo.simulators.depot import Run, SimulatedDepot
-from bot.storage.failures import KNOWN_SECONDS
+from bot.storage.job_failures import KNOWN_SECONDS
 from tests.support.commands import not_permitted, reason
 from tests.support.conversation import Conversation
 from tests.support.pull_requests import hears_all

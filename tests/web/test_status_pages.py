@@ -118,7 +118,7 @@ async def test_a_flaky_job_with_a_hostile_name(pr: Conversation, client: httpx.A
         *(RunId("r1"), "j1", 1, RepoName(REPO), Sha("a" * 40), "ci.yml", hostile, "test"),
         passed_attempt=2,
     )
-    await pr.services.ledger.failures.save([one])
+    await pr.services.ledger.job_failures.save([one])
     page = (await client.get("/flaky")).text
     assert hostile not in page
     assert escape(hostile) in page

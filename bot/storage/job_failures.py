@@ -39,7 +39,7 @@ class Heads:
     """The pull requests that had the commit in question as their head."""
 
 
-class Failures(Part):
+class JobFailures(Part):
     """Reads and writes failures. Nothing here is fenced: what is written twice is the same."""
 
     def __init__(self, store: Store) -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from bot.core.failures import JobFailure
 from bot.core.types import RepoName, RunId, Sha
-from bot.storage.failures import KNOWN_SECONDS, MAX_FLAKY_RUNS
+from bot.storage.job_failures import KNOWN_SECONDS, MAX_FLAKY_RUNS
 from bot.storage.ledger import Ledger
 from bot.storage.retention import KEEP_SECONDS
 from tests.storage.examples import HELLO, NEW, OLD, SHA, head
@@ -43,19 +43,19 @@ def unseen(failures: list[JobFailure]) -> list[JobFailure]:
 
 
 async def test_what_is_kept_comes_back(ledger: Ledger) -> None:
-    await ledger.failures.save([ONE])
-    (found,) = await ledger.failures.of_runs([ONE.run_id])
+    await ledger.job_failures.save([ONE])
+    (found,) = await ledger.job_failures.of_runs([ONE.run_id])
     assert found.seen_at >= START
     assert replace(found, seen_at=0.0) == ONE
-    assert await ledger.failures.of_runs([RunId("r2")]) == []
-    await ledger.failures.save([])
+    assert await ledger.job_failures.of_runs([RunId("r2")]) == []
+    await ledger.job_failures.save([])
 
 
 async def test_by_signature_or_fingerprint(ledger: Ledger) -> None:
     other = replace(ONE, run_id=RunId("r2"), signature="s2")
     third = replace(ONE, run_id=RunId("r3"), signature="", fingerprint="")
-    await ledger.failures.save([ONE, other, third])
-    alike = ledger.failures.alike
+    await ledger.job_failures.save([ONE, other, third])
+    alike = ledger.job_failures.alike
     assert unseen(await alike(HELLO, {"s1"}, {""})) == [ONE]
     assert unseen(await alike(HELLO, {"s2"}, {"f1"})) == [ONE, other]
     assert await alike(HELLO, {""}, {""}) == []
@@ -63,20 +63,20 @@ async def test_by_signature_or_fingerprint(ledger: Ledger) -> None:
 
 
 async def test_what_was_seen_long_ago_says_nothing(ledger: Ledger, database: Database) -> None:
-    await ledger.failures.save([ONE])
+    await ledger.job_failures.save([ONE])
     database.passes(KNOWN_SECONDS - 60)
-    assert len(await ledger.failures.alike(HELLO, {"s1"}, {""})) == 1
+    assert len(await ledger.job_failures.alike(HELLO, {"s1"}, {""})) == 1
     database.passes(120)
-    assert await ledger.failures.alike(HELLO, {"s1"}, {""}) == []
+    assert await ledger.job_failures.alike(HELLO, {"s1"}, {""}) == []
 
 
 async def test_a_later_look_tells_more_and_never_less(ledger: Ledger) -> None:
     bare = replace(ONE, signature="", fingerprint="", author="", number=7)
-    await ledger.failures.save([bare])
-    await ledger.failures.save([ONE])
-    await ledger.failures.save([replace(bare, passed_attempt=2)])
-    await ledger.failures.save([replace(ONE, passed_attempt=3)])
-    found = await ledger.failures.of_runs([ONE.run_id])
+    await ledger.job_failures.save([bare])
+    await ledger.job_failures.save([ONE])
+    await ledger.job_failures.save([replace(bare, passed_attempt=2)])
+    await ledger.job_failures.save([replace(ONE, passed_attempt=3)])
+    found = await ledger.job_failures.of_runs([ONE.run_id])
     assert unseen(found) == [replace(ONE, passed_attempt=2)]
 
 
@@ -89,46 +89,46 @@ async def test_heads_that_pull_requests_share(ledger: Ledger) -> None:
         ("g5", OLD, 4, RepoName("octo/other")),
     ):
         await ledger.inbox.accept_head(*head(guid, sha, START, number, repo))
-    found = await ledger.failures.heads(HELLO, 1, SHA)
+    found = await ledger.job_failures.heads(HELLO, 1, SHA)
     assert found.commits == {OLD, NEW}
     assert found.others == {2}
     assert found.of_commit == {3}
-    nothing = await ledger.failures.heads(HELLO, 9, Sha("c" * 40))
+    nothing = await ledger.job_failures.heads(HELLO, 9, Sha("c" * 40))
     assert not (nothing.commits | nothing.others | nothing.of_commit)
 
 
 async def test_flaky_jobs_the_most_often_first(ledger: Ledger, database: Database) -> None:
     passed = replace(ONE, passed_attempt=3)
-    await ledger.failures.save([passed, replace(passed, attempt=2)])  # one run, two attempts
+    await ledger.job_failures.save([passed, replace(passed, attempt=2)])  # one run, two attempts
     database.passes(60)
     for number in range(MAX_FLAKY_RUNS + 2):
         database.passes(1)
         one = replace(passed, run_id=RunId(f"l{number}"), job="Lint", job_key="lint")
-        await ledger.failures.save([one])
-    await ledger.failures.save([replace(ONE, run_id=RunId("r9"))])  # did not pass
-    lint, test = await ledger.failures.flaky("OCTO/Hello")
+        await ledger.job_failures.save([one])
+    await ledger.job_failures.save([replace(ONE, run_id=RunId("r9"))])  # did not pass
+    lint, test = await ledger.job_failures.flaky("OCTO/Hello")
     assert (lint.job, lint.times, test.job, test.times) == ("Lint", 7, "Test (3.11)", 1)
     assert lint.runs[0] == ("l6", "org")
     assert len(lint.runs) == MAX_FLAKY_RUNS
     assert lint.last_at > test.last_at
-    assert await ledger.failures.flaky("octo/other") == []
-    assert len(await ledger.failures.flaky()) == 2
-    assert [one.job for one in await ledger.failures.flaky(within=30)] == ["Lint"]
+    assert await ledger.job_failures.flaky("octo/other") == []
+    assert len(await ledger.job_failures.flaky()) == 2
+    assert [one.job for one in await ledger.job_failures.flaky(within=30)] == ["Lint"]
 
 
 async def test_a_renamed_repository_keeps_its_failures(ledger: Ledger) -> None:
     new = RepoName("octo/bonjour")
-    await ledger.failures.save([ONE, replace(ONE, run_id=RunId("r2"), repo_id=None)])
+    await ledger.job_failures.save([ONE, replace(ONE, run_id=RunId("r2"), repo_id=None)])
     await ledger.inbox.rename(4711, HELLO, START)
     await ledger.inbox.rename(4711, new, START + 60)
-    assert unseen(await ledger.failures.alike(new, {"s1"}, {""})) == [replace(ONE, repo=new)]
+    assert unseen(await ledger.job_failures.alike(new, {"s1"}, {""})) == [replace(ONE, repo=new)]
 
 
 async def test_old_failures_are_deleted(ledger: Ledger, database: Database) -> None:
-    await ledger.failures.save([ONE])
+    await ledger.job_failures.save([ONE])
     database.passes(KEEP_SECONDS - 60)
     await ledger.retention.delete_old()
-    assert len(await ledger.failures.of_runs([ONE.run_id])) == 1
+    assert len(await ledger.job_failures.of_runs([ONE.run_id])) == 1
     database.passes(120)
     await ledger.retention.delete_old()
-    assert await ledger.failures.of_runs([ONE.run_id]) == []
+    assert await ledger.job_failures.of_runs([ONE.run_id]) == []
