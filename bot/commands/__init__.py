@@ -12,6 +12,7 @@ from bot.commands.cancel import CANCEL
 from bot.commands.cancel_outdated import CANCEL_OUTDATED
 from bot.commands.check_config import CHECK_CONFIG
 from bot.commands.dispatch import DISPATCH
+from bot.commands.flaky import FLAKY
 from bot.commands.help import HELP
 from bot.commands.list import LIST
 from bot.commands.logs import LOGS
@@ -33,6 +34,7 @@ COMMANDS: Mapping[str, Command] = MappingProxyType(
         "logs": LOGS,
         "why": WHY,
         "artifacts": ARTIFACTS,
+        "flaky": FLAKY,
         "list": LIST,
         "can-i": CAN_I,
         "help": HELP,

@@ -13,6 +13,7 @@ from typing import Generic, Protocol, TypeVar
 
 from bot.core.errors import Misreading
 from bot.core.events import CommandLine
+from bot.core.failures import Evidence, FlakyJob
 from bot.core.models import Absence, KnownRun, PendingChange, StartAttempt, StartRequest, TrackedRun
 from bot.core.reasons import Reason
 from bot.core.runs import Artifact, Diagnosis, Job, ListedRun, Run, Workflow
@@ -211,6 +212,14 @@ class RunReader(Protocol):
     async def diagnosis(self, target: Target, target_id: str) -> Diagnosis: ...
 
     async def artifacts(self, run_id: RunId) -> list[Artifact]: ...
+
+    async def seen_elsewhere(self, run: TrackedRun, diagnosis: Diagnosis) -> tuple[Evidence, ...]:
+        """Where else the failures of a run were seen; nothing where that cannot be found out."""
+        ...
+
+    async def flaky_jobs(self) -> list[FlakyJob]:
+        """The jobs of this repository that failed and then passed on the same commit."""
+        ...
 
 
 class StartReader(Protocol):

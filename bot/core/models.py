@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 
 from bot.core import jobs
 from bot.core.events import CommandLine, Comment, comment_page
+from bot.core.failures import Evidence
 from bot.core.reasons import Reason
 from bot.core.runs import PastAttempt, Run
 from bot.core.types import CommandId, RepoName, RunId, Sha, WorkItemId
@@ -143,6 +144,8 @@ class TrackedRun:
     """What the reply adds about it, in Markdown."""
     failure: str = ""
     """Why it failed, in Markdown; the reply shows it folded."""
+    evidence: tuple[Evidence, ...] = ()
+    """Where else what failed in its present attempt was seen."""
     polls: int = 0
     misses: int = 0
     """How often, one after the other, Depot said that it does not know it."""
@@ -205,6 +208,7 @@ class TrackedRun:
             polls=0,
             note="",
             failure="",
+            evidence=(),
         )
 
 

@@ -122,6 +122,18 @@ class Times:
 
 
 @dataclass(frozen=True, slots=True)
+class FailedAttempt:
+    """An attempt of a job that a diagnosis names."""
+
+    job_id: str
+    job_key: str
+    job_name: str
+    attempt: int
+    error: str = ""
+    """Untrusted; empty where only the failure as a whole has one."""
+
+
+@dataclass(frozen=True, slots=True)
 class Failure:
     """One way in which jobs failed. All text comes from CI output or from a model: untrusted."""
 
@@ -132,6 +144,11 @@ class Failure:
     """Written by a model, as is the fix."""
     possible_fix: str
     lines: tuple[str, ...]
+    fingerprint: str = ""
+    """Depot's name for the error; empty where it gives none. That it is the same in another run is
+    believed (bot/depot/README.md, "GetFailureDiagnosis")."""
+    attempts: tuple[FailedAttempt, ...] = ()
+    """Those that are named; there may be more."""
 
 
 @dataclass(frozen=True, slots=True)

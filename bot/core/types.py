@@ -31,7 +31,7 @@ CANCEL_OUTDATED = "cancel-outdated"
 """The internal command that cancels what was started on an earlier head; as above."""
 
 READING_COMMANDS = frozenset(
-    {"status", "logs", "why", "artifacts", "list", "can-i", "help", CHECK_CONFIG}
+    {"status", "logs", "why", "artifacts", "flaky", "list", "can-i", "help", CHECK_CONFIG}
 )
 """The commands that neither start nor change a run."""
 

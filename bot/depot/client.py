@@ -22,6 +22,7 @@ import msgspec
 
 from bot import __version__
 from bot.core.backoff import seconds_asked
+from bot.core.failures import ListedWorkflow
 from bot.core.json_repair import readable, repaired
 from bot.core.runs import Artifact, Diagnosis, ListedRun, LogLine, Run, Times
 from bot.core.types import Json, RepoName, RunId, Sha
@@ -37,6 +38,7 @@ from bot.depot.schemas import (
     RunRow,
     RunStatus,
     Started,
+    WorkflowList,
 )
 
 RUN_STATES = ("queued", "running", "finished", "failed", "cancelled")
@@ -47,6 +49,9 @@ MAX_PAGES = 20
 
 MAX_ACTIVE_PAGES = 200
 """The same for all that is under way in an organisation: 20,000 runs."""
+
+MAX_WORKFLOWS = 200
+"""Workflows in one answer of ListWorkflows, which has no further pages."""
 
 MAX_LOG_PAGES = 200
 """Pages read of one log. There is no way to begin at its end."""
@@ -245,6 +250,16 @@ class Depot:
         """The newest runs of a repository on whatever commit, one page of them."""
         request: Json = {"repo": repo, "trigger": trigger, "status": list(RUN_STATES)}
         return await self._list_runs(request, pages=1)
+
+    async def workflows(self, repo: RepoName, trigger: str, name: str = "") -> list[ListedWorkflow]:
+        """The newest workflows of a repository's runs, in all states: so it is believed
+        (bot/depot/README.md, "ListWorkflows"). *name* is part of a workflow's name, or of its path
+        where it has none."""
+        request: Json = {"repo": repo, "trigger": trigger, "pageSize": MAX_WORKFLOWS}
+        if name:
+            request["name"] = name
+        found = await self._call("ListWorkflows", request, WorkflowList)
+        return [row.listed() for row in found.workflows]
 
     async def active_runs(self) -> dict[RunId, str]:
         """How all queued and running runs of the organisation stand."""

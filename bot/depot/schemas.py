@@ -10,10 +10,12 @@ from datetime import datetime
 
 import msgspec
 
+from bot.core.failures import ListedWorkflow
 from bot.core.runs import (
     Artifact,
     Attempt,
     Diagnosis,
+    FailedAttempt,
     Failure,
     Job,
     ListedRun,
@@ -129,6 +131,30 @@ class RunList(Message):
     next_page_token: str = ""
 
 
+class _WorkflowRow(Message):
+    workflow_id: str = ""
+    workflow_path: str = ""
+    run_id: str = ""
+    sha: str = ""
+    head_sha: str = ""
+    status: str = ""
+
+    def listed(self) -> ListedWorkflow:
+        return ListedWorkflow(
+            workflow_id=self.workflow_id,
+            run_id=RunId(self.run_id),
+            sha=Sha(self.head_sha or self.sha),
+            status=self.status or "unknown",
+            file_name=self.workflow_path.rpartition("/")[2],
+        )
+
+
+class WorkflowList(Message):
+    """The answer of ListWorkflows; it has no further pages."""
+
+    workflows: list[_WorkflowRow] = []
+
+
 class _Span(Message):
     """What every object of GetRunMetrics has: its id among others, and its times."""
 
@@ -193,6 +219,9 @@ class _Line(Message):
 class _Failed(Message):
     """A failure group or a representative attempt: what they share."""
 
+    fingerprint: str = ""
+    job_id: str = ""
+    attempt: int = 0
     job_key: str = ""
     job_display_name: str = ""
     count: int = 1
@@ -211,6 +240,17 @@ class _Failed(Message):
             diagnosis=self.diagnosis,
             possible_fix=self.possible_fix,
             lines=tuple(line.content for one in shown for line in one.relevant_lines),
+            fingerprint=self.fingerprint,
+            attempts=tuple(one.failed_attempt() for one in shown if one.job_id),
+        )
+
+    def failed_attempt(self) -> FailedAttempt:
+        return FailedAttempt(
+            job_id=self.job_id,
+            job_key=self.job_key,
+            job_name=self.job_display_name,
+            attempt=self.attempt,
+            error=self.error_message,
         )
 
 

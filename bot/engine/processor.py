@@ -45,6 +45,7 @@ from bot.depot.client import Depot, DepotError, DepotRefused, DepotUnavailable
 from bot.engine import run_poller, trouble
 from bot.engine.active_runs import ActiveRuns
 from bot.engine.facts import FactReader
+from bot.engine.known_failures import KnownFailures
 from bot.engine.publisher import Publisher, Writing, account, sooner
 from bot.engine.reader import CommandReader
 from bot.engine.rule_retries import RuleRetries
@@ -668,11 +669,12 @@ class Processor:
             )
             return found
 
+        known = KnownFailures(item.comment, reader.repository, self.depot, self.ledger)
         now = self.clock.now()
         due = [run for run in item.runs if run.next_poll_at is not None and run.next_poll_at <= now]
         polled = await asyncio.gather(
             *(
-                run_poller.poll(self.depot, self.active_runs, self.clock, run, quotable)
+                run_poller.poll(self.depot, self.active_runs, self.clock, run, quotable, known.look)
                 for run in due
             )
         )

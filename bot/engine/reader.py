@@ -7,14 +7,18 @@ import math
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 
+import structlog
+
 from bot.commands.base import Asked
 from bot.core import jobs
 from bot.core.errors import Refused
+from bot.core.failures import Evidence, FlakyJob
 from bot.core.models import Command, KnownRun, PendingChange, TrackedRun, WorkItem
 from bot.core.reasons import Reason
 from bot.core.runs import Artifact, Diagnosis, Job, ListedRun, Run, Workflow, is_over
 from bot.core.types import Head, Permission, RunId, Sha
 from bot.depot.client import Depot, DepotRefused, Target
+from bot.engine.known_failures import LOOK_SECONDS, Gaps, KnownFailures
 from bot.engine.run_poller import attempt_of
 from bot.engine.runs import unlisted
 from bot.github.repository import Repository
@@ -27,6 +31,8 @@ from bot.storage.ledger import Ledger
 
 MAX_RUNS = 20
 """Runs on the head that are looked into for one command."""
+
+log = structlog.get_logger()
 
 
 @dataclass(frozen=True, slots=True)
@@ -287,6 +293,17 @@ class CommandReader:
 
     async def artifacts(self, run_id: RunId) -> list[Artifact]:
         return await self.depot.artifacts(run_id)
+
+    async def seen_elsewhere(self, run: TrackedRun, diagnosis: Diagnosis) -> tuple[Evidence, ...]:
+        known = KnownFailures(self.item.comment, self.repository, self.depot, self.ledger)
+        gaps: Gaps = []
+        found = await known.look(run, diagnosis, gaps, seconds=LOOK_SECONDS)
+        for error in gaps:
+            log.warning("evidence_unavailable", run=run.run.run_id, error=str(error))
+        return found
+
+    async def flaky_jobs(self) -> list[FlakyJob]:
+        return await self.ledger.job_failures.flaky(self.item.comment.repo)
 
 
 def _only(run: TrackedRun, names: Collection[str]) -> TrackedRun:

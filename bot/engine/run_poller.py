@@ -9,11 +9,13 @@ from dataclasses import replace
 from bot.core import jobs
 from bot.core.backoff import DETAILS, POLLING
 from bot.core.clock import Clock
+from bot.core.failures import Evidence
 from bot.core.models import TrackedRun
 from bot.core.runs import Diagnosis, Job, LogLine, Run
 from bot.core.types import Detail
 from bot.depot.client import LONGEST_PAUSE, Depot, DepotError, DepotRefused, Target
 from bot.engine.active_runs import ActiveRuns
+from bot.engine.known_failures import LOOK_SECONDS, MAX_CALLS, Gaps
 from bot.github.errors import GitHubError
 from bot.messages import diagnosis as diagnosis_messages
 from bot.messages import runs
@@ -32,8 +34,10 @@ GIVE_UP_SECONDS = 24 * 3600.0
 stop."""
 
 
-Gaps = list[DepotError | GitHubError]
-"""What kept something from being read that is to be asked for again."""
+Look = Callable[
+    [TrackedRun, Diagnosis | None, Gaps, int, float | None], Awaitable[tuple[Evidence, ...]]
+]
+"""`bot.engine.known_failures.KnownFailures.look`."""
 
 
 async def poll(
@@ -42,11 +46,13 @@ async def poll(
     clock: Clock,
     tracked: TrackedRun,
     quotable: Callable[[], Awaitable[frozenset[Detail]]],
+    look: Look,
 ) -> TrackedRun:
     """The run as it stands now, and when it is polled next. Never raises for the troubles of
     GitHub and Depot: a read that fails is simply tried at the next poll.
 
-    *quotable* reads what may be quoted of a run that failed; raises GitHubError.
+    *quotable* reads what may be quoted of a run that failed; raises GitHubError. *look* finds where
+    else its failures were seen.
     """
     try:
         run = await depot.run_status(tracked.run.run_id)
@@ -62,7 +68,7 @@ async def poll(
     if tracked.resumed_by:
         return _later(tracked, clock, POLLING.pause(tracked.polls))
     if not run.is_over:
-        tracked = replace(tracked, run=run, failure="")
+        tracked = replace(tracked, run=run, failure="", evidence=())
         return _later(tracked, clock, active_runs.pause(tracked))
     is_known = tracked.run.is_over
     awaited_end = run.status if tracked.awaited_end == "" else tracked.awaited_end
@@ -74,15 +80,28 @@ async def poll(
         details = await quotable() if run.status == "failed" else frozenset()
     except GitHubError as error:
         gaps.append(error)  # whether it may be quoted is not known yet
-    run, failure = await asyncio.gather(
-        _with_times(depot, run, gaps), _failure(depot, run, details, gaps)
+    is_read = run.status == "failed"
+    run, diagnosis, (job, lines) = await asyncio.gather(
+        _with_times(depot, run, gaps),
+        _diagnosis(depot, run if is_read else None, gaps),
+        _log(depot, run if Detail.LOGS in details else None, gaps),
     )
+    is_shown = Detail.DIAGNOSIS in details
+    failure = await asyncio.to_thread(
+        diagnosis_messages.failure, diagnosis if is_shown else None, job, lines
+    )
+    # Depot tells the diagnosis in any case; what is asked for this alone is bounded. Nothing of it
+    # delays the first word of how the run ended.
+    calls = MAX_CALLS if is_shown else MAX_CALLS - 1
+    seconds = None if is_known else LOOK_SECONDS
+    evidence = await look(replace(tracked, run=run), diagnosis, gaps, calls, seconds)
     if gaps and is_known:
         # What an earlier look has read stays.
         run = run if run.seconds is not None else tracked.run
         failure = failure or tracked.failure
+        evidence = evidence or tracked.evidence
     tries = tracked.polls if is_known else 0
-    found = replace(tracked, run=run, failure=failure, awaited_end=awaited_end)
+    found = replace(tracked, run=run, failure=failure, evidence=evidence, awaited_end=awaited_end)
     if not gaps or tries >= DETAIL_TRIES:
         # So many tries: nothing is missing, and nothing of it is asked for again.
         return replace(found, polls=DETAIL_TRIES, next_poll_at=None)
@@ -174,19 +193,8 @@ def _note(gaps: Gaps, error: DepotError) -> None:
         gaps.append(error)
 
 
-async def _failure(depot: Depot, run: Run, details: frozenset[Detail], gaps: Gaps) -> str:
-    """Why a run failed, for the reply: of these details, as much as Depot gives."""
-    if not details:
-        return ""
-    job = next((job for job in run.jobs if job.status == "failed" and job.attempts), None)
-    diagnosis, lines = await asyncio.gather(
-        _diagnosis(depot, run if Detail.DIAGNOSIS in details else None, gaps),
-        _log(depot, job if Detail.LOGS in details else None, gaps),
-    )
-    return await asyncio.to_thread(diagnosis_messages.failure, diagnosis, job, lines)
-
-
 async def _diagnosis(depot: Depot, run: Run | None, gaps: Gaps) -> Diagnosis | None:
+    """Why a run failed, as far as Depot tells."""
     if run is None:
         return None
     try:
@@ -196,12 +204,15 @@ async def _diagnosis(depot: Depot, run: Run | None, gaps: Gaps) -> Diagnosis | N
         return None
 
 
-async def _log(depot: Depot, job: Job | None, gaps: Gaps) -> list[LogLine]:
+async def _log(depot: Depot, run: Run | None, gaps: Gaps) -> tuple[Job | None, list[LogLine]]:
+    """The first failed job of a run, and the end of its log."""
+    jobs = run.jobs if run is not None else ()
+    job = next((job for job in jobs if job.status == "failed" and job.attempts), None)
     attempt = job.newest_attempt if job is not None else None
     if attempt is None:
-        return []
+        return None, []
     try:
-        return await depot.log_tail(attempt.attempt_id, LOG_LINES)
+        return job, await depot.log_tail(attempt.attempt_id, LOG_LINES)
     except DepotError as error:
         _note(gaps, error)
-        return []
+        return job, []

@@ -30,6 +30,9 @@ ROLE_SECONDS = 60
 CONFIG_SECONDS = 60
 """How long a repository's config is kept."""
 
+COMMITS_SECONDS = 60
+"""How long the newest commits of a branch are kept."""
+
 FILE_CHARACTERS = 16 * 1024 * 1024
 """Characters of workflow files that are kept."""
 
@@ -145,6 +148,7 @@ class GitHub:
                 LRUCache(FILE_CHARACTERS, getsizeof=lambda text: len(text) + 1)
             ),
             outlines=SingleFlightCache(LRUCache(1000)),
+            commits=SingleFlightCache(TTLCache(100, COMMITS_SECONDS, clock.now)),
         )
 
     @property

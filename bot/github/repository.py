@@ -14,6 +14,7 @@ import msgspec
 from gidgethub.sansio import accept_format, format_url
 
 from bot.core.events import Source
+from bot.core.failures import BranchCommit
 from bot.core.single_flight import SingleFlightCache
 from bot.core.types import WORKFLOW_FOLDER, Head, Permission, RepoName, Sha
 from bot.github.errors import (
@@ -38,6 +39,9 @@ files")."""
 _OVERSIZE = "#" * (MAX_FILE + 1)
 """Stands for the text of a file that is larger: its reader sees that it is too long."""
 
+MAX_MESSAGE = 4000
+"""Characters of a commit's message that are kept."""
+
 MAX_COMMENTS = 3000
 """Comments that are looked through for a reply of ours."""
 
@@ -61,8 +65,9 @@ class PullRequest:
     number: int
     head: Head
     is_open: bool
+    base_branch: str
     author: str
-    """Login; empty for somebody who has left GitHub."""
+    """Login; empty for an App or a bot, and for a person who is gone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,12 +91,40 @@ class _Ref(msgspec.Struct):
     repo: _Repo | None = None
 
 
+class _User(msgspec.Struct):
+    login: str = ""
+    type: str = "User"
+
+
+class _Parent(msgspec.Struct):
+    sha: str
+
+
+class _Message(msgspec.Struct):
+    message: str = ""
+
+
+class _Commit(msgspec.Struct):
+    sha: str
+    commit: _Message
+    parents: list[_Parent] = []
+    author: _User | None = None
+
+    def of_branch(self) -> BranchCommit:
+        return BranchCommit(
+            sha=Sha(self.sha),
+            author=self.author.login if self.author is not None else "",
+            message=self.commit.message[:MAX_MESSAGE],
+            parents=tuple(Sha(parent.sha) for parent in self.parents),
+        )
+
+
 class _Pull(msgspec.Struct):
     number: int
     state: str
     head: _Ref
     base: _Ref
-    user: Login | None = None
+    user: _User | None = None
 
 
 class _Membership(msgspec.Struct):
@@ -146,6 +179,8 @@ class Caches:
     files: SingleFlightCache[tuple[RepoName, Sha, str], str]
     outlines: SingleFlightCache[str, Outline | str]
     """By the digest of a file's text: its outline, or why it has none."""
+    commits: SingleFlightCache[tuple[RepoName, str], tuple[BranchCommit, ...]]
+    """By branch: its newest commits."""
 
 
 async def _outline(text: str) -> Outline | str:
@@ -223,8 +258,23 @@ class Repository:
                 base=RepoName(pull.base.repo.full_name) if pull.base.repo else self._repo,
             ),
             is_open=pull.state == "open",
-            author=pull.user.login if pull.user else "",
+            base_branch=pull.base.ref,
+            author=pull.user.login if pull.user is not None and pull.user.type == "User" else "",
         )
+
+    async def commits(self, branch: str) -> tuple[BranchCommit, ...]:
+        """The newest commits that can be reached from a branch, the newest first; one page."""
+        return await self._caches.commits.get(
+            (self._repo, branch), lambda: self._fetch_commits(branch)
+        )
+
+    async def _fetch_commits(self, branch: str) -> tuple[BranchCommit, ...]:
+        answer = await self._get(
+            "/repos/{owner}/{repo}/commits{?sha,per_page}", sha=branch, per_page="100"
+        )
+        if not (found := decode(answer, list[_Commit])):
+            raise GitHubUnavailable("not understood: a branch without commits")
+        return tuple(commit.of_branch() for commit in found)
 
     async def permission(self, login: str) -> Permission:
         """A person's role here; somebody whom GitHub does not know has none, once that counts."""

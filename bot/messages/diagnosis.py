@@ -6,8 +6,10 @@ import re
 from collections.abc import Sequence
 from dataclasses import replace
 
+from bot.core.failures import Evidence
 from bot.core.models import TrackedRun
 from bot.core.runs import Diagnosis, Failure, Job, LogLine
+from bot.messages.known_failures import seen_elsewhere
 from bot.messages.markdown import clean, code, fence
 from bot.messages.phrases import name_list, run_name, state_word
 from bot.messages.redaction import mask
@@ -42,15 +44,18 @@ MAX_FAILURE_LOG = 6_000
 """Characters of a log: as the answer of a command, and beside a failed run."""
 
 
-def diagnosis_of(run: TrackedRun, diagnosis: Diagnosis) -> str:
-    """Depot's diagnosis as the answer of a command."""
+def diagnosis_of(run: TrackedRun, diagnosis: Diagnosis, elsewhere: Sequence[Evidence] = ()) -> str:
+    """Depot's diagnosis as the answer of a command, and where *elsewhere* the same was seen."""
     if not diagnosis.failures and diagnosis.is_cut:
         return f"Run {run_name(run)} has more failures than Depot's diagnosis holds."
     if not diagnosis.failures and (errors := compile_errors(run.run)):
         return "\n\n".join([f"Run {run_name(run)}:", *errors])
     if not diagnosis.failures:
         return f"Depot knows of no failure in run {run_name(run)} ({state_word(run.run.status)})."
-    return f"Run {run_name(run)}:\n\n{_diagnosis(diagnosis)}"
+    parts = [f"Run {run_name(run)}:", _diagnosis(diagnosis)]
+    if elsewhere:
+        parts.append(seen_elsewhere(elsewhere))
+    return "\n\n".join(parts)
 
 
 def failure(diagnosis: Diagnosis | None, job: Job | None, lines: Sequence[LogLine]) -> str:

@@ -9,6 +9,7 @@ from bot.core import jobs as jobs_
 from bot.core.models import TrackedRun
 from bot.core.runs import Job, PastAttempt, Run, Workflow
 from bot.core.types import Sha
+from bot.messages import known_failures
 from bot.messages.markdown import cell, code, fence
 from bot.messages.phrases import (
     MAX_ROWS,
@@ -67,6 +68,8 @@ def run_parts(tracked: TrackedRun, newest_head: Sha | None = None) -> list[str]:
     parts += compile_errors(run)
     if table := _job_table(run, only_one_was_asked_for=bool(tracked.job)):
         parts.append(table)
+    if tracked.evidence:
+        parts.append(known_failures.seen_elsewhere(tracked.evidence))
     if next_commands := _next_commands(tracked):
         parts.append(next_commands)
     if tracked.failure:

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from bot.storage.database import Store
 from bot.storage.inbox import Inbox
 from bot.storage.items import Items
+from bot.storage.job_failures import JobFailures
 from bot.storage.pull_requests import PullRequests
 from bot.storage.queue import Queue
 from bot.storage.redeliveries import Redeliveries
@@ -31,6 +32,7 @@ class Ledger:
     write_budget: WriteBudget
     retention: Retention
     redeliveries: Redeliveries
+    job_failures: JobFailures
 
     @classmethod
     def on(cls, store: Store) -> Ledger:
@@ -42,4 +44,5 @@ class Ledger:
             WriteBudget(store),
             Retention(store),
             Redeliveries(store),
+            JobFailures(store),
         )

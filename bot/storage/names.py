@@ -13,6 +13,7 @@ from bot.storage.tables import (
     commands,
     former_names,
     heads,
+    job_failures,
     repositories,
     start_attempts,
     tracked_runs,
@@ -94,6 +95,9 @@ class Names:
                 ),
             ),
             sa.update(heads).where(*heads_of_it).values(repo=new),
+            sa.update(job_failures)
+            .where(job_failures.c.repo_id == sa.bindparam("of_id"), job_failures.c.repo != new)
+            .values(repo=new),
         )
         self._move = (  # of_id, installation
             sa.update(work_items)

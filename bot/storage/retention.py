@@ -12,6 +12,7 @@ from bot.storage.tables import (
     commands,
     deliveries,
     heads,
+    job_failures,
     pending_changes,
     redeliveries,
     start_attempts,
@@ -30,7 +31,7 @@ class Deleted:
 
     work_items: int
     other_rows: int
-    """Deliveries and heads, which go by their own age."""
+    """Deliveries, heads and failures of jobs, which go by their own age."""
 
 
 class Retention(Part):
@@ -61,7 +62,11 @@ class Retention(Part):
             sa.delete(work_items).where(work_items.c.id.in_(ids)),
         )
         self._delete_others = tuple(  # before
-            _delete_oldest(table, before) for table in (deliveries, heads, redeliveries)
+            _delete_oldest(table, since, before)
+            for table, since in (
+                *((table, table.c.received_at) for table in (deliveries, heads, redeliveries)),
+                (job_failures, job_failures.c.seen_at),
+            )
         )
 
     async def delete_some(self, before: float) -> Deleted:
@@ -85,11 +90,8 @@ class Retention(Part):
         return await self._store.transact(self._store.give_space_back)
 
 
-def _delete_oldest(table: sa.Table, before: sa.ColumnElement[float]) -> sa.Delete:
-    oldest = (
-        sa.select(*table.primary_key)
-        .where(table.c.received_at < before)
-        .order_by(table.c.received_at)
-        .limit(AT_ONCE)
-    )
+def _delete_oldest(
+    table: sa.Table, since: sa.Column[float], before: sa.ColumnElement[float]
+) -> sa.Delete:
+    oldest = sa.select(*table.primary_key).where(since < before).order_by(since).limit(AT_ONCE)
     return sa.delete(table).where(sa.tuple_(*table.primary_key).in_(oldest))

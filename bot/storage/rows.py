@@ -10,6 +10,7 @@ from sqlalchemy import Row
 
 from bot.core.deliveries import Delivery, HeadChanged
 from bot.core.events import Actor, CommandLine, Comment, PullRequestEvent, Source
+from bot.core.failures import Evidence, JobFailure
 from bot.core.models import (
     Absence,
     Command,
@@ -151,7 +152,50 @@ def tracked_run_row(run: TrackedRun) -> Values:
         "read_at": run.read_at,
         "reply_url": run.reply_url,
         "awaited_end": run.awaited_end,
+        "evidence": _json(run.evidence),
     }
+
+
+def job_failure_row(failure: JobFailure) -> Values:
+    """All but when it was seen."""
+    return {
+        "run_id": failure.run_id,
+        "job_id": failure.job_id,
+        "attempt": failure.attempt,
+        "repo": failure.repo,
+        "repo_id": failure.repo_id,
+        "number": failure.number,
+        "author": failure.author,
+        "sha": failure.sha,
+        "org_id": failure.org_id,
+        "workflow": failure.workflow,
+        "job": failure.job,
+        "job_key": failure.job_key,
+        "fingerprint": failure.fingerprint,
+        "signature": failure.signature,
+        "passed_attempt": failure.passed_attempt,
+    }
+
+
+def job_failure(row: Row[Any]) -> JobFailure:
+    return JobFailure(
+        run_id=RunId(row.run_id),
+        job_id=row.job_id,
+        attempt=row.attempt,
+        repo=RepoName(row.repo),
+        sha=Sha(row.sha),
+        workflow=row.workflow,
+        job=row.job,
+        job_key=row.job_key,
+        number=row.number,
+        author=row.author,
+        org_id=row.org_id,
+        fingerprint=row.fingerprint,
+        signature=row.signature,
+        passed_attempt=row.passed_attempt,
+        repo_id=row.repo_id,
+        seen_at=row.seen_at,
+    )
 
 
 def progress_values(progress: Progress) -> Values:
@@ -308,4 +352,5 @@ def tracked_run(row: Row[Any]) -> TrackedRun:
         read_at=row.read_at,
         reply_url=row.reply_url,
         awaited_end=row.awaited_end,
+        evidence=msgspec.json.decode(row.evidence, type=tuple[Evidence, ...]),
     )

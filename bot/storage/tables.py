@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import sqlalchemy as sa
 
-VERSION = "0014"
+VERSION = "0015"
 """The newest migration, after which a database has this shape."""
 
 metadata = sa.MetaData()
@@ -206,9 +206,45 @@ tracked_runs = sa.Table(
     sa.Column("reply_url", sa.Text),
     # How it ended, for a command that asked for it; empty while it goes on.
     sa.Column("awaited_end", sa.Text),
+    # JSON: bot.core.failures.Evidence, where else what failed was seen
+    sa.Column("evidence", sa.Text, nullable=False, server_default="[]"),
     sa.Index("tracked_runs_run", "run_id"),
     sa.Index("tracked_runs_commit", "repo", "sha"),
     _index_of_live("tracked_runs_tracked", "next_poll_at", _is_set("next_poll_at")),
+)
+
+# Failed attempts of jobs, of runs that were followed and of runs of base branches.
+job_failures = sa.Table(
+    "job_failures",
+    metadata,
+    sa.Column("run_id", sa.Text, primary_key=True),
+    # Of a workflow, with attempt 0, where Depot did not tell all that failed in it.
+    sa.Column("job_id", sa.Text, primary_key=True),
+    sa.Column("attempt", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("repo", sa.Text, nullable=False),
+    sa.Column("repo_id", sa.BigInteger),
+    sa.Column("number", sa.Integer),  # the pull request; none for a run of a base branch
+    sa.Column("author", sa.Text, nullable=False),  # of the pull request
+    sa.Column("sha", sa.Text, nullable=False),
+    sa.Column("org_id", sa.Text, nullable=False),
+    sa.Column("workflow", sa.Text, nullable=False),  # file name
+    sa.Column("job", sa.Text, nullable=False),  # the name that is shown
+    sa.Column("job_key", sa.Text, nullable=False),  # without file and matrix
+    sa.Column("fingerprint", sa.Text, nullable=False),
+    sa.Column("signature", sa.Text, nullable=False),
+    sa.Column("seen_at", sa.Float, nullable=False),
+    # The first later attempt of the same job that passed.
+    sa.Column("passed_attempt", sa.Integer),
+    sa.Index("job_failures_signature", "repo", "signature"),
+    sa.Index("job_failures_fingerprint", "repo", "fingerprint"),
+    sa.Index("job_failures_seen", "seen_at"),
+    sa.Index("job_failures_repo_id", "repo_id"),
+    sa.Index(
+        "job_failures_flaky",
+        "seen_at",
+        sqlite_where=sa.text("passed_attempt IS NOT NULL"),
+        postgresql_where=sa.text("passed_attempt IS NOT NULL"),
+    ),
 )
 
 # What GitHub calls each repository, by its id, which stays.

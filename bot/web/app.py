@@ -18,6 +18,7 @@ from bot.ops.readiness import Readiness
 from bot.services import Services, working
 from bot.storage.database import LedgerUnavailable
 from bot.storage.items import Items
+from bot.storage.job_failures import JobFailures
 from bot.storage.ledger import Ledger
 from bot.storage.status_queries import StatusQueries
 from bot.web.auth import Access
@@ -64,6 +65,7 @@ def create_app(
         services.github.rate_limits,
         partial(_check, services),
         access,
+        JobFailures(reader).flaky,
         base,
     )
     metrics_endpoint = MetricsEndpoint(services.metrics, status_queries)

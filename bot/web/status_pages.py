@@ -18,6 +18,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 
 from bot import __version__
+from bot.core.failures import FLAKY_DAYS, FlakyJob
 from bot.core.models import WorkItem
 from bot.core.rate_limit import Quota
 from bot.core.types import WorkItemId
@@ -30,6 +31,8 @@ from bot.web.views import (
     command_row,
     details,
     facts_of,
+    flaky_facts,
+    flaky_shown,
     overview_facts,
     queue_counts,
     rate_limit,
@@ -56,6 +59,9 @@ Load = Callable[[WorkItemId], Awaitable[WorkItem]]
 Check = Callable[[], Awaitable[Sequence[Finding]]]
 """Looks at everything that the bot needs."""
 
+Flaky = Callable[[str], Awaitable[Sequence[FlakyJob]]]
+"""The jobs of a repository, or of all, that failed and passed on the same commit."""
+
 log = structlog.get_logger()
 
 
@@ -70,6 +76,7 @@ class Pages:
         rate_limits: RateLimits,
         check: Check,
         access: Access,
+        flaky: Flaky,
         base: str = "",
     ) -> None:
         self._base = base
@@ -78,11 +85,13 @@ class Pages:
         self._rate_limits = rate_limits
         self._check = check
         self._access = access
+        self._find_flaky = flaky
 
     def routes(self) -> list[BaseRoute]:
         return [
             Route("/", self._guarded(self._overview)),
             Route("/commands/{id}", self._guarded(self._one)),
+            Route("/flaky", self._guarded(self._flaky)),
             Route("/check", self._guarded(self._is_all_well)),
             static(),
         ]
@@ -137,6 +146,22 @@ class Pages:
             is_well=not wrong,
             summary=f"Not well: {wrong} of {len(findings)}." if wrong else "All is well.",
             findings=findings,
+        )
+
+    async def _flaky(self, request: Request) -> Response:
+        repo = request.query_params.get("repo", "").strip()
+        _check_repo(repo)
+        found = await self._find_flaky(repo)
+        if wants_json(request):
+            return JSONResponse(flaky_facts(found))
+        now = (await self._archive.queue()).now
+        return self._html(
+            "flaky.html",
+            request,
+            title="Flaky jobs",
+            days=FLAKY_DAYS,
+            repo=repo,
+            jobs=[flaky_shown(one, now) for one in found],
         )
 
     async def _overview(self, request: Request) -> Response:
@@ -205,8 +230,7 @@ def _asked(request: Request) -> tuple[Filter, str | None]:
     asked = {name: request.query_params.get(name, "").strip() for name in request.query_params}
     repo, reason, state = (asked.get(name, "") for name in ("repo", "reason", "state"))
     before = asked.get("before", "")
-    if repo and not _REPO.fullmatch(repo):
-        raise NotAnswerable(400, "A repository is written as owner/name.")
+    _check_repo(repo)
     if reason and not _REASON.fullmatch(reason):
         raise NotAnswerable(400, "A reason is a code such as not-a-writer.")
     states = {one.value: one for one in State}
@@ -215,3 +239,8 @@ def _asked(request: Request) -> tuple[Filter, str | None]:
     if before and not _ID.fullmatch(before):
         raise NotAnswerable(400, "That is no id of a command.")
     return Filter(repo, reason, states.get(state)), before or None
+
+
+def _check_repo(repo: str) -> None:
+    if repo and not _REPO.fullmatch(repo):
+        raise NotAnswerable(400, "A repository is written as owner/name.")

@@ -10,6 +10,7 @@ from urllib.parse import quote
 from markupsafe import Markup
 
 from bot.core import models, reasons
+from bot.core.failures import FLAKY_DAYS, FlakyJob
 from bot.core.rate_limit import Quota
 from bot.core.types import Json
 from bot.messages import phrases
@@ -86,6 +87,26 @@ def facts_of(request: models.WorkItem, only: Sequence[models.Command]) -> Json:
     return {**facts, "commands": commands}
 
 
+def flaky_facts(found: Sequence[FlakyJob]) -> Json:
+    return {
+        "schema": reply_message.SCHEMA,
+        "days": FLAKY_DAYS,
+        "jobs": [
+            {
+                "repo": one.repo,
+                "workflow": one.workflow,
+                "job": one.job,
+                "times": one.times,
+                "last_at": one.last_at,
+                "runs": [
+                    {"id": run_id, "url": depot_page(org, run_id)} for run_id, org in one.runs
+                ],
+            }
+            for one in found
+        ],
+    }
+
+
 @dataclass(frozen=True, slots=True)
 class Moment:
     """A time: for machines, for people, and how long ago."""
@@ -122,6 +143,30 @@ def queue_counts(queue: QueueStatus) -> list[QueueCount]:
         QueueCount("writes waiting", str(queue.waiting_writes)),
         *([QueueCount("set aside", str(queue.set_aside))] if queue.set_aside else []),
     ]
+
+
+@dataclass(frozen=True, slots=True)
+class FlakyShown:
+    """A job that failed and then passed on the same commit."""
+
+    repo: str
+    workflow: str
+    job: str
+    times: int
+    last: Moment
+    runs: tuple[tuple[str, str | None], ...]
+    """Id and page of the newest."""
+
+
+def flaky_shown(one: FlakyJob, now: float) -> FlakyShown:
+    return FlakyShown(
+        repo=one.repo,
+        workflow=one.workflow,
+        job=one.job,
+        times=one.times,
+        last=moment(one.last_at, now),
+        runs=tuple((run_id, depot_page(org_id, run_id)) for run_id, org_id in one.runs),
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,7 @@
 
     python -m tests.bench            all of it, some minutes
     python -m tests.bench accepted   one of: ignored, accepted, under_way, waiting, trips, commands,
-                                     statements, postgresql, machines, grown, hour
+                                     statements, known, postgresql, machines, grown, hour
 
 Peers are started in the same run and take turns with the bot. The exit status is 1 when something
 is not as it was wanted.
@@ -25,6 +25,7 @@ from tests.bench import (
     grown,
     hour,
     ignored,
+    known,
     machines,
     postgresql,
     statements,
@@ -44,6 +45,7 @@ MEASURES: dict[str, Measure] = {
     "trips": trips.rows,
     "commands": commands.rows,
     "statements": statements.rows,
+    "known": known.rows,
     "postgresql": postgresql.rows,
     "machines": machines.rows,
     "grown": grown.rows,

@@ -24,6 +24,7 @@ from bot.demo.simulators.github import Comment, SimulatedGitHub
 from bot.demo.stage import Stage
 from bot.depot import client
 from bot.github import api, repository, session
+from tests.support.base_branch import ERROR, pushed
 from tests.support.commands import said
 from tests.support.conversation import FILES, REPO, Conversation, Hook, ManualClock, bot_on, visible
 from tests.support.pull_requests import CONFIG_TIME, hears_all, rules
@@ -113,6 +114,9 @@ SCENES: Mapping[str, Scene] = {
     "a run that fails": Scene(
         lambda pr: _plan_failure(pr), lambda pr: says(pr, "/depot run ci.yml")
     ),
+    "a failure that the base branch has as well": Scene(
+        lambda pr: _broken_base(pr), lambda pr: says(pr, "/depot run ci.yml")
+    ),
     "dispatch": command("/depot dispatch nightly.yaml"),
     "retry": command("/depot retry", has_run),
     "rerun": command("/depot rerun", has_run),
@@ -130,6 +134,12 @@ SCENES: Mapping[str, Scene] = {
 
 async def _plan_failure(pr: Conversation) -> None:
     pr.depot.plan(job="test", attempt=1, outcome="failed", log=["one", "two"])
+
+
+async def _broken_base(pr: Conversation) -> None:
+    pushed(pr, ERROR)
+    pushed(pr, ERROR)
+    pr.depot.plan(job="test", attempt=1, outcome="failed", error_message=ERROR)
 
 
 # --- places --------------------------------------------------------------------------------------
@@ -167,6 +177,7 @@ CALLS = {
     "github GET /repos/R/contents/.depot/workflows/nightly.yaml",
     "github GET /repos/R/commits/S/check-suites",
     "github GET /repos/R/pulls/N/files",
+    "github GET /repos/R/commits",
     "github POST /repos/R/issues/comments/N/reactions",
     "github POST /repos/R/issues/N/comments",
     "github PATCH /repos/R/issues/comments/N",
@@ -176,7 +187,7 @@ CALLS = {
         f"depot {method}"
         for method in (
             *("ListRuns", "Run", "DispatchWorkflow", "GetRun", "GetRunStatus", "GetRunMetrics"),
-            *("GetFailureDiagnosis", "GetJobAttemptLogs", "ListArtifacts"),
+            *("GetFailureDiagnosis", "GetJobAttemptLogs", "ListArtifacts", "ListWorkflows"),
             *("RetryFailedJobs", "RerunWorkflow", "CancelRun"),
         )
     ),

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field, replace
 import httpx
 import pytest
 
+from bot.core.failures import Evidence
 from bot.core.models import TrackedRun
 from bot.core.runs import Run
 from bot.core.types import CommandId, Detail, RepoName, RunId, Sha
@@ -68,6 +69,10 @@ async def quotes_nothing() -> frozenset[Detail]:
     return frozenset()
 
 
+async def sees_nothing(*_: object) -> tuple[Evidence, ...]:
+    return ()
+
+
 def followed(run_id: str, sha: str, now: float) -> TrackedRun:
     run = Run(RunId(run_id), "", "queued")
     command = CommandId(f"ic-{run_id}.1")
@@ -97,7 +102,7 @@ async def calls_a_minute(
                 await active_runs.look()
                 next_look += LISTING_SECONDS
             clock.time = max(clock.time, due)
-            run = await poll(client, active_runs, clock, run, quotes_nothing)
+            run = await poll(client, active_runs, clock, run, quotes_nothing, sees_nothing)
             assert not run.run.is_over
             assert run.next_poll_at is not None
             heapq.heappush(queue, (run.next_poll_at, place, run))

@@ -59,13 +59,15 @@ async def test_a_public_repository(pr: Conversation, config: str, quoted: set[st
     assert ("The end of `test`" in text) == (LOG in quoted)
     if not quoted:
         assert LOG not in text
-        assert asked(pr.depot) == set()
+        # What failed is kept to know it again, and shown to nobody.
+        assert asked(pr.depot) == {"GetFailureDiagnosis"}
 
 
 @pytest.mark.parametrize("command", ["logs", "why", "logs job=test", "why ci.yml"])
 async def test_a_public_repository_by_command(pr: Conversation, command: str) -> None:
     await rules(pr, "")
     await fails(pr)
+    pr.depot.calls.clear()
     await pr.says("ada", f"/depot {command}")
     assert "needs a login" in pr.reply()
     assert reason(pr) == "not-shown"

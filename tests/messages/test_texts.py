@@ -11,6 +11,7 @@ from bot.commands import COMMANDS
 from bot.core import errors
 from bot.core.errors import Misreading
 from bot.core.events import Actor, CommandLine, Comment, PullRequestEvent, Source
+from bot.core.failures import Evidence
 from bot.core.models import Command, KnownRun, Reply, TrackedRun, WorkItem
 from bot.core.reasons import Reason
 from bot.core.runs import (
@@ -81,10 +82,21 @@ BROKEN = Failure(("ci.yml:test",), 1, "exit 1", "3 is not 4", "add 1", ())
 VERBS = {verb: command.arguments for verb, command in COMMANDS.items()}
 USAGE = "`/depot run [WORKFLOW …] [job=KEY[,KEY]] [sha=SHA] [force]`"
 
+ELSEWHERE = (Evidence(("test",), pulls=(9,)),)
+SEEN = "Seen elsewhere:\n\n- `test`: Also on 1 other pull request: `#9`."
+
 SENTENCES = [
     # runs
     (runs.run_state(RUN), STATE),
     (runs.run_state(STARTING), STATE_OF_STARTING),
+    (
+        runs.run_state(replace(RUN, evidence=ELSEWHERE)),
+        STATE.replace("To go on,", f"{SEEN}\n\nTo go on,"),
+    ),
+    (
+        diagnosis.diagnosis_of(RUN, Diagnosis((BARE,)), ELSEWHERE),
+        f"Run {NAMED}:\n\n`ci.yml:test` failed:\n\n{SEEN}",
+    ),
     (
         phrases.run_name(replace(RUN, is_inline=True, job="test")),
         f"{LINK} of the YAML (`test`) on `3f2c1d0`",

@@ -29,6 +29,7 @@ TIMES = {
     "commands": ("decided_at",),
     "deliveries": ("received_at",),
     "heads": ("received_at",),
+    "job_failures": ("seen_at",),
     "work_items": ("received_at", "replied_at", "failing_since", "due_at", "lease_until"),
     "periodic_jobs": ("next_due_at",),
 }

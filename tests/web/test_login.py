@@ -21,7 +21,7 @@ from tests.support.debian import program
 
 pytestmark = pytest.mark.anyio
 
-CLOSED = ["/", "/commands/ic-1", "/check", "/metrics"]
+CLOSED = ["/", "/commands/ic-1", "/flaky", "/check", "/metrics"]
 
 NGINX = """
 daemon off;

@@ -18,6 +18,8 @@ import sqlalchemy as sa
 from structlog.testing import capture_logs
 
 from bot.core.deliveries import Delivery, HeadChanged
+from bot.core.failures import JobFailure
+from bot.core.types import RepoName, RunId, Sha
 from bot.demo.simulators.depot import SimulatedDepot
 from bot.demo.stage import Stage
 from bot.github.webhooks import read
@@ -29,6 +31,7 @@ from bot.web.auth import COOKIE, Access
 from bot.web.pages import HEADERS
 from bot.web.status_pages import PAGE_LENGTH
 from tests.support.conversation import REPO, Conversation, Hook, ManualClock, bot_on
+from tests.support.pull_requests import hears_all
 
 pytestmark = pytest.mark.anyio
 
@@ -73,6 +76,52 @@ async def listed(client: httpx.AsyncClient, query: str = "") -> dict[str, Any]:
     assert answer.status_code == 200, answer.text
     found: dict[str, Any] = answer.json()
     return found
+
+
+# --- flaky jobs ----------------------------------------------------------------------------------
+
+
+async def test_flaky_jobs(
+    pr: Conversation, client: httpx.AsyncClient, depot: SimulatedDepot
+) -> None:
+    assert "None." in text_of((await client.get("/flaky")).text)
+    depot.plan(job="test", attempt=1, outcome="failed")
+    await pr.says("alice", "/depot run ci.yml")
+    await pr.passes(60)
+    await pr.says("alice", "/depot retry")
+    await pr.passes(60)
+    hears_all(pr)
+    run = depot.runs[0]
+    page = f"https://depot.dev/orgs/{run.org_id}/workflows/{run.run_id}"
+    for path in ("/flaky", "/flaky?repo=Octo/Hello"):
+        answer = await client.get(path)
+        assert f"test ci.yml {REPO} 1 " in text_of(answer.text)
+        assert f'href="{page}"' in answer.text
+        found = (await client.get(path, headers=JSON)).json()
+        (job,) = found["jobs"]
+        assert found["days"] == 30
+        assert job.pop("last_at") <= pr.clock.time
+        assert job == {
+            "repo": REPO,
+            "workflow": "ci.yml",
+            "job": "test",
+            "times": 1,
+            "runs": [{"id": run.run_id, "url": page}],
+        }
+    assert (await client.get("/flaky?repo=octo/other", headers=JSON)).json()["jobs"] == []
+    assert (await client.get("/flaky?repo=hello", headers=JSON)).status_code == 400
+
+
+async def test_a_flaky_job_with_a_hostile_name(pr: Conversation, client: httpx.AsyncClient) -> None:
+    hostile = "<script>alert(1)</script>"
+    one = JobFailure(
+        *(RunId("r1"), "j1", 1, RepoName(REPO), Sha("a" * 40), "ci.yml", hostile, "test"),
+        passed_attempt=2,
+    )
+    await pr.services.ledger.job_failures.save([one])
+    page = (await client.get("/flaky")).text
+    assert hostile not in page
+    assert escape(hostile) in page
 
 
 # --- the overview --------------------------------------------------------------------------------

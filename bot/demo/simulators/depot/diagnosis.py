@@ -152,8 +152,9 @@ def _groups(world: World, failures: Sequence[_Failure]) -> tuple[m.FailureGroup,
 
 def _group(world: World, members: Sequence[_Failure]) -> m.FailureGroup:
     first = members[0]
+    of = "" if world.switches.fingerprint == "error" else first.run.run_id
     return m.FailureGroup(
-        fingerprint=hashlib.sha256(first.error_message.encode()).hexdigest()[:16],
+        fingerprint=hashlib.sha256((of + first.error_message).encode()).hexdigest()[:16],
         source="error_message",
         count=len(members),
         error_message=first.error_message[:_MESSAGE_CHARS],

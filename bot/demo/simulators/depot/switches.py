@@ -50,6 +50,8 @@ class Switches:
     # Logs, diagnosis, metrics: bounds that Depot has but does not publish.
     log_page_size: int = 100
     diagnosis_cap: int = 100
+    fingerprint: Literal["error", "run and error"] = "error"
+    """What a failure group's fingerprint is made of: an error may have another in each run."""
     metrics_cap: int = 150
     """Attempts of a run in `GetRunMetrics`."""
     job_metrics_cap: int = 50

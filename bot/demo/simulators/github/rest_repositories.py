@@ -71,6 +71,18 @@ def get_commit(call: Call) -> Answer:
     return Answer(call.bodies.full_commit(call.repository, commit))
 
 
+def list_commits(call: Call) -> Answer:
+    """The commits that can be reached from a branch or commit, the newest first."""
+    repository = call.repository
+    ref = call.query.get("sha") or repository.default_branch
+    tip = call.world.resolve(repository, ref)
+    if tip is None:
+        raise not_found()
+    found = [repository.commits[sha] for sha in call.world.ancestors(repository, tip.sha)]
+    shown, links = page(call, sorted(found, key=lambda commit: -commit.date))
+    return Answer([call.bodies.commit(repository, one) for one in shown], headers=links)
+
+
 def commit_of(call: Call, ref: str) -> Commit:
     """The commit that a path names; GitHub answers 422 for what cannot be one."""
     commit = call.world.resolve(call.repository, ref)
@@ -181,5 +193,6 @@ ENDPOINTS = (
     Endpoint("GET", _REPO + "/contents/{path:path}", get_contents, needs=_READ_CONTENTS),
     Endpoint("GET", _REPO + "/git/ref/heads/{branch:path}", get_branch_ref, needs=_READ_CONTENTS),
     Endpoint("GET", _REPO + "/compare/{basehead:path}", compare, needs=_READ_CONTENTS),
+    Endpoint("GET", _REPO + "/commits", list_commits, needs=_READ_CONTENTS),
     Endpoint("GET", _REPO + "/commits/{ref:path}", get_commit, needs=_READ_CONTENTS),
 )
