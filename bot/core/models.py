@@ -299,7 +299,7 @@ class WorkItem:
     mention_attempted_at: float | None = None
     """When a comment that mentions its author was last posted, whatever came of that."""
     newest_head: Sha | None = None
-    """The newest head of its pull request that a webhook announced."""
+    """The head to which its pull request has moved since, as a webhook announced."""
 
     @property
     def work_item_id(self) -> WorkItemId:
