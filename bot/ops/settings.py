@@ -52,6 +52,13 @@ class Limits(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Runs that they start: a command may start several."""
 
 
+class Retention(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """How long what is over is kept."""
+
+    # GitHub sends a delivery again for three days, and a run that is over is read again for seven.
+    days: Annotated[int, msgspec.Meta(ge=7)] = 90
+
+
 class DepotOrganisation(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The Depot organisation of one GitHub owner's repositories."""
 
@@ -66,6 +73,7 @@ class Operator(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     repositories: tuple[str, ...] = ("*",)
     limits: Limits = Limits()
+    retention: Retention = Retention()
     depot: dict[str, DepotOrganisation] = {}
 
 

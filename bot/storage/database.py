@@ -68,8 +68,17 @@ class Store:
         """Whether other processes may use it at the same time."""
         raise NotImplementedError
 
+    @property
+    def reader(self) -> Store:
+        """The same for whoever only reads and must not be in anybody's way."""
+        return self
+
     def notify(self, connection: sa.Connection) -> None:
         """Wake the workers of all processes, once the transaction is committed."""
+
+    def give_space_back(self, connection: sa.Connection) -> bool:
+        """Give some of the space of deleted rows back to the disk; whether there may be more."""
+        return False
 
     async def listen(self, wake: Callable[[], None]) -> None:
         """Call *wake* whenever another process stored something to do. Never returns."""
@@ -118,6 +127,7 @@ class Store:
         await self.transact(self._upgrade)
 
     def _upgrade(self, connection: sa.Connection) -> None:
+        self.lift_timeouts(connection)
         self.lock_for_migration(connection)
         if version_of(connection) == VERSION:
             return
@@ -125,6 +135,9 @@ class Store:
         config.set_main_option("script_location", "bot.storage:migrations")
         config.attributes["connection"] = connection
         alembic.command.upgrade(config, "head")
+
+    def lift_timeouts(self, connection: sa.Connection) -> None:
+        """Let this transaction take as long as it needs."""
 
     def lock_for_migration(self, connection: sa.Connection) -> None:
         """Keep other processes from migrating until this transaction is over."""

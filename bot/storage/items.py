@@ -497,18 +497,25 @@ class Items(Part):
 
 
 def _newest_head() -> sa.ScalarSelect[str]:
-    """The head to which a work item's pull request has moved since it was written; none when two
-    came in the same second. An older one that is known may not be the newest: a push may be heard
-    of late, or never."""
+    """The newest head of a work item's pull request that is younger than it; none when two came in
+    the same second."""
 
     def of_pull(table: sa.FromClause) -> sa.ColumnElement[bool]:
         return sa.and_(table.c.repo == work_items.c.repo, table.c.number == work_items.c.number)
 
     known, other = heads.alias(), heads.alias()
-    newest = sa.select(sa.func.max(other.c.since)).where(of_pull(other)).scalar_subquery()
+    # The work item is two queries further out: by itself SQLAlchemy would list all of them here.
+    newest = (
+        sa.select(sa.func.max(other.c.since))
+        .where(of_pull(other))
+        .correlate(work_items)
+        .scalar_subquery()
+    )
     only = sa.case((sa.func.count() == 1, sa.func.min(known.c.sha)))
-    is_newest = (known.c.since == newest, newest > work_items.c.written_at)
-    return sa.select(only).where(of_pull(known), *is_newest).scalar_subquery()
+    is_younger = known.c.since > work_items.c.written_at
+    return (
+        sa.select(only).where(of_pull(known), known.c.since == newest, is_younger).scalar_subquery()
+    )
 
 
 def _others_are_undecided() -> sa.ColumnElement[bool]:

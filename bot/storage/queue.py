@@ -76,7 +76,11 @@ class Queue(Part):
             )
         )
         self._until_due = _until_due(now)
-        self._release_all = sa.update(work_items).values(lease_until=0.0)
+        self._release_all = (
+            sa.update(work_items)
+            .where(work_items.c.due_at >= 0.0, work_items.c.lease_until > 0.0)
+            .values(lease_until=0.0)
+        )
         # What was released meanwhile stays released.
         self._renew = self._touch.where(work_items.c.lease_until > 0.0).values(
             lease_until=now + LEASE_SECONDS

@@ -17,6 +17,7 @@ from bot.ops.diagnostics import Finding, ledger_finding, outside_findings, warni
 from bot.ops.readiness import Readiness
 from bot.services import Services, working
 from bot.storage.database import LedgerUnavailable
+from bot.storage.items import Items
 from bot.storage.ledger import Ledger
 from bot.storage.status_queries import StatusQueries
 from bot.web.auth import Access
@@ -52,13 +53,14 @@ def create_app(
         services.worker.wake,
     )
     health = Health(services.ledger, services.readiness)
-    status_queries = StatusQueries(services.store)
+    reader = services.store.reader
+    status_queries = StatusQueries(reader)
     settings = services.settings
     access = access or Access.with_password(settings.admin_password)
     base = path_of(settings.public_url)
     pages = Pages(
         status_queries,
-        services.ledger,
+        Items(reader).load,
         services.github.rate_limits,
         partial(_check, services),
         access,
@@ -123,7 +125,8 @@ class MetricsEndpoint:
     async def metrics(self, _: Request) -> Response:
         try:
             queue = await self._archive.queue()
+            text = self._counted.text(queue, await self._archive.writes_left())
         except LedgerUnavailable as error:
             log.error("ledger_unavailable", error=str(error))
-            queue = None
-        return Response(self._counted.text(queue), media_type=metrics_.CONTENT_TYPE)
+            text = self._counted.text(None)
+        return Response(text, media_type=metrics_.CONTENT_TYPE)

@@ -18,11 +18,11 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 
 from bot import __version__
+from bot.core.models import WorkItem
 from bot.core.rate_limit import Quota
-from bot.core.types import CommandId, WorkItemId
+from bot.core.types import WorkItemId
 from bot.ops.diagnostics import Finding
 from bot.storage.database import LedgerUnavailable
-from bot.storage.ledger import Ledger
 from bot.storage.status_queries import Filter, State, StatusQueries
 from bot.web.auth import Access
 from bot.web.pages import Endpoint, NotAnswerable, guarded, static, templates, wants_json
@@ -50,6 +50,9 @@ _REASON = re.compile(r"[a-z0-9_-]{1,60}")
 RateLimits = Callable[[], Mapping[int | None, Quota]]
 """What is left of GitHub's hourly requests, by installation."""
 
+Load = Callable[[WorkItemId], Awaitable[WorkItem]]
+"""Reads a work item; raises KeyError when there is none."""
+
 Check = Callable[[], Awaitable[Sequence[Finding]]]
 """Looks at everything that the bot needs."""
 
@@ -63,7 +66,7 @@ class Pages:
     def __init__(
         self,
         archive: StatusQueries,
-        ledger: Ledger,
+        load: Load,
         rate_limits: RateLimits,
         check: Check,
         access: Access,
@@ -71,7 +74,7 @@ class Pages:
     ) -> None:
         self._base = base
         self._archive = archive
-        self._ledger = ledger
+        self._load = load
         self._rate_limits = rate_limits
         self._check = check
         self._access = access
@@ -169,7 +172,7 @@ class Pages:
             raise nothing
         request_id, place = WorkItemId(match[1]), int(match[2]) if match[2] else None
         try:
-            found = await self._ledger.items.load(request_id)
+            found = await self._load(request_id)
         except KeyError:
             raise nothing from None
         except Exception as error:
@@ -197,7 +200,7 @@ class Pages:
         )
 
 
-def _asked(request: Request) -> tuple[Filter, CommandId | None]:
+def _asked(request: Request) -> tuple[Filter, str | None]:
     """The filter and the key in the query; NotAnswerable when they make no sense."""
     asked = {name: request.query_params.get(name, "").strip() for name in request.query_params}
     repo, reason, state = (asked.get(name, "") for name in ("repo", "reason", "state"))
@@ -211,4 +214,4 @@ def _asked(request: Request) -> tuple[Filter, CommandId | None]:
         raise NotAnswerable(400, f"A state is one of: {', '.join(states)}.")
     if before and not _ID.fullmatch(before):
         raise NotAnswerable(400, "That is no id of a command.")
-    return Filter(repo, reason, states.get(state)), CommandId(before) if before else None
+    return Filter(repo, reason, states.get(state)), before or None

@@ -2,7 +2,7 @@
 
     python -m tests.bench            all of it, some minutes
     python -m tests.bench accepted   one of: ignored, accepted, under_way, waiting, trips, commands,
-                                     statements, postgresql
+                                     statements, postgresql, machines, grown, hour
 
 Peers are started in the same run and take turns with the bot. The exit status is 1 when something
 is not as it was wanted.
@@ -22,7 +22,10 @@ from bot.ops.logging_setup import set_up_logging
 from tests.bench import (
     accepted,
     commands,
+    grown,
+    hour,
     ignored,
+    machines,
     postgresql,
     statements,
     trips,
@@ -42,6 +45,9 @@ MEASURES: dict[str, Measure] = {
     "commands": commands.rows,
     "statements": statements.rows,
     "postgresql": postgresql.rows,
+    "machines": machines.rows,
+    "grown": grown.rows,
+    "hour": hour.rows,
 }
 
 

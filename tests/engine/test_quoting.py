@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from bot.demo.simulators.depot import SimulatedDepot
-from tests.support.commands import reason
+from tests.support.commands import reason, said
 from tests.support.conversation import REPO, Conversation
 from tests.support.pull_requests import CONFIG_TIME, hears_all, rules
 
@@ -26,7 +26,7 @@ async def fails(pr: Conversation, login: str = "alice") -> str:
     pr.depot.plan(job="test", outcome="failed", log=["fine", LOG], diagnosis=DIAGNOSIS)
     await pr.says(login, "/depot run ci.yml")
     await pr.passes(60)
-    text = pr.github.thread(REPO, 1).comments[-1].body
+    text = said(pr)[-1].body
     assert "❌ failed" in text
     hears_all(pr)
     return text
@@ -87,7 +87,7 @@ async def test_rules_that_broke_meanwhile_quote_nothing(pr: Conversation) -> Non
     await pr.says("alice", "/depot run ci.yml")
     pr.github.commit(REPO, "main", {".github/depot-bot.yml": "show: everything\n"})
     await pr.passes(CONFIG_TIME + 200)
-    text = pr.github.thread(REPO, 1).comments[-1].body
+    text = said(pr)[-1].body
     assert "❌ failed" in text
     assert LOG not in text
     assert DIAGNOSIS not in text
@@ -102,7 +102,7 @@ async def test_github_away_at_the_end_costs_no_log(pr: Conversation) -> None:
     await pr.passes(300)
     away.lift()
     await pr.passes(60)
-    text = pr.github.thread(REPO, 1).comments[-1].body
+    text = said(pr)[-1].body
     assert "❌ failed" in text
     assert LOG in text
     assert DIAGNOSIS in text
@@ -117,7 +117,7 @@ async def test_an_event_quotes_to_who_set_it_off(pr: Conversation) -> None:
     pr.github.label(REPO, 1, "full-ci", by="trudy")
     await pr.settles()
     await pr.passes(60)
-    text = pr.github.thread(REPO, 1).comments[-1].body
+    text = said(pr)[-1].body
     assert DIAGNOSIS in text
     assert "The end of `test`" not in text
     hears_all(pr)
