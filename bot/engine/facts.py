@@ -94,6 +94,8 @@ class FactReader:
         What is asked of the head is asked beside the head itself where the ledger knows which
         commit that should be. Where it was another, it is asked again.
         """
+        if Fact.TEAMS in wanted:
+            facts = replace(facts, teams=await self._teams(facts.config.teams))
         seen = self._seen() if Fact.HEAD in wanted else _known(facts.seen)
         sha = self._expected_head(facts, wanted, target)
         if sha is None and wanted & {Fact.WORKFLOWS, Fact.RUNS, Fact.HEAD_DATE}:
@@ -104,8 +106,6 @@ class FactReader:
                 wanted |= {Fact.HEAD_DATE}  # it will be asked for next
         if sha and set(sha) == {"0"}:
             sha = None  # no commit (`bot.rules.policy.check_exists`)
-        if Fact.TEAMS in wanted:
-            facts = replace(facts, teams=await self._teams(facts.config.teams))
         if sha and Fact.JOBS in wanted and facts.workflows is not None:
             facts = replace(facts, workflows=await self._with_jobs(facts.workflows))
         rules, role, head, date, files, runs = await _side_by_side(
