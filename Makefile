@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo install test check docs format coverage bench endurance fuzz lock clean
+.PHONY: demo install test check docs format coverage bench endurance fuzz image lock clean
 
 demo: .venv/installed
 	$(BIN)/depot-bot demo
@@ -55,6 +55,10 @@ bench: .venv/installed-dev
 # The tests under tests/fuzz with new cases for some minutes; FUZZ_CASES=100000 for longer.
 fuzz: .venv/installed-dev
 	HYPOTHESIS_PROFILE=long $(BIN)/pytest tests/fuzz
+
+# Builds the image and runs the demo and the bot in it; as root, with buildah. BASE=… names a base.
+image: .venv/installed-dev
+	BASE=$(BASE) $(BIN)/python -m tests.hosts.image
 
 # Pins every dependency, with hashes, for all platforms; with what `pip install -e` needs of its own.
 lock: .venv/bin/python

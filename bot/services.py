@@ -5,25 +5,27 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import httpx
 
 from bot.commands import COMMANDS, INTERNAL
 from bot.core.clock import AdjustedClock, Clock, SystemClock
+from bot.core.models import Claim
 from bot.depot.client import Depot
-from bot.engine.maintenance import DELIVERIES_EVERY, OLD_ROWS_EVERY, Sweeper
+from bot.depot.organisations import ANY_OWNER, Organisations
+from bot.engine.active_runs import LISTING_SECONDS, ActiveRuns
+from bot.engine.maintenance import DELIVERIES_EVERY, OLD_ROWS_EVERY, RENAMES_EVERY, Sweeper
 from bot.engine.processor import Processor
 from bot.engine.publisher import Publisher
-from bot.engine.run_poller import ActiveRuns
 from bot.engine.worker import SLOW_STEPS, Worker, keep_time, look_often, repeat
 from bot.github.api import GitHub
 from bot.github.errors import AnswerTooLarge
 from bot.github.session import RAW
 from bot.ops.metrics import Metrics
 from bot.ops.readiness import LOOK_EVERY, Readiness
-from bot.ops.settings import Settings
+from bot.ops.settings import Operator, Renewal, Settings, renewed
 from bot.ops.trouble import Trouble
 from bot.storage.connect import open_store
 from bot.storage.database import Store
@@ -47,18 +49,70 @@ Observer = Callable[[httpx.Request, int | None], None]
 """Called with each request and the status of its answer; none when no answer came."""
 
 
-@dataclass(frozen=True, slots=True)
+class Steps:
+    """Hands each work item to the processor for its repository: each Depot organisation has one of
+    its own, which knows no other's token."""
+
+    def __init__(self, processor: Processor, organisations: Organisations) -> None:
+        self._processor = processor
+        self._organisations = organisations
+        self._by_depot: dict[Depot, Processor] = {processor.depot: processor}
+
+    async def step(self, claim: Claim) -> None:
+        """Do whatever is due for this work item."""
+        owner = claim.repo.partition("/")[0]
+        await self._at(self._organisations.of(owner)).step(claim)
+
+    async def look(self) -> None:
+        """List what runs in each organisation. Raises LedgerUnavailable."""
+        for depot in self._organisations.by_owner().values():
+            await self._at(depot).active_runs.look()
+
+    def use(self, operator: Operator) -> None:
+        """Go on with other bounds; with the organisations that there are now."""
+        self._processor = replace(self._processor, operator=operator)
+        kept = set(self._organisations.by_owner().values())
+        self._by_depot = {
+            depot: replace(processor, operator=operator)
+            for depot, processor in self._by_depot.items()
+            if depot in kept
+        }
+
+    def _at(self, depot: Depot) -> Processor:
+        processor = self._by_depot.get(depot)
+        if processor is None:
+            by_owner = self._organisations.by_owner()
+            owner = next((name for name, one in by_owner.items() if one is depot), ANY_OWNER)
+            clock, queue = self._processor.clock, self._processor.ledger.queue
+            active = ActiveRuns(depot, clock, queue, owner)
+            processor = replace(self._processor, depot=depot, active_runs=active)
+            self._by_depot[depot] = processor
+        return processor
+
+
+@dataclass(slots=True)
 class Services:
     settings: Settings
+    """Those of the moment."""
     store: Store
     clock: AdjustedClock
     ledger: Ledger
     github: GitHub
-    depot: Depot
+    organisations: Organisations
     worker: Worker
+    steps: Steps
     sweeper: Sweeper
     readiness: Readiness
     metrics: Metrics
+
+    def use(self, settings: Settings) -> Renewal:
+        """Go on with other settings, as far as they take effect while the bot runs."""
+        renewal = renewed(self.settings, settings)
+        self.settings = renewal.settings
+        self.github.use(self.settings.github)
+        self.organisations.use(self.settings.depot_access)
+        self.steps.use(self.settings.operator)
+        return renewal
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +131,7 @@ async def open_clients(
     settings: Settings,
     surroundings: Surroundings | None = None,
     metrics: Metrics | None = None,
-) -> AsyncIterator[tuple[GitHub, Depot]]:
+) -> AsyncIterator[tuple[GitHub, Organisations]]:
     """The clients of GitHub and Depot, closed again at the end. *metrics* count what they ask."""
     around = surroundings or Surroundings()
     count = metrics or Metrics()
@@ -95,14 +149,11 @@ async def open_clients(
         ) as to_depot,
     ):
         github = GitHub(to_github, settings.github, url=settings.github_url, clock=around.clock)
-        depot = Depot(
-            to_depot,
-            url=settings.depot_url,
-            token=settings.depot_token,
-            org_id=settings.depot_org_id,
+        organisations = Organisations(
+            to_depot, url=settings.depot_url, access=settings.depot_access
         )
         count.watch_clock(lambda: github.server_clock.offset)
-        yield github, depot
+        yield github, organisations
 
 
 def _counting(
@@ -128,7 +179,7 @@ async def open_services(
         settings.database_url, around.clock, waits_for_disk=around.waits_for_disk
     )
     try:
-        async with open_clients(settings, around, metrics) as (github, depot):
+        async with open_clients(settings, around, metrics) as (github, organisations):
             ledger = Ledger.on(store)
             # Machines that share a ledger go by its clock, whatever their own ones say.
             clock = AdjustedClock(around.clock)
@@ -137,13 +188,12 @@ async def open_services(
             if not store.is_shared:
                 # The only process on this ledger: leases of an earlier one are void.
                 await ledger.queue.release_all()
+            depot = organisations.of(ANY_OWNER)
             processor = Processor(
                 ledger=ledger,
                 github=github,
                 depot=depot,
-                active_runs=ActiveRuns(
-                    depot, clock, ledger.queue.wake_runs, ledger.queue.reread_runs
-                ),
+                active_runs=ActiveRuns(depot, clock, ledger.queue),
                 publisher=Publisher(ledger, clock),
                 clock=clock,
                 commands=COMMANDS,
@@ -151,18 +201,20 @@ async def open_services(
                 operator=settings.operator,
                 count=metrics.count_decision,
             )
-            worker = Worker(ledger.queue, processor.step)
-            sweeper = Sweeper(ledger, github, clock)
+            steps = Steps(processor, organisations)
+            worker = Worker(ledger.queue, steps.step)
+            sweeper = Sweeper(ledger, github, clock, settings.operator.retention.days)
             yield Services(
                 settings=settings,
                 store=store,
                 clock=clock,
                 ledger=ledger,
                 github=github,
-                depot=depot,
+                organisations=organisations,
                 worker=worker,
+                steps=steps,
                 sweeper=sweeper,
-                readiness=Readiness(ledger.queue, github, depot),
+                readiness=Readiness(ledger.queue, github, organisations),
                 metrics=metrics,
             )
     finally:
@@ -179,8 +231,13 @@ async def working(services: Services) -> AsyncIterator[None]:
             repeat(ledger.queue, MISSED_DELIVERIES, DELIVERIES_EVERY, sweeper.deliveries)
         ),
         asyncio.create_task(repeat(ledger.queue, "old rows", OLD_ROWS_EVERY, sweeper.old_rows)),
+        asyncio.create_task(repeat(ledger.queue, "renames", RENAMES_EVERY, sweeper.renames)),
     ]
-    beside.append(asyncio.create_task(look_often(services.readiness.look, LOOK_EVERY)))
+    for look, every in (
+        (services.readiness.look, LOOK_EVERY),
+        (services.steps.look, LISTING_SECONDS),
+    ):
+        beside.append(asyncio.create_task(look_often(look, every)))
     if services.store.is_shared:
         beside.append(asyncio.create_task(keep_time(ledger.queue, services.clock)))
     running = asyncio.create_task(worker.run())

@@ -21,6 +21,8 @@ EXAMPLE = ROOT / "config" / "env.example"
 ENV_HEAD = (
     "Copy to .env in the directory the bot is started in, or set these as environment variables. "
     "Variables of the environment go before those of .env.",
+    "Each secret may be in a file that the variable with _FILE behind its name names, e.g. "
+    "DEPOT_TOKEN_FILE=/run/secrets/depot-token. White space at the ends of values does not count.",
     "Without the credentials of GitHub below, `depot-bot serve` serves /setup, which makes an App "
     "and writes them here; it needs PUBLIC_URL.",
     "Written by `make docs` from bot/ops/variables.py.",
@@ -35,12 +37,13 @@ def reasons() -> str:
 def variables() -> str:
     """The table of environment variables."""
     return _table(
-        ("variable", "default", "secret", "what"),
+        ("variable", "default", "secret", "SIGHUP", "what"),
         (
             (
                 f"`{one.name}`",
                 f"`{one.default}`" if one.default else "",
                 "yes" if one.secret else "",
+                "yes" if one.is_reread else "",
                 one.help,
             )
             for one in TABLE
@@ -55,7 +58,7 @@ def env_example() -> str:
 
 
 def _comment(text: str) -> str:
-    return textwrap.indent(textwrap.fill(text, 98), "# ")
+    return textwrap.indent(textwrap.fill(text, 98, break_on_hyphens=False), "# ")
 
 
 def readme_parts() -> dict[str, str]:

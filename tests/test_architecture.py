@@ -154,6 +154,8 @@ def test_only_what_knows_about_waiting_sleeps() -> None:
         # The listener waits for another process's word as the worker waits for its own, and has
         # to wait before it listens again on a server that has gone away.
         ("storage.postgresql", "PostgresqlStore.listen"),
+        # There is no worker yet while the ledger cannot be reached.
+        ("web.waiting", "Waiting.wait"),
     }
     assert "engine.worker" in {name for name, _ in places(SLEEPS)}
 
@@ -193,9 +195,8 @@ NO_PAYLOADS = {
     ("commands.can_i", "run"),  # the command table
     *(("parsing.comments", group) for group in ("indent", "name", "close")),  # a match's groups
     *(("parsing.words", group) for group in ("quote", "slashes")),
-    ("web.app", "method"),  # ASGI's scope and messages
-    ("web.app", "path"),
-    ("web.app", "type"),
+    ("web.prefix", "path"),  # ASGI's scope and messages
+    ("web.prefix", "type"),
     ("web.webhook_endpoint", "headers"),
     ("web.request_body", "type"),
     ("web.status_pages", "vary"),  # headers of an answer
@@ -205,6 +206,8 @@ NO_PAYLOADS = {
     ("parsing.comments", "steps"),  # the Markdown parser's environment
     ("parsing.arguments", "argument"),  # the metadata of a dataclass's field
     ("storage.database", "connection"),  # the attributes of alembic's configuration
+    # The JSON Schema of the config is made, not read.
+    *(("rules.repository_config", key) for key in ("$defs", "RetryRule", "properties", "attempts")),
     ("parsing.workflow_file", "workflow_dispatch"),  # a stranger's YAML, which becomes values there
 }
 

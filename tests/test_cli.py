@@ -15,6 +15,9 @@ import pytest
 
 from bot import __version__
 from bot.cli import main
+from bot.ops.environment import Environment
+from bot.ops.settings import load
+from bot.ops.variables import VARIABLES
 from bot.rules.repository_config import MAX_LENGTH, PATHS, schema
 
 ROOT = Path(__file__).parent.parent
@@ -117,7 +120,7 @@ def problems(ended: subprocess.CompletedProcess[str]) -> list[str]:
     assert ended.stdout == ""
     first, *named, last = ended.stderr.splitlines()
     assert first == "depot-bot cannot start with these settings:"
-    assert last == "config/env.example explains each of them."
+    assert last == "`depot-bot example .env` explains each of them."
     assert all(line.startswith("  ") for line in named)
     return [line.strip() for line in named]
 
@@ -185,6 +188,92 @@ def test_for_the_set_up_all_but_the_credentials_has_to_be_there(tmp_path: Path) 
     environment = {"PUBLIC_URL": "https://bot.example", "PORT": "http"}
     named = problems(run("serve", cwd=tmp_path, environment=environment))
     assert [line.split()[0] for line in named] == ["DEPOT_TOKEN", "PORT"]
+
+
+def test_another_file_of_settings(tmp_path: Path) -> None:
+    (tmp_path / ".env").write_text("PORT=http\n")
+    lines = [f"{name}={value}" for name, value in {**COMPLETE, "LOG_LEVEL": "loud"}.items()]
+    (tmp_path / "other").write_text("\n".join(lines))
+    ended = run("serve", "--env-file", "other", cwd=tmp_path)
+    assert problems(ended) == ["LOG_LEVEL must be one of: debug, info, warning, error"]
+
+
+def test_a_named_file_that_is_not_there(tmp_path: Path) -> None:
+    arguments = ("--env-file", "nowhere")
+    said = "--env-file: there is no nowhere"
+    assert problems(run("serve", *arguments, cwd=tmp_path, environment=COMPLETE)) == [said]
+    # The set-up makes it; what else is missing is named.
+    assert said in problems(run("serve", *arguments, cwd=tmp_path))
+    ended = run("check", *arguments, cwd=tmp_path, environment=COMPLETE)
+    assert (ended.returncode, ended.stdout) == (1, f"FAIL  settings: {said}\n")
+    ended = run("requeue", *arguments, cwd=tmp_path)
+    assert (ended.returncode, ended.stderr) == (2, f"depot-bot cannot open its ledger: {said}\n")
+
+
+@pytest.mark.parametrize("kind", ["folder", "not text"])
+def test_a_file_of_settings_that_cannot_be_read(tmp_path: Path, kind: str) -> None:
+    if kind == "folder":
+        (tmp_path / ".env").mkdir()
+    else:
+        (tmp_path / ".env").write_bytes(b"PORT=\xff\n")
+    (problem,) = problems(run("serve", cwd=tmp_path, environment=COMPLETE))
+    assert problem.startswith(str(tmp_path / ".env"))
+
+
+def test_what_looks_like_a_reference_in_a_file_is_text(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / ".env").write_text("GITHUB_WEBHOOK_SECRET='a${PATH} $b'\n")
+    assert Environment().read()["GITHUB_WEBHOOK_SECRET"] == "a${PATH} $b"
+
+
+@pytest.mark.parametrize(
+    ("environment", "host", "port", "expected"),
+    [
+        ({}, None, "81", ("127.0.0.1", 81)),
+        ({"PORT": "80"}, None, "81", ("0.0.0.0", 81)),  # a host's panel set it
+        ({"HOST": "10.0.0.1"}, None, "81", ("10.0.0.1", 81)),
+        ({"HOST": "10.0.0.1", "PORT": "80"}, "::1", None, ("::1", 80)),
+        ({}, "::1", "81", ("::1", 81)),
+    ],
+)
+def test_the_command_line_goes_before_the_environment(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    environment: dict[str, str],
+    host: str | None,
+    port: str | None,
+    expected: tuple[str, int],
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name in ("HOST", "PORT"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in {**COMPLETE, **environment}.items():
+        monkeypatch.setenv(name, value)
+    settings = load(Environment(None, host, port).read())
+    assert (settings.host, settings.port) == expected
+
+
+def test_a_wrong_argument_is_named_as_its_variable(tmp_path: Path) -> None:
+    ended = run("serve", "--port", "http", cwd=tmp_path, environment=COMPLETE)
+    assert problems(ended) == ["PORT is not a port number"]
+
+
+# --- check ---------------------------------------------------------------------------------------
+
+
+def test_what_nobody_answers_is_told_with_its_reason_and_the_next_step(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        url = f"http://127.0.0.1:{taken.getsockname()[1]}"
+    environment = {**COMPLETE, "GITHUB_API_URL": url, "DEPOT_API_URL": url}
+    ended = run("check", cwd=tmp_path, environment=environment)
+    assert (ended.returncode, ended.stderr) == (1, "")
+    found = dict(line[6:].split(": ", 1) for line in ended.stdout.splitlines())
+    assert found["GITHUB_TOKEN"] == "***"
+    for name, service in (("GitHub credentials", "GitHub"), ("Depot token", "Depot")):
+        assert found[name].startswith(f"{service} does not answer as it should: ")
+        assert "ConnectError. Next: see whether" in found[name]
 
 
 # --- replay --------------------------------------------------------------------------------------
@@ -291,5 +380,35 @@ def test_the_help_names_every_verb(capsys: pytest.CaptureFixture[str]) -> None:
         main(["--help"])
     assert ended.value.code == 0
     out, _ = capsys.readouterr()
-    for verb in ("serve", "check", "demo", "check-config", "replay"):
+    for verb in (
+        "serve",
+        "check",
+        "demo",
+        "check-config",
+        "replay",
+        "requeue",
+        "backup",
+        "migrate",
+    ):
         assert re.search(rf"^ +{verb} ", out, re.MULTILINE)
+
+
+@pytest.mark.parametrize(
+    ("verb", "variables"),
+    [
+        ("serve", VARIABLES),
+        ("check", VARIABLES),
+        ("requeue", ("DATABASE_URL", "DATABASE_URL_FILE")),
+        *((verb, ()) for verb in ("demo", "check-config", "replay")),
+    ],
+)
+def test_the_help_of_each_verb_has_its_variables_and_exit_statuses(
+    capsys: pytest.CaptureFixture[str], verb: str, variables: tuple[str, ...]
+) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main([verb, "--help"])
+    assert ended.value.code == 0
+    out, _ = capsys.readouterr()
+    statuses, named = out.split("\nexit status:\n")[1].split("\nvariables, ")
+    assert re.search(r"(?m)^  0  ", statuses)
+    assert set(re.findall(r"(?:^  | or )([A-Z_]{4,})\b", named, re.MULTILINE)) == set(variables)

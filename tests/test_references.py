@@ -7,6 +7,7 @@ import io
 import re
 import tokenize
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -29,6 +30,7 @@ OTHERS = frozenset({"node_modules", "__pycache__"})
 """Folders that the tests fill, and that are not the project's."""
 
 
+@cache
 def files() -> list[Path]:
     """The files of the project that hold prose: their own, or in comments and docstrings."""
     folders = [ROOT / name for name in ("bot", "tests", "config", ".ci", ".github")]
@@ -42,6 +44,7 @@ def files() -> list[Path]:
     )
 
 
+@cache
 def prose(path: Path) -> str:
     """What a file says to its reader, without line ends."""
     text = path.read_text()

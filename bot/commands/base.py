@@ -190,7 +190,7 @@ class RunReader(Protocol):
 
     async def outdated_runs(self) -> tuple[TrackedRun, ...]:
         """What commands here started on another head than the newest and is not over; all that is
-        not over when the pull request was closed."""
+        not over, and was asked for before, when the pull request was closed."""
         ...
 
     async def check_again(self, run: TrackedRun) -> None:

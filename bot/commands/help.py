@@ -51,6 +51,7 @@ def _page(verb: str, command: Command, config: Config) -> str:
         arguments,
         command.examples,
         config.workflow_roles() if command.starts_workflows else [],
+        config.named(verb).words,
         builds_head=command.starts_workflows,
     )
 

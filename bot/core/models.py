@@ -15,6 +15,9 @@ from bot.core.types import CommandId, RepoName, RunId, Sha, WorkItemId
 GONE_AFTER = 2
 """Edits that GitHub does not find, one after the other: somebody deleted the reply."""
 
+BY_RULE = "a rule"
+"""Stands for who asked for an attempt that nobody asked for; no login has a space."""
+
 MAX_ATTEMPTS = 100
 """Earlier attempts of a run that are kept."""
 
@@ -24,6 +27,9 @@ MAX_KEPT_FAILURES = 5
 MAX_FAILED_NAMES = 3
 """Failed jobs of an earlier attempt that are kept by name, for programs."""
 
+MAX_FAILED_NAME = 200
+"""Characters of such a name that are kept."""
+
 
 @dataclass(frozen=True, slots=True)
 class Claim:
@@ -31,6 +37,8 @@ class Claim:
 
     work_item_id: WorkItemId
     fencing_token: int
+    repo: RepoName
+    """Where it was asked for."""
     is_poll: bool = False
     """All its commands are decided: what is left is to poll its runs and to write its reply."""
     faults: int = 0
@@ -179,7 +187,7 @@ class TrackedRun:
         return PastAttempt(
             status=self.run.status,
             asked_by=self.asked_by,
-            failed=tuple(failed[:MAX_FAILED_NAMES]),
+            failed=tuple(name[:MAX_FAILED_NAME] for name in failed[:MAX_FAILED_NAMES]),
             failures=len(failed),
             passed=sum(job.status == "finished" for job in self.run.jobs),
             # Depot counts the time of a run that went again from its first start.
@@ -268,6 +276,8 @@ class Progress:
     """The author was seen to have the write role."""
     end_announced: bool = False
     """The author was told how the runs ended, or is not to be."""
+    awaits_end: bool = False
+    """As far as the step knew, a run that its commands asked for goes on."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,7 +24,7 @@ from bot.ops.variables import VARIABLES
 
 HOST = "127.0.0.1"
 
-READY_SECONDS = 10.0
+READY_SECONDS = 30.0
 """How long the bot may take until it is ready."""
 
 STOP_SECONDS = 5.0

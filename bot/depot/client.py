@@ -143,6 +143,10 @@ class Depot:
     ) -> None:
         self._client = client
         self._url = url.rstrip("/")
+        self.use(token, org_id)
+
+    def use(self, token: str, org_id: str = "") -> None:
+        """Go on with another token, for what is asked from now on."""
         self._headers = {
             "authorization": f"Bearer {token}",
             "connect-protocol-version": "1",

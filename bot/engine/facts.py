@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Mapping
+from collections.abc import Awaitable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import TypeVar
@@ -104,6 +104,8 @@ class FactReader:
                 wanted |= {Fact.HEAD_DATE}  # it will be asked for next
         if sha and set(sha) == {"0"}:
             sha = None  # no commit (`bot.rules.policy.check_exists`)
+        if Fact.TEAMS in wanted:
+            facts = replace(facts, teams=await self._teams(facts.config.teams))
         if sha and Fact.JOBS in wanted and facts.workflows is not None:
             facts = replace(facts, workflows=await self._with_jobs(facts.workflows))
         rules, role, head, date, files, runs = await _side_by_side(
@@ -147,7 +149,12 @@ class FactReader:
 
     async def _seen(self) -> SeenHead | None:
         pull = await self.repository.pull_request(self.comment.number)
-        return SeenHead(pull.head, pull.is_open, read_at=self.clock.now())
+        return SeenHead(pull.head, pull.is_open, self.clock.now(), pull.author)
+
+    async def _teams(self, teams: Sequence[str]) -> frozenset[str]:
+        login = self.comment.author.login
+        is_in = await asyncio.gather(*(self.repository.is_in_team(one, login) for one in teams))
+        return frozenset(team for team, is_member in zip(teams, is_in, strict=True) if is_member)
 
     async def _role(self) -> Permission | None:
         return await self.role()

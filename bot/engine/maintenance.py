@@ -17,6 +17,7 @@ from bot.github.api import FailedDelivery, GitHub
 from bot.github.errors import Forbidden, GitHubError, NotFound, Unprocessable
 from bot.storage.ledger import Ledger
 from bot.storage.redeliveries import Redelivery
+from bot.storage.retention import Deleted
 
 WINDOW_SECONDS = 3 * DAY
 """How long GitHub redelivers (bot/github/README.md, "Missed deliveries")."""
@@ -31,7 +32,8 @@ MAX_ASKED = 8
 """A delivery that has failed after being sent again so often, in half a day, is left alone."""
 
 DELIVERIES_EVERY = 300.0
-OLD_ROWS_EVERY = 3600.0
+OLD_ROWS_EVERY = 300.0
+RENAMES_EVERY = 60.0
 """Seconds from one sweep to the next."""
 
 log = structlog.get_logger()
@@ -42,6 +44,8 @@ class Sweeper:
     ledger: Ledger
     github: GitHub
     clock: Clock
+    keep_days: int
+    """How long what is over is kept."""
 
     async def deliveries(self) -> None:
         """Have GitHub send again what failed since the last look and concerns us."""
@@ -101,7 +105,18 @@ class Sweeper:
             log.info("redelivery_requested", delivery=delivery.guid, kind=delivery.event)
         await self.ledger.redeliveries.save(delivery.guid, attempt_id, before.asked + 1)
 
+    async def renames(self) -> None:
+        """Have what is over go by the new names of repositories, too."""
+        while await self.ledger.inbox.rename_some():
+            pass
+
     async def old_rows(self) -> None:
         """Delete what is over and old."""
-        if gone := await self.ledger.retention.delete_old():
+        before = await self.ledger.queue.now() - self.keep_days * DAY
+        gone = 0
+        while (deleted := await self.ledger.retention.delete_some(before)) != Deleted(0, 0):
+            gone += deleted.work_items
+        if gone:
             log.info("old_work_items_deleted", count=gone)
+        while await self.ledger.retention.give_space_back():
+            pass

@@ -42,10 +42,12 @@ from bot.core.reasons import Reason
 from bot.core.types import CANCEL_OUTDATED, CHECK_CONFIG, CommandId, Detail, Head, Permission, Sha
 from bot.depot.client import Depot, DepotError, DepotRefused, DepotUnavailable
 from bot.engine import run_poller, trouble
+from bot.engine.active_runs import ActiveRuns
 from bot.engine.facts import FactReader
 from bot.engine.known_failures import KnownFailures
 from bot.engine.publisher import Publisher, Writing, account, sooner
 from bot.engine.reader import CommandReader
+from bot.engine.rule_retries import RuleRetries
 from bot.engine.runs import Runs, is_watched
 from bot.github.api import GitHub
 from bot.github.errors import (
@@ -110,7 +112,7 @@ class Processor:
     ledger: Ledger
     github: GitHub
     depot: Depot
-    active_runs: run_poller.ActiveRuns
+    active_runs: ActiveRuns
     publisher: Publisher
     clock: Clock
     commands: Mapping[str, Command]
@@ -281,8 +283,11 @@ class Processor:
             progress = replace(progress, reply=published.reply)
         done = StepDone(sooner(done.wait, published.wait), progress)
         item = replace(item, reply=published.reply)
-        if item.reply.text != text or item.reply.is_gone or not announcements.is_due(item):
+        if item.reply.text != text or item.reply.is_gone:
             return done
+        if not announcements.is_due(item):
+            awaits_end = any(run.awaited_end == "" for run in item.runs)
+            return replace(done, progress=replace(done.progress, awaits_end=awaits_end))
         return await self._announce(claim, item, facts, reader, done)
 
     async def _announce(
@@ -291,9 +296,9 @@ class Processor:
         """Have the author hear how the runs ended, once the reply says it."""
         try:
             facts = await self._with_rules(facts, reader)
-            announced = announcements.announcement(
-                item, facts.config, self.github.server_clock.now()
-            )
+            seen = (run.read_at for run in item.runs if run.read_at is not None)
+            ended_at = max(seen, default=self.clock.now()) - self._ahead
+            announced = announcements.announcement(item, facts.config, ended_at)
             wait = await self.publisher.announce(claim, item, reader.repository, announced)
         except GitHubError as error:
             return replace(done, trouble=error)
@@ -662,7 +667,35 @@ class Processor:
                 for run in due
             )
         )
+        failed = [
+            run
+            for before, run in zip(due, polled, strict=True)
+            if not before.run.is_over and run.run.status == "failed" and run.is_over
+        ]
+        again = await self._retried_by_rule(claim, item, failed, facts, reader)
+        if again:
+            item = await self.ledger.items.load(claim.work_item_id)
+            polled = [run for run in polled if run not in again]
         return item.with_runs(polled), polled
+
+    async def _retried_by_rule(
+        self,
+        claim: Claim,
+        item: WorkItem,
+        failed: Sequence[TrackedRun],
+        facts: Facts,
+        reader: FactReader,
+    ) -> list[TrackedRun]:
+        """Those of the runs that have just failed that go again by themselves."""
+        if not failed:
+            return []
+        try:
+            facts = await self._with_rules(facts, reader)
+        except GitHubError as error:
+            log.warning("rules_unavailable", error=str(error))
+            return []
+        retries = RuleRetries(self.depot, self.ledger, self.clock, claim)
+        return [run for run in failed if await retries.retry(item, run, facts.config)]
 
     @property
     def _verbs(self) -> dict[str, type]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -138,7 +139,9 @@ class CommandReader:
     async def outdated_runs(self) -> tuple[TrackedRun, ...]:
         comment, newest = self.item.comment, self.item.newest_head
         is_closed = comment.event is not None and comment.event.kind == "closed"
-        started = await self.ledger.items.started_runs(comment.repo, comment.number)
+        # It may have been reopened since.
+        asked_until = comment.written_at if is_closed else math.inf
+        started = await self.ledger.items.started_runs(comment.repo, comment.number, asked_until)
         moving = [run for run in started if not run.run.is_over]
         return tuple(run for run in moving if is_closed or newest not in {None, run.sha})
 

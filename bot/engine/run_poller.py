@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import math
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
-
-from cachetools import TTLCache
 
 from bot.core import jobs
 from bot.core.backoff import DETAILS, POLLING
@@ -15,29 +12,13 @@ from bot.core.clock import Clock
 from bot.core.failures import Evidence
 from bot.core.models import TrackedRun
 from bot.core.runs import Diagnosis, Job, LogLine, Run
-from bot.core.single_flight import SingleFlightCache
-from bot.core.types import Detail, RunId
+from bot.core.types import Detail
 from bot.depot.client import LONGEST_PAUSE, Depot, DepotError, DepotRefused, Target
+from bot.engine.active_runs import ActiveRuns
 from bot.engine.known_failures import LOOK_SECONDS, MAX_CALLS, Gaps
 from bot.github.errors import GitHubError
 from bot.messages import diagnosis as diagnosis_messages
 from bot.messages import runs
-
-LISTING_SECONDS = 5.0
-"""How long one listing of the active runs serves everybody."""
-
-SHARED_LISTING_FROM = 3
-SHARED_LISTING_SECONDS = 60.0
-"""More runs than this, polled within so many seconds, are tracked by listings."""
-
-MANY_RUNS = 100
-"""Above this many tracked runs, poll each at the longest interval; the shared listing wakes those
-that changed."""
-
-VERY_MANY_RUNS = 1000
-JOBS_SECONDS = 30.0
-MANY_JOBS_SECONDS = 120.0
-"""How long the jobs of a run that moves are not read again, and how long above VERY_MANY_RUNS."""
 
 RESUME_SECONDS = 60.0
 """How long a run that a command had go again may look as it did before."""
@@ -51,80 +32,6 @@ LOG_LINES = 400
 GIVE_UP_SECONDS = 24 * 3600.0
 """A run can stay queued for ever (bot/depot/README.md, "States"). After this we say that we
 stop."""
-
-
-Wake = Callable[[Sequence[RunId]], Awaitable[object]]
-"""Makes those runs of these that the bot knows due for a poll."""
-
-
-class ActiveRuns:
-    """The organisation's active runs, listed once for everybody who follows one of them.
-
-    A listing tells only how a run as a whole stands. It is worth its pages when many runs are
-    tracked; for a few, asking for each is as cheap and shows their jobs move. Each listing wakes
-    those who follow a run that has moved.
-    """
-
-    def __init__(self, depot: Depot, clock: Clock, wake: Wake, wake_over: Wake) -> None:
-        self._depot = depot
-        self._clock = clock
-        self._wake = wake
-        self._wake_over = wake_over
-        """For runs that are listed and that nobody follows: one may have gone again."""
-        self._listing: SingleFlightCache[str, dict[RunId, str]] = SingleFlightCache(
-            TTLCache(1, LISTING_SECONDS, clock.now)
-        )
-        # How the runs stood that were polled lately.
-        self._followed: TTLCache[RunId, str] = TTLCache(math.inf, SHARED_LISTING_SECONDS, clock.now)
-        self._listed: dict[RunId, str] | None = None
-
-    @property
-    def shortest_pause(self) -> float:
-        """Seconds to leave between two looks at a run, however new it is."""
-        return POLLING.longest if len(self._followed) > MANY_RUNS else 0.0
-
-    async def has_moved(self, tracked: TrackedRun) -> bool:
-        """Whether a run has to be asked for: its state changed, or the listing does not say."""
-        self.saw(tracked.run)
-        was_woken = tracked.polls == 0 or tracked.run.is_over
-        if was_woken or len(self._followed) <= SHARED_LISTING_FROM:
-            return True
-        if tracked.run.status != "queued" and self._is_stale(tracked):
-            return True  # how its jobs stand, no listing says
-        try:
-            states = await self._listing.get("active", self._list)
-        except DepotRefused:
-            return True  # what that means for this run, Depot says when asked for it
-        return states.get(tracked.run.run_id) != tracked.run.status
-
-    def _is_stale(self, tracked: TrackedRun) -> bool:
-        """Whether its jobs were read so long ago that the reply's table may be wrong."""
-        age = math.inf if tracked.read_at is None else self._clock.now() - tracked.read_at
-        return age >= (MANY_JOBS_SECONDS if len(self._followed) > VERY_MANY_RUNS else JOBS_SECONDS)
-
-    def saw(self, run: Run) -> None:
-        """A tracked run stands like this."""
-        if run.is_over:
-            self._followed.pop(run.run_id, None)
-        else:
-            self._followed[run.run_id] = run.status
-
-    async def _list(self) -> dict[RunId, str]:
-        states = await self._depot.active_runs()
-        before, self._listed = self._listed, states
-        if before is None:
-            before = dict(self._followed)
-        # Against the listing before as well: a run that is in none would be woken by each.
-        moved = [
-            run_id
-            for run_id, status in self._followed.items()
-            if states.get(run_id) not in {status, before.get(run_id)}
-        ]
-        if moved:
-            await self._wake(moved)
-        if new := states.keys() - before.keys() - self._followed.keys():
-            await self._wake_over(sorted(new))
-        return states
 
 
 Look = Callable[
@@ -148,26 +55,25 @@ async def poll(
     else its failures were seen.
     """
     try:
-        if not await active_runs.has_moved(tracked):
-            return _later(tracked, clock, active_runs.shortest_pause)
         run = await depot.run_status(tracked.run.run_id)
-        active_runs.saw(run)
     except DepotError as no:
         if no.code == "not_found" and isinstance(no, DepotRefused):
-            return _gone(tracked, clock)
+            return _gone(tracked, active_runs, clock)
         if tracked.is_over:
             return _asked_again(tracked, clock)
         # Whatever else Depot says: the run is there, and can be read again some time.
-        return _later(tracked, clock, min(no.retry_after or 0.0, LONGEST_PAUSE))
+        asked = min(no.retry_after or 0.0, LONGEST_PAUSE)
+        return _later(tracked, clock, POLLING.pause(tracked.polls, asked))
     tracked = attempt_of(replace(tracked, misses=0, read_at=clock.now()), run, clock.now())
     if tracked.resumed_by:
-        return _later(tracked, clock)
+        return _later(tracked, clock, POLLING.pause(tracked.polls))
     if not run.is_over:
-        moving = replace(tracked, run=run, failure="", evidence=())
-        return _later(moving, clock, active_runs.shortest_pause)
+        tracked = replace(tracked, run=run, failure="", evidence=())
+        return _later(tracked, clock, active_runs.pause(tracked))
     is_known = tracked.run.is_over
+    awaited_end = run.status if tracked.awaited_end == "" else tracked.awaited_end
     if is_known and tracked.polls >= DETAIL_TRIES:
-        return replace(tracked, next_poll_at=None)
+        return replace(tracked, awaited_end=awaited_end, next_poll_at=None)
     gaps: Gaps = []
     details: frozenset[Detail] = frozenset()
     try:
@@ -195,7 +101,6 @@ async def poll(
         failure = failure or tracked.failure
         evidence = evidence or tracked.evidence
     tries = tracked.polls if is_known else 0
-    awaited_end = run.status if tracked.awaited_end == "" else tracked.awaited_end
     found = replace(tracked, run=run, failure=failure, evidence=evidence, awaited_end=awaited_end)
     if not gaps or tries >= DETAIL_TRIES:
         # So many tries: nothing is missing, and nothing of it is asked for again.
@@ -227,17 +132,20 @@ def attempt_of(tracked: TrackedRun, run: Run, now: float) -> TrackedRun:
     if not tracked.resumed_by:
         return tracked
     is_late = now - (tracked.resumed_at or 0.0) >= RESUME_SECONDS
-    if has_moved or is_late:
+    if has_moved and tracked.attempts and not tracked.asked_by:
+        # The attempt was seen before it was stored who had asked for it.
         return replace(tracked, asked_by=tracked.resumed_by, resumed_by="")
-    return tracked
+    # A job of an attempt that goes on was retried, or nothing has moved.
+    return replace(tracked, resumed_by="") if has_moved or is_late else tracked
 
 
-def _gone(tracked: TrackedRun, clock: Clock) -> TrackedRun:
+def _gone(tracked: TrackedRun, active_runs: ActiveRuns, clock: Clock) -> TrackedRun:
     """Depot does not know the run: that counts when it says so twice. How one ended is known."""
     if tracked.run.is_over:
         return replace(tracked, resumed_by="", next_poll_at=None)
     if tracked.misses == 0:
-        return _later(replace(tracked, misses=1), clock)
+        tracked = replace(tracked, misses=1)
+        return _later(tracked, clock, active_runs.pause(tracked))
     return _given_up(tracked, runs.run_disappeared())
 
 
@@ -247,11 +155,11 @@ def _given_up(tracked: TrackedRun, note: str) -> TrackedRun:
     return replace(tracked, note=note, awaited_end=awaited_end, next_poll_at=None)
 
 
-def _later(tracked: TrackedRun, clock: Clock, at_least: float | None = None) -> TrackedRun:
+def _later(tracked: TrackedRun, clock: Clock, wait: float) -> TrackedRun:
+    """The run, to be polled again in *wait* seconds; not when it has taken too long."""
     now = clock.now()
     if now - tracked.tracked_since >= GIVE_UP_SECONDS:
         return _given_up(tracked, runs.following_given_up())
-    wait = POLLING.pause(tracked.polls, at_least)
     return replace(tracked, polls=tracked.polls + 1, next_poll_at=now + wait)
 
 

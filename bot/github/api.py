@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from datetime import datetime
+from urllib.parse import urlsplit
 
 import httpx
 import msgspec
@@ -49,6 +50,10 @@ class FailedDelivery:
     event: str
     failed_at: float
     """By GitHub's clock."""
+    status_code: int = 0
+    """Of the bot's answer; without an answer GitHub puts one of its own."""
+    status: str = ""
+    """What GitHub says of it, such as "timed out": for people."""
 
 
 class _Delivery(msgspec.Struct):
@@ -57,21 +62,55 @@ class _Delivery(msgspec.Struct):
     event: str
     delivered_at: datetime
     status_code: int = 0
+    status: str = ""
 
     @property
     def has_arrived(self) -> bool:
         return 200 <= self.status_code < 300
 
     def failed(self) -> FailedDelivery:
-        return FailedDelivery(self.id, self.guid, self.event, self.delivered_at.timestamp())
+        return FailedDelivery(
+            self.id,
+            self.guid,
+            self.event,
+            self.delivered_at.timestamp(),
+            self.status_code,
+            self.status,
+        )
+
+
+class Account(msgspec.Struct, frozen=True):
+    """A user, an organisation, or an enterprise, which has a slug and no login."""
+
+    login: str = ""
+    slug: str = ""
+    type: str = ""
+
+    @property
+    def name(self) -> str:
+        return self.login or self.slug
 
 
 class AppFacts(msgspec.Struct, frozen=True):
     """The App as GitHub knows it."""
 
     slug: str
+    html_url: str = ""
+    owner: Account = Account()
     permissions: dict[str, str] = {}
     events: list[str] = []
+
+
+class InstallationFacts(msgspec.Struct, frozen=True):
+    """The App where it is installed."""
+
+    id: int
+    account: Account = Account()
+    html_url: str = ""
+    """Where its owner sees it."""
+    permissions: dict[str, str] = {}
+    events: list[str] = []
+    suspended_at: str | None = None
 
 
 class HookConfig(msgspec.Struct, frozen=True):
@@ -84,6 +123,15 @@ class HookConfig(msgspec.Struct, frozen=True):
     """Asterisks when one is set."""
 
 
+def web_url(api_url: str) -> str:
+    """Where people meet the GitHub whose API this is: github.com, a tenant of ghe.com, or an
+    Enterprise Server, which has its API under its own address."""
+    parts = urlsplit(api_url)
+    if parts.path.rstrip("/") == "/api/v3":
+        return f"{parts.scheme}://{parts.netloc}"
+    return f"{parts.scheme}://{parts.netloc.removeprefix('api.')}"
+
+
 class GitHub:
     """The bot's account on GitHub."""
 
@@ -93,6 +141,7 @@ class GitHub:
         self._sessions = Sessions(client, credentials, url=url, clock=clock)
         self._caches = Caches(
             roles=SingleFlightCache(TTLCache(10_000, ROLE_SECONDS, clock.now)),
+            memberships=SingleFlightCache(TTLCache(10_000, ROLE_SECONDS, clock.now)),
             configs=SingleFlightCache(TTLCache(10_000, CONFIG_SECONDS, clock.now)),
             folders=SingleFlightCache(LRUCache(1000)),
             files=SingleFlightCache(
@@ -106,6 +155,10 @@ class GitHub:
     def is_app(self) -> bool:
         """Whether the account is an App, not a bot account."""
         return self._sessions.is_app
+
+    def use(self, credentials: Credentials) -> None:
+        """Go on with other credentials of the same account."""
+        self._sessions.use(credentials)
 
     def at(self, repo: RepoName, installation: int | None, *, absent: str = "") -> Repository:
         """What the bot can do in *repo*; *installation* is the one its webhook named.
@@ -145,6 +198,14 @@ class GitHub:
         """The App as GitHub knows it; only with App credentials. Raises GitHubError."""
         with translated_errors():
             return decode(await self._sessions.own.getitem("/app"), AppFacts)
+
+    async def installations(self) -> list[InstallationFacts]:
+        """Where the App is installed; only with App credentials. Raises GitHubError."""
+        url = "/app/installations?per_page=100"
+        with translated_errors():
+            return [
+                decode(item, InstallationFacts) async for item in self._sessions.own.getiter(url)
+            ]
 
     async def hook_config(self) -> HookConfig:
         """The App's webhook; only with App credentials. Raises GitHubError."""

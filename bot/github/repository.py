@@ -67,7 +67,9 @@ class PullRequest:
     is_open: bool
     base_branch: str
     author: str
-    """Login; empty for an App or a bot, and for a person who is gone."""
+    """Login; empty for somebody who has left GitHub."""
+    is_by_bot: bool = False
+    """Its author is an App or a bot."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,6 +129,10 @@ class _Pull(msgspec.Struct):
     user: _User | None = None
 
 
+class _Membership(msgspec.Struct):
+    state: str
+
+
 class _Role(msgspec.Struct):
     role_name: str = ""
     permission: str = ""
@@ -167,6 +173,8 @@ class Caches:
 
     roles: SingleFlightCache[tuple[RepoName, str], Permission]
     """By login in lower case."""
+    memberships: SingleFlightCache[tuple[str, str], bool]
+    """By team, as `org/team`, and login in lower case."""
     configs: SingleFlightCache[RepoName, tuple[tuple[str, str], ...]]
     folders: SingleFlightCache[tuple[RepoName, Sha], Mapping[str, int]]
     """File names with their sizes in bytes."""
@@ -253,7 +261,8 @@ class Repository:
             ),
             is_open=pull.state == "open",
             base_branch=pull.base.ref,
-            author=pull.user.login if pull.user is not None and pull.user.type == "User" else "",
+            author=pull.user.login if pull.user else "",
+            is_by_bot=pull.user is not None and pull.user.type != "User",
         )
 
     async def commits(self, branch: str) -> tuple[BranchCommit, ...]:
@@ -291,6 +300,26 @@ class Repository:
         if not role.permission and not role.role_name:
             raise GitHubUnavailable("not understood: no role, not even none")
         return Permission.from_role(role.role_name, role.permission)
+
+    async def is_in_team(self, team: str, login: str) -> bool:
+        """Whether a person is in a team, `org/team`. Of a team that it does not have, or does not
+        show, GitHub says the same as of one that the person is not in."""
+        return await self._caches.memberships.get(
+            (team.lower(), login.lower()), lambda: self._fetch_membership(team, login)
+        )
+
+    async def _fetch_membership(self, team: str, login: str) -> bool:
+        organisation, _, slug = team.partition("/")
+        try:
+            answer = await self._get(
+                "/orgs/{organisation}/teams/{slug}/memberships/{login}",
+                organisation=organisation,
+                slug=slug,
+                login=login,
+            )
+        except NotFound:
+            return False
+        return decode(answer, _Membership).state == "active"
 
     async def workflow_names(self, sha: Sha) -> tuple[str, ...]:
         """The file names in `.depot/workflows` at a commit, sorted; empty without that folder."""

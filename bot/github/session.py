@@ -17,6 +17,7 @@ import httpx
 import msgspec
 from cachetools import LRUCache, TLRUCache, TTLCache
 from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 from gidgethub import apps
 from gidgethub.sansio import RateLimit
@@ -88,6 +89,7 @@ class ServerClock:
         self._clock = clock
         self.offset = 0.0
         """Seconds by which this machine's clock is ahead of GitHub's; 0 until it has answered."""
+        self.is_known = False
 
     def now(self) -> float:
         return self._clock.now() - self.offset
@@ -101,6 +103,7 @@ class ServerClock:
         except (ValueError, OverflowError):
             return
         self.offset = self._clock.now() - theirs
+        self.is_known = True
 
 
 class Session(gidgethub.httpx.GitHubAPI):
@@ -184,9 +187,7 @@ class Sessions:
         self._credentials = credentials
         self._url = url
         self.server_clock = ServerClock(clock)
-        self._private_key = (
-            _loaded(credentials.private_key) if isinstance(credentials, AppCredentials) else ""
-        )
+        self._private_key = _key(credentials)
         self._sessions: LRUCache[int | None, Session] = LRUCache(1000)
         self._tokens: SingleFlightCache[int, _Token] = SingleFlightCache(
             TLRUCache(1000, _token_expiry, clock.now)
@@ -195,6 +196,17 @@ class Sessions:
             TTLCache(10_000, 3600, clock.now)
         )
         self._logins: SingleFlightCache[str, str] = SingleFlightCache({})
+
+    def use(self, credentials: Credentials) -> None:
+        """Go on with other credentials of the same account, for what is asked from now on."""
+        if credentials == self._credentials:
+            return
+        self._credentials = credentials
+        self._private_key = _key(credentials)
+        # It holds the credentials that it was made with. Those of installations get their tokens
+        # with each request.
+        self._sessions.pop(None, None)
+        self._logins.forget("self")
 
     @property
     def is_app(self) -> bool:
@@ -303,19 +315,34 @@ def _of_installation() -> Iterator[None]:
         raise NotInstalled(f"the App is not installed there: {error}") from error
 
 
-@lru_cache(maxsize=1)
-def _loaded(private_key: str) -> str:
-    """The App's key, read once.
+@lru_cache(maxsize=2)
+def read_key(text: str) -> RSAPrivateKey:
+    """The App's key, read once; raises ValueError with what is to be said of the text.
 
     Reading and checking it takes 70 ms, which gidgethub would spend for each token that it signs
-    while everything else waits. gidgethub hands the key to PyJWT as it is, which takes keys as
-    well as their text (pyjwt.readthedocs.io, `jwt.encode`). A key that cannot be read fails there,
-    when it is used.
+    while everything else waits.
     """
     try:
-        return cast(str, load_pem_private_key(private_key.encode(), password=None))
-    except (ValueError, TypeError, UnsupportedAlgorithm):
-        return private_key
+        key = load_pem_private_key(text.encode(), password=None)
+    except (ValueError, TypeError, UnsupportedAlgorithm) as error:
+        raise ValueError("cannot be read: is it whole, and without a password?") from error
+    if not isinstance(key, RSAPrivateKey):
+        raise ValueError("is not an RSA key, as GitHub makes them")
+    return key
+
+
+def _key(credentials: Credentials) -> str:
+    """What gidgethub is given as the App's key; nothing for a bot account.
+
+    gidgethub hands it to PyJWT as it is, which takes keys as well as their text
+    (pyjwt.readthedocs.io, `jwt.encode`). A key that cannot be read fails there, when it is used.
+    """
+    if isinstance(credentials, TokenCredentials):
+        return ""
+    try:
+        return cast(str, read_key(credentials.private_key))
+    except ValueError:
+        return credentials.private_key
 
 
 def _size(answer: Any) -> int:

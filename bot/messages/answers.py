@@ -17,6 +17,7 @@ from bot.messages.phrases import (
     commit,
     duration,
     minute,
+    name_list,
     run_name,
     size,
     state_cell,
@@ -211,16 +212,22 @@ def help_page(
     arguments: Sequence[tuple[str, str]],
     examples: Sequence[str],
     workflow_roles: Sequence[tuple[str, Permission]] = (),
+    named: Sequence[str] = (),
     *,
     builds_head: bool = False,
 ) -> str:
     """One command in full. *arguments* are names with their meanings, *workflow_roles* the
-    repository's rules for workflows; *builds_head* says that it starts workflows."""
+    repository's rules for workflows, *named* who may whatever their role; *builds_head* says that
+    it starts workflows."""
     role = f"Needs the {code(required.word)} role."
     if required is Permission.NONE:
         role = "Anyone may."
     elif required is Permission.NOBODY:
         role = "This repository does not allow it."
+    if named:
+        role = f"For {name_list(named)}."
+        if required is not Permission.NOBODY:
+            role = f"Needs the {code(required.word)} role, or to be {name_list(named)}."
     lines = [f"{code('/depot ' + usage)}", f"{description} {role}"]
     if arguments:
         lines.append("\n".join(f"- {code(name)}: {meaning}" for name, meaning in arguments))

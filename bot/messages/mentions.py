@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from bot.core.events import comment_page
-from bot.core.models import TrackedRun, WorkItem
+from bot.core.models import BY_RULE, TrackedRun, WorkItem
 from bot.core.types import WorkItemId
 from bot.messages.markdown import find_hidden, hidden
 from bot.messages.phrases import run_name, state_word
@@ -30,7 +30,7 @@ def mention(item: WorkItem) -> str:
     awaited = [run for run in item.runs if run.awaited_end is not None]
     if len(awaited) == 1:
         (run,) = awaited
-        said, url = _one(run), run.reply_url
+        said, url = _one(run, item.comment.author.login), run.reply_url
     else:
         failed = sum(run.awaited_end == "failed" for run in awaited)
         count = f"{failed} of {len(awaited)} runs" if failed else f"all {len(awaited)} runs"
@@ -42,9 +42,11 @@ def mention(item: WorkItem) -> str:
     return f"@{item.comment.author.login}: {said}{link}\n\n{mark}"
 
 
-def _one(run: TrackedRun) -> str:
-    if run.reply_url is None:
+def _one(run: TrackedRun, author: str) -> str:
+    is_theirs = not run.attempts or run.asked_by in {author, BY_RULE}
+    if run.reply_url is None and run.is_over and run.run.status == run.awaited_end and is_theirs:
         return headline(run)
+    # Another reply shows it, or it has gone again since for somebody else.
     return f"Run {run_name(run)}: {state_word(run.awaited_end or '')}."
 
 

@@ -75,11 +75,19 @@ def too_late(minutes: int, *, is_begun: bool = False) -> str:
     )
 
 
-def not_permitted(verb: str, needs: Permission, has: Permission, may: Sequence[str]) -> str:
-    """*may* are the commands that the author may use."""
+def not_permitted(
+    verb: str,
+    needs: Permission,
+    has: Permission,
+    may: Sequence[str],
+    named: Sequence[str] = (),
+) -> str:
+    """*may* are the commands that the author may use, *named* who else may use this one."""
     have = "you have none" if has is Permission.NONE else f"you have {code(has.word)}"
     instead = f" You may use {name_list(may)}." if may else ""
-    return f"{code(verb)} needs the {code(needs.word)} role in this repository; {have}.{instead}"
+    others = f", or to be {name_list(named)}" if named else ""
+    role = f"the {code(needs.word)} role in this repository"
+    return f"{code(verb)} needs {role}{others}; {have}.{instead}"
 
 
 def rate_limited(who: str, limit: int) -> str:
@@ -96,7 +104,13 @@ def too_many_runs(had: int, limit: int) -> str:
     )
 
 
-def command_not_allowed(verb: str) -> str:
+def command_not_allowed(verb: str, named: Sequence[str] = ()) -> str:
+    """*named* are those who may."""
+    if named:
+        return (
+            f"This repository allows {code(verb)} to {name_list(named)} only "
+            f"(see {code(CONFIG_PATH)})."
+        )
     return f"This repository does not allow {code(verb)} (see {code(CONFIG_PATH)})."
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from bot.core import reasons
 from bot.core.events import PullRequestEvent, comment_page
-from bot.core.models import Command, TrackedRun, WorkItem
+from bot.core.models import MAX_ATTEMPTS, MAX_FAILED_NAMES, Command, TrackedRun, WorkItem
 from bot.core.types import CHECK_CONFIG, WorkItemId
 from bot.messages.markdown import code, find_hidden, hidden
 from bot.messages.phrases import typed
@@ -21,6 +21,9 @@ CONFIG_PATH = ".github/depot-bot.yml"
 SCHEMA = 1
 """Version of the hidden JSON."""
 
+MAX_FACTS = 16_000
+"""Characters of the hidden JSON; names of failed jobs and earlier attempts are left out first."""
+
 MAX_REPLY = 65_000
 """Characters of a reply. GitHub accepts 65,536 (bot/github/README.md, "Comments and
 reactions")."""
@@ -31,23 +34,38 @@ def render(item: WorkItem) -> str:
 
     When it is too long for GitHub, its sections are cut at their ends.
     """
-    limits = (MAX_REPLY, MAX_REPLY // max(1, len(item.commands)) - 1_000, 1_500)
+    if not any(command.decided or command.answer for command in item.commands):
+        return ""  # GitHub is asked again for something
+    marker = _marker(item)
+    room = MAX_REPLY - len(marker)
+    limits = (room, room // max(1, len(item.commands)) - 1_000, 1_500)
     for limit in limits:  # pragma: no branch - ten sections of the last limit always fit
-        text = _reply(item, limit)
+        text = _reply(item, limit, marker)
         if len(text) <= MAX_REPLY:
             break
     return text
 
 
-def _reply(item: WorkItem, section_limit: int) -> str:
-    if not any(command.decided or command.answer for command in item.commands):
-        return ""  # GitHub is asked again for something
+def _marker(item: WorkItem) -> str:
+    """The hidden JSON, with as much of the earlier attempts as there is room for."""
+    for attempts, names in (
+        (MAX_ATTEMPTS, MAX_FAILED_NAMES),
+        (20, 0),
+        (0, 0),
+    ):  # pragma: no branch - the last one fits
+        text = hidden(MARK, facts(item, attempts, names))
+        if len(text) <= MAX_FACTS:
+            break
+    return text
+
+
+def _reply(item: WorkItem, section_limit: int, marker: str) -> str:
     sections = [
         _section(command, item, section_limit)
         for command in item.commands
         if not _is_skipped(command, item)
     ]
-    return "\n\n".join([*sections, hidden(MARK, facts(item))]) if sections else ""
+    return "\n\n".join([*sections, marker]) if sections else ""
 
 
 def _is_skipped(command: Command, item: WorkItem) -> bool:
@@ -66,8 +84,11 @@ def _heading(command: Command, event: PullRequestEvent | None) -> str:
     return f"> {typed(command.line.text)}, which follows on {code(trigger)} here"
 
 
-def facts(item: WorkItem) -> dict[str, Any]:
-    """The content of the reply, for programs."""
+def facts(
+    item: WorkItem, attempts: int = MAX_ATTEMPTS, names: int = MAX_FAILED_NAMES
+) -> dict[str, Any]:
+    """The content of the reply, for programs: with so many earlier attempts of each run, the
+    newest, and the names of so many failed jobs of each."""
     return {
         "schema": SCHEMA,
         "request": item.work_item_id,
@@ -76,7 +97,9 @@ def facts(item: WorkItem) -> dict[str, Any]:
                 "id": command.command_id,
                 "reason": reasons.code(command.reason),
                 "runs": [
-                    _run_facts(run) for run in item.runs if run.command_id == command.command_id
+                    _run_facts(run, attempts, names)
+                    for run in item.runs
+                    if run.command_id == command.command_id
                 ],
             }
             for command in item.commands
@@ -84,13 +107,13 @@ def facts(item: WorkItem) -> dict[str, Any]:
     }
 
 
-def _run_facts(run: TrackedRun) -> dict[str, Any]:
+def _run_facts(run: TrackedRun, count: int, names: int) -> dict[str, Any]:
     known = {"id": run.run.run_id, "sha": run.sha}
     if run.reply_url is not None:
         return {**known, "reply": run.reply_url}
     attempts = [
-        {"state": one.status, "asked_by": one.asked_by, "failed": list(one.failed)}
-        for one in run.attempts
+        {"state": one.status, "asked_by": one.asked_by, "failed": list(one.failed[:names])}
+        for one in run.attempts[max(0, len(run.attempts) - count) :]
     ]
     return {**known, "state": run.run.status, **({"attempts": attempts} if attempts else {})}
 

@@ -12,7 +12,8 @@ from collections.abc import Awaitable, Callable, Mapping
 
 import structlog
 
-from bot.depot.client import Depot, DepotError
+from bot.depot.client import DepotError
+from bot.depot.organisations import Organisations
 from bot.github.api import GitHub
 from bot.github.errors import BadCredentials, GitHubError
 from bot.storage.database import LedgerUnavailable
@@ -30,10 +31,10 @@ log = structlog.get_logger()
 class Readiness:
     """What keeps the bot from working, by what it concerns; nothing while all is well."""
 
-    def __init__(self, queue: Queue, github: GitHub, depot: Depot) -> None:
+    def __init__(self, queue: Queue, github: GitHub, organisations: Organisations) -> None:
         self._queue = queue
         self._github = github
-        self._depot = depot
+        self._organisations = organisations
         self._suspected: Mapping[str, str] | None = None
         """What the last look found; none before the first."""
         self.problems: Mapping[str, str] = {}
@@ -72,12 +73,14 @@ class Readiness:
         return ""
 
     async def _depot_problem(self) -> str:
-        try:
-            await self._depot.check()
-        except DepotError as error:
-            if error.code in {"unauthenticated", "permission_denied"}:
-                return f"Depot does not take the token: {error.code}"
-            return f"Depot does not answer as it should: {error.code}"
+        for owner, depot in self._organisations.by_owner().items():
+            of = f" of {owner}" if owner else ""
+            try:
+                await depot.check()
+            except DepotError as error:
+                if error.code in {"unauthenticated", "permission_denied"}:
+                    return f"Depot does not take the token{of}: {error.code}"
+                return f"Depot does not answer as it should: {error.code}"
         return ""
 
 

@@ -1,16 +1,18 @@
 """The environment variables: one table of what each is called, means, holds when unset and how it
 is read.
 
-`config/env.example` and the README's table are made from it. How variables go together is in
-`bot.ops.settings`.
+`config/env.example`, the README's table, `--help` and what `check` shows are made from it. How
+variables go together is in `bot.ops.settings`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import textwrap
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Generic, TypeVar
+from urllib.parse import urlsplit
 
 from bot.storage.connect import is_usable
 
@@ -36,6 +38,19 @@ class Variable(Generic[T_co]):
     """Its value is never shown."""
     help: str
     """One or two sentences for the operator."""
+    is_reread: bool = False
+    """A new value takes effect on SIGHUP; else at the next start."""
+
+    @property
+    def file_name(self) -> str:
+        """The variable that names a file which holds the value, as Docker's and Kubernetes'
+        secrets are handed over; empty for what is no secret."""
+        return f"{self.name}_FILE" if self.secret else ""
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """All variables by which the value may be given."""
+        return (self.name, self.file_name) if self.secret else (self.name,)
 
 
 def _url(text: str) -> str:
@@ -44,17 +59,38 @@ def _url(text: str) -> str:
     return text.rstrip("/")
 
 
+def _public_url(text: str) -> str:
+    url = _url(text)
+    parts = urlsplit(url)
+    if url and not parts.netloc:
+        raise ValueError("names no host")
+    if parts.query or parts.fragment:
+        raise ValueError("has a query or a fragment: links are made by adding to it")
+    return url
+
+
+def _text(text: str) -> Secret:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        raise ValueError("is not UTF-8") from None
+    return Secret(text)
+
+
+def _word(text: str) -> str:
+    if not all("!" <= character <= "~" for character in text):
+        raise ValueError("holds a space, or a character that is not ASCII")
+    return text
+
+
+def _token(text: str) -> Secret:
+    return Secret(_word(text))
+
+
 def _database(text: str) -> Secret:
     if not is_usable(text):
         raise ValueError("must be sqlite:///FILE or postgresql://USER:PASSWORD@HOST/DATABASE")
     return Secret(text)
-
-
-def _secrets(text: str) -> tuple[Secret, ...]:
-    secrets = tuple(Secret(word) for word in text.split())
-    if len(secrets) > 2:
-        raise ValueError("holds more than two secrets")
-    return secrets
 
 
 MIN_PASSWORD = 12
@@ -84,11 +120,19 @@ def _one_of(*known: str) -> Callable[[str], str]:
 
 GITHUB_WEBHOOK_SECRET = Variable(
     "GITHUB_WEBHOOK_SECRET",
-    _secrets,
+    _text,
     default="",
     secret=True,
-    help="The secret that GitHub signs webhooks with. Two, separated by a space, while one is "
-    "replaced.",
+    help="The secret that GitHub signs webhooks with: any text, spaces within it included.",
+    is_reread=True,
+)
+GITHUB_WEBHOOK_SECRET_OLD = Variable(
+    "GITHUB_WEBHOOK_SECRET_OLD",
+    _text,
+    default="",
+    secret=True,
+    help="The secret before it, accepted too while it is being replaced.",
+    is_reread=True,
 )
 GITHUB_APP_ID = Variable(
     "GITHUB_APP_ID",
@@ -103,6 +147,7 @@ GITHUB_PRIVATE_KEY = Variable(
     default="",
     secret=True,
     help="The App's private key as text, with `\\n` for newlines.",
+    is_reread=True,
 )
 GITHUB_PRIVATE_KEY_PATH = Variable(
     "GITHUB_PRIVATE_KEY_PATH",
@@ -110,13 +155,15 @@ GITHUB_PRIVATE_KEY_PATH = Variable(
     default="",
     secret=False,
     help="The App's private key as a file, instead of as text.",
+    is_reread=True,
 )
 GITHUB_TOKEN = Variable(
     "GITHUB_TOKEN",
-    Secret,
+    _token,
     default="",
     secret=True,
     help="Instead of an App: the token of a bot account.",
+    is_reread=True,
 )
 GITHUB_API_URL = Variable(
     "GITHUB_API_URL",
@@ -127,17 +174,19 @@ GITHUB_API_URL = Variable(
 )
 DEPOT_TOKEN = Variable(
     "DEPOT_TOKEN",
-    Secret,
+    _token,
     default="",
     secret=True,
     help="An organisation token of Depot.",
+    is_reread=True,
 )
 DEPOT_ORG_ID = Variable(
     "DEPOT_ORG_ID",
-    str,
+    _word,
     default="",
     secret=False,
     help="With a user token of Depot: which organisation is meant.",
+    is_reread=True,
 )
 DEPOT_API_URL = Variable(
     "DEPOT_API_URL",
@@ -159,13 +208,15 @@ BOT_CONFIG = Variable(
     default="config/bot.toml",
     secret=False,
     help="The file with the operator's settings beyond these variables.",
+    is_reread=True,
 )
 PUBLIC_URL = Variable(
     "PUBLIC_URL",
-    _url,
+    _public_url,
     default="",
     secret=False,
-    help="Where the bot is reached from outside, e.g. `https://depot-bot.example.com`.",
+    help="Where the bot is reached from outside, e.g. `https://depot-bot.example.com`; or "
+    "`https://example.com/depot-bot`, whether the proxy before it passes that path on or not.",
 )
 HOST = Variable(
     "HOST",
@@ -190,6 +241,7 @@ ADMIN_PASSWORD = Variable(
     help="The password of the status pages, of `/metrics` and of `/setup` (HTTP Basic, any user "
     "name), at least 12 characters; needed with PostgreSQL. Without it one is made at each start, "
     "and printed to the terminal as a link that logs in.",
+    is_reread=True,
 )
 LOG_LEVEL = Variable(
     "LOG_LEVEL",
@@ -197,6 +249,7 @@ LOG_LEVEL = Variable(
     default="info",
     secret=False,
     help="`debug`, `info`, `warning` or `error`.",
+    is_reread=True,
 )
 LOG_FORMAT = Variable(
     "LOG_FORMAT",
@@ -204,10 +257,12 @@ LOG_FORMAT = Variable(
     default="",
     secret=False,
     help="`console` or `json`. When unset: `console` on a terminal, else `json`.",
+    is_reread=True,
 )
 
 TABLE: tuple[Variable[object], ...] = (
     GITHUB_WEBHOOK_SECRET,
+    GITHUB_WEBHOOK_SECRET_OLD,
     GITHUB_APP_ID,
     GITHUB_PRIVATE_KEY,
     GITHUB_PRIVATE_KEY_PATH,
@@ -225,20 +280,37 @@ TABLE: tuple[Variable[object], ...] = (
     LOG_LEVEL,
     LOG_FORMAT,
 )
-"""Every variable that is read."""
+"""Every variable. Each secret may be in a file that `…_FILE` names, instead."""
 
-VARIABLES = tuple(one.name for one in TABLE)
-
-SECRETS = frozenset(one.name for one in TABLE if one.secret)
+VARIABLES = tuple(name for one in TABLE for name in one.names)
+"""The names of all variables that are read."""
 
 CREDENTIALS = tuple(
-    one.name
+    name
     for one in (
         GITHUB_WEBHOOK_SECRET,
+        GITHUB_WEBHOOK_SECRET_OLD,
         GITHUB_APP_ID,
         GITHUB_PRIVATE_KEY,
         GITHUB_PRIVATE_KEY_PATH,
         GITHUB_TOKEN,
     )
+    for name in one.names
 )
 """What the bot needs of GitHub; while there is none of it, `/setup` gets it."""
+
+
+def described(variables: Sequence[Variable[object]], width: int = 98) -> str:
+    """These variables for a terminal: each with its default and its help below."""
+    lines = []
+    for one in variables:
+        default = f" (default: {one.default})" if one.default else ""
+        lines += [f"  {' or '.join(one.names)}{default}"]
+        lines += textwrap.wrap(
+            one.help.replace("`", ""),
+            width,
+            initial_indent=" " * 6,
+            subsequent_indent=" " * 6,
+            break_on_hyphens=False,
+        )
+    return "\n".join(lines)

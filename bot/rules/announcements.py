@@ -31,9 +31,9 @@ def is_due(item: WorkItem) -> bool:
     return is_by_person and bool(item.awaited_end) and not item.end_announced
 
 
-def announcement(item: WorkItem, config: Config, now: float) -> Announcement:
-    """What is done when the runs of a comment are over. *now* is by GitHub's clock, as is the time
-    of the comment.
+def announcement(item: WorkItem, config: Config, ended_at: float) -> Announcement:
+    """What is done when the runs of a comment are over. *ended_at* is by GitHub's clock, as is the
+    time of the comment.
 
     Of a cancelled run, or one that nobody follows any more, nothing is said.
     """
@@ -41,7 +41,7 @@ def announcement(item: WorkItem, config: Config, now: float) -> Announcement:
     if not reaction:
         return Announcement()
     has_failed, notify = item.awaited_end == "failed", config.notify
-    took_long = now - item.comment.written_at >= notify.after_seconds
+    took_long = ended_at - item.comment.written_at >= notify.after_seconds
     mentions = {
         "result": has_failed or took_long,
         "failure": has_failed,

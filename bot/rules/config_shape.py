@@ -34,15 +34,22 @@ def _faults(value: object, kind: inspect.Type, path: Path) -> Found:
                 return
             for key, one in value.items():
                 yield from _faults(one, inner, (*path, key))
-        case inspect.ListType(item_type=inner, max_length=most):
+        case inspect.ListType(item_type=inner, min_length=least, max_length=most):
             if not isinstance(value, list):
                 yield path, f"a list goes here, not {_named(value)}"
                 return
             if most is not None and len(value) > most:
                 yield path, f"at most {most} go here"
                 return
+            if least is not None and len(value) < least:
+                yield path, f"at least {least} goes here"
+                return
             for place, one in enumerate(value):
                 yield from _faults(one, inner, (*path, place))
+        case inspect.UnionType(types=kinds):
+            is_list = isinstance(value, list)
+            fits = (one for one in kinds if isinstance(one, inspect.ListType) == is_list)
+            yield from _faults(value, next(fits, kinds[0]), path)
         case inspect.LiteralType(values=allowed):
             names = [str(one) for one in allowed]
             if not isinstance(value, str):

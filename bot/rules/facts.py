@@ -22,6 +22,7 @@ class Fact(Enum):
     WORKFLOWS = "the workflow files at the head"
     JOBS = "the jobs in these files"
     RUNS = "the runs at the head"
+    TEAMS = "the author's teams, of those that the config names"
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +73,8 @@ class SeenHead:
     head: Head
     is_open: bool
     read_at: float
+    author: str = ""
+    """Login of the pull request's author."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +122,8 @@ class Facts:
     head_date: HeadDate | None = None
     workflows: WorkflowNames | None = None
     runs: RunsAtHead | None = None
+    teams: frozenset[str] | None = None
+    """Of the teams that the config names, those that the author is in: `org/team`."""
     started_several: bool = False
     """A command of this step started several runs: the work item as it was loaded lacks some."""
 

@@ -18,7 +18,7 @@ from bot.parsing.arguments import closest_match
 from bot.parsing.words import quoted
 from bot.parsing.workflow_file import matches
 from bot.rules.facts import BrokenRules, Fact, Facts, Usage, WorkflowNames
-from bot.rules.repository_config import INLINE, Config
+from bot.rules.repository_config import INLINE, Config, Named
 
 LATE_SECONDS = 15 * 60
 """Seconds after which a command that arrives late is answered and not run."""
@@ -86,14 +86,33 @@ def check_age(written_at: float, now: float, *, is_begun: bool = False) -> None:
 
 
 def check_permission(
-    verb: str, needs: Permission, has: Permission, may: Sequence[str] = ()
+    verb: str,
+    needs: Permission,
+    has: Permission,
+    may: Sequence[str] = (),
+    named: Sequence[str] = (),
 ) -> None:
-    """Raises Refused without the role. *may* are the commands that the author may use, for the
-    refusal."""
+    """Raises Refused without the role. For the refusal: *may* are the commands that the author may
+    use, *named* who else may use this one."""
     if needs is Permission.NOBODY:
-        raise Refused(Reason.COMMAND_NOT_ALLOWED, refusals.command_not_allowed(verb))
+        raise Refused(Reason.COMMAND_NOT_ALLOWED, refusals.command_not_allowed(verb, named))
     if has < needs:
-        raise Refused(_LACKING[needs], refusals.not_permitted(verb, needs, has, may))
+        raise Refused(_LACKING[needs], refusals.not_permitted(verb, needs, has, may, named))
+
+
+def is_named(comment: Comment, named: Named, facts: Facts) -> bool | Needs:
+    """Whether the config names the author of a comment, or a team of theirs."""
+    login = comment.author.login.lower()
+    if login in named.users:
+        return True
+    if named.author:
+        if facts.seen is None:
+            return Needs(frozenset({Fact.HEAD}))
+        if facts.seen.author.lower() == login:
+            return True
+    if named.teams and facts.teams is None:
+        return Needs(frozenset({Fact.TEAMS}))
+    return not (facts.teams or frozenset()).isdisjoint(named.teams)
 
 
 def check_workflows(config: Config, names: Sequence[str], has: Permission) -> None:
@@ -373,16 +392,24 @@ def _decide(
         raise broken
     config = facts.config
     required = config.needs(needs.verb, needs.required_permission)
+    named = config.named(needs.verb)
     if comment.event is not None:
         required = max(required, Permission.WRITE) if needs.instead is None else needs.instead
-    required = max(required, needs.least_permission)
-    if max(required, needs.required_permission) is not Permission.NONE and not needs.is_begun:
+        named = Named()
+    needs_role = max(required, needs.least_permission)
+    if max(needs_role, needs.required_permission) is not Permission.NONE and not needs.is_begun:
         check_age(comment.written_at, now - ahead)
     role = acting_role(comment, facts)
     if role is None:
         return Needs(frozenset({Fact.ROLE}))
     may = [verb for verb, p in bounds.permissions.items() if config.needs(verb, p) <= role]
-    check_permission(needs.verb, required, role, may)
+    if role < required:
+        by_name = is_named(comment, named, facts)
+        if isinstance(by_name, Needs):
+            return by_name
+        # What a line needs at least is a matter of the role alone.
+        needs_role = needs.least_permission if by_name else needs_role
+    check_permission(needs.verb, needs_role, role, may, named.words)
     if needs.quotes is not None:
         check_shown(config, needs.quotes, is_public=comment.is_public)
     if needs.target is None:

@@ -10,7 +10,7 @@ import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
 import msgspec
 
@@ -44,9 +44,41 @@ INLINE = "(inline)"
 
 Role = Literal["anyone", "read", "triage", "write", "maintain", "admin", "nobody"]
 
+ROLES: tuple[Role, ...] = get_args(Role)
+
+AUTHOR = "author"
+"""Stands for the author of the pull request among those who may use a command."""
+
+MAX_TEAMS = 5
+"""Teams that one config names: GitHub is asked about each."""
+
 _LOGIN = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,60})(?:\[bot\])?")
 _DURATION = "^[0-9]{1,4}[sm]$"
+_WHO = re.compile(
+    rf"{AUTHOR}|@[A-Za-z0-9][A-Za-z0-9_-]{{0,80}}(?:\[bot\])?"
+    r"|@[A-Za-z0-9][A-Za-z0-9-]{0,80}/[A-Za-z0-9][A-Za-z0-9_-]{0,100}"
+)
 _ALIAS = re.compile(r"[a-z][a-z0-9-]{0,30}")
+
+
+@dataclass(frozen=True, slots=True)
+class Named:
+    """Who may use a command beside those with the role for it."""
+
+    author: bool = False
+    """The author of the pull request."""
+    users: tuple[str, ...] = ()
+    """Logins in lower case."""
+    teams: tuple[str, ...] = ()
+    """`org/team`, in lower case."""
+
+    @property
+    def words(self) -> tuple[str, ...]:
+        """As they are written in the config."""
+        return (
+            *([AUTHOR] if self.author else []),
+            *(f"@{name}" for name in (*self.users, *self.teams)),
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,11 +165,27 @@ class Notify(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         return float(self.after[:-1]) * (60.0 if self.after.endswith("m") else 1.0)
 
 
+class RetryRule(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Jobs that go again by themselves when they fail."""
+
+    workflow: Annotated[str, msgspec.Meta(description="a pattern of the workflow's file name")]
+    job: Annotated[
+        str, msgspec.Meta(description="a pattern of the job's key or name, `*` for all")
+    ] = "*"
+    attempts: Annotated[
+        Literal["2", "3", "4", "5"], msgspec.Meta(description="how often it is tried in all")
+    ] = "2"
+
+
 class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The file. Every key is optional."""
 
     permissions: Annotated[
-        dict[str, Role], msgspec.Meta(description="the least role for a command, by its verb")
+        dict[str, Role | Annotated[list[str], msgspec.Meta(min_length=1, max_length=20)]],
+        msgspec.Meta(
+            description="the least role for a command, by its verb; or a list of which any will "
+            "do: roles, `author` (of the pull request), `@user`, `@org/team`"
+        ),
     ] = {}
     workflows: Annotated[
         dict[str, Role],
@@ -174,6 +222,13 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         ),
     ] = []
 
+    retry: Annotated[
+        list[RetryRule],
+        msgspec.Meta(
+            max_length=20,
+            description="failed jobs that go again by themselves; the first rule that fits counts",
+        ),
+    ] = []
     notify: Notify = Notify()
     outdated: Annotated[
         Literal["keep", "cancel"],
@@ -188,9 +243,29 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         return not is_public or detail.value in self.show
 
     def needs(self, verb: str, default: Permission) -> Permission:
-        """The least role for a command."""
-        role = self.permissions.get(verb)
-        return default if role is None else _permission(role)
+        """The least role for a command; nobody's where only persons and teams are named."""
+        given = self.permissions.get(verb)
+        if given is None:
+            return default
+        roles = [_permission(role) for role in ROLES if role in _listed(given)]
+        return min(roles, default=Permission.NOBODY)
+
+    def named(self, verb: str) -> Named:
+        """Who may use a command whatever their role."""
+        listed = [one.lower() for one in _listed(self.permissions.get(verb, []))]
+        names = [one.removeprefix("@") for one in listed if one.startswith("@")]
+        return Named(
+            AUTHOR in listed,
+            tuple(name for name in names if "/" not in name),
+            tuple(name for name in names if "/" in name),
+        )
+
+    @property
+    def teams(self) -> tuple[str, ...]:
+        """All teams that are named, each once."""
+        return tuple(
+            dict.fromkeys(team for verb in self.permissions for team in self.named(verb).teams)
+        )
 
     def workflow_needs(self, name: str) -> Permission:
         """The least role for a workflow, in addition to that for the command."""
@@ -207,6 +282,16 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         """The patterns of workflows with the least role for each, in their order."""
         return [(pattern, _permission(role)) for pattern, role in self.workflows.items()]
 
+    def attempts(self, workflow: str, names: Sequence[str]) -> int:
+        """How often a job is tried in all, by itself; *names* are what it goes by."""
+        fitting = (
+            int(rule.attempts)
+            for rule in self.retry
+            if _fits(rule.workflow, workflow)
+            and any(path_patterns.read(rule.job).matches(name.rpartition(":")[2]) for name in names)
+        )
+        return next(fitting, 1)
+
     def lets(self, bot: str) -> bool:
         """Whether the comments of this bot are read."""
         names = {login.lower() for login in self.bots}
@@ -219,6 +304,10 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         if word is None or expansion is None:
             return line
         return expansion.strip() + line[line.index(word.typed) + len(word.typed) :]
+
+
+def _listed(given: str | list[str]) -> list[str]:
+    return [given] if isinstance(given, str) else given
 
 
 def parse(text: str, verbs: Mapping[str, type]) -> Config:
@@ -289,10 +378,13 @@ def _key(path: safe_yaml.Path) -> str:
 
 def schema() -> dict[str, Any]:
     """The file's JSON Schema."""
+    made = msgspec.json.schema(Config)
+    # What is read here are texts; in the file it is a number.
+    made["$defs"]["RetryRule"]["properties"]["attempts"] |= {"enum": [2, 3, 4, 5], "default": 2}
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "depot-bot: .github/depot-bot.yml",
-        **msgspec.json.schema(Config),
+        **made,
     }
 
 
@@ -300,14 +392,26 @@ def _faults(config: Config, verbs: Mapping[str, type]) -> Iterator[tuple[safe_ya
     """What the types cannot express: where, and what is wrong."""
     if re.fullmatch(_DURATION, config.notify.after) is None:
         yield ("notify", "after"), f"{config.notify.after!r} is no time such as `90s` or `2m`"
-    for verb in config.permissions:
+    for verb, given in config.permissions.items():
         if verb not in verbs:
             hint = config_shape.did_you_mean(verb, list(verbs))
             yield ("permissions", verb), f"there is no command {verb!r}{hint}"
+        for place, who in enumerate(_listed(given)):
+            if who not in ROLES and not _WHO.fullmatch(who):
+                hint = config_shape.did_you_mean(who, [*ROLES, AUTHOR])
+                problem = f"{who!r} is no role, `author`, `@user` or `@org/team`{hint}"
+                yield ("permissions", verb, place), problem
+    if len(config.teams) > MAX_TEAMS:
+        yield ("permissions",), f"at most {MAX_TEAMS} teams go here"
     for pattern in config.workflows:
         problem = _workflow_problem(pattern) or _shadowed(pattern, list(config.workflows))
         if problem:
             yield ("workflows", pattern), problem
+    for place, rule in enumerate(config.retry):
+        if problem := _workflow_problem(rule.workflow):
+            yield ("retry", place, "workflow"), problem
+        if problem := _pattern_problem(rule.job):
+            yield ("retry", place, "job"), problem
     for place, login in enumerate(config.bots):
         if not _LOGIN.fullmatch(login):
             yield ("bots", place), f"{login!r} is no login"

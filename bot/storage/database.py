@@ -7,6 +7,7 @@ the one that is set.
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Callable
 from typing import Any, TypeVar
 
@@ -16,10 +17,14 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
+from bot.storage.failures import failure
 from bot.storage.tables import VERSION
 
 RETRIES = 3
 """How often a transaction is tried that PostgreSQL aborts because of another one."""
+
+OURS = frozenset({"alembic_version", "deliveries", "heads"})
+"""Tables that a ledger of any version has."""
 
 T = TypeVar("T")
 
@@ -28,7 +33,11 @@ Work = Callable[[sa.Connection], T]
 
 
 class LedgerUnavailable(Exception):
-    """The store cannot be read or written now."""
+    """The store cannot be read or written now; the text says why."""
+
+
+class LedgerUnusable(LedgerUnavailable):
+    """The same, and waiting does not help: the operator has to change something first."""
 
 
 class ConnectionLost(SQLAlchemyError):
@@ -59,8 +68,17 @@ class Store:
         """Whether other processes may use it at the same time."""
         raise NotImplementedError
 
+    @property
+    def reader(self) -> Store:
+        """The same for whoever only reads and must not be in anybody's way."""
+        return self
+
     def notify(self, connection: sa.Connection) -> None:
         """Wake the workers of all processes, once the transaction is committed."""
+
+    def give_space_back(self, connection: sa.Connection) -> bool:
+        """Give some of the space of deleted rows back to the disk; whether there may be more."""
+        return False
 
     async def listen(self, wake: Callable[[], None]) -> None:
         """Call *wake* whenever another process stored something to do. Never returns."""
@@ -78,25 +96,48 @@ class Store:
                 return await asyncio.shield(running)
             except (SQLAlchemyError, OSError) as error:
                 if not (tries_left and _is_transient(error)):
-                    raise LedgerUnavailable(reason(error)) from error
+                    raise unavailable(error) from error
         raise AssertionError("unreachable")
 
     def _begin(self, work: Work[T]) -> asyncio.Future[T]:
         """Have *work* done between BEGIN and COMMIT, in a thread."""
         raise NotImplementedError
 
+    async def version(self) -> str | None:
+        """The migration that the tables are at; none when there are none yet. Raises LedgerUnusable
+        for another program's database and for a ledger newer than this code."""
+        return await self.transact(version_of)
+
+    async def check(self) -> None:
+        """Raises LedgerUnavailable when the tables are not, or no longer, those of this version."""
+        version = await self.version()
+        if version is None:
+            raise LedgerUnavailable(
+                "there is no ledger in it yet: start the bot, or type `depot-bot migrate`"
+            )
+        if version != VERSION:
+            raise LedgerUnavailable(
+                f"the ledger is of an older version of the bot ({version}, not {VERSION}): start "
+                "the bot, or type `depot-bot migrate`"
+            )
+
     async def migrate(self) -> None:
-        """Bring the tables up to date."""
+        """Bring the tables up to date; raises LedgerUnusable, with nothing changed, for another
+        program's database and for a ledger newer than this code."""
         await self.transact(self._upgrade)
 
     def _upgrade(self, connection: sa.Connection) -> None:
+        self.lift_timeouts(connection)
         self.lock_for_migration(connection)
-        if _version(connection) == VERSION:
+        if version_of(connection) == VERSION:
             return
         config = alembic.config.Config()
         config.set_main_option("script_location", "bot.storage:migrations")
         config.attributes["connection"] = connection
         alembic.command.upgrade(config, "head")
+
+    def lift_timeouts(self, connection: sa.Connection) -> None:
+        """Let this transaction take as long as it needs."""
 
     def lock_for_migration(self, connection: sa.Connection) -> None:
         """Keep other processes from migrating until this transaction is over."""
@@ -106,11 +147,27 @@ class Store:
         raise NotImplementedError
 
 
-def _version(connection: sa.Connection) -> str | None:
-    """The migration that the tables are at; none when there are none yet."""
-    if not sa.inspect(connection).has_table("alembic_version"):
+def version_of(connection: sa.Connection) -> str | None:
+    """The migration that the tables are at; none when there are none yet.
+
+    Raises LedgerUnusable for another program's tables and for a ledger newer than this code.
+    """
+    tables = set(sa.inspect(connection).get_table_names())
+    if not tables:
         return None
-    version: str | None = connection.scalar(sa.text("SELECT version_num FROM alembic_version"))
+    version: str | None = None
+    if tables >= OURS:
+        version = connection.scalar(sa.text("SELECT version_num FROM alembic_version"))
+    if version is None or not re.fullmatch(r"\d{4}", version):
+        raise LedgerUnusable(
+            "the database is another program's, and stays as it is: name one in DATABASE_URL that "
+            "is the bot's alone"
+        )
+    if version > VERSION:
+        raise LedgerUnusable(
+            f"the ledger is of a newer version of the bot ({version}; this one knows it up to "
+            f"{VERSION}): install that version again, or restore the backup from before it"
+        )
     return version
 
 
@@ -123,9 +180,7 @@ def _is_transient(error: Exception) -> bool:
     return state in {"40001", "40P01"}
 
 
-def reason(error: Exception) -> str:
+def unavailable(error: Exception) -> LedgerUnavailable:
     """What went wrong, without addresses or values in it."""
-    if isinstance(error, ConnectionLost) and isinstance(error.__cause__, DBAPIError):
-        error = error.__cause__
-    cause = error.orig if isinstance(error, DBAPIError) else error
-    return type(cause).__name__
+    found = failure((isinstance(error, ConnectionLost) and error.__cause__) or error)
+    return LedgerUnusable(found.reason) if found.is_lasting else LedgerUnavailable(found.reason)

@@ -78,9 +78,13 @@ class Inbox(Part):
         def work(db: sa.Connection) -> None:
             self._names.keep(db, repo_id, name, at)
             # Another process may have stored rows under the old name since it was renamed.
-            self._names.rename_all(db, repo_id, name)
+            self._names.rename_left(db, repo_id, name)
 
         await self._store.transact(work)
+
+    async def rename_some(self) -> bool:
+        """Have some of what is over go by its repository's new name; whether there may be more."""
+        return await self._store.transact(self._names.rename_some)
 
     def _named(self, db: sa.Connection, one: Incoming) -> Incoming:
         """What came in, under the name that its repository has now."""

@@ -12,6 +12,7 @@ from sqlalchemy.exc import IntegrityError
 
 from bot.core.events import CommandLine
 from bot.core.models import (
+    BY_RULE,
     GONE_AFTER,
     Absence,
     Claim,
@@ -130,18 +131,28 @@ class Items(Part):
             )
             .order_by(tracked_runs.c.tracked_since)
         )
-        self._started_runs = (  # repo, number
+        self._started_runs = (  # repo, number, asked_until
             sa.select(tracked_runs)
             .select_from(tracked_runs.join(commands).join(work_items))
             .where(
                 *of_pull_request(work_items),
                 is_tracked,
+                work_items.c.written_at <= sa.bindparam("asked_until", type_=sa.Float),
+                tracked_runs.c.awaited_end.is_not(None),  # the command did not only point to it
                 sa.exists().where(
                     start_attempts.c.command_id == tracked_runs.c.command_id,
                     start_attempts.c.outcome == "started",
                 ),
             )
             .order_by(tracked_runs.c.tracked_since)
+        )
+        self._resumed_runs = (  # repo, number, within
+            sa.select(tracked_runs)
+            .select_from(tracked_runs.join(commands).join(work_items))
+            .where(
+                *of_pull_request(work_items),
+                tracked_runs.c.resumed_at > now - sa.bindparam("within", type_=sa.Float),
+            )
         )
         self._newest_run = (  # repo, number
             sa.select(tracked_runs)
@@ -252,9 +263,20 @@ class Items(Part):
         """The newest run that a command of this pull request started or tracked."""
         return await self._one_run(self._newest_run, repo=repo, number=number)
 
-    async def started_runs(self, repo: RepoName, number: int) -> list[TrackedRun]:
-        """The runs that commands of this pull request started and that are still tracked."""
-        found = await self._rows(self._started_runs, repo=repo, number=number)
+    async def started_runs(
+        self, repo: RepoName, number: int, asked_until: float
+    ) -> list[TrackedRun]:
+        """The runs that commands of this pull request started, written until a time by GitHub's
+        clock, and that are still tracked."""
+        which = {"repo": repo, "number": number, "asked_until": asked_until}
+        found = await self._rows(self._started_runs, **which)
+        return [rows.tracked_run(row) for row in found]
+
+    async def runs_resumed_lately(
+        self, repo: RepoName, number: int, within: float
+    ) -> list[TrackedRun]:
+        """The runs of a pull request that were made to go again in the last *within* seconds."""
+        found = await self._rows(self._resumed_runs, repo=repo, number=number, within=within)
         return [rows.tracked_run(row) for row in found]
 
     async def find_run(self, run_id: RunId) -> TrackedRun | None:
@@ -312,8 +334,18 @@ class Items(Part):
         await self._write(claim, self._touch_while_deciding, work, **which)
 
     def _track(self, db: sa.Connection, runs: Sequence[TrackedRun]) -> None:
-        added = [{**rows.tracked_run_row(run), "of_command": run.command_id} for run in runs]
+        stand = [self._as_it_ended(db, run) for run in runs]
+        added = [{**rows.tracked_run_row(run), "of_command": run.command_id} for run in stand]
         execute_all(db, self._add_tracked_runs, added)
+
+    def _as_it_ended(self, db: sa.Connection, run: TrackedRun) -> TrackedRun:
+        """A run that another reply shows, with how it ended if that is known there by now."""
+        if run.reply_url is None or run.awaited_end != "":
+            return run
+        row = db.execute(self._find_run, {"run_id": run.run.run_id}).first()
+        if row is None or row.reply_url is not None:
+            return run
+        return replace(run, awaited_end=rows.tracked_run(row).end)
 
     async def add_commands(self, claim: Claim, lines: Sequence[CommandLine]) -> bool:
         """Store the commands that a comment holds or an event leads to. Without any, it is decided.
@@ -408,6 +440,14 @@ class Items(Part):
 
         await self._write(claim, self._touch, work)
 
+    async def save_runs(self, claim: Claim, runs: Sequence[TrackedRun]) -> None:
+        """Store how runs stand that go again by rule, which is no end for whoever waits for it."""
+
+        def work(db: sa.Connection) -> None:
+            self._set_runs(db, claim.work_item_id, runs, are_ends_told=False)
+
+        await self._write(claim, self._touch, work)
+
     async def add_pending_changes(self, claim: Claim, changes: Sequence[PendingChange]) -> None:
         """Store that runs are about to be retried, rerun or cancelled."""
 
@@ -432,7 +472,14 @@ class Items(Part):
         if known is not None and known.reply_url is None and not known.run.is_over:
             # Whoever follows it has not seen its end yet: it is the end of an attempt.
             again |= {"state": rows.run_state(run)}
-        await self._wake((self._wake_ended,), which, **again)
+
+        def work(db: sa.Connection) -> None:
+            if run.is_over and by != BY_RULE:
+                # Nobody waits for the end of the next attempt but who asks for that.
+                self._set_end(db, run.run_id, run.status)
+            self._wake_in(db, (self._wake_ended,), which, **again)
+
+        await self._store.transact(work)
 
     async def save_reply_attempt(self, claim: Claim, twins_at: float | None = None) -> None:
         """Store that a reply is about to be posted: search for it before posting another, and at
@@ -456,7 +503,13 @@ def _newest_head() -> sa.ScalarSelect[str]:
         return sa.and_(table.c.repo == work_items.c.repo, table.c.number == work_items.c.number)
 
     known, other = heads.alias(), heads.alias()
-    newest = sa.select(sa.func.max(other.c.since)).where(of_pull(other)).scalar_subquery()
+    # The work item is two queries further out: by itself SQLAlchemy would list all of them here.
+    newest = (
+        sa.select(sa.func.max(other.c.since))
+        .where(of_pull(other))
+        .correlate(work_items)
+        .scalar_subquery()
+    )
     only = sa.case((sa.func.count() == 1, sa.func.min(known.c.sha)))
     return sa.select(only).where(of_pull(known), known.c.since == newest).scalar_subquery()
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import sqlalchemy as sa
 from cachetools import TTLCache
@@ -11,6 +11,7 @@ from bot.core.types import RepoName
 from bot.storage.database import Store
 from bot.storage.tables import (
     commands,
+    former_names,
     heads,
     job_failures,
     repositories,
@@ -18,6 +19,12 @@ from bot.storage.tables import (
     tracked_runs,
     work_items,
 )
+
+AT_ONCE = 200
+"""Work items that are renamed in one transaction, when they are over."""
+
+RECENT_SECONDS = 3600.0
+"""What came so lately counts for limits."""
 
 KNOWN_SECONDS = 60.0
 """How long this process takes a name for current without looking: most webhooks bring no news."""
@@ -27,6 +34,7 @@ class Names:
     """Keeps the name and the installation of each repository by its id."""
 
     def __init__(self, store: Store) -> None:
+        self._store = store
         self._current: TTLCache[int, tuple[RepoName, int | None]] = TTLCache(10_000, KNOWN_SECONDS)
         add = store.insert(repositories)
         self._known = sa.select(repositories).where(repositories.c.id == sa.bindparam("of_id"))
@@ -39,20 +47,42 @@ class Names:
             },
         )
         mine = work_items.c.repo_id == sa.bindparam("of_id")
-        theirs = sa.select(commands.c.id).where(
-            commands.c.work_item_id.in_(sa.select(work_items.c.id).where(mine))
-        )
+        is_left = sa.or_(work_items.c.due_at.is_not(None), work_items.c.set_aside_at.is_not(None))
         new: sa.BindParameter[str] = sa.bindparam("new")
+        of_old = work_items.c.repo == sa.bindparam("old")
         twice = heads.alias()
-        heads_of_it = (heads.c.repo_id == sa.bindparam("of_id"), heads.c.repo != new)
-        self._rename = (  # of_id, new
+        self._left = sa.select(work_items.c.id).where(  # of_id, new
+            mine, is_left, work_items.c.repo != new
+        )
+        # What counts for limits, too.
+        self._recent = sa.select(work_items.c.id).where(  # of_id, old
+            of_old, mine, work_items.c.received_at > store.now() - RECENT_SECONDS
+        )
+        self._others = (  # of_id, old
+            sa.select(work_items.c.id)
+            .where(of_old, mine)
+            .order_by(work_items.c.received_at)
+            .limit(AT_ONCE)
+        )
+        ids: sa.BindParameter[str] = sa.bindparam("ids", expanding=True)
+        theirs = sa.select(commands.c.id).where(commands.c.work_item_id.in_(ids))
+        self._rename = (  # ids, new
             *(
-                sa.update(table)
-                .where(table.c.command_id.in_(theirs), table.c.repo != new)
-                .values(repo=new)
+                sa.update(table).where(table.c.command_id.in_(theirs)).values(repo=new)
                 for table in (tracked_runs, start_attempts)
             ),
-            sa.update(work_items).where(mine, work_items.c.repo != new).values(repo=new),
+            sa.update(work_items).where(work_items.c.id.in_(ids)).values(repo=new),
+        )
+        self._former = sa.select(former_names, repositories.c.name.label("new")).join(
+            repositories, repositories.c.id == former_names.c.repo_id
+        )
+        self._add_former = store.insert(former_names).on_conflict_do_nothing()
+        self._forget_former = sa.delete(former_names).where(  # of_id, old
+            former_names.c.repo_id == sa.bindparam("of_id"),
+            former_names.c.name == sa.bindparam("old"),
+        )
+        heads_of_it = (heads.c.repo_id == sa.bindparam("of_id"), heads.c.repo != new)
+        self._rename_heads = (  # of_id, new
             sa.delete(heads).where(  # of one that is there under several names, all but one
                 *heads_of_it,
                 sa.exists().where(
@@ -69,7 +99,6 @@ class Names:
             .where(job_failures.c.repo_id == sa.bindparam("of_id"), job_failures.c.repo != new)
             .values(repo=new),
         )
-        is_left = sa.or_(work_items.c.due_at.is_not(None), work_items.c.set_aside_at.is_not(None))
         self._move = (  # of_id, installation
             sa.update(work_items)
             .where(mine, is_left)
@@ -86,7 +115,8 @@ class Names:
     ) -> RepoName:
         """What the repository is called now, when it was called *name* at a time by GitHub's clock.
 
-        What is stored of it goes by its new name, and what is under way by its new installation.
+        What is left to do in it goes by its new name and installation at once, what is over by its
+        new name in time (`rename_some`).
         """
         if self._current.get(repo_id) == (name, installation):
             return name
@@ -98,15 +128,39 @@ class Names:
             values = {"id": repo_id, "name": name, "since": at, "installation_id": installation}
             db.execute(self._save, values)
         if known is not None and known.name != name:
-            self.rename_all(db, repo_id, name)
+            which = {"of_id": repo_id, "old": known.name}
+            self.rename_left(db, repo_id, name)
+            self._rename_items(db, db.scalars(self._recent, which).all(), name)
+            db.execute(self._add_former, {"repo_id": repo_id, "name": known.name})
         if known is not None and installation not in {None, known.installation_id}:
             db.execute(self._move, {"of_id": repo_id, "installation": installation})
         return name
 
-    def rename_all(self, db: sa.Connection, repo_id: int, name: RepoName) -> None:
-        """Have all that is stored of a repository go by this name."""
-        for statement in self._rename:
-            db.execute(statement, {"of_id": repo_id, "new": name})
+    def rename_left(self, db: sa.Connection, repo_id: int, name: RepoName) -> None:
+        """Have all go by this name that is left to do in a repository, and its heads."""
+        self._store.lift_timeouts(db)
+        which = {"of_id": repo_id, "new": name}
+        for statement in self._rename_heads:
+            db.execute(statement, which)
+        self._rename_items(db, db.scalars(self._left, which).all(), name)
+
+    def rename_some(self, db: sa.Connection) -> bool:
+        """Have some of what is over go by its repository's new name; whether there may be more."""
+        former = db.execute(self._former.limit(1)).one_or_none()
+        if former is None:
+            return False
+        which = {"of_id": former.repo_id, "old": former.name}
+        is_back = former.name == former.new
+        ids = [] if is_back else db.scalars(self._others, which).all()
+        self._rename_items(db, ids, former.new)
+        if len(ids) < AT_ONCE:
+            db.execute(self._forget_former, which)
+        return True
+
+    def _rename_items(self, db: sa.Connection, ids: Sequence[str], name: str) -> None:
+        for begin in range(0, len(ids), AT_ONCE):
+            for statement in self._rename:
+                db.execute(statement, {"ids": ids[begin : begin + AT_ONCE], "new": name})
 
     def remember(self, stored: Iterable[tuple[int, RepoName, int | None]]) -> None:
         """These names and installations, by repository, are in the ledger: to be called once they

@@ -14,7 +14,7 @@ from typing import Any, TypeVar, cast
 import sqlalchemy as sa
 
 from bot.core.models import Claim, TrackedRun
-from bot.core.types import WorkItemId
+from bot.core.types import RunId, WorkItemId
 from bot.storage import rows
 from bot.storage.database import Store, Work
 from bot.storage.group_commit import GroupCommit
@@ -146,19 +146,26 @@ class Part:
         with its own next poll.
         """
 
-        def work(db: sa.Connection) -> bool:
-            woken = 0
-            for theirs, runs in wakes:
-                woken += db.execute(theirs, which).rowcount
-                db.execute(runs, {**which, **values})
-            if woken:
-                self._store.notify(db)
-            return woken > 0
+        return await self._store.transact(lambda db: self._wake_in(db, wakes, which, **values))
 
-        return await self._store.transact(work)
+    def _wake_in(
+        self, db: sa.Connection, wakes: Sequence[Wake], which: Values, **values: object
+    ) -> bool:
+        woken = 0
+        for theirs, runs in wakes:
+            woken += db.execute(theirs, which).rowcount
+            db.execute(runs, {**which, **values})
+        if woken:
+            self._store.notify(db)
+        return woken > 0
 
     def _set_runs(
-        self, db: sa.Connection, work_item_id: WorkItemId, runs: Sequence[TrackedRun]
+        self,
+        db: sa.Connection,
+        work_item_id: WorkItemId,
+        runs: Sequence[TrackedRun],
+        *,
+        are_ends_told: bool = True,
     ) -> None:
         """Save runs that were polled. One that a command had go again meanwhile is polled anew."""
         for run in runs:
@@ -170,12 +177,16 @@ class Part:
             }
             if db.execute(self._set_tracked_run, change).rowcount == 0:
                 db.execute(self._make_due, {"of_work_item": work_item_id})
-            elif run.asked_by and run.end:
+            elif are_ends_told and run.resumed_at is not None and run.end:
                 # Who asked for this attempt has a reply of their own.
-                of_run = {"of_run": run.run.run_id}
-                if db.execute(self._wake_awaiting, of_run).rowcount:
-                    self._store.notify(db)
-                    db.execute(self._set_awaited_end, {**of_run, "awaited_end": run.end})
+                self._set_end(db, run.run.run_id, run.end)
+
+    def _set_end(self, db: sa.Connection, run_id: RunId, end: str) -> None:
+        """Save how an attempt of a run ended for the commands that still wait for it."""
+        of_run = {"of_run": run_id}
+        if db.execute(self._wake_awaiting, of_run).rowcount:
+            self._store.notify(db)
+            db.execute(self._set_awaited_end, {**of_run, "awaited_end": end})
 
 
 def execute_all(db: sa.Connection, statement: sa.Executable, values: Sequence[Values]) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, cast
 
@@ -12,7 +12,8 @@ from bot.core.models import Claim, Progress
 from bot.core.types import RepoName, RunId, Sha, WorkItemId
 from bot.storage import rows
 from bot.storage.database import Store
-from bot.storage.part import Part, is_its_turn, rereading, waking
+from bot.storage.handover import Handover
+from bot.storage.part import Part, Wake, is_its_turn, rereading, waking
 from bot.storage.tables import (
     commands,
     periodic_jobs,
@@ -52,6 +53,7 @@ class Queue(Part):
 
     def __init__(self, store: Store) -> None:
         super().__init__(store)
+        self._handover = Handover(store)
         now = store.now()
         delay = sa.bindparam("delay", type_=sa.Float)
         # One that was woken, or is read again, is due already.
@@ -68,12 +70,17 @@ class Queue(Part):
             .returning(
                 work_items.c.id,
                 work_items.c.fencing_token,
+                work_items.c.repo,
                 work_items.c.deciding,
                 work_items.c.faults,
             )
         )
         self._until_due = _until_due(now)
-        self._release_all = sa.update(work_items).values(lease_until=0.0)
+        self._release_all = (
+            sa.update(work_items)
+            .where(work_items.c.due_at >= 0.0, work_items.c.lease_until > 0.0)
+            .values(lease_until=0.0)
+        )
         # What was released meanwhile stays released.
         self._renew = self._touch.where(work_items.c.lease_until > 0.0).values(
             lease_until=now + LEASE_SECONDS
@@ -88,16 +95,20 @@ class Queue(Part):
             failures=work_items.c.failures + 1,
             failing_since=sa.func.coalesce(work_items.c.failing_since, now),
         )
+        its_commands = sa.select(commands.c.id).where(
+            commands.c.work_item_id == sa.bindparam("of_work_item")
+        )
+        self._make_ended_due = self._make_due.where(  # of_work_item
+            ~sa.exists().where(
+                tracked_runs.c.command_id.in_(its_commands), tracked_runs.c.awaited_end == ""
+            )
+        )
         self._set_aside = self._touch.values(due_at=None, lease_until=0.0, set_aside_at=now)
         self._lose_attempts = (  # of_work_item
             sa.update(start_attempts)
             .where(
                 start_attempts.c.outcome == "open",
-                start_attempts.c.command_id.in_(
-                    sa.select(commands.c.id).where(
-                        commands.c.work_item_id == sa.bindparam("of_work_item")
-                    )
-                ),
+                start_attempts.c.command_id.in_(its_commands),
             )
             .values(outcome="lost")
         )
@@ -115,6 +126,11 @@ class Queue(Part):
             is_tracked,
         )
         these = tracked_runs.c.run_id.in_(sa.bindparam("of_runs", expanding=True))
+        self._count_followed = (
+            sa.select(sa.func.count())
+            .select_from(tracked_runs)
+            .where(tracked_runs.c.next_poll_at >= 0.0)
+        )
         self._wake_runs = waking(now, these, is_tracked)  # of_runs
         is_over = (
             tracked_runs.c.next_poll_at.is_(None),
@@ -154,7 +170,11 @@ class Queue(Part):
     def _claim_due(self, db: sa.Connection, commands: int, polls: int) -> list[Claim]:
         return [
             Claim(
-                WorkItemId(row.id), row.fencing_token, is_poll=not row.deciding, faults=row.faults
+                WorkItemId(row.id),
+                row.fencing_token,
+                RepoName(row.repo),
+                is_poll=not row.deciding,
+                faults=row.faults,
             )
             for row in db.execute(self._claim, {"commands": commands, "polls": polls})
         ]
@@ -178,7 +198,8 @@ class Queue(Part):
     ) -> None:
         """End a claim and save what its step did; the next is due in *delay* seconds, or never."""
         if delay is None:
-            await self._end(claim, self._release_for_good, progress, due_at=None)
+            work = self._look_again if progress.awaits_end else None
+            await self._end(claim, self._release_for_good, progress, work, due_at=None)
         else:
             await self._end(claim, self._release_until, progress, delay=delay)
 
@@ -215,12 +236,26 @@ class Queue(Part):
         return await self._store.transact(work)
 
     async def _end(
-        self, claim: Claim, release: sa.Update, progress: Progress, **values: object
+        self,
+        claim: Claim,
+        release: sa.Update,
+        progress: Progress,
+        then: Callable[[sa.Connection, Claim], None] | None = None,
+        **values: object,
     ) -> None:
         def work(db: sa.Connection) -> None:
             self._set_runs(db, claim.work_item_id, progress.runs)
+            if progress.reply is not None and progress.reply.is_gone:
+                self._handover.hand_over(db, claim.work_item_id)
+            if then is not None:
+                then(db, claim)
 
         await self._write(claim, release, work, **values, **rows.progress_values(progress))
+
+    def _look_again(self, db: sa.Connection, claim: Claim) -> None:
+        """Make it due when all that it waits for has ended since its step began."""
+        if db.execute(self._make_ended_due, {"of_work_item": claim.work_item_id}).rowcount:
+            self._store.notify(db)
 
     async def release_all(self) -> None:
         """End every lease, at the start of the only process that uses this ledger."""
@@ -240,14 +275,21 @@ class Queue(Part):
         which = {"of_repo": repo, "of_sha": sha}
         return await self._wake((self._wake_commit, self._wake_over_at), which)
 
+    async def count_followed(self) -> int:
+        """How many runs are followed."""
+        return cast(int, await self._scalar(self._count_followed))
+
     async def wake_runs(self, run_ids: Sequence[RunId]) -> bool:
         """Make these runs due for a poll now, for every command that tracks them; whether any."""
-        return await self._wake((self._wake_runs,), {"of_runs": run_ids})
+        return await self._wake_each(self._wake_runs, run_ids)
 
     async def reread_runs(self, run_ids: Sequence[RunId]) -> bool:
         """The same of runs that are over, as far as they may have gone again."""
+        return await self._wake_each(self._wake_over, run_ids)
+
+    async def _wake_each(self, wake: Wake, run_ids: Sequence[RunId]) -> bool:
         woken = [
-            await self._wake((self._wake_over,), {"of_runs": run_ids[first : first + MANY_RUNS]})
+            await self._wake((wake,), {"of_runs": run_ids[first : first + MANY_RUNS]})
             for first in range(0, len(run_ids), MANY_RUNS)
         ]
         return any(woken)
@@ -261,7 +303,8 @@ class Queue(Part):
         await self._scalar(self._check)
 
     async def check_writing(self) -> None:
-        """Raises LedgerUnavailable when nothing can be stored."""
+        """Raises LedgerUnavailable when nothing can be stored in the ledger that was opened."""
+        await self._store.check()
         await self.claim_periodic_job("readiness", 0.0)
 
 

@@ -18,7 +18,13 @@ from bot.core.reasons import Reason
 from bot.core.runs import Run
 from bot.core.types import CommandId, RepoName, RunId, Sha, WorkItemId
 from bot.storage.database import Store
-from bot.storage.tables import commands, tracked_runs, waiting_writes, work_items
+from bot.storage.tables import (
+    commands,
+    repositories,
+    tracked_runs,
+    waiting_writes,
+    work_items,
+)
 
 
 class State(Enum):
@@ -83,8 +89,9 @@ class Page:
     """Some commands, newest first."""
 
     commands: tuple[CommandRow, ...]
-    next: CommandId | None
-    """The key of the next, older page: the last command on this one."""
+    next: str | None
+    """The key of the next, older page: the last command on this one, or the last work item that was
+    looked at for what is asked for, since it may be rare."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,6 +131,9 @@ class SetAside:
 MAX_SET_ASIDE = 20
 """So many of what is set aside are listed."""
 
+MAX_LOOKED = 1500
+"""Work items that are looked at for one page."""
+
 
 class StatusQueries:
     """Reads the ledger for people who look after the bot."""
@@ -134,8 +144,8 @@ class StatusQueries:
     async def queue(self) -> QueueStatus:
         """How much there is to do."""
         now = self._store.now()
-        # Work items that are not finished have a due time: the index on it finds them.
-        moving = work_items.c.due_at.is_not(None)
+        # Each condition names an index in which nothing is that is over.
+        moving = work_items.c.due_at >= 0.0
         count = sa.func.count()
         undecided = (
             sa.select(count)
@@ -148,7 +158,8 @@ class StatusQueries:
             .select_from(tracked_runs.join(commands).join(work_items))
             .where(moving, tracked_runs.c.next_poll_at.is_not(None))
         )
-        oldest = sa.select(sa.func.min(work_items.c.received_at)).where(
+        # For the least of a plain column SQLite would go through the index on it.
+        oldest = sa.select(sa.func.min(work_items.c.received_at + 0.0)).where(
             moving, work_items.c.deciding
         )
         counts = sa.select(
@@ -195,69 +206,138 @@ class StatusQueries:
             for row in rows
         ]
 
-    async def page(self, which: Filter, limit: int, before: CommandId | None = None) -> Page:
-        """The newest commands, or those that came before *before*. KeyError for an unknown one."""
-        key = (work_items.c.received_at, commands.c.work_item_id, commands.c.position)
-        listed: sa.Select[Any] = (
-            sa.select(
-                commands.c.id,
-                commands.c.work_item_id,
-                commands.c.line,
-                commands.c.reason,
-                commands.c.answer,
-                commands.c.decided,
-                commands.c.decided_at,
-                work_items.c.repo,
-                work_items.c.number,
-                work_items.c.author,
-                work_items.c.received_at,
-                work_items.c.url,
-            )
-            .select_from(commands.join(work_items))
-            .where(*_conditions(which))
-            .order_by(*(column.desc() for column in key))
-            .limit(limit + 1)
-        )
+    async def page(self, which: Filter, limit: int, before: str | None = None) -> Page:
+        """The newest commands, or those that came before *before*, the key of a page. KeyError for
+        an unknown one."""
 
         def work(db: sa.Connection) -> Page:
-            found = listed
-            if before is not None:
-                place = sa.select(*key).select_from(commands.join(work_items))
-                last = db.execute(place.where(commands.c.id == before)).one_or_none()
-                if last is None:
-                    raise KeyError(before)
-                found = listed.where(sa.tuple_(*key) < sa.tuple_(*last))
-            rows = db.execute(found).all()
+            place = None if before is None else _place(db, before)
+            if which.state in _AMONG:
+                rows, end = db.execute(_among(which, place, limit + 1)).all(), None
+            else:
+                rows, end = _look_through(db, which, place, limit + 1)
             shown = [_command(row) for row in rows[:limit]]
             by_command = _runs_of(db, [command.command_id for command in shown])
             return Page(
                 tuple(replace(c, runs=tuple(by_command[c.command_id])) for c in shown),
-                next=shown[-1].command_id if len(rows) > limit else None,
+                next=shown[-1].command_id if len(rows) > limit else end,
             )
 
         return await self._store.transact(work)
 
 
-def _conditions(which: Filter) -> list[sa.ColumnElement[bool]]:
+# --- pages ---------------------------------------------------------------------------------------
+
+Conditions = Sequence[sa.ColumnElement[bool]]
+
+Place = tuple[float, str, int]
+"""A place in the order of the pages: when a work item came, its id, the position of a command."""
+
+_ITEM = (work_items.c.received_at, work_items.c.id)
+
+_AMONG: dict[State | None, sa.Select[Any]] = {
+    State.UNDECIDED: sa.select(commands.c.id).where(~commands.c.decided),
+    State.FOLLOWING: sa.select(tracked_runs.c.command_id).where(
+        tracked_runs.c.next_poll_at.is_not(None)
+    ),
+}
+"""The commands in these states: few, since they are of what goes on, and each in an index."""
+
+_ITEM_COLUMNS = (
+    *_ITEM,
+    work_items.c.repo,
+    work_items.c.number,
+    work_items.c.author,
+    work_items.c.url,
+)
+_COMMAND_COLUMNS = (
+    commands.c.id.label("command_id"),
+    commands.c.work_item_id,
+    commands.c.position,
+    commands.c.line,
+    commands.c.reason,
+    commands.c.answer,
+    commands.c.decided,
+    commands.c.decided_at,
+)
+
+
+def _place(db: sa.Connection, key: str) -> Place:
+    """The place of a command, or the end of a work item; raises KeyError."""
+    work_item_id, _, position = key.partition(".")
+    found = db.execute(sa.select(*_ITEM).where(work_items.c.id == work_item_id)).one_or_none()
+    if found is None:
+        raise KeyError(key)
+    return found.received_at, found.id, int(position or 0)
+
+
+def _which_commands(which: Filter) -> list[sa.ColumnElement[bool]]:
     conditions: list[sa.ColumnElement[bool]] = []
-    if which.repo:
-        # GitHub does not tell names apart by case.
-        conditions.append(sa.func.lower(work_items.c.repo) == which.repo.lower())
     if which.reason:
         conditions.append(commands.c.reason == which.reason)
     followed = sa.exists().where(
         tracked_runs.c.command_id == commands.c.id, tracked_runs.c.next_poll_at.is_not(None)
     )
-    match which.state:
-        case State.UNDECIDED:
-            conditions.append(~commands.c.decided)
-        case State.FOLLOWING:
-            conditions += [commands.c.decided, followed]
-        case State.DONE:
-            conditions += [commands.c.decided, ~followed]
-        case None:
-            pass
+    if which.state is State.FOLLOWING:
+        conditions.append(commands.c.decided)
+    if which.state is State.DONE:
+        conditions += [commands.c.decided, ~followed]
     return conditions
+
+
+def _among(which: Filter, after: Place | None, limit: int) -> sa.Select[Any]:
+    """The newest commands of those that are in a state in which few are."""
+    conditions = [commands.c.id.in_(_AMONG[which.state]), *_which_commands(which)]
+    if which.repo:
+        # GitHub does not tell names apart by case. No index has these: it would find more.
+        conditions.append(sa.func.lower(work_items.c.repo) == which.repo.lower())
+    listed = (
+        sa.select(*_COMMAND_COLUMNS, *_ITEM_COLUMNS)
+        .select_from(commands.join(work_items))
+        .where(*conditions)
+    )
+    return _newest(listed, (*_ITEM, commands.c.position), after).limit(limit)
+
+
+def _look_through(
+    db: sa.Connection, which: Filter, after: Place | None, limit: int
+) -> tuple[Sequence[sa.Row[Any]], str | None]:
+    """The newest commands, as far as they are among the newest MAX_LOOKED work items; and where to
+    go on when there are not as many as that."""
+    items = sa.select(*_ITEM_COLUMNS)
+    if which.repo:
+        # An index tells names apart by case, and GitHub does not.
+        known = sa.select(repositories.c.name).where(
+            sa.func.lower(repositories.c.name) == which.repo.lower()
+        )
+        items = items.where(work_items.c.repo == (db.scalar(known.limit(1)) or which.repo))
+    items = _newest(items, _ITEM, after)
+    for looked in (limit, MAX_LOOKED):  # mostly the first are enough
+        some = items.limit(looked).subquery()
+        listed = (
+            sa.select(*_COMMAND_COLUMNS, some)
+            .join(some, some.c.id == commands.c.work_item_id)
+            .where(*_which_commands(which))
+        )
+        key = (some.c.received_at, some.c.id, commands.c.position)
+        found = db.execute(_newest(listed, key, after).limit(limit)).all()
+        if len(found) == limit:
+            return found, None
+    last = db.execute(items.offset(MAX_LOOKED - 1).limit(1)).one_or_none()
+    return found, last.id if last is not None else None
+
+
+def _newest(
+    listed: sa.Select[Any], key: Sequence[sa.ColumnElement[Any]], after: Place | None
+) -> sa.Select[Any]:
+    """These rows in the order of the pages, from a place on: the commands after it, and the work
+    items that may have such commands."""
+    listed = listed.order_by(*(column.desc() for column in key))
+    if after is None:
+        return listed
+    if len(key) < len(after):
+        return listed.where(sa.tuple_(*key) <= sa.tuple_(*after[: len(key)]))
+    return listed.where(sa.tuple_(*key) < sa.tuple_(*after))
 
 
 def _runs_of(db: sa.Connection, command_ids: Sequence[CommandId]) -> dict[CommandId, list[RunRow]]:
@@ -291,7 +371,7 @@ def _run(row: sa.Row[Any]) -> Run:
 
 def _command(row: sa.Row[Any]) -> CommandRow:
     return CommandRow(
-        command_id=CommandId(row.id),
+        command_id=CommandId(row.command_id),
         request_id=WorkItemId(row.work_item_id),
         repo=RepoName(row.repo),
         number=row.number,

@@ -13,6 +13,19 @@ VERSION = "0015"
 
 metadata = sa.MetaData()
 
+
+def _index_of_live(name: str, column: str, live: sa.ColumnElement[bool]) -> sa.Index:
+    """An index of the few rows of which something is to come: those that are over are not in it.
+
+    A query that is to use it says *live* in the same words.
+    """
+    return sa.Index(name, column, sqlite_where=live, postgresql_where=live)
+
+
+def _is_set(name: str) -> sa.ColumnElement[bool]:
+    return sa.column(name).is_not(None)
+
+
 deliveries = sa.Table(
     "deliveries",
     metadata,
@@ -20,6 +33,7 @@ deliveries = sa.Table(
     sa.Column("guid", sa.Text, primary_key=True),
     sa.Column("event", sa.Text, nullable=False),
     sa.Column("received_at", sa.Float, nullable=False),
+    sa.Index("deliveries_received", "received_at"),
 )
 
 heads = sa.Table(
@@ -34,7 +48,8 @@ heads = sa.Table(
     sa.Column("received_at", sa.Float, nullable=False),
     sa.Column("repo_id", sa.BigInteger),
     sa.Index("heads_commit", "repo", "sha"),
-    sa.Index("heads_repo_id", "repo_id"),
+    sa.Index("heads_repo_id", "repo_id", "number", "sha"),
+    sa.Index("heads_received", "received_at"),
 )
 
 work_items = sa.Table(
@@ -94,14 +109,9 @@ work_items = sa.Table(
     sa.Column("end_announced", sa.Boolean, nullable=False, server_default=sa.false()),
     # When a comment that mentions them was last posted, whatever came of that.
     sa.Column("mention_attempted_at", sa.Float),
-    sa.Index("work_items_due", "due_at"),
-    sa.Index("work_items_repo_id", "repo_id"),
-    sa.Index(
-        "work_items_set_aside",
-        "set_aside_at",
-        sqlite_where=sa.text("set_aside_at IS NOT NULL"),
-        postgresql_where=sa.text("set_aside_at IS NOT NULL"),
-    ),
+    _index_of_live("work_items_due", "due_at", _is_set("due_at")),
+    _index_of_live("work_items_repo_id", "repo_id", _is_set("due_at") | _is_set("set_aside_at")),
+    _index_of_live("work_items_set_aside", "set_aside_at", _is_set("set_aside_at")),
     sa.Index("work_items_pull_request", "repo", "number", "deciding"),
     sa.Index("work_items_received", "received_at"),
     sa.Index("work_items_repository", "repo", "received_at"),
@@ -127,6 +137,7 @@ commands = sa.Table(
     sa.Column("absent_since", sa.Float),
     sa.Column("absent_what", sa.Text),
     sa.Index("commands_work_item", "work_item_id"),
+    _index_of_live("commands_undecided", "work_item_id", ~sa.column("decided", sa.Boolean)),
 )
 
 start_attempts = sa.Table(
@@ -199,6 +210,7 @@ tracked_runs = sa.Table(
     sa.Column("evidence", sa.Text, nullable=False, server_default="[]"),
     sa.Index("tracked_runs_run", "run_id"),
     sa.Index("tracked_runs_commit", "repo", "sha"),
+    _index_of_live("tracked_runs_tracked", "next_poll_at", _is_set("next_poll_at")),
 )
 
 # Failed attempts of jobs, of runs that were followed and of runs of base branches.
@@ -246,6 +258,14 @@ repositories = sa.Table(
     sa.Column("installation_id", sa.BigInteger),
 )
 
+# What a repository was called before, while something that is over is stored under that name.
+former_names = sa.Table(
+    "former_names",
+    metadata,
+    sa.Column("repo_id", sa.BigInteger, primary_key=True, autoincrement=False),
+    sa.Column("name", sa.Text, primary_key=True),
+)
+
 periodic_jobs = sa.Table(
     "periodic_jobs",
     metadata,
@@ -265,6 +285,7 @@ redeliveries = sa.Table(
     sa.Column("attempt_id", sa.BigInteger, nullable=False),
     sa.Column("asked", sa.Integer, nullable=False),  # how often
     sa.Column("received_at", sa.Float, nullable=False),
+    sa.Index("redeliveries_received", "received_at"),
 )
 
 write_budgets = sa.Table(

@@ -13,14 +13,17 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from bot.ops import metrics as metrics_
-from bot.ops.diagnostics import Finding, ledger_finding, outside_findings
+from bot.ops.diagnostics import Finding, ledger_finding, outside_findings, warnings
 from bot.ops.readiness import Readiness
 from bot.services import Services, working
 from bot.storage.database import LedgerUnavailable
+from bot.storage.items import Items
+from bot.storage.job_failures import JobFailures
 from bot.storage.ledger import Ledger
 from bot.storage.status_queries import StatusQueries
 from bot.web.auth import Access
-from bot.web.pages import guarded, login
+from bot.web.pages import guarded, login, redirect
+from bot.web.prefix import path_of, without_prefix
 from bot.web.status_pages import Pages
 from bot.web.webhook_endpoint import WebhookEndpoint
 
@@ -46,20 +49,24 @@ def create_app(
 
     webhook_endpoint = WebhookEndpoint(
         services.ledger,
-        services.settings.webhook_secrets,
+        lambda: services.settings.webhook_secrets,
         services.metrics,
         services.worker.wake,
     )
     health = Health(services.ledger, services.readiness)
-    status_queries = StatusQueries(services.store)
+    reader = services.store.reader
+    status_queries = StatusQueries(reader)
     settings = services.settings
     access = access or Access.with_password(settings.admin_password)
+    base = path_of(settings.public_url)
     pages = Pages(
         status_queries,
-        services.ledger,
+        Items(reader).load,
+        JobFailures(reader).flaky,
         services.github.rate_limits,
         partial(_check, services),
         access,
+        base,
     )
     metrics_endpoint = MetricsEndpoint(services.metrics, status_queries)
     app = Starlette(
@@ -68,10 +75,14 @@ def create_app(
             Route("/healthz", health.alive),
             Route("/readyz", health.ready),
             Route("/metrics", guarded(metrics_endpoint.metrics, access)),
-            *login(access, leads_to="/", is_https=settings.public_url.startswith("https:")),
+            # The set-up is over.
+            Route("/setup", redirect(f"{base}/")),
+            Route("/setup/done", redirect(f"{base}/")),
+            *login(access, leads_to="/", public_url=settings.public_url),
             *pages.routes(),
         ],
         lifespan=lifespan,
+        middleware=without_prefix(base),
     )
     # Such a redirect would lead where the request's Host says.
     app.router.redirect_slashes = False
@@ -79,9 +90,11 @@ def create_app(
 
 
 async def _check(services: Services) -> list[Finding]:
-    settings, github, depot = services.settings, services.github, services.depot
-    outside = await outside_findings(settings, github, depot, services.clock.now())
-    return [*outside, await ledger_finding(services.ledger)]
+    outside = await outside_findings(
+        services.settings, services.github, services.organisations, services.clock.now()
+    )
+    doubts = warnings(services.settings)
+    return [*doubts, *outside, await ledger_finding(services.ledger)]
 
 
 class Health:

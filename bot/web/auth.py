@@ -25,7 +25,7 @@ NEEDS_LINK = (
 )
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Access:
     """The password of the operator's pages."""
 
@@ -37,6 +37,11 @@ class Access:
     def with_password(cls, password: str) -> Access:
         """With this password; with a new one when it is empty."""
         return cls(password) if password else cls(secrets.token_urlsafe(32), is_made=True)
+
+    def use(self, password: str) -> None:
+        """Go on with another password; without one, the one that was made at the start stays."""
+        if password:
+            self.password, self.is_made = password, False
 
     @property
     def hint(self) -> str:

@@ -15,6 +15,7 @@ from starlette.staticfiles import StaticFiles
 from starlette.types import Scope
 
 from bot.web.auth import CHALLENGE, COOKIE, Access
+from bot.web.prefix import path_of
 
 log = structlog.get_logger()
 
@@ -69,15 +70,22 @@ def guarded(
     return answer
 
 
-def login(access: Access, *, leads_to: str, is_https: bool) -> list[BaseRoute]:
-    """The page that the link leads to, where the password was made at the start."""
+def login(access: Access, *, leads_to: str, public_url: str) -> list[BaseRoute]:
+    """The page that the link leads to, where the password was made at the start. *leads_to* is
+    where it goes on, under the public address."""
+    base = path_of(public_url)
 
     async def answer(request: Request) -> Response:
         response: Response
         if access.logs_in(request.query_params.get("token", "")):
-            response = RedirectResponse(leads_to, 303)
+            response = RedirectResponse(f"{base}{leads_to}", 303)
             response.set_cookie(
-                COOKIE, access.cookie, httponly=True, samesite="lax", secure=is_https
+                COOKIE,
+                access.cookie,
+                path=base or "/",
+                httponly=True,
+                samesite="lax",
+                secure=public_url.startswith("https:"),
             )
         else:
             _log_wrong_password(request)
@@ -86,6 +94,17 @@ def login(access: Access, *, leads_to: str, is_https: bool) -> list[BaseRoute]:
         return response
 
     return [Route("/login", answer)] if access.is_made else []
+
+
+def redirect(to: str) -> Endpoint:
+    """A page that leads to another one."""
+
+    async def answer(_: Request) -> Response:
+        response = RedirectResponse(to, 303)
+        response.headers.update(HEADERS)
+        return response
+
+    return answer
 
 
 def _log_wrong_password(request: Request) -> None:

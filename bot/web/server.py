@@ -6,7 +6,7 @@ import asyncio
 import math
 import resource
 import signal
-from collections.abc import Iterator
+from collections.abc import Awaitable, Iterator
 from contextlib import contextmanager
 from operator import itemgetter
 
@@ -47,10 +47,32 @@ def configuration(app: ASGIApp, host: str, port: int) -> uvicorn.Config:
     )
 
 
-async def listen(app: ASGIApp, host: str, port: int) -> int:
-    """Serve until told to stop (SIGINT, SIGTERM); the process's exit status."""
+async def listen(
+    app: ASGIApp, host: str, port: int, *, beside: Awaitable[None] | None = None
+) -> int:
+    """Serve until told to stop (SIGINT, SIGTERM); the process's exit status.
+
+    What is done *beside* it is stopped with it. When that fails, nothing more is served, and its
+    exception raised.
+    """
     server = _Server(configuration(app, host, port))
-    await server.serve()
+    if beside is None:
+        await server.serve()
+        return 0 if server.started else 1
+    task = asyncio.ensure_future(beside)
+
+    def stop_if_failed(_: object) -> None:
+        if not task.cancelled() and task.exception() is not None:
+            server.should_exit = True
+
+    task.add_done_callback(stop_if_failed)
+    try:
+        await server.serve()
+    finally:
+        task.cancel()
+        await asyncio.wait([task])
+    if not task.cancelled():
+        task.result()
     return 0 if server.started else 1
 
 

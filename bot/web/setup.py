@@ -16,7 +16,6 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 import httpx
 import msgspec
@@ -29,6 +28,7 @@ from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from bot import __version__
+from bot.github.api import web_url
 from bot.github.webhooks import EVENTS
 from bot.ops.diagnostics import PERMISSIONS
 from bot.ops.settings import Settings, SettingsError
@@ -36,7 +36,17 @@ from bot.services import GITHUB_TIMEOUT, Services, Surroundings, open_services, 
 from bot.storage.database import AlreadyInUse, LedgerUnavailable
 from bot.web.app import create_app
 from bot.web.auth import Access
-from bot.web.pages import HEADERS, POLICY, Endpoint, guarded, login, static, templates
+from bot.web.pages import (
+    HEADERS,
+    POLICY,
+    Endpoint,
+    guarded,
+    login,
+    redirect,
+    static,
+    templates,
+)
+from bot.web.prefix import path_of, without_prefix
 
 MAX_STATES = 100
 """Visits of the page that can still be gone on with."""
@@ -126,15 +136,6 @@ def manifest(public_url: str, back: str) -> dict[str, Any]:
     }
 
 
-def web_url(api_url: str) -> str:
-    """Where people meet the GitHub whose API this is: github.com, a tenant of ghe.com, or an
-    Enterprise Server, which has its API under its own address."""
-    parts = urlsplit(api_url)
-    if parts.path.rstrip("/") == "/api/v3":
-        return f"{parts.scheme}://{parts.netloc}"
-    return f"{parts.scheme}://{parts.netloc.removeprefix('api.')}"
-
-
 class _Stopped(Exception):
     """The set-up cannot go on; what the page says of it."""
 
@@ -176,6 +177,7 @@ class Setup:
         self._client = client
         self._start = start
         self._web = web_url(settings.github_url)
+        self._base = path_of(settings.public_url)
         self._one_at_a_time = asyncio.Lock()
         self._states: dict[str, None] = {}
         """Those that were given out, oldest first, each good for one App."""
@@ -183,18 +185,19 @@ class Setup:
         """Apps that were made and do not run yet, by the state they came with."""
 
     def app(self) -> Starlette:
-        is_https = self._settings.public_url.startswith("https:")
         app = Starlette(
             routes=[
+                Route("/", redirect(f"{self._base}/setup")),
                 Route("/setup", self._guarded(self._page)),
                 # GitHub sends the browser here, maybe under a name that has no login.
                 Route("/setup/done", self._guarded(self._done, lets_in=self._is_awaited)),
-                *login(self._access, leads_to="/setup", is_https=is_https),
+                *login(self._access, leads_to="/setup", public_url=self._settings.public_url),
                 Route("/webhook", _not_yet, methods=["POST"]),
                 Route("/healthz", _alive),
                 Route("/readyz", _not_yet),
                 static(),
-            ]
+            ],
+            middleware=without_prefix(self._base),
         )
         app.router.redirect_slashes = False
         return app
@@ -228,7 +231,8 @@ class Setup:
 
     def _html(self, name: str, status: int = 200, **values: Any) -> Response:
         template = templates().get_template(name)
-        html = template.render(version=__version__, file=str(self._env_file), **values)
+        file = str(self._env_file)
+        html = template.render(version=__version__, base=self._base, file=file, **values)
         return Response(html, status, media_type="text/html")
 
     async def _page(self, request: Request) -> Response:
@@ -237,18 +241,19 @@ class Setup:
         if organisation and not _ORGANISATION.fullmatch(organisation):
             raise _Stopped(400, "That is no name of an organisation")
         public_url = self._settings.public_url
-        owner = f"/organizations/{organisation}" if organisation else ""
         asked = manifest(public_url, f"{public_url}/setup/done")
         unfinished = next(iter(self._issued), None)
+        new_app = f"/settings/apps/new?state={self._new_state()}"
         return self._html(
             "setup.html",
             title="Set up depot-bot",
-            action=f"{self._web}{owner}/settings/apps/new?state={self._new_state()}",
+            for_organisation=f"{self._web}/organizations/{organisation}{new_app}",
+            for_account=f"{self._web}{new_app}",
             manifest=msgspec.json.encode(asked).decode(),
             organisation=organisation,
             webhook_url=f"{public_url}/webhook",
             obstacle=obstacle(self._env_file),
-            unfinished=f"/setup/done?state={unfinished}" if unfinished else None,
+            unfinished=f"{self._base}/setup/done?state={unfinished}" if unfinished else None,
         )
 
     def _new_state(self) -> str:

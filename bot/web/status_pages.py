@@ -18,12 +18,12 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 
 from bot import __version__
-from bot.core.failures import FLAKY_DAYS
+from bot.core.failures import FLAKY_DAYS, FlakyJob
+from bot.core.models import WorkItem
 from bot.core.rate_limit import Quota
-from bot.core.types import CommandId, WorkItemId
+from bot.core.types import WorkItemId
 from bot.ops.diagnostics import Finding
 from bot.storage.database import LedgerUnavailable
-from bot.storage.ledger import Ledger
 from bot.storage.status_queries import Filter, State, StatusQueries
 from bot.web.auth import Access
 from bot.web.pages import Endpoint, NotAnswerable, guarded, static, templates, wants_json
@@ -53,6 +53,12 @@ _REASON = re.compile(r"[a-z0-9_-]{1,60}")
 RateLimits = Callable[[], Mapping[int | None, Quota]]
 """What is left of GitHub's hourly requests, by installation."""
 
+Load = Callable[[WorkItemId], Awaitable[WorkItem]]
+"""Reads a work item; raises KeyError when there is none."""
+
+Flaky = Callable[[str], Awaitable[Sequence[FlakyJob]]]
+"""The jobs of a repository, or of all, that failed and then passed on the same commit."""
+
 Check = Callable[[], Awaitable[Sequence[Finding]]]
 """Looks at everything that the bot needs."""
 
@@ -60,18 +66,23 @@ log = structlog.get_logger()
 
 
 class Pages:
-    """The pages over what they show."""
+    """The pages over what they show. *base* is the path of the bot's address, which links begin
+    with."""
 
     def __init__(
         self,
         archive: StatusQueries,
-        ledger: Ledger,
+        load: Load,
+        flaky: Flaky,
         rate_limits: RateLimits,
         check: Check,
         access: Access,
+        base: str = "",
     ) -> None:
+        self._base = base
         self._archive = archive
-        self._ledger = ledger
+        self._load = load
+        self._find_flaky = flaky
         self._rate_limits = rate_limits
         self._check = check
         self._access = access
@@ -109,23 +120,38 @@ class Pages:
         template = templates().get_template(name)
         html = template.render(
             version=__version__,
+            base=self._base,
             refresh=REFRESH_SECONDS if does_refresh else None,
-            here=_url(request, refresh=None),
-            refreshing=_url(request, refresh=str(REFRESH_SECONDS)),
+            here=self._url(request, refresh=None),
+            refreshing=self._url(request, refresh=str(REFRESH_SECONDS)),
             **values,
         )
         return Response(html, status, media_type="text/html")
+
+    def _url(self, request: Request, **changes: str | None) -> str:
+        """This page with other values in its query; empty ones are left out."""
+        query = {**request.query_params, **changes}
+        kept = {name: value for name, value in query.items() if value}
+        return self._base + request.url.path + (f"?{urlencode(kept)}" if kept else "")
 
     async def _is_all_well(self, request: Request) -> Response:
         findings = await self._check()
         if wants_json(request):
             return JSONResponse({"findings": [asdict(finding) for finding in findings]})
-        return self._html("check.html", request, title="Is all well?", findings=findings)
+        wrong = sum(not finding.is_well for finding in findings)
+        return self._html(
+            "check.html",
+            request,
+            title="Is all well?",
+            is_well=not wrong,
+            summary=f"Not well: {wrong} of {len(findings)}." if wrong else "All is well.",
+            findings=findings,
+        )
 
     async def _flaky(self, request: Request) -> Response:
         repo = request.query_params.get("repo", "").strip()
         _check_repo(repo)
-        found = await self._ledger.job_failures.flaky(repo)
+        found = await self._find_flaky(repo)
         if wants_json(request):
             return JSONResponse(flaky_facts(found))
         now = (await self._archive.queue()).now
@@ -160,8 +186,8 @@ class Pages:
             which=which,
             states=[(state.value, state is which.state) for state in State],
             is_filtered=which != Filter(),
-            newest=_url(request, before=None) if before else None,
-            older=_url(request, before=page.next) if page.next else None,
+            newest=self._url(request, before=None) if before else None,
+            older=self._url(request, before=page.next) if page.next else None,
         )
 
     async def _one(self, request: Request) -> Response:
@@ -171,7 +197,7 @@ class Pages:
             raise nothing
         request_id, place = WorkItemId(match[1]), int(match[2]) if match[2] else None
         try:
-            found = await self._ledger.items.load(request_id)
+            found = await self._load(request_id)
         except KeyError:
             raise nothing from None
         except Exception as error:
@@ -191,13 +217,15 @@ class Pages:
             "command.html",
             request,
             title=match[0],
-            whole=f"/commands/{request_id}" if len(only) < len(found.commands) else None,
+            whole=f"{self._base}/commands/{request_id}"
+            if len(only) < len(found.commands)
+            else None,
             details=details(found, queue.now),
             commands=[section(command, found, queue.now) for command in only],
         )
 
 
-def _asked(request: Request) -> tuple[Filter, CommandId | None]:
+def _asked(request: Request) -> tuple[Filter, str | None]:
     """The filter and the key in the query; NotAnswerable when they make no sense."""
     asked = {name: request.query_params.get(name, "").strip() for name in request.query_params}
     repo, reason, state = (asked.get(name, "") for name in ("repo", "reason", "state"))
@@ -210,16 +238,9 @@ def _asked(request: Request) -> tuple[Filter, CommandId | None]:
         raise NotAnswerable(400, f"A state is one of: {', '.join(states)}.")
     if before and not _ID.fullmatch(before):
         raise NotAnswerable(400, "That is no id of a command.")
-    return Filter(repo, reason, states.get(state)), CommandId(before) if before else None
+    return Filter(repo, reason, states.get(state)), before or None
 
 
 def _check_repo(repo: str) -> None:
     if repo and not _REPO.fullmatch(repo):
         raise NotAnswerable(400, "A repository is written as owner/name.")
-
-
-def _url(request: Request, **changes: str | None) -> str:
-    """This page with other values in its query; empty ones are left out."""
-    query = {**request.query_params, **changes}
-    kept = {name: value for name, value in query.items() if value}
-    return request.url.path + (f"?{urlencode(kept)}" if kept else "")

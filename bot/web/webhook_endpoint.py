@@ -27,19 +27,30 @@ READ = {name.encode(): name for name in ("content-length", *webhooks.HEADERS)}
 SMALL_BODY = 1024 * 1024
 """Bytes whose signature is checked at once; a larger body would hold up others."""
 
+STORE_SECONDS = 8.0
+"""How long the ledger may take: GitHub waits for ten seconds. What is stored later is a duplicate
+when it is sent again."""
+
 log = structlog.get_logger()
 
 
 class WebhookEndpoint:
-    """Where webhooks come in. *wake* is called when there is something to do."""
+    """Where webhooks come in. *secrets* gives those of the moment; *wake* is called when there is
+    something to do."""
 
     def __init__(
-        self, ledger: Ledger, secrets: Sequence[str], metrics: Metrics, wake: Callable[[], None]
+        self,
+        ledger: Ledger,
+        secrets: Callable[[], Sequence[str]],
+        metrics: Metrics,
+        wake: Callable[[], None],
+        store_seconds: float = STORE_SECONDS,
     ) -> None:
         self._ledger = ledger
         self._secrets = secrets
         self._metrics = metrics
         self._wake = wake
+        self._store_seconds = store_seconds
         self._bodies = Bodies()
         self._accepted = {
             result: JSONResponse({"result": result}, 202)
@@ -61,9 +72,9 @@ class WebhookEndpoint:
             webhooks.signature(headers)
             body = await self._bodies.read(headers, receive)
             if len(body) <= SMALL_BODY:
-                webhooks.verify(headers, body, self._secrets)
+                webhooks.verify(headers, body, self._secrets())
             else:
-                await asyncio.to_thread(webhooks.verify, headers, body, self._secrets)
+                await asyncio.to_thread(webhooks.verify, headers, body, self._secrets())
             delivery = webhooks.delivery(headers)
             event = webhooks.read(delivery, body)
         except webhooks.DeliveryRejected as no:
@@ -71,9 +82,11 @@ class WebhookEndpoint:
             self._metrics.count_delivery("rejected")
             return _problem(no.status, str(no))
         try:
-            result = await self._store(delivery, event)
-        except LedgerUnavailable as error:
-            log.error("delivery_not_stored", error=str(error), delivery=delivery.guid)
+            async with asyncio.timeout(self._store_seconds):
+                result = await self._store(delivery, event)
+        except (LedgerUnavailable, TimeoutError) as error:
+            why = str(error) or "the ledger takes too long"
+            log.error("delivery_not_stored", error=why, delivery=delivery.guid)
             self._metrics.count_delivery("failed")
             return _problem(503, "the ledger cannot store it")
         self._metrics.count_delivery(result)

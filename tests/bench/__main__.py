@@ -2,7 +2,7 @@
 
     python -m tests.bench            all of it, some minutes
     python -m tests.bench accepted   one of: ignored, accepted, under_way, waiting, trips, commands,
-                                     statements, known, postgresql
+                                     statements, known, postgresql, machines, grown, hour
 
 Peers are started in the same run and take turns with the bot. The exit status is 1 when something
 is not as it was wanted.
@@ -22,8 +22,11 @@ from bot.ops.logging_setup import set_up_logging
 from tests.bench import (
     accepted,
     commands,
+    grown,
+    hour,
     ignored,
     known,
+    machines,
     postgresql,
     statements,
     trips,
@@ -44,6 +47,9 @@ MEASURES: dict[str, Measure] = {
     "statements": statements.rows,
     "known": known.rows,
     "postgresql": postgresql.rows,
+    "machines": machines.rows,
+    "grown": grown.rows,
+    "hour": hour.rows,
 }
 
 

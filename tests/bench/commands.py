@@ -73,13 +73,7 @@ class Side:
 
     async def quiet(self) -> None:
         """Wait until it has nothing more to do for what went before."""
-        used = processor_seconds(self.pid)
-        async with asyncio.timeout(PATIENCE):
-            while True:
-                await asyncio.sleep(QUIET_SECONDS)
-                before, used = used, processor_seconds(self.pid)
-                if used - before < QUIET_SHARE * QUIET_SECONDS:
-                    return
+        await quiet(self.pid)
 
     async def processor_time(self, places: list[Place]) -> float:
         """Processor time for each of these, one after the other: from the first webhook to the
@@ -96,6 +90,17 @@ class Side:
         await asyncio.gather(*(self.asked(place) for place in places))
         await asyncio.gather(*(self.replied(place) for place in places))
         return time.monotonic() - begun
+
+
+async def quiet(pid: int) -> None:
+    """Wait until a process uses next to nothing of the processor."""
+    used = processor_seconds(pid)
+    async with asyncio.timeout(PATIENCE):
+        while True:
+            await asyncio.sleep(QUIET_SECONDS)
+            before, used = used, processor_seconds(pid)
+            if used - before < QUIET_SHARE * QUIET_SECONDS:
+                return
 
 
 async def rows(folder: Path) -> list[Row]:

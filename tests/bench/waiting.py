@@ -96,7 +96,7 @@ async def _start(ledger: Ledger, run_id: str, sha: str, place: int, now: float) 
         polls=20,
         next_poll_at=now + place % POLLING.longest,
     )
-    claim = Claim(comment.work_item_id, 0)
+    claim = Claim(comment.work_item_id, 0, comment.repo)
     await ledger.inbox.accept(Delivery("1", f"guid-{place}", "issue_comment"), (comment,))
     await ledger.items.save_decision(claim, followed.command_id, Reason.STARTED, "", (followed,))
     said = reply.render(await ledger.items.load(comment.work_item_id))

@@ -7,7 +7,7 @@ import os
 from collections.abc import AsyncIterator, Awaitable, Callable
 
 import pytest
-from playwright.async_api import Browser, Page, async_playwright, expect
+from playwright.async_api import Browser, BrowserContext, Page, async_playwright, expect
 
 from tests.browser.chromium import executable
 from tests.contracts.npm import wheels_node
@@ -31,9 +31,15 @@ DESK = (1280, 900)
 Open = Callable[..., Awaitable[Page]]
 
 
-@pytest.fixture
+@pytest.fixture(scope="package")
+def anyio_backend() -> str:
+    """One loop for all tests here, as they share the browser."""
+    return "asyncio"
+
+
+@pytest.fixture(scope="package")
 async def chromium() -> AsyncIterator[Browser]:
-    """Without a head, with a profile of its own that is gone afterwards."""
+    """Without a head, one for all tests: each page has a profile of its own."""
     expect.set_options(timeout=PATIENCE)
     # The one that playwright brings wants libatomic, which not every machine has.
     os.environ.setdefault("PLAYWRIGHT_NODEJS_PATH", wheels_node())
@@ -51,6 +57,7 @@ async def chromium() -> AsyncIterator[Browser]:
 async def open_page(chromium: Browser) -> AsyncIterator[Open]:
     """Open a page; at the end none may have complained (errors, and what the CSP has blocked)."""
     complaints: list[str] = []
+    contexts: list[BrowserContext] = []
 
     async def open_(
         url: str,
@@ -65,6 +72,7 @@ async def open_page(chromium: Browser) -> AsyncIterator[Open]:
             color_scheme="dark" if dark else "light",
             http_credentials={"username": "me", "password": password} if password else None,
         )
+        contexts.append(context)
         page = await context.new_page()
         page.on("pageerror", lambda error: complaints.append(str(error)))
         page.on(
@@ -79,6 +87,8 @@ async def open_page(chromium: Browser) -> AsyncIterator[Open]:
         return page
 
     yield open_
+    for context in contexts:
+        await context.close()
     assert complaints == []
 
 

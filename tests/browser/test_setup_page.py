@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from pathlib import Path
-from urllib.parse import parse_qs
+from urllib.parse import parse_qs, urljoin
 
 import msgspec
 import pytest
+from playwright.async_api import expect
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
@@ -22,7 +23,7 @@ from bot.ops.variables import CREDENTIALS
 from bot.services import Surroundings
 from bot.web.auth import Access
 from bot.web.setup import open_setup
-from tests.browser.conftest import PHONE, Open, is_within_its_width
+from tests.browser.conftest import DESK, PHONE, Open, background, is_within_its_width
 from tests.support.conversation import ManualClock
 from tests.web.test_setup import read
 
@@ -90,10 +91,10 @@ async def test_over_to_github_and_back(url: str, open_page: Open) -> None:
     page = await open_page(url, size=PHONE)
     assert await is_within_its_width(page)
     assert await page.get_by_role("heading", level=1).inner_text() == "Set up depot-bot"
-    await page.get_by_role("button", name="Create the App on GitHub").click()
+    await page.get_by_role("button", name="Create the App for my account").click()
     await page.get_by_role("heading", name="The bot is running").wait_for()
     assert await is_within_its_width(page)
-    link = page.get_by_role("link", name="install the App")
+    link = page.get_by_role("link", name="Install the App")
     assert (await link.get_attribute("href") or "").endswith("/apps/depot-bot/installations/new")
     await page.goto(url)  # the link still logs in
     assert await page.title() == "depot-bot"
@@ -101,10 +102,36 @@ async def test_over_to_github_and_back(url: str, open_page: Open) -> None:
 
 async def test_for_an_organisation(url: str, open_page: Open) -> None:
     page = await open_page(url)
-    await page.get_by_label("organisation").fill("octo")
-    await page.get_by_role("button", name="Choose").click()
+    await page.get_by_label("name").fill("octo")
+    await page.get_by_role("button", name="Go on").click()
     await page.wait_for_url("**/setup?organisation=octo")
     form = page.locator("form").first
     assert "/organizations/octo/settings/apps/new?" in (await form.get_attribute("action") or "")
-    await page.get_by_role("link", name="your own account").click()
+    await expect(page.get_by_role("button", name="Create the App for octo")).to_be_visible()
+    await page.get_by_role("link", name="Change").click()
     await page.wait_for_url("**/setup")
+
+
+async def test_both_choices_have_the_same_weight(url: str, open_page: Open) -> None:
+    page = await open_page(url)
+    sections = await page.get_by_role("main").locator("section").all()
+    left, right = [await section.bounding_box() for section in sections]
+    assert left is not None
+    assert right is not None
+    assert (left["y"], left["width"], left["height"]) == (
+        right["y"],
+        right["width"],
+        right["height"],
+    )
+
+
+@pytest.mark.parametrize("dark", [False, True])
+@pytest.mark.parametrize("size", [DESK, PHONE])
+@pytest.mark.parametrize("path", ["/", "/setup?organisation=octo-org", "/setup/done"])
+async def test_it_fits_and_is_light_or_dark(
+    url: str, open_page: Open, dark: bool, size: tuple[int, int], path: str
+) -> None:
+    page = await open_page(url, size=size, dark=dark, expected="status of 400")
+    await page.goto(urljoin(url, path))
+    assert (max(await background(page)) < 64) == dark
+    assert await is_within_its_width(page)

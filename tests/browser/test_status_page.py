@@ -84,7 +84,10 @@ async def test_it_fits_and_is_light_or_dark(
     page = await open_page(url, size=size, dark=dark)
     assert (max(await background(page)) < 64) == dark
     assert await is_within_its_width(page)
-    for link in await links(page):
+    # A word of 300 characters pushes no column out of sight.
+    table = page.locator(".scrolls")
+    assert await table.evaluate("one => one.scrollWidth <= one.clientWidth")
+    for link in [*await links(page), "/check"]:
         await page.goto(urljoin(url, link))
         assert await is_within_its_width(page)
 
@@ -94,6 +97,21 @@ async def test_it_is_a_table_on_a_phone_too(url: str, open_page: Open) -> None:
     table = page.get_by_role("table").first
     assert await table.get_by_role("columnheader").count() == 4
     assert await table.get_by_role("rowheader").count() == 4
+
+
+async def test_the_check_tells_what_to_do(pr: Conversation, url: str, open_page: Open) -> None:
+    pr.github.suspend("octo")
+    page = await open_page(url, size=PHONE)
+    await page.get_by_role("link", name="check").click()
+    await expect(page).to_have_title("Is all well?")
+    row = page.get_by_role("row").filter(has_text="GitHub App on octo")
+    await expect(row.get_by_role("cell").first).to_have_text("no")
+    link = row.get_by_role("link")
+    installation = pr.github.installations[0].id
+    await expect(link).to_have_attribute(
+        "href", f"https://github.com/settings/installations/{installation}"
+    )
+    await expect(row.get_by_text("Next:")).to_be_visible()
 
 
 async def test_refreshing_is_a_choice(url: str, open_page: Open) -> None:

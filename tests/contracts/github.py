@@ -93,6 +93,7 @@ class Api:
         self._components = document["components"]
         self._schemas = Schemas(document)
         self._operations: dict[str, list[Operation]] = {}
+        self._called: dict[tuple[str, str], Operation | None] = {}
         # The template with the most words of its own is the one that is meant.
         for template in sorted(document["paths"], key=_own_words, reverse=True):
             for method, described in document["paths"][template].items():
@@ -105,9 +106,13 @@ class Api:
 
     def operation(self, request: httpx.Request) -> Operation | None:
         """The operation that a request calls; none when GitHub has no such."""
-        operations = self._operations.get(request.method, [])
-        path = _path(request)
-        return next((one for one in operations if one.path.fullmatch(path)), None)
+        called = request.method, _path(request)
+        if called not in self._called:
+            method, path = called
+            operations = self._operations.get(method, [])
+            fitting = (one for one in operations if one.path.fullmatch(path))
+            self._called[called] = next(fitting, None)
+        return self._called[called]
 
     def request(self, request: httpx.Request) -> list[str]:
         """What is wrong with a request. Its body must have been read."""

@@ -42,7 +42,7 @@ class Scene:
         """Credentials that the endpoint takes."""
         if endpoint.door is RequiredLogin.APP:
             return apps.get_jwt(app_id=str(APP_ID), private_key=self.key)
-        if endpoint.path == "/user":
+        if endpoint.path == "/user" or "/teams/" in endpoint.path:
             return self.github.access.personal_token("alice")
         return self.github.access.issue_token(self.github.installations[0]).text
 
@@ -55,6 +55,7 @@ async def set_up(key: str, hook: Hook) -> Scene:
     github.user("octo", "Organization")
     github.repository(REPO, {**FILES, "docs/ünïcode name.md": "# one\n"})
     github.role(REPO, "alice", "write")
+    github.team("octo/qa", "alice")
     files = {"docs/ünïcode name.md": "# two\n", "README.md": None, "new.txt": "new\n"}
     pull = github.pull_request(REPO, "alice", branch="feature/ü", files=files, body="What it does")
     github.label(REPO, pull.number, "full ci")
@@ -92,6 +93,8 @@ def _names(github: SimulatedGitHub, pull: PullRequest) -> dict[str, str]:
         "installation_id": str(github.installations[0].id),
         "delivery_id": str(github.delivery_log[0].id),
         "code": github.manifest_code({"name": "Another Bot"}),
+        "org": "octo",
+        "team": "qa",
         "login": "alice",
         "path": "docs",
         "ref": pull.head_sha,
@@ -121,5 +124,7 @@ async def everything_happens(scene: Scene) -> None:
     await github.deliver(HOOK)
     github.suspend("octo")
     github.unsuspend("octo")
+    github.change_app(permissions=PERMISSIONS)
+    github.accept("octo")
     github.uninstall("octo")
     await github.deliver(HOOK)

@@ -157,6 +157,8 @@ async def test_each_request_of_the_bot_is_githubs(scene: Scene, credentials: Cre
             there = bot.at(RepoName(REPO), None)
             await there.pull_request(number)
             await there.permission("alice")
+            if not bot.is_app:
+                assert await there.is_in_team("octo/qa", "alice")
             await there.workflow_names(head)
             await there.workflow_text(head, "ci.yml")
             await there.config_texts()

@@ -54,6 +54,7 @@ EXAMPLES: list[Exception] = [
     part.LeaseLost("ic-1"),
     items.StartInProgress("ci.yml"),
     database.LedgerUnavailable("OperationalError"),
+    database.LedgerUnusable("the file is damaged"),
     database.ConnectionLost("AdminShutdown"),
     github_errors.TooLarge("the answer is too large"),
     github_errors.AnswerTooLarge("the answer is too large"),

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import anyio
 import pytest
 from inline_snapshot import snapshot
 
+from bot.core.models import Claim
 from bot.demo.simulators.depot import SimulatedDepot
 from bot.demo.simulators.github import Comment, SimulatedGitHub
 from bot.messages.mentions import can_mention
 from tests.support.commands import SLOW, ran, runs_on, stands
-from tests.support.conversation import Conversation
+from tests.support.conversation import HOOK, Conversation
 from tests.support.pull_requests import hears_all, rules
 
 pytestmark = pytest.mark.anyio
@@ -116,6 +118,79 @@ async def test_who_retries_hears_of_that_attempt(pr: Conversation, depot: Simula
     ]
     # A mention of another's run leads to the reply that shows it.
     assert "[The reply]" in pr.mentions()[1]
+
+
+async def test_an_end_that_was_not_seen_before_the_next_attempt(
+    pr: Conversation, depot: SimulatedDepot
+) -> None:
+    for attempt in (1, 2, 3):
+        depot.plan(job="test", attempt=attempt, seconds=SLOW)
+    first = await asks(pr, seconds=300)
+    depot.finish(depot.runs[-1].run_id, "failed")
+    second = await asks(pr, "retry", "maya", seconds=300)
+    assert reactions(first) == ["eyes", "confused"]
+    depot.finish(depot.runs[-1].run_id, "failed")
+    third = await asks(pr, "retry", "ada", seconds=2 * SLOW)
+    assert [reactions(one)[1:] for one in (first, second, third)] == [
+        ["confused"],
+        ["confused"],
+        ["hooray"],
+    ]
+    # Neither how its next attempt stands meanwhile, nor how that ended.
+    assert [said.partition(": ")[0] for said in pr.mentions()] == ["@alice", "@maya", "@ada"]
+    assert [said.split(": ")[2].partition(". ")[0] for said in pr.mentions()] == snapshot(
+        ["❌ failed", "❌ failed", "✅ passed"]
+    )
+
+
+async def test_a_mention_that_comes_late_tells_of_its_own_attempt(
+    pr: Conversation, depot: SimulatedDepot, github: SimulatedGitHub
+) -> None:
+    depot.plan(job="test", attempt=1, outcome="failed")
+    github.lock(pr.repo, pr.number)
+    first = await pr.says("alice", "/depot run ci.yml")
+    await pr.passes(600)
+    second = await pr.says("maya", "/depot retry")
+    await pr.passes(600)
+    github.thread(pr.repo, pr.number).locked = False
+    await pr.passes(3600)
+    hears_all(pr)
+    assert [reactions(one)[1:] for one in (first, second)] == [["confused"], ["hooray"]]
+    told = {said.partition(":")[0]: said for said in pr.mentions()}
+    assert "❌ failed. [The reply]" in told["@alice"]
+    assert "✅ passed. [The reply]" in told["@maya"]
+
+
+@pytest.mark.parametrize("where", ["its reply is posted", "another run is retried"])
+async def test_an_attempt_that_ends_before_the_step_of_its_command(
+    pr: Conversation, depot: SimulatedDepot, github: SimulatedGitHub, where: str
+) -> None:
+    depot.plan(attempt=1, outcome="failed")
+    await asks(pr, "run ci.yml nightly")
+    go = anyio.Event()
+    if where == "its reply is posted":
+        github.faults.hold("POST", "/issues/1/comments$", go)
+    else:
+        depot.faults.late("RetryFailedJobs")
+        depot.faults.late("RetryFailedJobs", until=go)
+    comment = github.comment(pr.repo, pr.number, "maya", "/depot retry")
+    await github.deliver(HOOK)
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(pr.services.worker.drain)
+        polls: list[Claim] = []
+        with anyio.fail_after(20):
+            while len(depot.calls_of("RetryFailedJobs")) < 2 or not polls:
+                polls = await pr.services.ledger.queue.claim(0, 10)
+                await anyio.sleep(0.01)
+        for claim in polls:
+            await pr.services.steps.step(claim)
+        pr.clock.time += 4
+        for claim in await pr.services.ledger.queue.claim(0, 10):
+            await pr.services.steps.step(claim)
+        go.set()
+    await pr.passes(120)
+    hears_all(pr)
+    assert reactions(comment) == ["eyes", "hooray"]
 
 
 async def test_who_repeats_a_command_hears_nothing(pr: Conversation, depot: SimulatedDepot) -> None:

@@ -11,6 +11,7 @@ from bot.demo.simulators.depot import SimulatedDepot
 from bot.demo.simulators.depot.model import Run
 from tests.support.commands import SLOW, facts, ran, runs_on, said, stands
 from tests.support.conversation import Conversation
+from tests.support.pull_requests import hears_all
 from tests.support.sentences import again, linked, name_of
 
 pytestmark = pytest.mark.anyio
@@ -70,6 +71,54 @@ async def test_what_was_cancelled_stays_cancelled(pr: Conversation, depot: Simul
     assert rerun == linked(run)
 
 
+async def test_after_a_deleted_reply_the_next_shows_its_run(
+    pr: Conversation, depot: SimulatedDepot
+) -> None:
+    for attempt in (2, 3):
+        depot.plan(job="test", attempt=attempt, outcome="failed")
+    run = await ran(pr, depot, outcome="failed")
+    await retries(pr, "maya")
+    hears_all(pr)
+    pr.github.delete_comment(said(pr)[0])
+    await pr.settles()
+    await retries(pr, "ada")
+    first, second = stands(pr)
+    assert first.startswith(f"{name_of(run)}: ❌ failed (attempt 3, asked for by `ada`)")
+    assert attempts_shown(first) == [
+        "- Attempt 1: ❌ failed: `test`, 2 passed, in 2 s",
+        "- Attempt 2, asked for by `maya`: ❌ failed: `test`, 2 passed",
+    ]
+    assert second == linked(run)
+    shown = said(pr)
+    assert f"#issuecomment-{shown[0].id}) shows how it goes" in shown[1].body
+    await retries(pr, "alice")
+    first, *others = stands(pr)
+    assert first.startswith(f"{name_of(run)}: ✅ passed (attempt 4, asked for by `alice`).")
+    assert len(others) == 2
+    assert f"#issuecomment-{shown[0].id}) shows how it goes" in said(pr)[2].body
+
+
+async def test_a_job_that_is_retried_while_its_run_goes_on(
+    pr: Conversation, depot: SimulatedDepot
+) -> None:
+    depot.plan(job="lint", seconds=SLOW)
+    depot.plan(job="test", attempt=1, outcome="failed")
+    depot.plan(job="test", attempt=2, outcome="failed")
+    await pr.says("alice", "/depot run ci.yml")
+    pr.reply()
+    await pr.passes(100)
+    await pr.says("maya", "/depot retry job=test")
+    pr.reply()
+    await pr.passes(2 * SLOW)
+    assert [said.partition(":")[0] for said in pr.mentions()] == ["@alice", "@maya"]
+    await retries(pr, "ada")
+    await pr.passes(2 * SLOW)
+    first = stands(pr)[0]
+    assert first.startswith(again(depot.runs[-1], "✅ passed", by="ada"))
+    # It is the attempt that alice asked for.
+    assert attempts_shown(first) == ["- Attempt 1: ❌ failed: `test`, 2 passed, in 10 min 00 s"]
+
+
 async def reads_it(pr: Conversation, run: Run) -> None:
     await pr.says("alice", f"/depot status {run.run_id}")
     pr.reply()
@@ -81,6 +130,8 @@ async def lists_others(pr: Conversation, _: Run) -> None:
         await pr.says("alice", "/depot run nightly force")
         pr.reply()
     await pr.passes(60)
+    await pr.services.steps.look()
+    await pr.settles()
 
 
 async def test_a_check_says_that_a_run_goes_again(pr: Conversation, depot: SimulatedDepot) -> None:

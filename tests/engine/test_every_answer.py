@@ -203,6 +203,7 @@ ELSEWHERE = {
     "github GET /repos/R/installation": "where a webhook names no installation",
     "github GET /user": "a bot account",
     "github GET /app/hook/config": "depot-bot check",
+    "github GET /app/installations": "depot-bot check",
 }
 """Calls of the clients that no scene makes, and what makes them."""
 

@@ -10,6 +10,7 @@ import httpx
 import pytest
 from structlog.testing import capture_logs
 
+from bot.core.clock import DAY
 from bot.core.credentials import TokenCredentials
 from bot.core.types import RepoName
 from bot.demo.simulators.depot import SimulatedDepot
@@ -18,7 +19,6 @@ from bot.demo.simulators.github.rest import RequestRecord
 from bot.engine.maintenance import DELIVERIES_EVERY, MAX_ASKED, WINDOW_SECONDS, Sweeper
 from bot.github.api import GitHub
 from bot.messages import refusals
-from bot.storage.retention import KEEP_SECONDS
 from tests.contracts.checks import transport_to
 from tests.support.commands import reason, said
 from tests.support.conversation import REPO, Conversation, ManualClock, untouched
@@ -372,7 +372,7 @@ async def test_a_bot_account_has_no_log_of_deliveries(
         async with httpx.AsyncClient(transport=way) as client:
             hub = GitHub(client, TokenCredentials("ghp_x"), url=str(github.bodies.api), clock=clock)
             github.requests.clear()
-            await Sweeper(pr.services.ledger, hub, clock).deliveries()
+            await Sweeper(pr.services.ledger, hub, clock, keep_days=90).deliveries()
     assert github.requests == []
     assert redelivered(github) == []
 
@@ -386,7 +386,7 @@ async def test_old_rows_go(pr: Conversation, clock: ManualClock) -> None:
     sweeper = pr.services.sweeper
     with capture_logs() as logs:
         await sweeper.old_rows()
-        clock.time += KEEP_SECONDS + 1
+        clock.time += 90 * DAY + 1
         await sweeper.old_rows()
         await sweeper.old_rows()
     # That comment, and that the pull request was opened.

@@ -7,7 +7,7 @@ import pytest
 from bot.demo.simulators.depot import SimulatedDepot
 from tests.support.commands import SLOW, pushes, ran, runs_on, said, stands
 from tests.support.conversation import Conversation
-from tests.support.pull_requests import hears_all, rules
+from tests.support.pull_requests import hears_all, rules, takes_back
 
 pytestmark = pytest.mark.anyio
 
@@ -62,6 +62,38 @@ async def test_closing_cancels_what_goes_on(pr: Conversation, depot: SimulatedDe
     hears_all(pr)
     assert run.status == "cancelled"
     assert len(said(pr)) == 1
+
+
+async def test_what_was_under_way_already_is_not_ours(
+    pr: Conversation, depot: SimulatedDepot
+) -> None:
+    await rules(pr, WANTED)
+    depot.plan(seconds=SLOW)
+    foreign = depot.foreign_run(pr.repo, pr.head, ".depot/workflows/nightly.yaml")
+    await pr.passes(5)
+    await pr.says("alice", "/depot run nightly ci.yml")
+    pr.reply()
+    await pushes(pr, {"change.txt": "two\n"})
+    stands(pr)
+    assert [run.status for run in depot.runs] == ["running", "cancelled"]
+    assert depot.runs[0] is foreign
+
+
+async def test_that_it_was_closed_is_heard_after_it_was_reopened(
+    pr: Conversation, depot: SimulatedDepot
+) -> None:
+    await rules(pr, WANTED)
+    before = await runs_on(pr, depot, "run nightly")
+    pr.github.close(pr.repo, pr.number)
+    late = takes_back(pr, "pull_request")
+    pr.clock.time += 60
+    pr.github.reopen(pr.repo, pr.number)
+    await pr.passes(60)
+    after = await runs_on(pr, depot)
+    pr.github.hooks.pending.append(late)
+    await pr.passes(60)
+    stands(pr)
+    assert [run.status for run in (before, after)] == ["cancelled", "running"]
 
 
 async def test_without_the_rule_nothing_is_cancelled(

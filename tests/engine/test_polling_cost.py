@@ -1,21 +1,19 @@
-"""What following costs Depot: calls a minute for 1, 100 and 1,000 runs that are under way.
+"""What following costs Depot: calls a minute for 1, 100, 1,000 and 2,000 runs that are under way.
 
- runs    asking for each     as the bot does
-    1           2                    2
-  100         200                   12
-1,000       2,000                  120
+The jobs of a run that moves are read every 30 s, above 1,000 runs every 2 min; the rest is listings.
+Runs that wait for a machine cost listings alone.
 """
 
 from __future__ import annotations
 
 import heapq
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field, replace
 
 import httpx
 import pytest
 
-from bot.core.backoff import POLLING
 from bot.core.failures import Evidence
 from bot.core.models import TrackedRun
 from bot.core.runs import Run
@@ -23,7 +21,8 @@ from bot.core.types import CommandId, Detail, RepoName, RunId, Sha
 from bot.demo.simulators.depot import SimulatedDepot
 from bot.demo.simulators.github import SimulatedGitHub
 from bot.depot.client import Depot
-from bot.engine.run_poller import LISTING_SECONDS, ActiveRuns, poll
+from bot.engine.active_runs import LISTING_SECONDS, ActiveRuns
+from bot.engine.run_poller import poll
 from tests.support.conversation import REPO, ManualClock
 
 pytestmark = pytest.mark.anyio
@@ -31,42 +30,39 @@ pytestmark = pytest.mark.anyio
 SETTLED = 300.0
 """Seconds after which every pause has grown to its longest."""
 
-MEASURED = 120.0
+MEASURED = 240.0
 
 
-@pytest.mark.parametrize(
-    ("runs", "calls_a_minute"), [(1, 2), (100, 200), (1000, 2000), (1100, 1100)]
-)
-async def test_calls_a_minute(
-    runs: int,
-    calls_a_minute: int,
-    depot: SimulatedDepot,
-    github: SimulatedGitHub,
-    clock: ManualClock,
-) -> None:
-    depot.plan(queued=0.0, seconds=3600.0)
-    sha = github.pull(REPO, 1).head_sha
-    begun = [depot.foreign_run(REPO, sha, ".depot/workflows/nightly.yaml") for _ in range(runs)]
-    clock.time += 10
+@dataclass
+class Followed:
+    """The ledger's side: how many runs are followed, and which were woken when."""
+
+    count: int
+    clock: ManualClock
+    woken: dict[RunId, float] = field(default_factory=dict)
+    next_job_at: float = 0.0
+
+    async def count_followed(self) -> int:
+        return self.count
+
+    async def wake_runs(self, run_ids: Sequence[RunId]) -> bool:
+        self.woken.update(dict.fromkeys(run_ids, self.clock.time))
+        return bool(run_ids)
+
+    async def reread_runs(self, run_ids: Sequence[RunId]) -> bool:
+        return False
+
+    async def claim_periodic_job(self, name: str, every: float) -> bool:
+        if self.clock.time < self.next_job_at:
+            return False
+        self.next_job_at = self.clock.time + every
+        return True
+
+
+@asynccontextmanager
+async def client_of(depot: SimulatedDepot) -> AsyncIterator[Depot]:
     async with httpx.AsyncClient(transport=depot.transport()) as client:
-        client_of_depot = Depot(client, url="http://depot.test", token=depot.token)
-        board = ActiveRuns(client_of_depot, clock, wakes_nobody, wakes_nobody)
-        queue = [
-            (clock.time + place / runs, place, followed(run.run_id, sha, clock.time))
-            for place, run in enumerate(begun)
-        ]
-        before = 0
-        start = clock.time
-        while queue[0][0] < start + SETTLED + MEASURED:
-            due, place, run = heapq.heappop(queue)
-            if clock.time < start + SETTLED <= due:
-                before = len(depot.calls)
-            clock.time = max(clock.time, due)
-            run = await poll(client_of_depot, board, clock, run, quotes_nothing, sees_nothing)
-            assert run.run.status == "running"
-            assert run.next_poll_at is not None
-            heapq.heappush(queue, (run.next_poll_at, place, run))
-    assert (len(depot.calls) - before) / (MEASURED / 60) <= calls_a_minute * 1.1
+        yield Depot(client, url="http://depot.test", token=depot.token)
 
 
 async def quotes_nothing() -> frozenset[Detail]:
@@ -77,10 +73,6 @@ async def sees_nothing(*_: object) -> tuple[Evidence, ...]:
     return ()
 
 
-async def wakes_nobody(_: object) -> None:
-    return None
-
-
 def followed(run_id: str, sha: str, now: float) -> TrackedRun:
     run = Run(RunId(run_id), "", "queued")
     command = CommandId(f"ic-{run_id}.1")
@@ -88,35 +80,95 @@ def followed(run_id: str, sha: str, now: float) -> TrackedRun:
     return replace(one, next_poll_at=now)
 
 
-async def test_in_a_throng_a_listing_wakes_whom_it_concerns(
+async def calls_a_minute(
+    runs: int, depot: SimulatedDepot, github: SimulatedGitHub, clock: ManualClock
+) -> float:
+    """How many calls so many runs cost once their pauses have grown."""
+    sha = github.pull(REPO, 1).head_sha
+    begun = [depot.foreign_run(REPO, sha, ".depot/workflows/nightly.yaml") for _ in range(runs)]
+    clock.time += 10
+    start = clock.time
+    async with client_of(depot) as client:
+        active_runs = ActiveRuns(client, clock, Followed(runs, clock))
+        queue = [
+            (clock.time + place / runs, place, followed(run.run_id, sha, clock.time))
+            for place, run in enumerate(begun)
+        ]
+        next_look = clock.time
+        while queue[0][0] < start + SETTLED + MEASURED:
+            due, place, run = heapq.heappop(queue)
+            while next_look <= due:
+                clock.time = max(clock.time, next_look)
+                await active_runs.look()
+                next_look += LISTING_SECONDS
+            clock.time = max(clock.time, due)
+            run = await poll(client, active_runs, clock, run, quotes_nothing, sees_nothing)
+            assert not run.run.is_over
+            assert run.next_poll_at is not None
+            heapq.heappush(queue, (run.next_poll_at, place, run))
+    return sum(call.at >= start + SETTLED for call in depot.calls) / (MEASURED / 60)
+
+
+@pytest.mark.parametrize(("runs", "most"), [(1, 2), (100, 212), (1000, 2120), (2000, 1060)])
+async def test_runs_that_move(
+    runs: int, most: int, depot: SimulatedDepot, github: SimulatedGitHub, clock: ManualClock
+) -> None:
+    depot.plan(queued=0.0, seconds=3600.0)
+    assert await calls_a_minute(runs, depot, github, clock) <= most * 1.1
+
+
+@pytest.mark.parametrize(("runs", "most"), [(100, 62), (1000, 620)])
+async def test_runs_that_wait_for_a_machine(
+    runs: int, most: int, depot: SimulatedDepot, github: SimulatedGitHub, clock: ManualClock
+) -> None:
+    depot.hold()
+    assert await calls_a_minute(runs, depot, github, clock) <= most * 1.1
+
+
+async def test_a_listing_wakes_whom_it_concerns(
     depot: SimulatedDepot, github: SimulatedGitHub, clock: ManualClock
 ) -> None:
-    """Everybody looks every 30 s only, and yet an end is noticed at the next listing."""
     depot.plan(queued=0.0, seconds=3600.0)
     sha = github.pull(REPO, 1).head_sha
     begun = [depot.foreign_run(REPO, sha, ".depot/workflows/nightly.yaml") for _ in range(200)]
-    woken: dict[RunId, float] = {}
-
-    async def wake(run_ids: Sequence[RunId]) -> None:
-        for run_id in run_ids:
-            woken.setdefault(run_id, clock.time)
-
-    async with httpx.AsyncClient(transport=depot.transport()) as client:
-        client_of_depot = Depot(client, url="http://depot.test", token=depot.token)
-        board = ActiveRuns(client_of_depot, clock, wake, wakes_nobody)
-        runs = [followed(run.run_id, sha, clock.time) for run in begun]
+    runs = Followed(200, clock)
+    async with client_of(depot) as client:
+        active_runs = ActiveRuns(client, clock, runs)
         for _ in range(2):
-            clock.time += POLLING.longest
-            runs = [
-                await poll(client_of_depot, board, clock, run, quotes_nothing, sees_nothing)
-                for run in runs
-            ]
-        assert {run.next_poll_at for run in runs} == {clock.time + POLLING.longest}
-        woken.clear()
+            await active_runs.look()
+            clock.time += LISTING_SECONDS
+        runs.woken.clear()
+        await active_runs.look()
+        assert runs.woken == {}
         depot.finish(begun[7].run_id)
-        ended = clock.time
-        while not woken:
-            clock.time += 1.0
-            await poll(client_of_depot, board, clock, runs[0], quotes_nothing, sees_nothing)
-    assert list(woken) == [begun[7].run_id]
-    assert woken[RunId(begun[7].run_id)] - ended <= LISTING_SECONDS + 1.0
+        clock.time += LISTING_SECONDS
+        await active_runs.look()
+    assert runs.woken == {begun[7].run_id: clock.time}
+
+
+async def test_where_depot_lists_nothing_each_run_is_asked_for(
+    depot: SimulatedDepot, clock: ManualClock
+) -> None:
+    tracked = replace(followed("r1", "a" * 40, clock.time), polls=50)
+    async with client_of(depot) as client:
+        active_runs = ActiveRuns(client, clock, Followed(500, clock))
+        assert active_runs.pause(tracked) == 30.0
+        await active_runs.look()
+        assert active_runs.pause(tracked) == 120.0
+        depot.faults.refuse("ListRuns", "unavailable")
+        clock.time += LISTING_SECONDS
+        await active_runs.look()
+        assert active_runs.pause(tracked) == 30.0
+
+
+async def test_what_another_process_lists_is_listed_once(
+    depot: SimulatedDepot, clock: ManualClock
+) -> None:
+    shared = Followed(500, clock)
+    tracked = replace(followed("r1", "a" * 40, clock.time), polls=50)
+    async with client_of(depot) as client:
+        here, there = ActiveRuns(client, clock, shared), ActiveRuns(client, clock, shared)
+        await here.look()
+        await there.look()
+        assert len(depot.calls_of("ListRuns")) == 1
+        assert here.pause(tracked) == there.pause(tracked) == 120.0

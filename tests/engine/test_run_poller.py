@@ -13,6 +13,8 @@ from bot.core.backoff import POLLING
 from bot.demo.simulators.depot import SimulatedDepot
 from bot.demo.simulators.depot.faults import Work
 from bot.demo.simulators.github import SimulatedGitHub
+from bot.depot.client import LONGEST_PAUSE
+from bot.engine.active_runs import LISTING_SECONDS
 from bot.engine.publisher import EDIT_SECONDS
 from bot.engine.run_poller import GIVE_UP_SECONDS
 from bot.messages import runs
@@ -49,13 +51,20 @@ def pauses(depot: SimulatedDepot) -> list[float]:
 
 def skips_a_day(depot: SimulatedDepot) -> None:
     """Depot asks to be left alone, so that a day does not cost thousands of looks."""
-    half = int(GIVE_UP_SECONDS / 2)
-    depot.faults.refuse("GetRunStatus", "resource_exhausted", retry_after=half, times=2)
+    pauses, length = int(GIVE_UP_SECONDS / LONGEST_PAUSE) - 1, int(LONGEST_PAUSE)
+    depot.faults.refuse("GetRunStatus", "resource_exhausted", retry_after=length, times=pauses)
 
 
 async def starts(pr: Conversation, command: str = "run ci.yml") -> None:
     await pr.says("alice", f"/depot {command}")
     pr.reply()
+
+
+async def lists_for(pr: Conversation, seconds: int) -> None:
+    """Time passes, and the active runs are listed meanwhile."""
+    for _ in range(int(seconds / LISTING_SECONDS)):
+        await pr.services.steps.look()
+        await pr.passes(LISTING_SECONDS)
 
 
 # --- how often it is looked at -------------------------------------------------------------------
@@ -405,14 +414,16 @@ async def test_a_crowd_is_followed_by_listings(pr: Conversation, depot: Simulate
     depot.hold()
     await starts(pr, "run ci.yml\n/depot run nightly\n/depot run ci.yml job=test force")
     await starts(pr, "run ci.yml job=build force\n/depot run ci.yml job=lint force")
-    await pr.passes(300)
+    await lists_for(pr, 300)
     stands(pr)
     before = len(depot.calls)
-    await pr.passes(600)
+    await lists_for(pr, 100)
     pr.assert_said_nothing_else()
-    assert {call.method for call in depot.calls[before:]} == {"ListRuns"}
+    methods = [call.method for call in depot.calls[before:]]
+    assert methods.count("ListRuns") == 20
+    assert methods.count("GetRunStatus") <= 5
     depot.plan(queued=0)
-    await pr.passes(300)
+    await lists_for(pr, 30)
     assert all("queued" not in text for text in stands(pr))
     assert all(run.over for run in depot.runs)
 

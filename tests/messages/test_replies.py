@@ -298,6 +298,27 @@ def test_no_reply_is_too_long(length: int, commands: int, piece: str) -> None:
     assert len(reply) <= GITHUB_LIMIT
 
 
+@pytest.mark.parametrize("piece", ["n", "<", "é"])
+@pytest.mark.parametrize("commands", [1, 10])
+def test_many_long_attempts_fit(piece: str, commands: int) -> None:
+    runs = []
+    for place in range(1, commands + 1):
+        jobs = tuple(replace(a_job(f"{n}" + piece * 3_000), job_id=f"{n}") for n in range(20))
+        failed = tuple(replace(job, status="failed") for job in jobs)
+        run = replace(a_run("ci", f"ic-1.{place}"), attempts=(), resumed_by="zoe")
+        workflow = replace(run.run.workflows[0], jobs=failed)
+        run = replace(run, run=replace(run.run, workflows=(workflow,)))
+        for _ in range(50):
+            run = replace(run, failure="y" * 9_000, resumed_by="zoe").next_attempt(0.0)
+        runs.append(run)
+    text = reply_message.render(a_request(*[("run ci", "", run) for run in runs]))
+    assert len(text) <= GITHUB_LIMIT
+    assert text.count("(attempt 51, asked for by `zoe`)") == commands
+    assert reply_message.answers(text) == "ic-1"
+    if commands == 1:
+        assert text.count("<summary>Why attempt") == 5
+
+
 @pytest.mark.parametrize("size", [2_000, 70_000])
 def test_a_long_compile_error_does_not_hide_its_run(size: int) -> None:
     workflow = Workflow("w", CI, "failed", error="e" * size)

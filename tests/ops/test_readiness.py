@@ -180,7 +180,7 @@ async def test_a_clock_that_github_refuses_is_named(
         found = {
             one.name: one
             for one in await outside_findings(
-                services.settings, services.github, services.depot, pr.clock.now()
+                services.settings, services.github, services.organisations, pr.clock.now()
             )
         }
         assert not found["clock"].is_well

@@ -9,15 +9,26 @@ from pathlib import Path
 
 import msgspec
 import pytest
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from bot.core.credentials import AppCredentials, TokenCredentials
+from bot.demo.simulators.github import generate_private_key
+from bot.depot.organisations import ANY_OWNER, DepotAccess
 from bot.ops import variables as variables_
-from bot.ops.settings import Operator, Settings, SettingsError, load
-from bot.ops.variables import BOT_CONFIG, SECRETS, TABLE, VARIABLES, Secret
+from bot.ops.settings import (
+    Operator,
+    Settings,
+    SettingsError,
+    database_url,
+    load,
+    renewed,
+)
+from bot.ops.variables import BOT_CONFIG, TABLE, VARIABLES, Secret, Variable, described
 from tests import docs
 
 ROOT = Path(__file__).parents[2]
-KEY = "-----BEGIN RSA PRIVATE KEY-----\nTUlJ\n-----END RSA PRIVATE KEY-----"
+KEY = generate_private_key().strip()
 APP = {
     "GITHUB_WEBHOOK_SECRET": "hook-s3cret",
     "GITHUB_APP_ID": "41",
@@ -33,6 +44,13 @@ TOKEN = {
 }
 
 
+CURVE = (
+    ec.generate_private_key(ec.SECP256R1())
+    .private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    .decode()
+)
+
+
 def problems(environment: dict[str, str]) -> tuple[str, ...]:
     with pytest.raises(SettingsError) as caught:
         load(environment)
@@ -44,13 +62,14 @@ def test_the_least_that_works_as_an_app() -> None:
     got = load(APP)
     assert got.github == AppCredentials("41", KEY)
     assert got.webhook_secrets == ("hook-s3cret",)
-    assert got.depot_token == "depot-s3cret"
+    assert got.depot_access == {ANY_OWNER: DepotAccess("depot-s3cret")}
     assert (got.github_url, got.depot_url) == ("https://api.github.com", "https://api.depot.dev")
     assert got.database_url == "sqlite:///depot-bot.db"
     assert (got.host, got.port) == ("127.0.0.1", 8000)
     assert (got.log_level, got.log_format) == ("info", "")
-    assert (got.public_url, got.depot_org_id) == ("", "")
+    assert got.public_url == ""
     assert got.operator == Operator()
+    assert got.warnings == ()
 
 
 def test_the_least_that_works_with_a_token() -> None:
@@ -73,7 +92,7 @@ def test_everything_can_be_set() -> None:
         }
     )
     assert got.github_url == "https://ghes.example/api/v3"
-    assert got.depot_org_id == "org"
+    assert got.depot_access[ANY_OWNER].org_id == "org"
     assert got.depot_url == "http://127.0.0.1:9000"
     assert got.database_url == "sqlite:////var/lib/bot.db"
     assert got.public_url == "https://bot.example"
@@ -89,7 +108,7 @@ def test_nothing_set_is_one_error_that_names_all() -> None:
 
 def test_everything_wrong_is_one_error_that_names_all(tmp_path: Path) -> None:
     wrong = {
-        "GITHUB_WEBHOOK_SECRET": "one two three",
+        "GITHUB_WEBHOOK_SECRET": "half a \ud800",
         "GITHUB_APP_ID": "forty-one",
         "GITHUB_PRIVATE_KEY": "no key",
         "GITHUB_API_URL": "api.github.com",
@@ -117,6 +136,12 @@ def test_everything_wrong_is_one_error_that_names_all(tmp_path: Path) -> None:
         (APP, {"GITHUB_PRIVATE_KEY_PATH": "x"}, "GITHUB_PRIVATE_KEY and GITHUB_PRIVATE_KEY_PATH"),
         (APP, {"GITHUB_APP_ID": "-1"}, "GITHUB_APP_ID is not a number"),
         (APP, {"GITHUB_WEBHOOK_SECRET": "   "}, "GITHUB_WEBHOOK_SECRET is missing"),
+        (APP, {"GITHUB_PRIVATE_KEY": KEY[:-60]}, "GITHUB_PRIVATE_KEY cannot be read: is it whole"),
+        (APP, {"GITHUB_PRIVATE_KEY": CURVE}, "GITHUB_PRIVATE_KEY is not an RSA key"),
+        (APP, {"DEPOT_TOKEN": "…"}, "DEPOT_TOKEN holds a space, or a character that is not ASCII"),
+        (TOKEN, {"GITHUB_TOKEN": "ghp_1 2"}, "GITHUB_TOKEN holds a space, or a character"),
+        (APP, {"PUBLIC_URL": "https://"}, "PUBLIC_URL names no host"),
+        (APP, {"PUBLIC_URL": "https://bot.example/?x=1"}, "PUBLIC_URL has a query"),
         (APP, {"PORT": "65536"}, "PORT is not a port number"),
         (APP, {"PORT": "-1"}, "PORT is not a port number"),
         (APP, {"DATABASE_URL": "sqlite://"}, "DATABASE_URL must be sqlite:///FILE or postgresql:"),
@@ -131,8 +156,94 @@ def test_one_problem(base: dict[str, str], change: dict[str, str], named: str) -
 
 
 def test_two_secrets_while_one_is_replaced() -> None:
-    got = load({**APP, "GITHUB_WEBHOOK_SECRET": "new  old"})
-    assert got.webhook_secrets == ("new", "old")
+    got = load({**APP, "GITHUB_WEBHOOK_SECRET_OLD": "older s3cret"})
+    assert got.webhook_secrets == ("hook-s3cret", "older s3cret")
+    assert got.warnings == ()
+
+
+def test_the_old_secret_alone_is_not_enough() -> None:
+    (problem,) = problems(
+        {**APP, "GITHUB_WEBHOOK_SECRET": "", "GITHUB_WEBHOOK_SECRET_OLD": "older"}
+    )
+    assert problem.startswith("GITHUB_WEBHOOK_SECRET is missing")
+
+
+@pytest.mark.parametrize(
+    ("secret", "is_doubtful"),
+    [("new  old", True), ("four words in all", False), ("ünï\tcode", True), ("one", False)],
+)
+def test_a_secret_is_any_text_and_two_words_are_doubted(secret: str, is_doubtful: bool) -> None:
+    got = load({**APP, "GITHUB_WEBHOOK_SECRET": f" {secret}\n"})
+    assert got.webhook_secrets == (secret,)
+    assert bool(got.warnings) == is_doubtful
+    for warning in got.warnings:
+        assert "GITHUB_WEBHOOK_SECRET_OLD" in warning
+        assert secret not in warning
+
+
+# --- secrets in files ----------------------------------------------------------------------------
+
+SECRET_VARIABLES = [one for one in TABLE if one.secret]
+VALUES = {
+    "GITHUB_WEBHOOK_SECRET": "any text",
+    "GITHUB_WEBHOOK_SECRET_OLD": "any other text",
+    "GITHUB_PRIVATE_KEY": KEY,
+    "GITHUB_TOKEN": "ghp_1",
+    "DEPOT_TOKEN": "depot-1",
+    "DATABASE_URL": "sqlite:///elsewhere.db",
+    "ADMIN_PASSWORD": "twelve-chars",
+}
+
+
+@pytest.mark.parametrize("variable", SECRET_VARIABLES, ids=lambda one: one.name)
+def test_every_secret_may_be_in_a_file(variable: Variable[object], tmp_path: Path) -> None:
+    base = TOKEN if variable.name == "GITHUB_TOKEN" else APP
+    file = tmp_path / "secret"
+    file.write_text(VALUES[variable.name] + "\n")
+    given = load({**base, variable.name: VALUES[variable.name]})
+    from_file = {**base, variable.name: "", variable.file_name: str(file)}
+    assert load(from_file) == given
+
+
+@pytest.mark.parametrize("variable", SECRET_VARIABLES, ids=lambda one: one.name)
+def test_a_secret_in_both_is_a_contradiction(variable: Variable[object], tmp_path: Path) -> None:
+    base = TOKEN if variable.name == "GITHUB_TOKEN" else APP
+    file = tmp_path / "secret"
+    file.write_text(VALUES[variable.name])
+    both = {variable.name: VALUES[variable.name], variable.file_name: str(file)}
+    assert problems({**base, **both}) == (
+        f"{variable.name} and {variable.file_name} are both set: use one of them",
+    )
+
+
+@pytest.mark.parametrize("variable", SECRET_VARIABLES, ids=lambda one: one.name)
+@pytest.mark.parametrize("content", [None, b"", b" \n", b"\xff\xfe"])
+def test_a_file_that_brings_nothing_is_the_only_problem(
+    variable: Variable[object], content: bytes | None, tmp_path: Path
+) -> None:
+    base = TOKEN if variable.name == "GITHUB_TOKEN" else APP
+    file = tmp_path / "secret"
+    if content is not None:
+        file.write_bytes(content)
+    (problem,) = problems({**base, variable.name: "", variable.file_name: str(file)})
+    assert problem.startswith(f"{variable.file_name}: ")
+
+
+def test_a_key_in_three_places_is_named(tmp_path: Path) -> None:
+    file = tmp_path / "key.pem"
+    file.write_text(KEY)
+    places = {"GITHUB_PRIVATE_KEY_FILE": str(file), "GITHUB_PRIVATE_KEY_PATH": str(file)}
+    assert problems({**APP, **places}) == (
+        "GITHUB_PRIVATE_KEY and GITHUB_PRIVATE_KEY_FILE are both set: use one of them",
+        "GITHUB_PRIVATE_KEY and GITHUB_PRIVATE_KEY_PATH are both set: use one of them",
+    )
+
+
+def test_other_secrets_do_not_keep_the_ledger_from_being_found(tmp_path: Path) -> None:
+    environment = {"DEPOT_TOKEN_FILE": str(tmp_path / "none"), "DATABASE_URL": "sqlite:///x.db"}
+    assert database_url(environment) == "sqlite:///x.db"
+    with pytest.raises(SettingsError):
+        database_url({"DATABASE_URL_FILE": str(tmp_path / "none")})
 
 
 @pytest.mark.parametrize("newline", [r"\n", r"\\n"])
@@ -182,14 +293,13 @@ def test_secrets_do_not_print(environment: dict[str, str]) -> None:
     for text in (repr(got), str(got), f"{got}", f"{got!r}", f"{[got]}"):
         assert "s3cret" not in text
         assert "BEGIN" not in text
-        assert "TUlJ" not in text
     assert repr(Secret("x")) == repr([Secret("x")])[1:-1] == "'***'"
 
 
 def test_problems_hold_no_secrets() -> None:
     named = problems(
         {
-            "GITHUB_WEBHOOK_SECRET": "s3cret1 s3cret2 s3cret3",
+            "GITHUB_WEBHOOK_SECRET": "s3cret1 s3cret2 \ud800",
             "GITHUB_TOKEN": "s3cret",
             "GITHUB_PRIVATE_KEY": "s3cret",
             "GITHUB_APP_ID": "s3cret",
@@ -249,7 +359,108 @@ def test_a_named_config_has_to_be_there(tmp_path: Path) -> None:
     assert problem.startswith("BOT_CONFIG: ")
 
 
+OCTO = '[depot."Octo-Org"]\ntoken = "DEPOT_TOKEN_OCTO"\norg = "o2"\n'
+
+
+def test_an_owner_with_a_depot_organisation_of_its_own(tmp_path: Path) -> None:
+    got = load({**_toml(tmp_path, OCTO), "DEPOT_TOKEN_OCTO": "octo-s3cret"})
+    assert got.depot_access == {
+        ANY_OWNER: DepotAccess("depot-s3cret"),
+        "octo-org": DepotAccess("octo-s3cret", "o2"),
+    }
+    assert "s3cret" not in repr(got)
+    file = tmp_path / "token"
+    file.write_text("octo-s3cret\n")
+    from_file = load({**_toml(tmp_path, OCTO), "DEPOT_TOKEN_OCTO_FILE": str(file)})
+    assert from_file.depot_access == got.depot_access
+
+
+@pytest.mark.parametrize(
+    ("text", "change", "said"),
+    [
+        (OCTO, {}, '[depot."Octo-Org"] names DEPOT_TOKEN_OCTO, and neither it nor'),
+        (OCTO, {"DEPOT_TOKEN_OCTO": "…"}, "DEPOT_TOKEN_OCTO holds a space, or a character"),
+        (OCTO, {"DEPOT_TOKEN_OCTO_FILE": "/nowhere"}, "DEPOT_TOKEN_OCTO_FILE: "),
+        (
+            OCTO,
+            {"DEPOT_TOKEN_OCTO": "x", "DEPOT_TOKEN_OCTO_FILE": "/nowhere"},
+            "DEPOT_TOKEN_OCTO and DEPOT_TOKEN_OCTO_FILE are both set",
+        ),
+        (OCTO.replace("Octo-Org", "octo/x"), {}, '[depot."octo/x"] is no owner on GitHub'),
+        (
+            OCTO + OCTO.replace("Octo-Org", "octo-org"),
+            {"DEPOT_TOKEN_OCTO": "x"},
+            '[depot."octo-org"] is there twice',
+        ),
+        (OCTO.replace("DEPOT_TOKEN_OCTO", "dpt-s3cret"), {}, "token is no name of a variable"),
+        (OCTO.replace("DEPOT_TOKEN_OCTO", "dpt_s3cret"), {}, "token is no name of a variable"),
+        (OCTO.replace("o2", "o 2"), {"DEPOT_TOKEN_OCTO": "x"}, "org holds a space, or a"),
+        ('[depot."octo-org"]\norg = "o2"\n', {}, "missing required field `token`"),
+    ],
+)
+def test_what_is_wrong_with_an_organisation_is_named(
+    tmp_path: Path, text: str, change: dict[str, str], said: str
+) -> None:
+    (problem,) = problems({**_toml(tmp_path, text), **change})
+    assert said in problem
+    assert "s3cret" not in problem
+
+
+# --- read again ----------------------------------------------------------------------------------
+
+
+def test_what_takes_effect_while_the_bot_runs() -> None:
+    old = load({**TOKEN, "ADMIN_PASSWORD": "twelve-chars"})
+    again = renewed(old, load({**TOKEN, "ADMIN_PASSWORD": "twelve-chars"}))
+    assert (again.settings, again.changed, again.at_restart) == (old, (), ())
+    change = {
+        "GITHUB_WEBHOOK_SECRET": "new",
+        "GITHUB_WEBHOOK_SECRET_OLD": "hook-s3cret",
+        "GITHUB_TOKEN": "ghp_new",
+        "DEPOT_TOKEN": "depot-new",
+        "ADMIN_PASSWORD": "other-password",
+        "LOG_LEVEL": "debug",
+    }
+    new = load({**TOKEN, **change})
+    renewal = renewed(old, new)
+    assert renewal.settings == new
+    assert renewal.at_restart == ()
+    assert renewal.changed == (
+        *("webhook_secrets", "github", "depot_access", "admin_password", "log_level"),
+    )
+
+
+def test_what_waits_for_the_next_start() -> None:
+    old = load({**APP, "ADMIN_PASSWORD": "twelve-chars"})
+    waits = {
+        "GITHUB_APP_ID": "42",
+        "GITHUB_API_URL": "https://git.example/api/v3",
+        "DEPOT_API_URL": "https://depot.example",
+        "DATABASE_URL": "sqlite:///other.db",
+        "PUBLIC_URL": "https://other.example",
+        "HOST": "10.0.0.1",
+        "PORT": "81",
+    }
+    renewal = renewed(old, load({**APP, **waits, "LOG_LEVEL": "debug"}))
+    assert set(renewal.at_restart) == {*waits, "ADMIN_PASSWORD"}
+    assert renewal.changed == ("log_level",)
+    assert renewal.settings == load({**APP, "ADMIN_PASSWORD": "twelve-chars", "LOG_LEVEL": "debug"})
+    # An App in place of a bot account is another one, too.
+    assert renewed(load(TOKEN), load(APP)).at_restart == ("GITHUB_APP_ID",)
+
+
+def test_the_table_says_what_is_read_again() -> None:
+    waits = {one.name for one in TABLE if not one.is_reread}
+    assert waits == {
+        *("GITHUB_APP_ID", "GITHUB_API_URL", "DEPOT_API_URL", "DATABASE_URL"),
+        *("PUBLIC_URL", "HOST", "PORT"),
+    }
+
+
 # --- the files that explain them -----------------------------------------------------------------
+
+
+NAMES = [one.name for one in TABLE]
 
 
 def _example() -> list[str]:
@@ -258,7 +469,7 @@ def _example() -> list[str]:
 
 def test_the_example_lists_every_variable_once() -> None:
     named = [line.partition("=")[0] for line in _example() if line and not line.startswith("#")]
-    assert named == list(VARIABLES)
+    assert named == NAMES
 
 
 def test_the_example_explains_every_variable() -> None:
@@ -273,7 +484,7 @@ def test_the_example_explains_every_variable() -> None:
             assert comments, f"no comment above {variables}"
             assert lines[: len(comments)] == comments
         explained += variables
-    assert explained == list(VARIABLES)
+    assert explained == NAMES
 
 
 def test_the_example_is_made_from_the_table() -> None:
@@ -287,8 +498,9 @@ def test_every_default_can_be_read() -> None:
 
 def test_what_is_read_as_a_secret_is_marked_as_one() -> None:
     kinds = {one.name: type(one.parse(one.default)) for one in TABLE}
-    # The webhook's secret may be two.
-    assert {name for name, kind in kinds.items() if kind in {Secret, tuple}} == SECRETS
+    secrets = {one.name for one in TABLE if one.secret}
+    assert {name for name, kind in kinds.items() if kind is Secret} == secrets
+    assert set(VARIABLES) == {*NAMES, *(f"{name}_FILE" for name in secrets)}
 
 
 def test_the_examples_values_are_the_defaults() -> None:
@@ -302,7 +514,7 @@ def test_the_examples_values_are_the_defaults() -> None:
 def test_every_variable_that_is_read_is_listed() -> None:
     source = Path(variables_.__file__).read_text()
     read = set(re.findall(r'"([A-Z]+(?:_[A-Z]+)+|HOST|PORT)"', source))
-    assert read == set(VARIABLES)
+    assert read == set(NAMES)
 
 
 def test_the_config_file_has_every_key_with_its_default() -> None:
@@ -340,3 +552,12 @@ def test_a_password_is_long_enough(password: str, fits: bool) -> None:
     assert told == (() if fits else ("ADMIN_PASSWORD is shorter than 12 characters",))
     if fits:
         assert load({**TOKEN, "ADMIN_PASSWORD": password}).admin_password == password
+
+
+def test_the_help_has_all_that_the_table_has() -> None:
+    text = described(TABLE, 76)
+    assert max(map(len, text.splitlines())) <= 80
+    words = " ".join(text.split())
+    for one in TABLE:
+        assert " or ".join(one.names) in text
+        assert " ".join(one.help.replace("`", "").split()) in words

@@ -142,15 +142,15 @@ BROKEN: list[tuple[str, str]] = [
     ("0", "line 1: a mapping goes here, not '0'"),
     (
         "run: maintain",
-        "line 1, run: there is no key 'run' among permissions, workflows, forks, aliases, bots, automations, silence, show, notify, outdated",
+        "line 1, run: there is no key 'run' among permissions, workflows, forks, aliases, bots, automations, silence, show, retry, notify, outdated",
     ),
     (
         "workflow: {}",
-        "line 1, workflow: there is no key 'workflow' among permissions, workflows, forks, aliases, bots, automations, silence, show, notify, outdated; did you mean 'workflows'?",
+        "line 1, workflow: there is no key 'workflow' among permissions, workflows, forks, aliases, bots, automations, silence, show, retry, notify, outdated; did you mean 'workflows'?",
     ),
     (
         "Forks: pinned",
-        "line 1, Forks: there is no key 'Forks' among permissions, workflows, forks, aliases, bots, automations, silence, show, notify, outdated; did you mean 'forks'?",
+        "line 1, Forks: there is no key 'Forks' among permissions, workflows, forks, aliases, bots, automations, silence, show, retry, notify, outdated; did you mean 'forks'?",
     ),
     ("permissions: run", "line 1, permissions: a mapping goes here, not 'run'"),
     ("permissions: [run]", "line 1, permissions: a mapping goes here, not a list"),
@@ -176,8 +176,8 @@ BROKEN: list[tuple[str, str]] = [
         "line 1, permissions.run: '' is none of admin, anyone, maintain, nobody, read, triage, write",
     ),
     (
-        "permissions: {run: [write]}",
-        "line 1, permissions.run: one of admin, anyone, maintain, nobody, read, triage, write goes here, not a list",
+        "permissions: {run: []}",
+        "line 1, permissions.run: at least 1 goes here",
     ),
     (
         "permissions: {rum: write}",

@@ -16,7 +16,7 @@ from tests.support.conversation import START
 HELLO = RepoName("octo/hello")
 SHA = Sha("3f2c1d09b8a7e6f5d4c3b2a1908f7e6d5c4b3a29")
 OLD, NEW = Sha("a" * 40), Sha("b" * 40)
-ANY = Claim(WorkItemId("ic-0"), 0)
+ANY = Claim(WorkItemId("ic-0"), 0, RepoName("octo/hello"))
 """Stands for the claim of runs that get their command later, in `tracking`."""
 
 

@@ -628,3 +628,68 @@ async def test_a_file_that_is_there_keeps_its_mode(tmp_path: Path) -> None:
     store = await open_store(f"sqlite:///{file}", ManualClock())
     await store.close()
     assert file.stat().st_mode & 0o777 == 0o640
+
+
+# --- SQLite's files, and who only reads -----------------------------------------------------------
+
+
+@pytest.mark.parametrize("which", ["", "-wal"])
+@pytest.mark.parametrize("is_replaced", [False, True])
+async def test_a_file_that_is_removed_or_replaced_is_an_error(
+    sqlite: Database, file: Path, which: str, is_replaced: bool
+) -> None:
+    async with sqlite.opened() as store:
+        await add(store, "a")
+        one = file.with_name(file.name + which)
+        kept = one.rename(file.with_name("kept"))
+        if is_replaced:
+            one.write_bytes(kept.read_bytes())
+        for work in (add(store, "b"), guids(store), guids(store.reader)):
+            with pytest.raises(LedgerUnavailable, match="was moved, replaced or deleted"):
+                await work
+        # Nothing of it was lost in a file that nobody has.
+        kept.rename(one)
+        await add(store, "c")
+        assert await guids(store.reader) == ["a", "c"]
+
+
+async def test_who_reads_waits_for_no_writer(store: Store) -> None:
+    halt = Halt()
+
+    def slow(db: sa.Connection) -> None:
+        db.execute(store.insert(deliveries).values(row("slow")))
+        halt.stand(db)
+
+    await add(store, "a")
+    writing = asyncio.create_task(store.transact(slow))
+    await halt.reached.wait()
+    with anyio.fail_after(30):
+        assert await guids(store.reader) == ["a"]
+    halt.let_go.set()
+    await writing
+    assert await guids(store.reader) == ["a", "slow"]
+
+
+async def test_no_writer_waits_for_who_reads(store: Store) -> None:
+    halt = Halt()
+
+    def slow(db: sa.Connection) -> int:
+        counted = sa.select(sa.func.count()).select_from(deliveries)
+        db.scalar(counted)
+        halt.stand(db)
+        return cast(int, db.scalar(counted))
+
+    reading = asyncio.create_task(store.reader.transact(slow))
+    await halt.reached.wait()
+    with anyio.fail_after(30):
+        await add(store, "a")
+    halt.let_go.set()
+    # SQLite shows a reader what was there when it began.
+    assert await reading == int(store.is_shared)
+
+
+async def test_who_reads_writes_nothing(sqlite: Database) -> None:
+    async with sqlite.opened() as store:
+        with pytest.raises(LedgerUnavailable):
+            await add(store.reader, "a")
+        assert await guids(store) == []

@@ -9,7 +9,7 @@ import pytest
 import sqlalchemy as sa
 
 from bot.core.events import CommandLine
-from bot.core.models import Claim, Progress, Reply, StartRequest
+from bot.core.models import BY_RULE, GONE_AFTER, Claim, Progress, Reply, StartRequest, TrackedRun
 from bot.core.reasons import Reason
 from bot.core.runs import Run
 from bot.core.types import CHECK_CONFIG, CommandId, RepoName, RunId, Sha, WorkItemId
@@ -314,6 +314,74 @@ async def test_a_run_is_found_as_its_first_command_stored_it(ledger: Ledger) -> 
     assert (known.command_id, known.note) == ("ic-2.1", "first")
 
 
+def linking(run: TrackedRun) -> TrackedRun:
+    """The same run as a command shows it that had it go again."""
+    return replace(run, reply_url="https://example.org", next_poll_at=None, awaited_end="")
+
+
+async def test_who_waits_for_an_attempt_has_its_end_before_the_next(ledger: Ledger) -> None:
+    run = tracked(ANY)
+    one = await tracking(ledger, 1, replace(run, awaited_end=""))
+    two = await tracking(ledger, 2, linking(run))
+    pointing = await tracking(ledger, 3, replace(linking(run), awaited_end=None))
+    over = replace(run.run, status="failed")
+    await ledger.items.resume_tracking(run.run, START, "")
+    assert [(await ledger.items.load(one.work_item_id)).awaited_end] == [""]
+    await ledger.items.resume_tracking(over, START, BY_RULE)
+    assert [(await ledger.items.load(one.work_item_id)).awaited_end] == [""]
+    await ledger.items.resume_tracking(over, START, "zoe")
+    claims = (one, two, pointing)
+    ends = [(await ledger.items.load(claim.work_item_id)).awaited_end for claim in claims]
+    assert ends == ["failed", "failed", ""]
+    assert await ids(ledger) == [one.work_item_id, two.work_item_id]
+
+
+async def test_an_end_that_is_known_when_its_command_is_decided(ledger: Ledger) -> None:
+    over = replace(tracked(ANY, status="failed"), next_poll_at=None, resumed_at=START)
+    await tracking(ledger, 1, over)
+    late = await tracking(ledger, 2, linking(tracked(ANY)))
+    assert (await ledger.items.load(late.work_item_id)).awaited_end == "failed"
+
+
+async def test_an_end_that_comes_while_a_step_waits_for_it(ledger: Ledger) -> None:
+    one = await tracking(ledger, 1, tracked(ANY))
+    await ledger.items.resume_tracking(tracked(ANY).run, START, "zoe")
+    home = await claimed(ledger)
+    await accepted(ledger, comment(2, number=2))
+    waiting = await claimed(ledger)
+    mine = replace(linking(tracked(ANY)), command_id=first(waiting))
+    await ledger.items.save_decision(waiting, first(waiting), Reason.RETRIED, "", [mine])
+    (run,) = (await ledger.items.load(one.work_item_id)).runs
+    over = replace(run, run=replace(run.run, status="failed"), resumed_by="", next_poll_at=None)
+    await ledger.queue.release(home, None, Progress(runs=(over,)))
+    await ledger.queue.release(waiting, None, Progress(awaits_end=True))
+    again = await claimed(ledger)
+    assert again.work_item_id == waiting.work_item_id
+    # Once it knows, nothing calls it back.
+    await ledger.queue.release(again, None)
+    assert await ids(ledger) == []
+
+
+async def test_a_deleted_reply_hands_its_runs_over(ledger: Ledger) -> None:
+    known = replace(tracked(ANY), asked_by="zoe", resumed_at=START, failure="why")
+    home = await tracking(
+        ledger, 1, known, replace(known, run=replace(known.run, run_id=RunId("r2")))
+    )
+    pointing = await tracking(ledger, 2, replace(linking(tracked(ANY)), awaited_end=None))
+    asking = await tracking(ledger, 3, linking(tracked(ANY)))
+    await ledger.items.resume_tracking(known.run, START, "zoe")
+    claim = await claimed(ledger)
+    assert claim.work_item_id == home.work_item_id
+    await ledger.queue.release(claim, None, Progress(reply=Reply(7, missing=GONE_AFTER)))
+    assert await ids(ledger) == [pointing.work_item_id, asking.work_item_id]
+    (shown,) = (await ledger.items.load(asking.work_item_id)).runs
+    assert (shown.reply_url, shown.next_poll_at, shown.awaited_end) == (None, 0.0, "")
+    assert (shown.asked_by, shown.resumed_by, shown.failure) == ("zoe", "zoe", "why")
+    (link,) = (await ledger.items.load(pointing.work_item_id)).runs
+    assert link.reply_url == comment(3).url
+    assert link.next_poll_at is None
+
+
 async def test_a_terminal_run_is_tracked_again(ledger: Ledger, database: Database) -> None:
     over = replace(tracked(ANY, status="failed"), polls=7, next_poll_at=None)
     one = await tracking(ledger, 1, over)
@@ -334,3 +402,14 @@ async def test_a_terminal_run_is_tracked_again(ledger: Ledger, database: Databas
     runs = {run.run.run_id: run for run in (await ledger.items.load(other.work_item_id)).runs}
     assert runs[RunId("r1")] == replace(again, command_id=first(other))
     assert runs[RunId("r2")].next_poll_at is None
+
+
+# --- the head -------------------------------------------------------------------------------------
+
+
+async def test_the_newest_head_is_that_of_its_own_pull_request(ledger: Ledger) -> None:
+    await ledger.inbox.accept_head(*head("g1", OLD, START, number=1))
+    await ledger.inbox.accept_head(*head("g2", NEW, START + 60, number=2))
+    for number, sha in ((1, OLD), (2, NEW)):
+        item = await ledger.items.load(WorkItemId(f"ev-g{number}"))
+        assert item.newest_head == sha

@@ -10,7 +10,6 @@ from bot.core.failures import JobFailure
 from bot.core.types import RepoName, RunId, Sha
 from bot.storage.job_failures import KNOWN_SECONDS, MAX_FLAKY_RUNS
 from bot.storage.ledger import Ledger
-from bot.storage.retention import KEEP_SECONDS
 from tests.storage.examples import HELLO, NEW, OLD, SHA, head
 from tests.support.conversation import START
 from tests.support.databases import Database
@@ -126,9 +125,9 @@ async def test_a_renamed_repository_keeps_its_failures(ledger: Ledger) -> None:
 
 async def test_old_failures_are_deleted(ledger: Ledger, database: Database) -> None:
     await ledger.job_failures.save([ONE])
-    database.passes(KEEP_SECONDS - 60)
-    await ledger.retention.delete_old()
-    assert len(await ledger.job_failures.of_runs([ONE.run_id])) == 1
     database.passes(120)
-    await ledger.retention.delete_old()
+    now = await ledger.queue.now()
+    assert (await ledger.retention.delete_some(now - 180)).other_rows == 0
+    assert len(await ledger.job_failures.of_runs([ONE.run_id])) == 1
+    assert (await ledger.retention.delete_some(now - 60)).other_rows == 1
     assert await ledger.job_failures.of_runs([ONE.run_id]) == []

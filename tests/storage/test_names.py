@@ -10,10 +10,12 @@ import sqlalchemy as sa
 from bot.core.events import Comment
 from bot.core.types import RepoName, Sha, WorkItemId
 from bot.storage.ledger import Ledger
+from bot.storage.names import AT_ONCE
 from bot.storage.tables import repositories
 from tests.storage.examples import HELLO, NEW, OLD, accepted, comment, head
 from tests.support.conversation import START
 from tests.support.databases import Database
+from tests.support.filled import fill
 
 pytestmark = pytest.mark.anyio
 
@@ -117,3 +119,39 @@ async def test_what_another_process_stored_under_the_old_name(database: Database
         await accepted(ledger, of_id(comment(3, at=START + 6)))
         await Ledger.on(here).inbox.rename(ID, BONJOUR, START + 9)  # redirected, another time
         assert await names(ledger, 1, 2, 3) == [BONJOUR] * 3
+
+
+async def test_what_is_over_follows_a_little_at_a_time(ledger: Ledger, database: Database) -> None:
+    finished = 3 * AT_ONCE * 2  # half of them in one repository, whose id is 1
+    fill(database.url, finished, await ledger.queue.now())
+    await accepted(ledger, of_id(comment(1, at=START), repo_id=1))
+    other = replace(comment(2), repo_id=ID)  # another repository that has the name by now
+    await accepted(ledger, of_id(comment(3, repo=BONJOUR, at=START + 10), repo_id=1), other)
+    # What is left to do is renamed at once.
+    assert await names(ledger, 1, 2, 3) == [BONJOUR, HELLO, BONJOUR]
+    assert in_hello(database) == [finished // 2 + 1, finished // 2, finished // 2]
+    assert await ledger.inbox.rename_some()
+    assert in_hello(database)[0] == finished // 2 + 1 - AT_ONCE
+    while await ledger.inbox.rename_some():
+        pass
+    assert in_hello(database) == [1, 0, 0]
+    assert database.rows("select count(*) from former_names") == [(0,)]
+
+
+async def test_a_name_that_is_taken_again(ledger: Ledger, database: Database) -> None:
+    fill(database.url, 10, await ledger.queue.now())
+    for number, repo in ((1, HELLO), (2, BONJOUR), (3, HELLO)):
+        await accepted(ledger, of_id(comment(number, repo=repo, at=START + number), repo_id=1))
+    while await ledger.inbox.rename_some():
+        pass
+    assert in_hello(database) == [5 + 3, 5, 5]
+
+
+def in_hello(database: Database) -> list[int]:
+    """How many work items, tracked runs and start attempts are stored under the name."""
+    counts = (
+        "select count(*) from work_items where repo = 'octo/hello'",
+        "select count(*) from tracked_runs where repo = 'octo/hello'",
+        "select count(*) from start_attempts where repo = 'octo/hello'",
+    )
+    return [database.rows(count)[0][0] for count in counts]

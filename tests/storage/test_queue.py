@@ -375,7 +375,7 @@ async def test_waking_leaves_the_lease(ledger: Ledger) -> None:
     await tracking(ledger, 1, tracked(ANY))
     assert await ledger.queue.wake(HELLO, SHA)
     claim = await claimed(ledger)
-    assert await ledger.queue.wake(HELLO, SHA)
+    assert not await ledger.queue.wake(HELLO, SHA)  # it is due already
     assert await ledger.queue.claim(10, 10) == []
     await ledger.queue.renew(claim)
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from bot.core.models import Progress, TrackedRun
@@ -10,9 +12,10 @@ from bot.core.runs import Run
 from bot.core.types import CommandId, RepoName, RunId, Sha
 from bot.storage.database import Store
 from bot.storage.ledger import Ledger
-from bot.storage.status_queries import Filter, State, StatusQueries
+from bot.storage.status_queries import MAX_LOOKED, Filter, State, StatusQueries
 from tests.storage.examples import HELLO, SHA, accepted, claimed, comment, first
 from tests.support.databases import Database
+from tests.support.filled import KEPT_SECONDS, fill
 
 pytestmark = pytest.mark.anyio
 
@@ -90,13 +93,16 @@ async def test_what_is_followed_waits_for_nobody(
 
 
 async def test_filters(archive: StatusQueries, ledger: Ledger) -> None:
-    await accepted(ledger, comment(1), comment(2, repo=RepoName("octo/Other"), number=2))
+    other = replace(comment(2, repo=RepoName("octo/Other"), number=2), repo_id=7)
+    await accepted(ledger, comment(1), other)
     claims = {claim.work_item_id: claim for claim in await ledger.queue.claim(10, 10)}
     await ledger.items.save_decision(
         claims[comment(1).work_item_id], CommandId("ic-1.1"), Reason.ANSWERED, "Yes."
     )
     assert sorted(await ids(archive)) == ["ic-1.1", "ic-2.1"]
     assert await ids(archive, Filter(repo="OCTO/other")) == ["ic-2.1"]
+    undecided = Filter(repo="OCTO/other", state=State.UNDECIDED)
+    assert await ids(archive, undecided) == ["ic-2.1"]
     assert await ids(archive, Filter(repo="octo/%")) == []
     assert await ids(archive, Filter(reason="answered")) == ["ic-1.1"]
     assert await ids(archive, Filter(state=State.UNDECIDED)) == ["ic-2.1"]
@@ -127,3 +133,19 @@ async def test_pages(archive: StatusQueries, ledger: Ledger, database: Database)
 async def test_an_unknown_key(archive: StatusQueries) -> None:
     with pytest.raises(KeyError):
         await archive.page(Filter(), 10, CommandId("ic-1.1"))
+
+
+async def test_what_is_rare_is_looked_for_from_page_to_page(
+    archive: StatusQueries, ledger: Ledger, database: Database
+) -> None:
+    await accepted(ledger, comment())
+    claim = await claimed(ledger)
+    await ledger.items.save_decision(claim, first(claim), Reason.ANSWERED, "Yes.")
+    database.passes(KEPT_SECONDS)  # all others are newer
+    fill(database.url, MAX_LOOKED + 500, await ledger.queue.now())
+    rare = Filter(reason=Reason.ANSWERED.value)
+    page = await archive.page(rare, 50)
+    assert (page.commands, page.next is None) == ((), False)
+    page = await archive.page(rare, 50, page.next)
+    assert [command.command_id for command in page.commands] == [first(claim)]
+    assert page.next is None

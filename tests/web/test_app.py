@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import sqlite3
 import subprocess
 import sys
@@ -23,7 +24,9 @@ from bot.demo.stage import Stage
 from bot.github.webhooks import MAX_BODY
 from bot.services import Services
 from bot.web.app import create_app
+from bot.web.webhook_endpoint import WebhookEndpoint
 from tests.support.conversation import REPO, Hook, ManualClock, bot_on
+from tests.support.databases import Halt
 
 pytestmark = pytest.mark.anyio
 
@@ -275,6 +278,30 @@ async def test_a_ledger_that_cannot_store_it_is_said_to_github(
     # Nothing of it is left behind, or the redelivery would count as a duplicate.
     assert rows(ledger_file, "select count(*) from deliveries") == [(0,)]
     assert rows(ledger_file, "select count(*) from work_items") == [(0,)]
+
+
+async def test_a_ledger_that_takes_longer_than_github_waits(
+    stage: Stage, services: Services, ledger_file: Path
+) -> None:
+    ledger, secrets = services.ledger, lambda: services.settings.webhook_secrets
+    endpoint = WebhookEndpoint(ledger, secrets, services.metrics, lambda: None, store_seconds=0.05)
+    halt = Halt()
+    held = asyncio.create_task(services.store.transact(halt.stand))
+    await halt.reached.wait()
+    delivery = comment(stage.github)
+    sent = headers(stage, delivery)
+    way = httpx.ASGITransport(app=endpoint)
+    async with httpx.AsyncClient(transport=way, base_url="http://bot.test") as client:
+        answer = await client.post("/webhook", content=delivery.body, headers=sent)
+        assert answer.status_code == 503
+        halt.let_go.set()
+        await held
+    # It was stored late; sent again, it leads to nothing new.
+    way = httpx.ASGITransport(app=create_app(services, run_worker=False))
+    async with httpx.AsyncClient(transport=way, base_url="http://bot.test") as client:
+        answer = await client.post("/webhook", content=delivery.body, headers=sent)
+    assert (answer.status_code, answer.json()) == (202, {"result": "duplicate"})
+    assert rows(ledger_file, "select count(*) from work_items") == [(1,)]
 
 
 async def test_a_ledger_that_does_not_answer_is_not_ready(

@@ -23,6 +23,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bot.demo.stage import Stage
+from bot.github.api import web_url
 from bot.github.webhooks import EVENTS
 from bot.ops.diagnostics import PERMISSIONS
 from bot.ops.settings import SettingsError, lacks_credentials, load, load_for_setup
@@ -30,7 +31,8 @@ from bot.ops.variables import CREDENTIALS
 from bot.services import Services, Surroundings
 from bot.web.auth import Access
 from bot.web.pages import HEADERS
-from bot.web.setup import MAX_STATES, obstacle, open_setup, web_url, write_env
+from bot.web.prefix import path_of
+from bot.web.setup import MAX_STATES, obstacle, open_setup, write_env
 from tests.contracts.checks import transport_to
 from tests.crash.harness import running
 from tests.crash.harness import scene as crash_scene
@@ -140,7 +142,8 @@ async def setting_up(
             )
         )
         if is_logged_in:
-            assert (await client.get(access.link(""))).headers["location"] == "/setup"
+            location = (await client.get(access.link(""))).headers["location"]
+            assert location.endswith("/setup")
         yield Operator(stage, client, env_file, services)
 
 
@@ -194,8 +197,9 @@ async def test_from_no_credentials_to_an_answered_command(
         assert secret not in str(logged)
 
     assert (await operator.client.get("/readyz")).status_code == 200
-    assert (await operator.client.get("/setup")).status_code == 404
-    assert (await operator.client.get("/setup/done")).status_code == 404
+    for path in ("/setup", "/setup/done?code=1&state=2"):
+        answer = await operator.client.get(path)
+        assert (answer.status_code, answer.headers["location"]) == (303, "/")
     assert (await operator.client.get("/")).status_code == 200
 
     stage.github.install("octo")
@@ -213,8 +217,10 @@ async def test_until_then_nothing_else_is_served(operator: Operator) -> None:
     assert (await client.get("/healthz")).status_code == 200
     for answer in (await client.get("/readyz"), await client.post("/webhook", content=b"{}")):
         assert (answer.status_code, answer.json()) == (503, {"error": "not set up yet"})
-    for path in ("/", "/metrics", "/commands/ic-1"):
+    for path in ("/metrics", "/commands/ic-1"):
         assert (await client.get(path)).status_code == 404
+    leads_on = await client.get("/")
+    assert (leads_on.status_code, leads_on.headers["location"]) == (303, "/setup")
     assert operator.services == []
     assert list(operator.env_file.parent.iterdir()) == []  # no ledger either
 
@@ -250,9 +256,45 @@ async def test_for_an_organisation(operator: Operator) -> None:
     assert form.action == (
         f"https://github.com/organizations/octo/settings/apps/new?state={form.state}"
     )
+    # Whoever has chosen wrong goes back, or on with their own account.
+    html = await operator.page("?organisation=octo")
+    assert f'action="https://github.com/settings/apps/new?state={form_of(html).state}"' in html
     answer = await operator.client.get("/setup", params={"organisation": "../octo"})
     assert answer.status_code == 400
     assert "That is no name of an organisation" in answer.text
+
+
+async def test_both_choices_have_the_same_weight(operator: Operator) -> None:
+    html = await operator.page()
+    sections = re.findall(r"(?s)<section.*?</section>", html)
+    assert [re.findall(r"<h2[^>]*>(.*?)</h2>", one) for one in sections] == [
+        ["An organisation"],
+        ["Your own account"],
+    ]
+    assert [one.count("<button>") for one in sections] == [1, 1]
+
+
+async def test_under_a_path_of_somebody_elses_host(
+    stage: Stage, clock: ManualClock, hook: Hook, tmp_path: Path
+) -> None:
+    url = "http://bot.test/tools/depot"
+    async with setting_up(stage, clock, hook, tmp_path, PUBLIC_URL=url) as operator:
+        client = operator.client
+        cookies = [cookie.path for cookie in client.cookies.jar]
+        assert cookies == ["/tools/depot"]
+        assert (await client.get("/tools/depot")).headers["location"] == "/tools/depot/setup"
+        html = (await client.get("/tools/depot/setup")).text
+        form = form_of(html)
+        assert form.manifest["redirect_url"] == f"{url}/setup/done"
+        assert form.manifest["hook_attributes"]["url"] == f"{url}/webhook"
+        for link in re.findall(r'(?:href|action)="(/[^"]*)"', html):
+            assert link.startswith("/tools/depot/")
+            assert (await client.get(link)).status_code == 200
+        code = stage.github.manifest_code(form.manifest)
+        done = f"/tools/depot/setup/done?code={code}&state={form.state}"
+        assert (await client.get(done)).status_code == 200
+        assert (await client.get("/tools/depot/setup")).headers["location"] == "/tools/depot/"
+        assert (await client.get("/tools/depot/")).status_code == 200
 
 
 async def test_each_visit_has_a_state_of_its_own(operator: Operator) -> None:
@@ -299,7 +341,7 @@ async def test_nothing_from_the_settings_is_html(
 ) -> None:
     url = 'http://bot.test/"><script>alert(1)</script>'
     async with setting_up(stage, clock, hook, tmp_path, PUBLIC_URL=url) as operator:
-        html = await operator.page()
+        html = (await operator.client.get(f"{path_of(url)}/setup")).text
     assert "<script" not in html
     assert form_of(html).manifest["url"] == url
 
@@ -607,7 +649,7 @@ async def test_the_real_process_in_an_empty_folder(tmp_path: Path, private_key: 
                 done = {"code": code, "state": form.state}
                 answer = await client.get("/setup/done", params=done)
                 assert answer.status_code == 200, answer.text
-                assert (await client.get("/setup")).status_code == 404
+                assert (await client.get("/setup")).headers["location"] == "/"
                 assert (await client.get("/readyz")).status_code == 200
             scene.github.install("octo")
             scene.github.hooks.pending.clear()

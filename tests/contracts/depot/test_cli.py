@@ -20,6 +20,7 @@ from tests.contracts.depot.scene import CI, CI_YAML, FILES, REPO, SHA, Clock, Me
 from tests.contracts.depot.scene import forge as new_forge
 from tests.simulators.depot import WholeDepot
 from tests.simulators.depot.http2 import serving_http2
+from tests.support import debian
 
 pytestmark = [
     pytest.mark.anyio,
@@ -279,10 +280,11 @@ def _clone(cli: Cli) -> str:
     """A repository with a pushed commit, whose remote is at GitHub by name only."""
     (cli.home / CI).parent.mkdir(parents=True)
     (cli.home / CI).write_text(CI_YAML)
+    git_path = debian.program("git", "git")  # the CLI asks it, too
 
     def git(*arguments: str) -> str:
         who = ("-c", "user.name=Ada", "-c", "user.email=ada@example.org")
-        command = ("git", *who, *arguments)
+        command = (git_path, *who, *arguments)
         done = subprocess.run(
             command, cwd=cli.home, env=cli.environment, check=True, capture_output=True, text=True
         )

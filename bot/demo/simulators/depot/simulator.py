@@ -98,6 +98,10 @@ class SimulatedDepot:
         """Let another organisation in, with a token of its own."""
         self._server.tokens[token] = Grant("organisation", (org_id,))
 
+    def forget_token(self, token: str) -> None:
+        """Take this token no longer."""
+        del self._server.tokens[token]
+
     def add_user_token(self, token: str, *org_ids: str) -> None:
         """Let a person in, who belongs to these organisations."""
         self._server.tokens[token] = Grant("user", org_ids)

@@ -285,6 +285,8 @@ class Bodies:
         url = f"{self.api}/app/installations/{installation.id}"
         account = installation.account
         suspended = installation.suspended_at is not None
+        is_organisation = account.type == "Organization"
+        of = f"organizations/{account.login}/" if is_organisation else ""
         return {
             "id": installation.id,
             "client_id": installation.app.client_id,
@@ -292,11 +294,11 @@ class Bodies:
             "repository_selection": "all" if installation.repositories is None else "selected",
             "access_tokens_url": f"{url}/access_tokens",
             "repositories_url": f"{self.api}/installation/repositories",
-            "html_url": f"{self.web}/settings/installations/{installation.id}",
+            "html_url": f"{self.web}/{of}settings/installations/{installation.id}",
             "app_id": installation.app.id,
             "app_slug": installation.app.slug,
             "target_id": account.id,
-            "target_type": "Organization" if account.type == "Organization" else "User",
+            "target_type": "Organization" if is_organisation else "User",
             "permissions": installation.permissions,
             "events": installation.events,
             "created_at": iso(installation.created_at),

@@ -70,7 +70,7 @@ class CheckRunChanged:
 class InstallationChanged:
     """`installation`."""
 
-    action: Literal["created", "deleted", "suspend", "unsuspend"]
+    action: Literal["created", "deleted", "suspend", "unsuspend", "new_permissions_accepted"]
     installation: Installation
     repositories: tuple[Repository, ...]
     sender: User

@@ -21,6 +21,20 @@ def get_permission(call: Call) -> Answer:
     return Answer(call.bodies.permission(user, call.world.role_of(call.repository, user)))
 
 
+def get_membership(call: Call) -> Answer:
+    team, login = f"{call.params['org']}/{call.params['team']}".lower(), call.params["login"]
+    members = call.world.teams.get(team, frozenset())
+    user = call.world.find_user(login)
+    if user is None or user.login.lower() not in members:
+        return Answer(status=404, raw=b"")  # as GitHub's description has it
+    body = {
+        "url": f"{call.bodies.api}/orgs/{team.replace('/', '/teams/')}/memberships/{user.login}",
+        "role": "member",
+        "state": "active",
+    }
+    return Answer(body)
+
+
 def get_root(call: Call) -> Answer:
     return _contents(call, "")
 
@@ -168,6 +182,12 @@ ENDPOINTS = (
         _REPO + "/collaborators/{login}/permission",
         get_permission,
         needs=_READ_METADATA,
+    ),
+    Endpoint(
+        "GET",
+        "/orgs/{org}/teams/{team}/memberships/{login}",
+        get_membership,
+        needs={"members": "read"},
     ),
     Endpoint("GET", _REPO + "/contents", get_root, needs=_READ_CONTENTS),
     Endpoint("GET", _REPO + "/contents/{path:path}", get_contents, needs=_READ_CONTENTS),

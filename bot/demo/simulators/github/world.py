@@ -17,7 +17,9 @@ from bot.demo.simulators.github.model import (
     commit_sha,
 )
 
-InstallationAction = Literal["created", "deleted", "suspend", "unsuspend"]
+InstallationAction = Literal[
+    "created", "deleted", "suspend", "unsuspend", "new_permissions_accepted"
+]
 Files = Mapping[str, str]
 Changes = Mapping[str, str | None]
 """Paths and their new text; None removes the file."""
@@ -32,6 +34,8 @@ class World:
         """The App that our bot runs as; None while the bot is a plain account with a token."""
         self.repositories: dict[str, Repository] = {}
         self.moved: dict[str, Repository] = {}
+        self.teams: dict[str, frozenset[str]] = {}
+        """Logins in lower case, by team: `org/team`."""
         """Repositories by the names they had before."""
         self.installations: list[Installation] = []
         self._users: dict[str, User] = {}
@@ -149,6 +153,21 @@ class World:
         installation.suspended_at = None
         self._installation_changed("unsuspend", installation)
 
+    def change_app(self, *, permissions: Mapping[str, str], events: tuple[str, ...] = ()) -> None:
+        """Have the bot's App ask for other permissions, and for other events when given. Where it
+        is installed already the owner has to accept them first."""
+        if self.bot_app is None:
+            raise ValueError("no App to change: this GitHub has a bot account with a token")
+        self.bot_app.permissions = dict(permissions)
+        self.bot_app.events = list(events) or self.bot_app.events
+
+    def accept(self, owner: str) -> None:
+        """An owner accepts what the bot's App asks for by now."""
+        installation = self._installed_on(owner)
+        installation.permissions = dict(installation.app.permissions)
+        installation.events = list(installation.app.events)
+        self._installation_changed("new_permissions_accepted", installation)
+
     def installation_of(self, account: User) -> Installation | None:
         """The bot's installation on this account, if there is one."""
         return next((one for one in self.installations if one.account is account), None)
@@ -252,6 +271,12 @@ class World:
         repository = self.repository_named(repo)
         user = self.user(login)
         repository.roles[user.login] = Role(role, role if role in COARSE_PERMISSION else base)
+
+    def team(self, name: str, *logins: str) -> None:
+        """Put people into a team, `org/team`."""
+        for login in logins:
+            self.user(login)
+        self.teams[name.lower()] = frozenset(login.lower() for login in logins)
 
     def role_of(self, repository: Repository, user: User) -> Role:
         """What someone may do: as given, all to the owner, reading to anyone if it is public."""

@@ -4,14 +4,14 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "0014"
-down_revision = "0012"
+down_revision = "0013"
 branch_labels = None
 depends_on = None
 
 
 def upgrade() -> None:
     op.add_column("heads", sa.Column("repo_id", sa.BigInteger))
-    op.create_index("heads_repo_id", "heads", ["repo_id"])
+    op.create_index("heads_repo_id", "heads", ["repo_id", "number", "sha"])
     # Two repositories may be known by one name: then nobody knows whose these are.
     op.execute(
         "UPDATE heads SET repo_id ="
