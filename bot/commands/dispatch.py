@@ -67,7 +67,7 @@ DISPATCH = CommandSpec(
     DispatchArguments,
     dispatch,
     required_permission=Permission.WRITE,
-    summary="Start a workflow on the head branch by `workflow_dispatch`, with inputs.",
+    summary="Dispatch a workflow on the head branch, with inputs.",
     examples=("dispatch deploy.yml environment=staging",),
     start_target=DispatchArguments.target,
 )

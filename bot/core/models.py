@@ -303,7 +303,8 @@ class WorkItem:
     mention_attempted_at: float | None = None
     """When a comment that mentions its author was last posted, whatever came of that."""
     newest_head: Sha | None = None
-    """The newest head of its pull request that a webhook announced."""
+    """The newest head of its pull request that was pushed after it was written; none when none was,
+    as far as is known."""
 
     @property
     def work_item_id(self) -> WorkItemId:

@@ -30,9 +30,10 @@ from bot.demo.servers import BotFailed, BotProcess, bot_serving, meanwhile, serv
 from bot.demo.simulators.depot import Call
 from bot.demo.simulators.github import Comment, Delivery, DeliveryOutcome, PullRequest
 from bot.demo.simulators.github.events import Commented, Event, PullRequestChanged
-from bot.demo.stage import Stage
+from bot.demo.stage import REACTIONS, Stage
 from bot.messages import reply as reply_message
 from bot.messages.markdown import find_hidden
+from bot.messages.mentions import announces
 
 REPO = "octo/hello"
 PULL = 1
@@ -208,8 +209,8 @@ class Play:
 
     async def play(self) -> None:
         await self.one_job_while_others_ask()
-        await self.a_failure_and_a_push()
-        await self.a_lost_answer()
+        failed = await self.a_failure_and_a_push()
+        await self.a_retry_and_a_lost_answer(failed)
         await self.several_commands()
         await self.nothing_else()
 
@@ -233,7 +234,7 @@ class Play:
             all(job in self.reply(listed) for job in ("build", "lint", "test", "browser")),
         )
 
-    async def a_failure_and_a_push(self) -> None:
+    async def a_failure_and_a_push(self) -> Comment:
         self.scene("A run that fails, and a push while it runs")
         depot = self.ground.stage.depot
         depot.plan(
@@ -254,9 +255,12 @@ class Play:
             f"on `{old[:7]}`" in self.reply(failed),
         )
         depot.plan(workflow="e2e.yml", outcome="finished", log=["$ make browser", "1 passed"])
+        return failed
 
-    async def a_lost_answer(self) -> None:
-        self.scene("Depot starts the run, but the connection breaks before it can say so")
+    async def a_retry_and_a_lost_answer(self, failed: Comment) -> None:
+        self.scene("A retry; meanwhile Depot starts a run and breaks off before it can say so")
+        run = self.ground.stage.depot.runs[-1]
+        retry = await self.asks("maya", f"/depot retry {run.run_id}")
         self.ground.stage.depot.faults.drop("Run")
         calls = len(self.ground.stage.depot.calls_of("Run"))
         lost = await self.asks("alice", "/depot run e2e.yml job=browser")
@@ -266,6 +270,18 @@ class Play:
             self.started(lost) == 1
             and len(self.ground.stage.depot.calls_of("Run")) == calls + 1
             and "this is the run it made" in self.reply(lost),
+        )
+        await self.ends(failed, "finished")
+        self.check(
+            "the retry's attempt is in the run's one reply, which keeps the attempt that failed",
+            "(attempt 2, asked for by `maya`)" in self.reply(failed)
+            and "- Attempt 1: ❌ failed: `browser`" in self.reply(failed)
+            and "Its reply" in self.reply(retry),
+        )
+        await self.happens("a comment that mentions maya", lambda: bool(self.onlooker.mentions()))
+        self.check(
+            "maya, whose run failed, was told so; nobody else was",
+            [comment.body.split(":")[0] for comment in self.onlooker.mentions()] == ["@maya"],
         )
 
     async def several_commands(self) -> None:
@@ -286,7 +302,7 @@ class Play:
         runs = sum(self.started(comment) for comment in self.asked)
         self.check(
             f"one reply per comment, edited in place: {len(self.asked)} comments, as many replies",
-            len(self.onlooker.by_bot()) == len(self.asked),
+            len(self.onlooker.replies()) == len(self.asked),
         )
         self.check(
             f"each run was started once: {runs} runs, as many calls of Run",
@@ -345,12 +361,14 @@ class Play:
 
     def reply(self, comment: Comment) -> str:
         """The bot's reply to a comment as it is now; empty while there is none."""
-        return next((one.body for one in self.onlooker.by_bot() if _answers(one, comment)), "")
+        return next((one.body for one in self.onlooker.replies() if _answers(one, comment)), "")
 
     def states(self, comment: Comment) -> list[str]:
-        """The states of the runs in a reply, from its hidden part, as a program reads them."""
+        """The states of the runs that a reply follows, from its hidden part, as a program reads
+        them; a run that it only links has another reply."""
         facts = find_hidden(reply_message.MARK, self.reply(comment)) or {"commands": []}
-        return [run["state"] for command in facts["commands"] for run in command["runs"]]
+        runs = [run for command in facts["commands"] for run in command["runs"]]
+        return [run["state"] for run in runs if "reply" not in run]
 
     def started(self, comment: Comment) -> int:
         """How many runs a comment has started, as its reply has it."""
@@ -397,7 +415,8 @@ class Onlooker:
         for comment in self._comments():
             for reaction in self._unseen(f"reactions {comment.id}", comment.reactions):
                 since = reaction.created_at - comment.created_at
-                text = f"👀 on {self._number(comment)} after {since:.2f} s"
+                shown = REACTIONS[reaction.content]
+                text = f"{shown} on {self._number(comment)} after {since:.2f} s"
                 self._note_beneath(reaction.created_at, f"{self._bot.login}: {text}")
         for outcome in self._unseen("deliveries", self._stage.github.delivery_log):
             self._delivered(outcome)
@@ -407,8 +426,15 @@ class Onlooker:
         for one in sorted(news, key=lambda one: one.at):
             one.tell()
 
-    def by_bot(self) -> list[Comment]:
-        """The comments of the bot."""
+    def replies(self) -> list[Comment]:
+        """The bot's replies."""
+        return [comment for comment in self._by_bot() if announces(comment.body) is None]
+
+    def mentions(self) -> list[Comment]:
+        """The bot's comments that tell somebody how the runs ended."""
+        return [comment for comment in self._by_bot() if announces(comment.body) is not None]
+
+    def _by_bot(self) -> list[Comment]:
         return [comment for comment in self._comments() if comment.author is self._bot]
 
     def _comments(self) -> list[Comment]:
@@ -425,6 +451,8 @@ class Onlooker:
         match event:
             case Commented(action="created", comment=comment) if comment.author is self._bot:
                 headline = f"replies to {self._answered(comment)}"
+                if announces(comment.body) is not None:
+                    headline = "tells who asked how it ended"
                 self._note(now, comment.author.login, headline, comment.body)
             case Commented(action="edited", comment=comment) if comment.author is self._bot:
                 headline = f"edits its reply to {self._answered(comment)}"

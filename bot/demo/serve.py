@@ -1,8 +1,8 @@
 """`depot-bot demo --serve`: the same stage as `depot-bot demo`, staying up, with a pull request in
 the browser to write under.
 
-`Scene` is what a person can do there, `Desk` keeps what is to be seen, `WebPage` shows it. The
-page asks for news every half second, and gets what has changed as HTML that is ready to be shown.
+`WebPage` shows the `Scene`. The page asks for news every half second, and gets what has changed as
+HTML that is ready to be shown.
 """
 
 from __future__ import annotations
@@ -10,8 +10,7 @@ from __future__ import annotations
 import asyncio
 import re
 import sys
-from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 from hashlib import sha256
 from importlib.resources import files
@@ -21,41 +20,21 @@ import msgspec
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from starlette.applications import Starlette
 from starlette.requests import Request
-from starlette.responses import JSONResponse, PlainTextResponse, Response
+from starlette.responses import JSONResponse, PlainTextResponse, RedirectResponse, Response
 from starlette.routing import Route
 
 from bot.demo.play import PULL, REPO, Playground, playground, stop_on_signals
+from bot.demo.scene import DEEDS, LABEL, PEOPLE, Happened, NotPossible, Scene
 from bot.demo.servers import BotFailed, serving
 from bot.demo.simulators import depot as simulated_depot
 from bot.demo.simulators.depot import Call
+from bot.demo.simulators.depot.views import conclusion_of
 from bot.demo.simulators.github import Comment
-from bot.demo.simulators.github.events import Commented, Event, PullRequestChanged, Reviewed
-from bot.demo.stage import Stage
+from bot.demo.simulators.github.simulated import WEB_URL
+from bot.demo.stage import REACTIONS
 from bot.messages.html import to_html
-
-PEOPLE = {
-    "ada": "admin",
-    "maya": "maintain",
-    "alice": "write",
-    "trudy": "triage",
-    "rita": "read",
-    "mallory": "stranger",
-}
-"""Who one can be; a stranger has no role in the repository, which is public."""
-
-AUTHOR = "alice"
-"""Whose pull request it is."""
-
-LABEL = "full-ci"
-
-CONFIG = f"""\
-automations:
-  - on: labeled
-    label: {LABEL}
-    do: run e2e.yml
-  - on: review_approved
-    do: run ci.yml
-"""
+from bot.messages.markdown import clean
+from bot.messages.phrases import DEPOT_PAGES
 
 MAX_TEXT = 65_536
 """Characters of a comment, as on GitHub."""
@@ -64,6 +43,9 @@ MAX_BODY = 4 * MAX_TEXT + 1024
 """Bytes of a request: JSON may take more room than the text in it."""
 
 CALLS_SHOWN = 20
+
+REFRESH_SECONDS = 2
+"""How often the page of a run that goes on is loaded anew."""
 
 TICK_SECONDS = 0.05
 
@@ -138,161 +120,27 @@ def is_local(host: str) -> bool:
     return _HOST.fullmatch(host) is not None
 
 
-# --- what a person can do ------------------------------------------------------------------------
-
-
-class NotPossible(Exception):
-    """GitHub would not let somebody do that; the text says why."""
-
-
-@dataclass
-class Scene:
-    """The pull request, and the hands of those who act on it."""
-
-    stage: Stage
-    desk: Desk = field(init=False)
-    _pushes: int = 0
-    _spared: set[str] | None = None
-    """While the next job is to fail: the attempts that were there before that was asked for."""
-
-    def __post_init__(self) -> None:
-        github = self.stage.github
-        for login, role in PEOPLE.items():
-            if role != "stranger":
-                github.role(REPO, login, role)
-        github.commit(REPO, "main", {".github/depot-bot.yml": CONFIG}, message="Automations")
-        self.stage.depot.plan(queued=0.8, seconds=4.0)
-        self.desk = Desk(self.stage)
-
-    def comment(self, who: str, text: str) -> None:
-        self.stage.github.comment(REPO, PULL, who, text)
-
-    def push(self, who: str) -> None:
-        self._needs(who, "push", "admin", "maintain", "write")
-        self._pushes += 1
-        changes = {
-            "basket.py": f"def total(prices):\n    return sum(prices) * 0.9  # {self._pushes}\n"
-        }
-        self.stage.github.push(REPO, PULL, changes, message=f"Change {self._pushes}", by=who)
-
-    def fail_next_job(self, _: str) -> None:
-        runs = self.stage.depot.runs
-        self._spared = {attempt.attempt_id for run in runs for _, _, attempt in run.tree()}
-
-    def lose_next_answer(self, _: str) -> None:
-        if not self.is_answer_to_be_lost:
-            self.stage.depot.faults.drop("Run")
-
-    def label(self, who: str) -> None:
-        self._needs(who, "label", "admin", "maintain", "write", "triage")
-        if any(label.name == LABEL for label in self.pull.labels):
-            self.stage.github.unlabel(REPO, PULL, LABEL, by=who)
-        self.stage.github.label(REPO, PULL, LABEL, by=who)
-
-    def approve(self, who: str) -> None:
-        if who == AUTHOR:
-            raise NotPossible("GitHub lets nobody approve a pull request of their own.")
-        self.stage.github.review(REPO, PULL, who, "Looks good.", "approved")
-
-    def _needs(self, who: str, what: str, *roles: str) -> None:
-        if PEOPLE[who] not in roles:
-            raise NotPossible(f"{who} may not {what} here: GitHub wants the {roles[-1]} role.")
-
-    @property
-    def pull(self) -> Any:
-        return self.stage.github.pull(REPO, PULL)
-
-    @property
-    def is_job_to_fail(self) -> bool:
-        return self._spared is not None
-
-    @property
-    def is_answer_to_be_lost(self) -> bool:
-        return any(fault.left for fault in self.stage.depot.faults.arranged)
-
-    def tick(self) -> None:
-        """What has to be looked after all the time: the job that is to fail."""
-        if self._spared is None:
-            return
-        for run in self.stage.depot.runs:
-            fresh = [
-                (job, attempt)
-                for _, job, attempt in run.tree()
-                if attempt.attempt_id not in self._spared and not job.over
-            ]
-            if fresh:
-                job, attempt = fresh[-1]
-                self.stage.depot.plan(
-                    run_id=run.run_id, job=job.spec.key, attempt=attempt.number, outcome="failed"
-                )
-                self._spared = None
-                return
-
-
-DEEDS: Mapping[str, Callable[[Scene, str], None]] = {
-    "push": Scene.push,
-    "fail": Scene.fail_next_job,
-    "lose": Scene.lose_next_answer,
-    "label": Scene.label,
-    "approve": Scene.approve,
-}
-"""The buttons."""
-
-
-# --- what is to be seen --------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True)
-class Happened:
-    """Something on the pull request that is no comment."""
-
-    number: int
-    who: str
-    what: str
-    at: float
-    body: str = ""
-
-
-@dataclass
-class Desk:
-    """The conversation in the order in which it came about."""
-
-    stage: Stage
-    entries: list[Comment | Happened] = field(default_factory=list)
-    _happened: int = 0
-
-    def __post_init__(self) -> None:
-        self.stage.github.listen(self._hear)
-
-    def _hear(self, event: Event) -> None:
-        match event:
-            case Commented(action="created", comment=comment):
-                self.entries.append(comment)
-            case Commented(action="deleted", comment=comment):
-                self.entries.remove(comment)
-            case PullRequestChanged(action="synchronize", pull=pull, sender=sender):
-                message = pull.head_repository.commits[pull.head_sha].message
-                text = f"pushed {pull.head_sha[:7]}: {message}"
-                self._note(sender.login, text)
-            case PullRequestChanged(action="labeled", sender=sender, label=label) if label:
-                self._note(sender.login, f"added the label {label.name}")
-            case Reviewed(review=review, sender=sender):
-                text = "approved" if review.state == "approved" else "reviewed"
-                self._note(sender.login, text, review.body)
-            case _:
-                pass
-
-    def _note(self, who: str, what: str, body: str = "") -> None:
-        self._happened += 1
-        now = self.stage.github.now()
-        self.entries.append(Happened(self._happened, who, what, now, body))
-
-
 def _clock(at: float) -> str:
     return datetime.fromtimestamp(at, UTC).astimezone().strftime("%H:%M:%S")
 
 
 _TONES = {"finished": "good", "failed": "bad", "cancelled": "still", "skipped": "still"}
+
+_RUN_PAGE = re.compile(
+    rf"{re.escape(DEPOT_PAGES)}/[^/?#]+/workflows(?:/(?P<id>\w+)(?P<job>\?job=[\w-]+)?)?"
+)
+_COMMENT_PAGE = re.compile(
+    rf"{re.escape(f'{WEB_URL}/{REPO}')}/pull/(?P<number>\d+)(?:#issuecomment-(?P<id>\d+))?"
+)
+
+
+def page_here(url: str) -> str:
+    """Where a link in a comment leads here: Depot's pages and the pull requests are simulated."""
+    if found := _RUN_PAGE.fullmatch(url):
+        return f"/depot/{found['id']}{found['job'] or ''}" if found["id"] else "/depot"
+    if found := _COMMENT_PAGE.fullmatch(url):
+        return f"/pull/{found['number']}" + (f"#c{found['id']}" if found["id"] else "")
+    return url
 
 
 def _run(run: simulated_depot.Run) -> dict[str, Any]:
@@ -302,13 +150,35 @@ def _run(run: simulated_depot.Run) -> dict[str, Any]:
         "job": run.job,
         "commit": run.sha[:7],
         "state": run.status,
-        "tone": _TONES.get(run.status, "moving"),
+        "tone": _tone(run.status),
         "jobs": [
-            {"key": job.spec.key, "state": job.status, "tone": _TONES.get(job.status, "moving")}
+            {
+                "id": job.job_id,
+                "key": job.spec.key,
+                "state": "timed out" if conclusion_of(job) == "timed_out" else job.status,
+                "tone": _tone(job.status),
+                "attempts": len(job.attempts),
+            }
             for job in run.jobs
             if job.status != "skipped"
         ],
     }
+
+
+def _tone(state: str) -> str:
+    return _TONES.get(state, "moving")
+
+
+_VERBS = {
+    "failed": ("retry", "rerun", "why"),
+    "cancelled": ("retry", "rerun"),
+    "finished": ("rerun",),
+}
+
+
+def _verbs(run: simulated_depot.Run) -> tuple[str, ...]:
+    """What can be done about a run, in its state."""
+    return _VERBS.get(run.status, ("cancel",))
 
 
 def _call(call: Call) -> dict[str, Any]:
@@ -352,12 +222,16 @@ class WebPage:
         )
 
     def app(self) -> Starlette:
+        pull = "/pull/{number:int}"
         return Starlette(
             routes=[
-                Route("/", self._guarded(self._page)),
-                Route("/news", self._guarded(self._news)),
-                Route("/comment", self._guarded(self._comment), methods=["POST"]),
-                Route("/do/{deed}", self._guarded(self._do), methods=["POST"]),
+                Route("/", self._guarded(_first_page)),
+                Route(pull, self._guarded(self._page)),
+                Route(f"{pull}/news", self._guarded(self._news)),
+                Route(f"{pull}/comment", self._guarded(self._comment), methods=["POST"]),
+                Route(f"{pull}/do/{{deed}}", self._guarded(self._do), methods=["POST"]),
+                Route("/depot", self._guarded(self._depot)),
+                Route("/depot/{id}", self._guarded(self._depot_run)),
                 Route("/static/{name}", self._guarded(_static)),
             ]
         )
@@ -374,6 +248,8 @@ class WebPage:
             elif not is_read and request.headers.get("content-type") != "application/json":
                 # What a page of somebody else cannot send without being asked first.
                 response = _said(415, "Only JSON is taken.")
+            elif request.path_params.get("number", PULL) not in self._scene.pulls:
+                response = PlainTextResponse("There is no such pull request.\n", 404)
             else:
                 response = await endpoint(request)
             response.headers.update(HEADERS)
@@ -381,29 +257,34 @@ class WebPage:
 
         return answer
 
-    async def _page(self, _: Request) -> Response:
-        pull = self._scene.pull
-        html = self._templates.get_template("page.html").render(
+    async def _page(self, request: Request) -> Response:
+        pull = self._scene.pull(_number(request))
+        return self._html(
+            "page.html",
             people=PEOPLE.items(),
-            chosen=AUTHOR,
+            chosen="alice",
+            pull=pull,
+            pulls=[self._scene.pull(number) for number in self._scene.pulls],
             repo=REPO,
-            number=PULL,
-            title=pull.title,
-            author=pull.author.login,
-            branch=pull.head_branch,
-            base=pull.base_branch,
             label=LABEL,
             status_url=self._status_url,
         )
-        return Response(html, media_type="text/html")
 
     async def _news(self, request: Request) -> Response:
         """Everything to be seen, or nothing new (204) for who has seen it."""
         scene, depot = self._scene, self._scene.stage.depot
+        number = _number(request)
+        runs = scene.runs(number)
+        newest = runs[0] if runs else None
         html = {
-            "entries": [self._entry(entry) for entry in scene.desk.entries],
-            "head": f"{scene.pull.head_sha[:7]}",
-            "runs": self._render("runs.html", runs=[_run(run) for run in reversed(depot.runs)]),
+            "entries": [self._entry(entry) for entry in scene.desk.on(number)],
+            "head": scene.pull(number).head_sha[:7],
+            "newest": self._render(
+                "newest.html",
+                run=_run(newest) if newest else None,
+                lines=[(verb, _line(verb, newest)) for verb in _verbs(newest)] if newest else [],
+            ),
+            "runs": self._render("runs.html", runs=map(_run, runs)),
             "calls": self._render(
                 "calls.html",
                 calls=[_call(call) for call in reversed(depot.calls[-CALLS_SHOWN:])],
@@ -415,6 +296,41 @@ class WebPage:
         if request.query_params.get("seen") == version:
             return Response(status_code=204)
         return JSONResponse({"version": version, **html})
+
+    async def _depot(self, _: Request) -> Response:
+        runs = [_run(run) for run in reversed(self._scene.stage.depot.runs)]
+        return self._html("depot.html", number=PULL, runs=runs)
+
+    async def _depot_run(self, request: Request) -> Response:
+        """A run, found by its own id or that of a workflow of it, and the log of one job."""
+        asked = request.path_params["id"]
+        run = next((run for run in self._scene.stage.depot.runs if asked in _ids(run)), None)
+        if run is None:
+            return PlainTextResponse("There is no such run.\n", 404)
+        job_id = request.query_params.get("job", "")
+        job = next((job for job in run.jobs if job.job_id == job_id), None)
+        return self._html(
+            "run.html",
+            number=self._scene.pull_of(run),
+            refresh=0 if run.over else REFRESH_SECONDS,
+            run=_run(run),
+            errors=[w.spec.error for w in run.workflows if w.spec.error],
+            chosen=job.job_id if job else "",
+            attempts=self._attempts(job) if job else [],
+        )
+
+    def _attempts(self, job: simulated_depot.Job) -> list[dict[str, Any]]:
+        """What the attempts at a job have written, newest first."""
+        log = self._scene.stage.depot.log
+        return [
+            {
+                "number": attempt.number,
+                "state": attempt.status,
+                "tone": _tone(attempt.status),
+                "log": clean("\n".join(line.body for line in log(attempt.attempt_id))),
+            }
+            for attempt in reversed(job.attempts)
+        ]
 
     def _entry(self, entry: Comment | Happened) -> dict[str, str]:
         if isinstance(entry, Happened):
@@ -434,13 +350,20 @@ class WebPage:
                 at=_clock(entry.created_at),
                 edits=len(entry.edits),
                 edited_at=_clock(entry.updated_at),
-                body=to_html(entry.body.replace("\r\n", "\n"), folds=is_bot),
+                body=to_html(
+                    entry.body.replace("\r\n", "\n"),
+                    folds=is_bot,
+                    address=page_here,
+                    people=PEOPLE,
+                ),
                 reactions=[
-                    {"symbol": _SYMBOLS.get(r.content, r.content), "who": r.user.login}
-                    for r in entry.reactions
+                    {"symbol": REACTIONS[r.content], "who": r.user.login} for r in entry.reactions
                 ],
             ),
         }
+
+    def _html(self, name: str, **values: Any) -> Response:
+        return Response(self._render(name, **values), media_type="text/html")
 
     def _render(self, name: str, **values: Any) -> str:
         return self._templates.get_template(name).render(values)
@@ -451,7 +374,7 @@ class WebPage:
             return _said(400, "That is no comment of anybody here.")
         if not said.text.strip() or len(said.text) > MAX_TEXT:
             return _said(422, f"A comment has 1 to {MAX_TEXT} characters.")
-        self._scene.comment(said.who, said.text)
+        self._scene.comment(_number(request), said.who, said.text)
         return Response(status_code=204)
 
     async def _do(self, request: Request) -> Response:
@@ -460,13 +383,28 @@ class WebPage:
         if deed is None or done is None or done.who not in PEOPLE:
             return _said(400, "That cannot be done here.")
         try:
-            deed(self._scene, done.who)
+            deed(self._scene, _number(request), done.who)
         except NotPossible as no:
             return _said(422, str(no))
         return Response(status_code=204)
 
 
-_SYMBOLS = {"eyes": "👀", "+1": "👍", "-1": "👎", "rocket": "🚀", "heart": "❤️"}
+async def _first_page(_: Request) -> Response:
+    return RedirectResponse(f"/pull/{PULL}")
+
+
+def _number(request: Request) -> int:
+    """The pull request that is asked for."""
+    number: int = request.path_params["number"]
+    return number
+
+
+def _line(verb: str, run: simulated_depot.Run) -> str:
+    return f"/depot {verb} {run.run_id}"
+
+
+def _ids(run: simulated_depot.Run) -> set[str]:
+    return {run.run_id, *(workflow.workflow_id for workflow in run.workflows)}
 
 
 async def _read(request: Request, shape: type[Any]) -> Any | None:

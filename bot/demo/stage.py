@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import httpx
 
@@ -12,6 +12,18 @@ from bot.demo.simulators.github import AppCredentials, SimulatedGitHub, generate
 
 GITHUB_URL = "https://api.github.com"
 DEPOT_URL = "https://api.depot.dev"
+
+REACTIONS: Mapping[str, str] = {
+    "+1": "👍",
+    "-1": "👎",
+    "laugh": "😄",
+    "hooray": "🎉",
+    "confused": "😕",
+    "heart": "❤️",
+    "rocket": "🚀",
+    "eyes": "👀",
+}
+"""How GitHub shows each of its reactions."""
 
 
 class Stage:

@@ -137,7 +137,8 @@ class CommandReader:
         )
 
     async def outdated_runs(self) -> tuple[TrackedRun, ...]:
-        comment, newest = self.item.comment, self.item.newest_head
+        comment = self.item.comment
+        newest = self.item.newest_head or (comment.event.sha if comment.event is not None else None)
         is_closed = comment.event is not None and comment.event.kind == "closed"
         # It may have been reopened since.
         asked_until = comment.written_at if is_closed else math.inf

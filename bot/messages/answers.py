@@ -16,6 +16,7 @@ from bot.messages.phrases import (
     cell_list,
     commit,
     duration,
+    job_name,
     minute,
     name_list,
     run_name,
@@ -111,13 +112,13 @@ def _job_counts(run: Run) -> str:
 def log_tail(job: Job, run: TrackedRun, lines: Sequence[str]) -> str:
     """The end of a log, with its Markdown neutralised and its secrets masked."""
     return (
-        f"The end of {code(job.key)} in run {run_name(run)} ({state_word(job.status)}):\n\n"
+        f"The end of {job_name(job, run)} in run {run_name(run)} ({state_word(job.status)}):\n\n"
         f"{log_block(lines, MAX_LOG)}"
     )
 
 
 def no_log_yet(job: Job, run: TrackedRun) -> str:
-    return f"{code(job.key)} of run {run_name(run)} ({state_word(job.status)}) has no log."
+    return f"{job_name(job, run)} of run {run_name(run)} ({state_word(job.status)}) has no log."
 
 
 def artifact_list(run: TrackedRun, artifacts: Sequence[Artifact]) -> str:

@@ -13,6 +13,7 @@ from bot.messages.known_failures import seen_elsewhere
 from bot.messages.markdown import clean, code, fence
 from bot.messages.phrases import name_list, run_name, state_word
 from bot.messages.redaction import mask
+from bot.messages.runs import compile_errors
 
 MAX_FAILURES = 5
 """The most failures of one diagnosis that are shown."""
@@ -31,10 +32,12 @@ _ERROR = re.compile(
     re.IGNORECASE,
 )
 _SAYS_NOTHING = re.compile(
-    r"\bexit(?:ed)?(?: with)?(?: code| status)? \d|\b0 (?:errors?|fail\w*)",
+    r"\bexit(?:ed)?(?: with)?(?: code| status)? \d|\b0 (?:errors?|fail\w*)|^make\S*: \*\*\* \[",
     re.IGNORECASE,
 )
 """Lines that end any failed step, and those that count none."""
+
+_FENCE = re.compile(r"\s*`{3,}\w*\s*")
 
 MAX_LOG = 40_000
 MAX_FAILURE_LOG = 6_000
@@ -45,6 +48,8 @@ def diagnosis_of(run: TrackedRun, diagnosis: Diagnosis, elsewhere: Sequence[Evid
     """Depot's diagnosis as the answer of a command, and where *elsewhere* the same was seen."""
     if not diagnosis.failures and diagnosis.is_cut:
         return f"Run {run_name(run)} has more failures than Depot's diagnosis holds."
+    if not diagnosis.failures and (errors := compile_errors(run.run)):
+        return "\n\n".join([f"Run {run_name(run)}:", *errors])
     if not diagnosis.failures:
         return f"Depot knows of no failure in run {run_name(run)} ({state_word(run.run.status)})."
     parts = [f"Run {run_name(run)}:", _diagnosis(diagnosis)]
@@ -120,7 +125,9 @@ def _one_failure(failure: Failure) -> str:
     jobs = name_list(list(dict.fromkeys(failure.jobs))) if failure.jobs else "A job"
     times = f" ({failure.count} times)" if failure.count > 1 else ""
     parts = [f"{jobs} failed{times}:"]
-    for text in (failure.error, "\n".join(failure.lines[:20])):
+    # Depot takes the lines from the logs of several jobs.
+    lines = list(dict.fromkeys(failure.lines))[:20]
+    for text in (failure.error, "\n".join(lines)):
         if text.strip():
             parts.append(fence(_shown(text), "text"))
     for heading, text in (("Diagnosis", failure.diagnosis), ("Possible fix", failure.possible_fix)):
@@ -134,8 +141,10 @@ def _shown(text: str) -> str:
 
 
 def _prose(text: str) -> str:
-    """Sentences that somebody else wrote: in code spans, which have no effect, and which wrap."""
-    return "\n".join(f"> {code(line, limit=1000)}" for line in text.split("\n") if line.strip())
+    """Sentences that somebody else wrote: in code spans, which have no effect, and which wrap.
+    Fences in them are left out."""
+    lines = [line for line in text.split("\n") if line.strip() and not _FENCE.fullmatch(line)]
+    return "\n".join(f"> {code(line, limit=1000)}" for line in lines)
 
 
 def log_block(lines: Sequence[str], limit: int) -> str:

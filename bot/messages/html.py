@@ -7,7 +7,7 @@ comments are left out, images become links, and links have http(s) addresses onl
 from __future__ import annotations
 
 import re
-from collections.abc import MutableMapping, Sequence
+from collections.abc import Callable, Collection, MutableMapping, Sequence
 from typing import Any
 
 from markdown_it import MarkdownIt
@@ -18,12 +18,26 @@ from markupsafe import Markup, escape
 _FOLD = re.compile(r"<details><summary>([^<>\n]*)</summary>\n?")
 _FOLD_END = re.compile(r"</details>\n?")
 _HIDDEN = re.compile(r"<!--.*?-->\s*", re.DOTALL)
+_MENTION = re.compile(r"(?<![\w@/.-])@([A-Za-z0-9-]+)")
 
 
-def to_html(text: str, *, folds: bool = False) -> Markup:
-    """A text in Markdown as HTML. With *folds*, `<details>` as the bot writes it is kept."""
+def to_html(
+    text: str,
+    *,
+    folds: bool = False,
+    address: Callable[[str], str] = str,
+    people: Collection[str] = (),
+) -> Markup:
+    """A text in Markdown as HTML. With *folds*, `<details>` as the bot writes it is kept.
+
+    *address* makes the address of a link, which is an http(s) one, another; mentions of these
+    *people*, by login in lower case, are shown as such.
+    """
+    parser = _parser()
+    parser.add_render_rule("link_open", _links(address))
+    parser.add_render_rule("text", _mentions(people))
     state: MutableMapping[str, Any] = {"open": 0, "folds": folds}
-    html: str = _parser().render(text, state)
+    html: str = parser.render(text, state)
     return Markup(html + "</details>" * state.get("open", 0))
 
 
@@ -51,7 +65,6 @@ def _parser() -> MarkdownIt:
     parser.validateLink = _is_web_address  # type: ignore[method-assign]
     parser.add_render_rule("html_block", _block)
     parser.add_render_rule("html_inline", _inline)
-    parser.add_render_rule("link_open", _link)
     return parser
 
 
@@ -83,12 +96,40 @@ def _inline(
     return escape(_HIDDEN.sub("", tokens[position].content))
 
 
-def _link(
-    renderer: RendererHTML,
-    tokens: Sequence[Token],
-    position: int,
-    options: Any,
-    state: MutableMapping[str, Any],
-) -> str:
-    tokens[position].attrSet("rel", "noreferrer nofollow")
-    return renderer.renderToken(tokens, position, options, state)
+_Rule = Callable[
+    [RendererHTML, Sequence[Token], int, Any, MutableMapping[str, Any]],
+    str,
+]
+
+
+def _links(address: Callable[[str], str]) -> _Rule:
+    def shown(
+        renderer: RendererHTML,
+        tokens: Sequence[Token],
+        position: int,
+        options: Any,
+        state: MutableMapping[str, Any],
+    ) -> str:
+        token = tokens[position]
+        token.attrSet("href", address(str(token.attrGet("href"))))
+        token.attrSet("rel", "noreferrer nofollow")
+        return renderer.renderToken(tokens, position, options, state)
+
+    return shown
+
+
+def _mentions(people: Collection[str]) -> _Rule:
+    def marked(found: re.Match[str]) -> str:
+        is_mention = found[1].lower() in people
+        return f'<strong class="mention">{found[0]}</strong>' if is_mention else found[0]
+
+    def shown(
+        _: RendererHTML,
+        tokens: Sequence[Token],
+        position: int,
+        __: Any,
+        ___: MutableMapping[str, Any],
+    ) -> str:
+        return _MENTION.sub(marked, escape(tokens[position].content))
+
+    return shown

@@ -33,7 +33,7 @@ def mention(item: WorkItem) -> str:
         said, url = _one(run, item.comment.author.login), run.reply_url
     else:
         failed = sum(run.awaited_end == "failed" for run in awaited)
-        count = f"{failed} of {len(awaited)} runs" if failed else f"all {len(awaited)} runs"
+        count = f"{failed} of {len(awaited)} runs" if failed else f"{len(awaited)} runs"
         said, url = f"{count}: {state_word(item.awaited_end)}.", None
     if not url and item.reply.comment_id is not None:
         url = comment_page(item.comment.url, item.reply.comment_id)

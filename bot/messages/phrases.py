@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 
+from bot.core import jobs
 from bot.core.models import TrackedRun
 from bot.core.runs import Job
 from bot.core.types import Sha
@@ -50,9 +51,9 @@ def duration(seconds: float) -> str:
     whole = round(seconds)
     if whole < 60:
         return f"{whole} s"
-    if whole < 3600:
-        return f"{whole // 60} min {whole % 60:02} s"
-    return f"{whole // 3600} h {whole % 3600 // 60:02} min"
+    large, small = divmod(whole, 60) if whole < 3600 else divmod(whole // 60, 60)
+    units = ("min", "s") if whole < 3600 else ("h", "min")
+    return f"{large} {units[0]}" + (f" {small:02} {units[1]}" if small else "")
 
 
 def minute(moment: float) -> str:
@@ -62,6 +63,7 @@ def minute(moment: float) -> str:
 
 STATES: Mapping[str, str] = {
     "queued": "⏸ queued",
+    "waiting": "⏸ waiting",
     "running": "⏳ running",
     "finished": "✅ passed",
     "failed": "❌ failed",
@@ -82,6 +84,11 @@ def state_word(status: str) -> str:
 def job_state(job: Job) -> str:
     """How a job stands, by its conclusion where that says more."""
     return state_word(job.conclusion if job.conclusion in STATES else job.status)
+
+
+def job_name(job: Job, tracked: TrackedRun) -> str:
+    """A job as the table of its run shows it."""
+    return code(jobs.names(tracked.run.jobs).get(job.job_id) or job.name or job.key)
 
 
 def job_page(org_id: str, workflow_id: str, job: Job, text: str) -> str:

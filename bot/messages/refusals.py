@@ -14,7 +14,7 @@ from bot.core.models import TrackedRun
 from bot.core.runs import Job
 from bot.core.types import WORKFLOW_FOLDER, Detail, Permission, Sha
 from bot.messages.markdown import code, fence
-from bot.messages.phrases import commit, dashboard, name_list, run_name, typed
+from bot.messages.phrases import commit, dashboard, job_name, name_list, run_name, typed
 from bot.messages.redaction import mask
 from bot.messages.reply import CONFIG_PATH
 from bot.parsing.arguments import usage
@@ -376,7 +376,7 @@ def which_job(run: TrackedRun, keys: Sequence[str]) -> str:
 
 def cannot_retry_alone(job: Job, run: TrackedRun) -> str:
     return (
-        f"{code(job.key)} cannot be retried alone now: perhaps jobs behind it have started. "
+        f"{job_name(job, run)} cannot be retried alone now: perhaps jobs behind it have started. "
         f"{code('/depot retry ' + run.run.run_id)} retries all that failed."
     )
 

@@ -17,6 +17,7 @@ from bot.messages.phrases import (
     dashboard,
     duration,
     in_cell,
+    job_name,
     job_page,
     job_state,
     name_list,
@@ -64,7 +65,7 @@ def run_parts(tracked: TrackedRun, newest_head: Sha | None = None) -> list[str]:
         parts.append(_earlier(tracked.attempts))
     if tracked.note:
         parts.append(tracked.note)
-    parts += [_compile_error(w) for w in run.workflows if w.error]
+    parts += compile_errors(run)
     if table := _job_table(run, only_one_was_asked_for=bool(tracked.job)):
         parts.append(table)
     if tracked.evidence:
@@ -144,13 +145,18 @@ def _next_commands(tracked: TrackedRun) -> str:
     return f"To go on, one of these:\n\n{fence(chr(10).join(lines))}"
 
 
+def compile_errors(run: Run) -> list[str]:
+    """What does not compile in a run, and why."""
+    return [_compile_error(workflow) for workflow in run.workflows if workflow.error]
+
+
 def _compile_error(workflow: Workflow) -> str:
     name = workflow.path or workflow.name
     subject = code(name) if name else "The YAML"
     return f"{subject} does not compile:\n\n{fence(mask(workflow.error[:4000]))}"
 
 
-_ORDER = ("failed", "cancelled", "running", "queued", "finished", "skipped")
+_ORDER = ("failed", "cancelled", "running", "queued", "waiting", "finished", "skipped")
 """Jobs in a table: what failed comes first."""
 
 
@@ -162,12 +168,17 @@ def _job_table(run: Run, *, only_one_was_asked_for: bool) -> str:
     names = jobs_.names(jobs)
     shown.sort(key=lambda job: _ORDER.index(job.status if job.status in _ORDER else "running"))
     workflows = {job.job_id: w.workflow_id for w in run.workflows for job in w.jobs}
+    is_timed = any(job.seconds is not None for job in shown[:MAX_ROWS])
     rows = []
     for job in shown[:MAX_ROWS]:
         workflow_id = workflows[job.job_id]
         name = job_page(run.org_id, workflow_id, job, cell(names[job.job_id]))
-        rows.append(f"| {name} | {in_cell(job_state(job))} | {_took(job)} |")
-    table = "\n".join(["| job | state | took |", "|---|---|---|", *rows])
+        took = f" {_took(job)} |" if is_timed else ""
+        rows.append(f"| {name} | {in_cell(job_state(job))} |{took}")
+    head = ["| job | state | took |", "|---|---|---|"]
+    if not is_timed:  # a column less on a narrow screen
+        head = ["| job | state |", "|---|---|"]
+    table = "\n".join([*head, *rows])
     hidden = [job.status for job in shown[MAX_ROWS:]]
     notes = [f"{hidden.count(state)} {state_word(state)}" for state in dict.fromkeys(hidden)]
     skipped = len(jobs) - len(shown)
@@ -263,7 +274,8 @@ def already_over(run: TrackedRun) -> str:
 
 
 def job_already_over(job: Job, run: TrackedRun) -> str:
-    return f"Nothing to cancel: {code(job.key)} of run {run_name(run)} is {state_word(job.status)}."
+    name = job_name(job, run)
+    return f"Nothing to cancel: {name} of run {run_name(run)} is {state_word(job.status)}."
 
 
 def nothing_to_retry(found: Sequence[TrackedRun]) -> str:
@@ -282,12 +294,12 @@ def not_yet_retried(failed: Sequence[TrackedRun]) -> str:
     """Of several runs some are not over."""
     moving = [run for run in failed if not run.run.is_over]
     shown = ", ".join(map(run_name, moving))
-    return f"Not retried, since it is not over: {shown}. {code('/depot retry')} works then."
+    return f"Not over yet, so not retried: {shown}. {code('/depot retry')} works afterwards."
 
 
 def job_not_failed(job: Job, run: TrackedRun) -> str:
     return (
-        f"{code(job.key)} of run {run_name(run)} is {state_word(job.status)}; "
+        f"{job_name(job, run)} of run {run_name(run)} is {state_word(job.status)}; "
         "only a failed or cancelled job is retried."
     )
 

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import AsyncIterator
 
 import pytest
 from playwright.async_api import Page, expect
 
 from bot.demo.play import playground
-from bot.demo.serve import TICK_SECONDS, Scene, WebPage
+from bot.demo.scene import Scene
+from bot.demo.serve import TICK_SECONDS, WebPage
 from bot.demo.servers import meanwhile, serving
 from tests.browser.conftest import DESK, PHONE, Open, background, is_within_its_width
 
@@ -35,7 +37,7 @@ async def url() -> AsyncIterator[str]:
 
 
 async def says(page: Page, who: str, text: str) -> None:
-    await page.get_by_label(who).check()
+    await page.get_by_label("You are").select_option(who)
     await page.get_by_label("Comment", exact=True).fill(text)
     await page.get_by_role("button", name="Comment", exact=True).click()
 
@@ -57,6 +59,89 @@ async def test_a_comment_is_answered_before_ones_eyes(url: str, open_page: Open)
     text = await page.locator("body").inner_text()
     assert "<!--" not in text
     assert '"schema"' not in text
+
+
+ABOVE_THE_FORM = """entry => {
+  const { top, bottom } = entry.getBoundingClientRect();
+  return top >= 0 && bottom <= document.querySelector("form").getBoundingClientRect().top;
+}"""
+"""Whether somebody who looks at the page sees all of an entry."""
+
+
+@pytest.mark.parametrize("size", [DESK, PHONE])
+async def test_the_new_reply_comes_into_view_and_the_form_stays(
+    url: str, open_page: Open, size: tuple[int, int]
+) -> None:
+    page = await open_page(url, size=size)
+    form = page.locator("form")
+    before = await form.bounding_box()
+    for turn in range(3):
+        await says(page, "alice", "/depot list\n\n" + "words\n" * 6)
+        reply = page.get_by_role("article").nth(2 * turn + 1)
+        await expect(reply).to_contain_text("browser", timeout=SOON)
+    entry = await reply.element_handle()
+    await page.wait_for_function(ABOVE_THE_FORM, arg=entry, timeout=SOON)
+    for place in (before, await form.bounding_box()):
+        assert place is not None
+        assert place["height"] < size[1] / 3
+        assert abs(place["y"] + place["height"] - size[1]) <= 1
+    assert await page.evaluate("scrollY") > 0
+    assert await is_within_its_width(page)
+
+
+async def test_what_to_do_about_the_newest_run(url: str, open_page: Open) -> None:
+    page = await open_page(url, size=PHONE)
+    newest = page.get_by_role("group", name="Newest run")
+    await page.get_by_role("button", name="Make the next job fail").click()
+    await says(page, "alice", "/depot run ci.yml")
+    await expect(newest.get_by_role("button", name="cancel")).to_be_visible(timeout=SOON)
+    await expect(newest.get_by_role("button", name="retry")).to_be_visible(timeout=SOON)
+    first = page.get_by_role("article").nth(1)
+    await expect(first).to_contain_text("❌ failed", timeout=SOON)
+    mention = page.get_by_role("article").filter(has_text="@alice")
+    await expect(mention.locator(".mention")).to_have_text("@alice", timeout=SOON)
+    await mention.get_by_role("link", name="The reply").click()
+    await expect(page).to_have_url(re.compile(r"/pull/1#c\d+$"))
+    await newest.get_by_role("button", name="why").click()
+    why = page.get_by_role("article").filter(has_text="Diagnosis").last
+    await expect(why).to_contain_text("/depot why", timeout=SOON)
+    await newest.get_by_role("button", name="retry").click()
+    await expect(first).to_contain_text("passed (attempt 2, asked for by alice)", timeout=SOON)
+    await expect(first).to_contain_text("Attempt 1: ❌ failed")
+    retry = page.get_by_role("article").filter(has_text="/depot retry").first
+    await expect(retry.get_by_text("🎉 depot-bot[bot]")).to_be_visible(timeout=SOON)
+
+
+async def test_links_to_jobs_lead_to_their_logs(url: str, open_page: Open) -> None:
+    page = await open_page(url, size=PHONE)
+    await says(page, "maya", "/depot run ci.yml job=test")
+    reply = page.get_by_role("article").nth(1)
+    await reply.get_by_role("cell").get_by_role("link", name="test").click(timeout=SOON)
+    await expect(page.get_by_role("heading", name="test: ")).to_be_visible()
+    # It is loaded anew until the run is over.
+    over = page.get_by_role("heading", name="test: finished")
+    await expect(over).to_be_visible(timeout=SOON)
+    await page.wait_for_load_state()
+    await expect(page.locator("pre")).to_contain_text("12 passed")
+    assert await is_within_its_width(page)
+    await page.get_by_role("link", name="all runs").click()
+    await expect(page.get_by_role("link", name="test")).to_be_visible()
+    await page.get_by_role("link", name="back to the pull request").click()
+    await expect(page.get_by_role("article").nth(1)).to_contain_text("passed in", timeout=SOON)
+    await expect(page.get_by_label("You are")).to_have_value("maya")
+
+
+async def test_a_forks_commit_is_named(url: str, open_page: Open) -> None:
+    page = await open_page(url)
+    await page.get_by_role("link", name="from a fork").click()
+    await says(page, "alice", "/depot run ci.yml job=test")
+    refused = page.get_by_role("article").nth(1)
+    await expect(refused).to_contain_text("The head is in a fork", timeout=SOON)
+    await says(page, "alice", await refused.locator("code").last.inner_text())
+    ran = page.get_by_role("article").nth(3)
+    await expect(ran).to_contain_text("passed in", timeout=SOON)
+    await page.get_by_role("link", name="from a branch").click()
+    await expect(page.get_by_text("Nobody has said anything yet.")).to_be_visible()
 
 
 async def test_who_one_is_matters(url: str, open_page: Open) -> None:
@@ -81,7 +166,7 @@ async def test_what_else_can_happen(url: str, open_page: Open) -> None:
     head = await page.locator("#head").inner_text()
     await page.get_by_role("button", name="Push a commit").click()
     await expect(page.locator("#head")).not_to_have_text(head)
-    await page.get_by_label("maya").check()
+    await page.get_by_label("You are").select_option("maya")
     await page.get_by_role("button", name="Label full-ci").click()
     reply = page.get_by_role("article").first
     await expect(reply).to_contain_text("which follows on labeled full-ci", timeout=SOON)
@@ -101,10 +186,10 @@ async def test_what_github_refuses_is_said(url: str, open_page: Open) -> None:
     # Chromium notes the status as an error of its own.
     page = await open_page(url, expected="status of 422")
     problem = page.get_by_role("status")
-    await page.get_by_label("rita").check()
+    await page.get_by_label("You are").select_option("rita")
     await page.get_by_role("button", name="Push a commit").click()
     await expect(problem).to_have_text("rita may not push here: GitHub wants the write role.")
-    await page.get_by_label("alice").check()
+    await page.get_by_label("You are").select_option("alice")
     await page.get_by_role("button", name="Push a commit").click()
     await expect(problem).to_have_text("")
 

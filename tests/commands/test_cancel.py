@@ -183,7 +183,7 @@ async def test_the_job_is_over(pr: Conversation, depot: SimulatedDepot) -> None:
     pr.last_edit()
     await pr.says("alice", "/depot cancel job=test")
     name = name_of(depot.runs[0]).replace("Run", "run", 1)
-    assert pr.reply() == f"Nothing to cancel: `ci.yml:test` of {name} is ✅ passed."
+    assert pr.reply() == f"Nothing to cancel: `test` of {name} is ✅ passed."
     assert reason(pr) == "already-over"
     assert len(changes(depot)) == 1
 
@@ -224,7 +224,7 @@ async def test_it_ends_just_before_the_call(
         assert text.startswith(f"Nothing to cancel. {name_of(run)}: ✅ passed.")
     else:
         name = name_of(run).replace("Run", "run", 1)
-        assert text == f"Nothing to cancel: `ci.yml:test` of {name} is ✅ passed."
+        assert text == f"Nothing to cancel: `test` of {name} is ✅ passed."
     assert reason(pr) == "already-over"
     await pr.passes(60)
     first, _ = stands(pr)

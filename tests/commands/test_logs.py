@@ -28,8 +28,8 @@ from tests.support.sentences import NO_EDITS, name_of
 pytestmark = pytest.mark.anyio
 
 
-def heading(name: str, key: str, state: str) -> str:
-    return f"The end of `{key}` in {name.replace('Run', 'run', 1)} ({STATES[state]}):\n\n"
+def heading(name: str, job: str, state: str) -> str:
+    return f"The end of `{job}` in {name.replace('Run', 'run', 1)} ({STATES[state]}):\n\n"
 
 
 def numbered(count: int) -> list[str]:
@@ -45,7 +45,7 @@ async def test_the_job_that_failed(pr: Conversation, depot: SimulatedDepot) -> N
     depot.plan(job="test", log=numbered(60))
     run = await ran(pr, depot, outcome="failed")
     await pr.says("trudy", "/depot logs")
-    assert pr.reply() == heading(name_of(run), "ci.yml:test", "failed") + block(11, 60)
+    assert pr.reply() == heading(name_of(run), "test", "failed") + block(11, 60)
     assert reason(pr) == "answered"
 
 
@@ -54,7 +54,7 @@ async def test_the_only_job_that_ran(pr: Conversation, depot: SimulatedDepot) ->
     run = await ran(pr, depot, "run ci.yml job=test")
     await pr.says("trudy", "/depot logs")
     name = name_of(run, "`ci.yml` (`test`)")
-    expected = heading(name, "ci.yml:test", "finished") + "```text\nall is well\n```"
+    expected = heading(name, "test", "finished") + "```text\nall is well\n```"
     assert pr.reply() == expected
 
 
@@ -62,7 +62,7 @@ async def test_a_named_job(pr: Conversation, depot: SimulatedDepot) -> None:
     depot.plan(job="lint", log=["tidy"])
     run = await ran(pr, depot, outcome="failed")
     await pr.says("trudy", "/depot logs job=lint")
-    assert pr.reply() == heading(name_of(run), "ci.yml:lint", "finished") + "```text\ntidy\n```"
+    assert pr.reply() == heading(name_of(run), "lint", "finished") + "```text\ntidy\n```"
 
 
 async def test_a_named_job_of_a_typed_run(pr: Conversation, depot: SimulatedDepot) -> None:
@@ -72,7 +72,7 @@ async def test_a_named_job_of_a_typed_run(pr: Conversation, depot: SimulatedDepo
     depot.plan(job="lint", log=["older"], run_id=old.run_id)
     await pr.says("trudy", f"/depot logs {old.run_id} job=lint")
     text = pr.reply()
-    assert text.startswith(heading(name_of(old), "ci.yml:lint", "finished"))
+    assert text.startswith(heading(name_of(old), "lint", "finished"))
     assert "newer" not in text
 
 
@@ -80,7 +80,7 @@ async def test_the_newest_run(pr: Conversation, depot: SimulatedDepot) -> None:
     await ran(pr, depot, outcome="failed")
     new = await ran(pr, depot, outcome="failed")
     await pr.says("trudy", "/depot logs")
-    assert pr.reply().startswith(heading(name_of(new), "ci.yml:test", "failed"))
+    assert pr.reply().startswith(heading(name_of(new), "test", "failed"))
 
 
 @pytest.mark.parametrize(
@@ -222,7 +222,7 @@ async def test_a_job_that_was_skipped(pr: Conversation, depot: SimulatedDepot) -
     run = await ran(pr, depot, "run ci.yml job=test")
     await pr.says("trudy", "/depot logs job=build")
     name = name_of(run, "`ci.yml` (`test`)").replace("Run", "", 1).strip()
-    assert pr.reply() == f"`ci.yml:build` of run {name} (skipped) has no log."
+    assert pr.reply() == f"`build` of run {name} (skipped) has no log."
     assert reason(pr) == "no-log"
 
 
@@ -269,7 +269,7 @@ async def test_who_may(pr: Conversation, depot: SimulatedDepot, login: str, has:
         assert reason(pr) == "not-triage"
         assert len(depot.calls_of("GetJobAttemptLogs")) == before
     else:
-        assert pr.reply().startswith("The end of `ci.yml:test`")
+        assert pr.reply().startswith("The end of `test`")
 
 
 async def test_single_errors_are_gone_through(pr: Conversation, depot: SimulatedDepot) -> None:
@@ -278,7 +278,7 @@ async def test_single_errors_are_gone_through(pr: Conversation, depot: Simulated
     await pr.says("trudy", "/depot logs")
     assert pr.reply() == snapshot("Depot does not answer right now; still trying.")
     await pr.passes(60)
-    assert stands(pr)[-1].startswith("The end of `ci.yml:test`")
+    assert stands(pr)[-1].startswith("The end of `test`")
 
 
 async def test_the_log_is_gone(pr: Conversation, depot: SimulatedDepot) -> None:

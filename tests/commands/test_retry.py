@@ -326,7 +326,7 @@ async def test_a_job_that_did_not_fail(pr: Conversation, depot: SimulatedDepot) 
     run = await ran(pr, depot, outcome="failed")
     await pr.says("alice", "/depot retry job=build")
     assert pr.reply() == (
-        f"`ci.yml:build` of {name_of(run).replace('Run', 'run', 1)} is ✅ passed; "
+        f"`build` of {name_of(run).replace('Run', 'run', 1)} is ✅ passed; "
         "only a failed or cancelled job is retried."
     )
     assert reason(pr) == "nothing-to-retry"
@@ -344,7 +344,7 @@ async def test_a_job_cannot_be_retried_alone_once_a_later_one_has_started(
     run = await ran(pr, depot, outcome="failed", job="build")
     await pr.says("alice", "/depot retry job=build")
     assert pr.reply() == (
-        "`ci.yml:build` cannot be retried alone now: perhaps jobs behind it have started. "
+        "`build` cannot be retried alone now: perhaps jobs behind it have started. "
         f"`/depot retry {run.run_id}` retries all that failed."
     )
     assert reason(pr) == "cannot-retry-alone"

@@ -83,8 +83,12 @@ def test_everything_happens_and_nothing_is_left(tmp_path: Path) -> None:
     assert re.search(r"alice pushes \w{7}: ", output)
     assert re.search(r"Run `\w+` of `e2e.yml` on `\w{7}`: ❌ failed: `\w+`, ", output)
     assert "Depot's answer to the start was lost; this is the run it made." in said
-    assert "7 comments, 8 commands, 5 runs" in output
-    assert output.count("✓") == 9
+    assert "- Attempt 1: ❌ failed: `browser`, in 1 s" in said
+    assert re.search(r"e2e.yml` on `\w{7}`: ✅ passed \(attempt 2, asked for by `maya`\)", output)
+    assert re.search(r"│ @maya: Run `\w+` of `e2e.yml` on `\w{7}`: ❌ failed: `browser`, ", output)
+    assert re.search(r"depot-bot\[bot\]: 😕 on #5 after ", output)
+    assert "8 comments, 9 commands, 5 runs" in output
+    assert output.count("✓") == 11
     assert "README.md" in said[-2]
     # It fits a plain page.
     assert max(map(len, output.splitlines())) <= 100

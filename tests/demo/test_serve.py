@@ -16,10 +16,13 @@ from typing import Any
 import httpx
 import pytest
 
+from bot.commands import COMMANDS
 from bot.demo.play import PULL, REPO
-from bot.demo.serve import DEEDS, HEADERS, LABEL, PEOPLE, Scene, WebPage, is_local
+from bot.demo.scene import CONFIG, DEEDS, LABEL, PEOPLE, Scene
+from bot.demo.serve import HEADERS, WebPage, is_local, page_here
 from bot.demo.stage import Stage
 from bot.messages.markdown import hidden
+from bot.rules.repository_config import parse
 
 pytestmark = pytest.mark.anyio
 
@@ -41,7 +44,7 @@ async def client(scene: Scene) -> AsyncIterator[httpx.AsyncClient]:
 
 
 async def news(client: httpx.AsyncClient) -> dict[str, Any]:
-    answer = await client.get("/news")
+    answer = await client.get("/pull/1/news")
     assert answer.status_code == 200
     found: dict[str, Any] = answer.json()
     return found
@@ -55,10 +58,11 @@ async def entries(client: httpx.AsyncClient) -> list[str]:
 
 
 async def test_the_page(client: httpx.AsyncClient) -> None:
-    html = (await client.get("/")).text
+    assert (await client.get("/")).headers["location"] == "/pull/1"
+    html = (await client.get("/pull/1")).text
     for login, role in PEOPLE.items():
         assert f'value="{login}"' in html
-        assert f"<small>{role}</small>" in html
+        assert f">{login} · {role}</option>" in html
     assert set(re.findall(r'data-deed="(\w+)"', html)) == set(DEEDS)
     assert 'href="http://127.0.0.1:8/"' in html
     for path in re.findall(r'(?:href|src)="(/[^"]+)"', html):
@@ -68,7 +72,18 @@ async def test_the_page(client: httpx.AsyncClient) -> None:
     assert not re.search(r"\son\w+=", html)
 
 
-@pytest.mark.parametrize("path", ["/", "/news", "/static/demo.js", "/static/nothing"])
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/",
+        "/pull/1",
+        "/pull/1/news",
+        "/depot",
+        "/depot/nothing",
+        "/static/demo.js",
+        "/static/nothing",
+    ],
+)
 async def test_headers(client: httpx.AsyncClient, path: str) -> None:
     answer = await client.get(path)
     for name, value in HEADERS.items():
@@ -80,7 +95,7 @@ async def test_headers(client: httpx.AsyncClient, path: str) -> None:
 async def test_a_comment(client: httpx.AsyncClient, stage: Stage) -> None:
     assert await entries(client) == []
     sent = {"who": "rita", "text": "A **word**\nand <script>alert(1)</script>\n\n/depot list"}
-    assert (await client.post("/comment", json=sent)).status_code == 204
+    assert (await client.post("/pull/1/comment", json=sent)).status_code == 204
     (comment,) = stage.github.comments(REPO, PULL)
     assert comment.author.login == "rita"
     assert comment.body.endswith("\r\n\r\n/depot list")
@@ -111,40 +126,158 @@ async def test_what_the_bot_says(client: httpx.AsyncClient, stage: Stage) -> Non
     assert len(await entries(client)) == 1
 
 
+async def test_mentions_and_links(client: httpx.AsyncClient, stage: Stage) -> None:
+    text = (
+        "@alice: see [it](https://depot.dev/orgs/o/workflows/abc?job=j-1), not @nobody "
+        "or `@rita`. [Said](https://github.com/octo/hello/pull/1#issuecomment-7)"
+    )
+    stage.github.add_comment(stage.github.thread(REPO, PULL), stage.github.user(BOT), text)
+    (html,) = await entries(client)
+    assert '<strong class="mention">@alice</strong>: see' in html
+    assert html.count("mention") == 1
+    assert 'href="/depot/abc?job=j-1"' in html
+    assert 'href="/pull/1#c7"' in html
+
+
+@pytest.mark.parametrize(
+    ("url", "leads_to"),
+    [
+        ("https://depot.dev/orgs/k3/workflows/abc", "/depot/abc"),
+        ("https://depot.dev/orgs/k3/workflows/abc?job=j-1", "/depot/abc?job=j-1"),
+        ("https://depot.dev/orgs/_/workflows", "/depot"),
+        ("https://github.com/octo/hello/pull/2", "/pull/2"),
+        *(
+            (url, url)
+            for url in (
+                "https://depot.dev/docs",
+                "https://depot.dev.example/orgs/k3/workflows/abc",
+                "https://depot.dev/orgs/k3/workflows/abc?job=j&x=//y",
+                "https://github.com/octo/other/pull/1#issuecomment-7",
+                "https://example.org/https://github.com/octo/hello/pull/1",
+            )
+        ),
+    ],
+)
+def test_where_links_lead(url: str, leads_to: str) -> None:
+    assert page_here(url) == leads_to
+
+
+async def test_reactions(client: httpx.AsyncClient, stage: Stage) -> None:
+    comment = stage.github.comment(REPO, PULL, "alice", "x")
+    for content in ("eyes", "hooray", "confused"):
+        stage.github.react(comment, stage.github.user(BOT), content)
+    (html,) = await entries(client)
+    assert re.findall(r"<span>(\S+) depot-bot", html) == ["👀", "🎉", "😕"]
+
+
 async def test_nothing_new_is_not_sent_again(client: httpx.AsyncClient, stage: Stage) -> None:
     version = (await news(client))["version"]
-    assert (await client.get(f"/news?seen={version}")).status_code == 204
+    assert (await client.get(f"/pull/1/news?seen={version}")).status_code == 204
     stage.github.comment(REPO, PULL, "alice", "x")
-    assert (await client.get(f"/news?seen={version}")).status_code == 200
+    assert (await client.get(f"/pull/1/news?seen={version}")).status_code == 200
+
+
+# --- the fork ------------------------------------------------------------------------------------
+
+
+async def test_the_fork_is_a_page_of_its_own(client: httpx.AsyncClient, scene: Scene) -> None:
+    number = scene.pulls[-1]
+    assert scene.pull(number).from_fork
+    html = (await client.get(f"/pull/{number}")).text
+    assert "<code>mallory/hello:exact-sum</code>" in html
+    sent = {"who": "rita", "text": "/depot list"}
+    assert (await client.post(f"/pull/{number}/comment", json=sent)).status_code == 204
+    assert (await does(client, "push", "mallory", number)).status_code == 204
+    assert await entries(client) == []
+    found = (await client.get(f"/pull/{number}/news")).json()
+    assert len(found["entries"]) == 2
+    assert found["head"] == scene.pull(number).head_sha[:7]
+
+
+def test_its_rules_are_rules() -> None:
+    config = parse(CONFIG, {verb: command.arguments for verb, command in COMMANDS.items()})
+    assert config.forks == "pinned"
+
+
+@pytest.mark.parametrize("path", ["/pull/3", "/pull/3/news", "/pull/x", "/depot/nothing"])
+async def test_what_is_not_there(client: httpx.AsyncClient, path: str) -> None:
+    assert (await client.get(path)).status_code == 404
+
+
+# --- runs ----------------------------------------------------------------------------------------
+
+
+async def test_the_newest_run_has_buttons(
+    client: httpx.AsyncClient, scene: Scene, clock: Any
+) -> None:
+    assert "data-say" not in (await news(client))["newest"]
+    depot, head = scene.stage.depot, scene.pull(PULL).head_sha
+    run = depot.foreign_run(REPO, head, ".depot/workflows/ci.yml")
+    foreign = depot.foreign_run(REPO, scene.pull(2).head_sha, ".depot/workflows/ci.yml")
+
+    async def buttons() -> list[str]:
+        return re.findall(r'data-say="([^"]+)"', (await news(client))["newest"])
+
+    assert await buttons() == [f"/depot cancel {run.run_id}"]
+    depot.finish(run.run_id, "failed")
+    assert await buttons() == [f"/depot {verb} {run.run_id}" for verb in ("retry", "rerun", "why")]
+    assert (await does(client, "push")).status_code == 204
+    assert len(await buttons()) == 3
+    assert foreign.run_id not in (await news(client))["runs"]
+
+
+async def test_the_page_of_a_run(client: httpx.AsyncClient, scene: Scene, clock: Any) -> None:
+    depot, head = scene.stage.depot, scene.pull(PULL).head_sha
+    depot.plan(job="test", attempt=1, outcome="failed", log=["\x1b[31m<b>1 failed</b>\x1b[0m"])
+    run = depot.foreign_run(REPO, head, ".depot/workflows/ci.yml")
+    clock.time += 2
+    html = (await client.get(f"/depot/{run.run_id}")).text
+    assert 'http-equiv="refresh"' in html
+    clock.time += 60
+    depot.retried_elsewhere(run.run_id)
+    clock.time += 60
+    (workflow,) = depot.run(run.run_id).workflows
+    (test,) = [job for job in workflow.jobs if job.spec.key == "test"]
+    for asked in (run.run_id, workflow.workflow_id):
+        html = (await client.get(f"/depot/{asked}?job={test.job_id}")).text
+        assert 'http-equiv="refresh"' not in html
+        assert "test, attempt 2: " in html
+        assert "<pre><code>&lt;b&gt;1 failed&lt;/b&gt;</code></pre>" in html
+        assert f'href="/pull/{PULL}"' in html
+        for path in re.findall(r'href="(/depot[^"]*)"', html):
+            assert (await client.get(path)).status_code == 200
+    assert f'href="/depot/{run.run_id}"' in (await client.get("/depot")).text
 
 
 # --- the buttons ---------------------------------------------------------------------------------
 
 
-async def does(client: httpx.AsyncClient, deed: str, who: str = "maya") -> httpx.Response:
-    return await client.post(f"/do/{deed}", json={"who": who})
+async def does(
+    client: httpx.AsyncClient, deed: str, who: str = "maya", number: int = PULL
+) -> httpx.Response:
+    return await client.post(f"/pull/{number}/do/{deed}", json={"who": who})
 
 
 async def test_a_push(client: httpx.AsyncClient, scene: Scene) -> None:
-    heads = {scene.pull.head_sha}
+    heads = {scene.pull(PULL).head_sha}
     for _ in range(2):
         assert (await does(client, "push")).status_code == 204
-        heads.add(scene.pull.head_sha)
+        heads.add(scene.pull(PULL).head_sha)
     assert len(heads) == 3
-    assert (await news(client))["head"] == scene.pull.head_sha[:7]
-    assert f"pushed {scene.pull.head_sha[:7]}: Change 2" in (await entries(client))[1]
+    assert (await news(client))["head"] == scene.pull(PULL).head_sha[:7]
+    assert f"pushed {scene.pull(PULL).head_sha[:7]}: Change 2" in (await entries(client))[1]
 
 
 async def test_a_label_may_be_put_on_again(client: httpx.AsyncClient, scene: Scene) -> None:
     for _ in range(2):
         assert (await does(client, "label", "trudy")).status_code == 204
-    assert [label.name for label in scene.pull.labels] == [LABEL]
+    assert [label.name for label in scene.pull(PULL).labels] == [LABEL]
     assert len(await entries(client)) == 2
 
 
 async def test_an_approval(client: httpx.AsyncClient, scene: Scene) -> None:
     assert (await does(client, "approve", "maya")).status_code == 204
-    assert [review.state for review in scene.pull.reviews] == ["approved"]
+    assert [review.state for review in scene.pull(PULL).reviews] == ["approved"]
     (html,) = await entries(client)
     assert "approved" in html
     assert "Looks good." in html
@@ -168,7 +301,7 @@ async def test_what_github_would_not_let_them(
 
 
 async def test_the_next_job_fails(client: httpx.AsyncClient, scene: Scene, clock: Any) -> None:
-    depot, head = scene.stage.depot, scene.pull.head_sha
+    depot, head = scene.stage.depot, scene.pull(PULL).head_sha
     before = depot.foreign_run(REPO, head, ".depot/workflows/ci.yml")
     clock.time += 1
     assert (await does(client, "fail")).status_code == 204
@@ -203,15 +336,15 @@ async def test_the_next_answer_is_lost(client: httpx.AsyncClient, scene: Scene) 
 @pytest.mark.parametrize(
     ("path", "body"),
     [
-        ("/comment", {"who": "nobody", "text": "x"}),
-        ("/comment", {"who": "alice"}),
-        ("/comment", {"who": "alice", "text": " \n"}),
-        ("/comment", {"who": "alice", "text": "x" * 65_537}),
-        ("/comment", {"who": "alice", "text": "x" * 1_000_000}),
-        ("/comment", []),
-        ("/do/push", {"who": "nobody"}),
-        ("/do/push", {}),
-        ("/do/nothing", {"who": "alice"}),
+        ("/pull/1/comment", {"who": "nobody", "text": "x"}),
+        ("/pull/1/comment", {"who": "alice"}),
+        ("/pull/1/comment", {"who": "alice", "text": " \n"}),
+        ("/pull/1/comment", {"who": "alice", "text": "x" * 65_537}),
+        ("/pull/1/comment", {"who": "alice", "text": "x" * 1_000_000}),
+        ("/pull/1/comment", []),
+        ("/pull/1/do/push", {"who": "nobody"}),
+        ("/pull/1/do/push", {}),
+        ("/pull/1/do/nothing", {"who": "alice"}),
     ],
 )
 async def test_what_is_no_request(
@@ -220,7 +353,7 @@ async def test_what_is_no_request(
     answer = await client.post(path, json=body)
     assert answer.status_code in {400, 422}
     assert list(answer.json()) == ["error"]
-    assert scene.desk.entries == []
+    assert scene.desk.on(PULL) == []
 
 
 @pytest.mark.parametrize(
@@ -248,12 +381,12 @@ def test_the_names_of_this_machine(host: str, is_ours: bool) -> None:
 async def test_other_sites_cannot_write(client: httpx.AsyncClient, scene: Scene) -> None:
     sent = b'{"who":"alice","text":"/depot run"}'
     for kind in ("text/plain", "application/x-www-form-urlencoded", ""):
-        answer = await client.post("/comment", content=sent, headers={"content-type": kind})
+        answer = await client.post("/pull/1/comment", content=sent, headers={"content-type": kind})
         assert answer.status_code == 415
     rebound = {"host": "evil.example", "content-type": "application/json"}
-    assert (await client.post("/comment", content=sent, headers=rebound)).status_code == 403
+    assert (await client.post("/pull/1/comment", content=sent, headers=rebound)).status_code == 403
     assert (await client.get("/", headers={"host": "evil.example"})).status_code == 403
-    assert scene.desk.entries == []
+    assert scene.desk.on(PULL) == []
 
 
 # --- the process ---------------------------------------------------------------------------------
@@ -303,14 +436,14 @@ def demo(tmp_path: Path) -> Iterator[Demo]:
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_it_serves_until_it_is_stopped(demo: Demo, number: signal.Signals) -> None:
     with httpx.Client(base_url=demo.page, trust_env=False) as client:
-        assert client.get("/").status_code == 200
+        assert client.get("/", follow_redirects=True).status_code == 200
         sent = {"who": "rita", "text": "/depot list"}
-        assert client.post("/comment", json=sent).status_code == 204
+        assert client.post("/pull/1/comment", json=sent).status_code == 204
         seen, end = "", time.monotonic() + 30
         while f"Comment by {BOT}" not in seen:
             assert time.monotonic() < end, seen
             time.sleep(0.05)
-            found = client.get("/news")
+            found = client.get("/pull/1/news")
             seen = "".join(entry["html"] for entry in found.json()["entries"])
         assert httpx.get(demo.bot, trust_env=False).status_code == 200
         # With a connection still open.

@@ -466,7 +466,7 @@ async def test_a_misreading_waits_for_the_config_to_be_mended(pr: Conversation) 
         (
             "workflow: {'*': read}\n",
             "line 1, workflow: there is no key 'workflow' among permissions, workflows, forks, "
-            "aliases, bots, automations, silence, show; did you mean 'workflows'?",
+            "aliases, bots, automations, silence, show, retry, notify, outdated; did you mean 'workflows'?",
         ),
         ("# so long\n" * 7000, f"longer than {MAX_LENGTH} characters"),
     ],

@@ -64,7 +64,7 @@ async def test_of_twins_the_older_points_to_the_newer(
     older, newer = said(pr)
     assert "✅ passed" in newer.body
     assert answers(newer.body) is not None
-    assert posts(github) == 2
+    assert posts(github) == 2 + len(pr.mentions())
     looks = sum(one.method == "GET" and one.path.endswith("/comments") for one in github.requests)
     assert looks < 15
     hears_all(pr)

@@ -76,6 +76,23 @@ def test_the_bots_folds_fold() -> None:
     assert "&lt;details&gt;" in to_html(text)
 
 
+def test_links_lead_elsewhere_and_mentions_are_marked() -> None:
+    html = to_html(
+        "@Zoe: [here](https://a.example/x) a@zoe `@zoe` @zoe-2 @<b>",
+        address=lambda url: url.removeprefix("https://a.example"),
+        people={"zoe"},
+    )
+    assert html == (
+        '<p><strong class="mention">@Zoe</strong>: <a href="/x" rel="noreferrer nofollow">here</a>'
+        " a@zoe <code>@zoe</code> @zoe-2 @&lt;b&gt;</p>\n"
+    )
+
+
+@given(st.text(st.sampled_from("<>&\"'@z`[]() \n"), max_size=40))
+def test_any_mention(text: str) -> None:
+    assert is_harmless(to_html(text, people={"z"}))
+
+
 def test_folds_in_a_log_are_text() -> None:
     html = to_html("```\n</details>\n<details><summary>x</summary>\n```", folds=True)
     assert "<details>" not in html

@@ -420,11 +420,12 @@ def test_what_is_no_reply_of_ours(text: str) -> None:
         (0, "0 s"),
         (0.4, "0 s"),
         (59.4, "59 s"),
-        (59.6, "1 min 00 s"),
+        (59.6, "1 min"),
         (61, "1 min 01 s"),
         (3599, "59 min 59 s"),
-        (3599.9, "1 h 00 min"),
-        (86_400, "24 h 00 min"),
+        (3599.9, "1 h"),
+        (86_400, "24 h"),
+        (90_060, "25 h 01 min"),
     ],
 )
 def test_durations(seconds: float, words: str) -> None:

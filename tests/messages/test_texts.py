@@ -55,6 +55,20 @@ STATE = (
     "```\n  /depot retry 07qwbk1s76\n  /depot logs 07qwbk1s76 job=test\n"
     "  /depot why 07qwbk1s76\n```"
 )
+LATER = Job("j3", "ci.yml:deploy", "waiting")
+LOOKING = replace(
+    CI,
+    status="running",
+    jobs=(LATER, replace(BUILD, status="queued"), replace(TEST, status="running", seconds=None)),
+)
+STARTING = replace(RUN, run=replace(RUN.run, status="running", workflows=(LOOKING,)))
+STATE_OF_STARTING = (
+    f"Run {NAMED}: ⏳ running.\n\n"
+    "| job | state |\n|---|---|\n"
+    f"| [`test`]({JOBS}?job=j1) | ⏳ running |\n"
+    f"| [`build`]({JOBS}?job=j2) | ⏸ queued |\n"
+    f"| [`deploy`]({JOBS}?job=j3) | ⏸ waiting |"
+)
 LISTED = ListedRun(RunId("07qwbk1s76"), REPO, SHA, "api", "failed", None)
 
 
@@ -74,6 +88,7 @@ SEEN = "Seen elsewhere:\n\n- `test`: Also on 1 other pull request: `#9`."
 SENTENCES = [
     # runs
     (runs.run_state(RUN), STATE),
+    (runs.run_state(STARTING), STATE_OF_STARTING),
     (
         runs.run_state(replace(RUN, evidence=ELSEWHERE)),
         STATE.replace("To go on,", f"{SEEN}\n\nTo go on,"),
@@ -218,7 +233,7 @@ SENTENCES = [
     (runs.already_over(RUN), f"Nothing to cancel. {STATE}"),
     (
         runs.job_already_over(BUILD, RUN),
-        f"Nothing to cancel: `ci.yml:build` of run {NAMED} is ✅ passed.",
+        f"Nothing to cancel: `build` of run {NAMED} is ✅ passed.",
     ),
     (
         diagnosis.diagnosis_of(RUN, Diagnosis(is_cut=True)),
@@ -264,6 +279,40 @@ SENTENCES = [
         diagnosis.failure(None, TEST, [*log("ok", "error: 3", step="Test `it`"), *log("bye")]),
         "The end of `ci.yml:test` in the step `` Test `it` ``:\n\n```text\nok\nerror: 3\nbye\n```",
     ),
+    (
+        diagnosis.failure(
+            None,
+            TEST,
+            log("E   assert 3 == 4", *["."] * 40, "make: *** [Makefile:3: test] Error 1"),
+        ),
+        "The log of `ci.yml:test` round the error (12 later lines are not shown):\n\n"
+        "```text\nE   assert 3 == 4\n" + "\n".join(["."] * 29) + "\n```",
+    ),
+    (
+        diagnosis.failure(
+            Diagnosis(
+                (
+                    replace(
+                        BARE,
+                        lines=("E   assert 3 == 4", "1 failed") * 3,
+                        possible_fix="Add one:\n\n```python\nreturn 3 + 1\n```",
+                    ),
+                )
+            ),
+            None,
+            [],
+        ),
+        "`ci.yml:test` failed:\n\n```text\nE   assert 3 == 4\n1 failed\n```\n\n"
+        "Possible fix:\n\n> `Add one:`\n> `return 3 + 1`\n\n"
+        "Diagnosis and fix were written by a model, from the log: check them.",
+    ),
+    (
+        diagnosis.diagnosis_of(
+            replace(RUN, run=replace(RUN.run, workflows=(replace(CI, error="no jobs"),))),
+            Diagnosis(),
+        ),
+        f"Run {NAMED}:\n\n`.depot/workflows/ci.yml` does not compile:\n\n```\nno jobs\n```",
+    ),
     (answers.artifact_list(RUN, []), f"Run {NAMED} has no artifacts."),
     (
         answers.artifact_list(RUN, [Artifact("report", "test", 1)] * (phrases.MAX_ROWS + 2)),
@@ -276,7 +325,7 @@ SENTENCES = [
         answers.log_tail(TEST, RUN, [f"{n:04} " + "x" * 490 for n in range(100)]).partition("\n")[
             0
         ],
-        f"The end of `ci.yml:test` in run {NAMED} (❌ failed):",
+        f"The end of `test` in run {NAMED} (❌ failed):",
     ),
     # help
     (

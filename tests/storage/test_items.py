@@ -410,6 +410,9 @@ async def test_a_terminal_run_is_tracked_again(ledger: Ledger, database: Databas
 async def test_the_newest_head_is_that_of_its_own_pull_request(ledger: Ledger) -> None:
     await ledger.inbox.accept_head(*head("g1", OLD, START, number=1))
     await ledger.inbox.accept_head(*head("g2", NEW, START + 60, number=2))
-    for number, sha in ((1, OLD), (2, NEW)):
-        item = await ledger.items.load(WorkItemId(f"ev-g{number}"))
-        assert item.newest_head == sha
+    await accepted(ledger, comment(3, at=START - 1))
+    item = await ledger.items.load(comment(3).work_item_id)
+    assert (item.comment.number, item.newest_head) == (1, OLD)
+    # What was pushed before it was written is no news.
+    await accepted(ledger, comment(4, at=START + 1))
+    assert (await ledger.items.load(comment(4).work_item_id)).newest_head is None

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import inspect
+import math
 import time
 from collections.abc import Iterator
 from dataclasses import fields, replace
@@ -259,7 +260,7 @@ async def follows(ledger: Ledger) -> None:
     assert await items.tracked_runs_at(BUSY, SHA)
     assert await items.newest_run(BUSY, NUMBER)
     assert await items.find_run(RUN)
-    assert await items.started_runs(BUSY, NUMBER)
+    assert await items.started_runs(BUSY, NUMBER, math.inf)
     await items.runs_resumed_lately(BUSY, NUMBER, 3600.0)
     await items.save_runs(claim, item.runs)
     assert await queue.count_followed()

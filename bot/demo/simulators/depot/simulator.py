@@ -12,6 +12,7 @@ from bot.demo.simulators.depot.checks import Checks
 from bot.demo.simulators.depot.faults import Faults
 from bot.demo.simulators.depot.github_port import Forge
 from bot.demo.simulators.depot.ids import Ids
+from bot.demo.simulators.depot.logs import log_of
 from bot.demo.simulators.depot.methods import METHODS, Method
 from bot.demo.simulators.depot.model import Order, Run
 from bot.demo.simulators.depot.plans import FOR_EVER, Line, Outcome, Plan, PlannedFor, lines
@@ -87,6 +88,12 @@ class SimulatedDepot:
     def calls_of(self, method: str) -> list[Call]:
         """The calls of one method."""
         return [call for call in self.calls if call.method == method]
+
+    def log(self, attempt_id: str) -> list[Line]:
+        """What an attempt at a job has written so far."""
+        self.settle()
+        found = self._world.find_attempt(self.org_id, attempt_id)
+        return [written.line for written in log_of(self._world, *found)]
 
     def settle(self) -> None:
         """Play everything that has happened up to now."""
