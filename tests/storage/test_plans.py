@@ -166,7 +166,14 @@ async def test_a_whole_conversation_reads_nothing_that_is_over(
             pages = httpx.AsyncClient(
                 transport=app, base_url="http://bot.test", auth=("", stage.admin_password)
             )
-            for path in ("/", "/?state=following", f"/commands/{ITEM}", "/metrics", "/readyz"):
+            for path in (
+                "/",
+                "/?state=following",
+                f"/commands/{ITEM}",
+                "/flaky",
+                "/metrics",
+                "/readyz",
+            ):
                 assert (await pages.get(path)).is_success, path
     assert_cheap(executed, "sqlite")
 
@@ -263,6 +270,13 @@ async def follows(ledger: Ledger) -> None:
     assert await items.started_runs(BUSY, NUMBER, math.inf)
     await items.runs_resumed_lately(BUSY, NUMBER, 3600.0)
     await items.save_runs(claim, item.runs)
+    failures = ledger.job_failures
+    (failure,) = await failures.of_runs([RUN])
+    await failures.save([failure, replace(failure, attempt=2)])
+    assert await failures.alike(BUSY, {failure.signature}, {"f"})
+    assert (await failures.heads(BUSY, NUMBER, SHA)).of_commit == {NUMBER}
+    for repo in ("", BUSY):
+        assert await failures.flaky(repo)
     assert await queue.count_followed()
     assert await items.known_runs([RUN, RunId("r1")])
     assert await items.home(RUN)
@@ -316,4 +330,5 @@ async def is_kept(ledger: Ledger) -> None:
 
 def mine(claim: Claim, run_id: str) -> TrackedRun:
     run = tracked(ANY)
-    return replace(run, command_id=first(claim), run=Run(RunId(run_id), "org", "queued"), sha=SHA)
+    queued = Run(RunId(run_id), "org", "queued")
+    return replace(run, command_id=first(claim), run=queued, sha=SHA, awaited_end="")
