@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+import math
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from contextvars import Context
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 import httpx
+import structlog
 
+from bot import __version__
 from bot.commands import COMMANDS, INTERNAL
 from bot.core.clock import AdjustedClock, Clock, SystemClock
+from bot.core.credentials import AppCredentials
 from bot.core.models import Claim
 from bot.depot.client import Depot
 from bot.depot.organisations import ANY_OWNER, Organisations
@@ -23,14 +28,17 @@ from bot.engine.worker import SLOW_STEPS, Worker, keep_time, look_often, repeat
 from bot.github.api import GitHub
 from bot.github.errors import AnswerTooLarge
 from bot.github.session import RAW
+from bot.ops import audit
 from bot.ops.metrics import Metrics
 from bot.ops.readiness import LOOK_EVERY, Readiness
 from bot.ops.settings import Operator, Renewal, Settings, renewed
 from bot.ops.trouble import Trouble
-from bot.storage.connect import open_store
+from bot.storage.connect import file_of, open_store, without_password
 from bot.storage.database import Store
 from bot.storage.ledger import Ledger
 from bot.storage.redeliveries import MISSED_DELIVERIES
+
+log = structlog.get_logger()
 
 MAX_FILE_ANSWER = 1024 * 1024
 MAX_ANSWER = 32 * 1024 * 1024
@@ -45,8 +53,9 @@ DEPOT_LIMITS = httpx.Limits(max_connections=2 * (SLOW_STEPS + 16), max_keepalive
 """A connection for each step that may wait for a Depot that hangs: none waits for another's. GitHub
 has a bound of its own, 100 requests at once."""
 
-Observer = Callable[[httpx.Request, int | None], None]
-"""Called with each request and the status of its answer; none when no answer came."""
+Observer = Callable[[httpx.Request, int | None, float], None]
+"""Called with each request, the status of its answer, none when no answer came, and how many
+seconds that took."""
 
 
 class Steps:
@@ -153,6 +162,7 @@ async def open_clients(
             to_depot, url=settings.depot_url, access=settings.depot_access
         )
         count.watch_clock(lambda: github.server_clock.offset)
+        count.watch_rate_limit(lambda: _requests_left(github))
         yield github, organisations
 
 
@@ -161,11 +171,20 @@ def _counting(
 ) -> Observer:
     metrics.watch_trouble(service, lambda: trouble.is_there)
 
-    def observe(request: httpx.Request, status: int | None) -> None:
-        metrics.count_request(service, method(request), "none" if status is None else str(status))
-        trouble.observe(method(request), status)
+    def observe(request: httpx.Request, status: int | None, seconds: float) -> None:
+        metrics.count_request(service, method(request), status, seconds)
+        # In a context of its own: trouble is not the pull request's that comes upon it.
+        Context().run(trouble.observe, method(request), status)
 
     return observe
+
+
+def _requests_left(github: GitHub) -> float:
+    """Of the installation that has the fewest left of its hour; NaN before any has asked."""
+    now = github.server_clock.now()
+    quotas = github.rate_limits().values()
+    left = (one.remaining if one.resets_at > now else one.limit for one in quotas)
+    return min(left, default=math.nan)
 
 
 @asynccontextmanager
@@ -199,7 +218,7 @@ async def open_services(
                 commands=COMMANDS,
                 internal=INTERNAL,
                 operator=settings.operator,
-                count=metrics.count_decision,
+                metrics=metrics,
             )
             steps = Steps(processor, organisations)
             worker = Worker(ledger.queue, steps.step)
@@ -225,6 +244,7 @@ async def open_services(
 async def working(services: Services) -> AsyncIterator[None]:
     """Run the worker and what goes beside it; at the end, let steps under way finish."""
     worker, sweeper, ledger = services.worker, services.sweeper, services.ledger
+    log.info("bot_started", **_about(services.settings))
     beside = [
         asyncio.create_task(services.store.listen(worker.wake)),
         asyncio.create_task(
@@ -250,6 +270,20 @@ async def working(services: Services) -> AsyncIterator[None]:
         await asyncio.gather(*beside, running, return_exceptions=True)
 
 
+def _about(settings: Settings) -> audit.Fields:
+    """Which bot it is, without anything secret."""
+    host = f"[{settings.host}]" if ":" in settings.host else settings.host
+    url = settings.database_url
+    app = settings.github.app_id if isinstance(settings.github, AppCredentials) else ""
+    return {
+        "version": __version__,
+        "account": f"app {app}" if app else "the owner of GITHUB_TOKEN",
+        "address": f"http://{host}:{settings.port}",
+        "public_url": settings.public_url,
+        "ledger": str(file_of(url) or without_password(url)),
+    }
+
+
 # --- the HTTP client of both sides ---------------------------------------------------------------
 
 
@@ -261,12 +295,14 @@ class ObservedClient(httpx.AsyncClient):
         self._observer = observer
 
     async def send(self, request: httpx.Request, **options: Any) -> httpx.Response:
+        now = asyncio.get_running_loop().time
+        began = now()
         try:
             response = await super().send(request, **options)
         except httpx.RequestError:
-            self._observer(request, None)
+            self._observer(request, None, now() - began)
             raise
-        self._observer(request, response.status_code)
+        self._observer(request, response.status_code, now() - began)
         return response
 
 

@@ -12,6 +12,8 @@ from pathlib import Path
 from bot.commands import COMMANDS
 from bot.commands.help import table
 from bot.core.reasons import Reason
+from bot.ops import metrics as metrics_
+from bot.ops.audit import EVENTS, OF_STEP
 from bot.ops.variables import TABLE
 
 ROOT = Path(__file__).parent.parent
@@ -51,6 +53,33 @@ def variables() -> str:
     )
 
 
+def events() -> str:
+    """The table of log events; what is in every line of a step stands above it."""
+    rows = []
+    for event in EVENTS:
+        own = [name for name in event.fields if name not in OF_STEP]
+        begin = ["…"] if set(OF_STEP) <= set(event.fields) else []
+        fields = ", ".join([*begin, *(f"`{name}`" for name in own)])
+        rows.append((f"`{event.name}`", event.meaning, fields))
+    return _table(("event", "meaning", "fields"), rows)
+
+
+def metrics() -> str:
+    """The table of metrics."""
+    return _table(
+        ("metric", "kind", "labels", "what"),
+        (
+            (
+                f"`{one.name}`",
+                one.kind.__name__.lower(),
+                ", ".join(f"`{label}`" for label in one.labels),
+                f"{one.meaning}.",
+            )
+            for one in metrics_.TABLE
+        ),
+    )
+
+
 def env_example() -> str:
     """config/env.example: each variable with its help above it."""
     variables = [f"{_comment(one.help)}\n{one.name}={one.default}" for one in TABLE]
@@ -63,7 +92,13 @@ def _comment(text: str) -> str:
 
 def readme_parts() -> dict[str, str]:
     """What is generated in README.md, by the name of its markers."""
-    return {"commands": table(COMMANDS), "reasons": reasons(), "variables": variables()}
+    return {
+        "commands": table(COMMANDS),
+        "events": events(),
+        "metrics": metrics(),
+        "reasons": reasons(),
+        "variables": variables(),
+    }
 
 
 def with_parts(document: str, parts: Mapping[str, str]) -> str:

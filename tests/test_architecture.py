@@ -15,6 +15,8 @@ from pathlib import Path
 
 import pytest
 
+from bot.ops.audit import EVENTS
+
 ROOT = Path(__file__).parent.parent
 BOT = ROOT / "bot"
 CONTRACTS = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["importlinter"][
@@ -265,6 +267,11 @@ def test_log_events_have_names_to_search_for() -> None:
     events = [event for _, tree in modules() for event in log_events(tree)]
     assert len(events) > 20
     assert [event for event in events if not EVENT_NAME.fullmatch(event)] == []
+
+
+def test_the_events_that_are_told_of_are_logged() -> None:
+    logged = {event for _, tree in modules() for event in log_events(tree)}
+    assert {event.name for event in EVENTS} <= logged
 
 
 def test_loggers_are_called_log() -> None:

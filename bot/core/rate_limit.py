@@ -79,6 +79,12 @@ class Budget:
         # Up to a millisecond later, and never earlier.
         return math.ceil(max(0.0, *waits) * 1000) / 1000
 
+    def left(self, now: float) -> int:
+        """How many writes are left of this hour; 0 while there is a pause."""
+        if self.closed_until > now:
+            return 0
+        return max(0, PER_HOUR - sum(at > now - HOUR for at in self.written))
+
     def wait_unprivileged(self, now: float, ahead: int = 0) -> float:
         """Seconds until something may be written to a person without the write role, as far as
         what all of them are answered with is concerned; infinite for too long a time."""

@@ -134,6 +134,11 @@ class Reason(StrEnum):
     INTERNAL_ERROR = "internal-error", "A fault of the bot: its log says more."
     UNKNOWN = "unknown", "Another version of the bot decided this, with a code not listed here."
 
+    @property
+    def is_refusal(self) -> bool:
+        """Whether the command led to nothing of what it asked for."""
+        return self not in _DONE
+
     @classmethod
     def from_code(cls, code: str) -> Reason:
         """The reason with this code; UNKNOWN for a code that this version does not have."""
@@ -145,6 +150,17 @@ class Reason(StrEnum):
         return cls.from_code(f"depot-{code}")
 
 
+_DONE = frozenset(
+    {
+        Reason.STARTED,
+        Reason.ALREADY_RUNNING,
+        Reason.RERUN,
+        Reason.RETRIED,
+        Reason.CANCELLED,
+        Reason.ANSWERED,
+        Reason.CONFIG_CHECKED,
+    }
+)
 _BY_CODE = {reason.value: reason for reason in Reason}
 
 

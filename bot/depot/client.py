@@ -72,6 +72,27 @@ class Target(IntEnum):
     JOB = 3
 
 
+METHODS = frozenset(
+    {
+        "CancelJob",
+        "CancelRun",
+        "CancelWorkflow",
+        "DispatchWorkflow",
+        "GetFailureDiagnosis",
+        "GetJobAttemptLogs",
+        "GetRun",
+        "GetRunMetrics",
+        "GetRunStatus",
+        "ListArtifacts",
+        "ListRuns",
+        "RerunWorkflow",
+        "RetryFailedJobs",
+        "RetryJob",
+        "Run",
+    }
+)
+"""Those of the service that are called."""
+
 REFUSALS = frozenset(
     {
         "invalid_argument",

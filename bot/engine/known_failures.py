@@ -104,12 +104,10 @@ class KnownFailures:
         except GitHubError as error:
             gaps.append(error)  # whose change it is, is not known
             return ()
-        # A bot's pull requests are of no one stack.
-        author = "" if pull.is_by_bot else pull.author
-        base = await self._base(tracked, failed, pull, author, heads, gaps)
+        base = await self._base(tracked, failed, pull, heads, gaps)
         if not heads.of_commit and (base is None or tracked.sha in base.places):
             return ()  # named by its id, it is a run of the base branch, or may be one
-        await self._keep(failed, replace(like, number=number, author=author if is_own else ""))
+        await self._keep(failed, replace(like, number=number, author=pull.author if is_own else ""))
         if not is_own:
             return ()
         if base is not None:
@@ -120,7 +118,7 @@ class KnownFailures:
         )
         if base is not None:
             kept += await self.ledger.job_failures.of_runs([one.run_id for one in base.runs])
-        kin = Kin(comment.number, author, heads.commits | {tracked.sha}, heads.others)
+        kin = Kin(comment.number, pull.author, heads.commits | {tracked.sha}, heads.others)
         return await asyncio.to_thread(rules.evidence, failed, kept, base, kin)
 
     async def _keep(self, failed: Failed, like: JobFailure) -> None:
@@ -129,13 +127,7 @@ class KnownFailures:
         )
 
     async def _base(
-        self,
-        tracked: TrackedRun,
-        failed: Failed,
-        pull: PullRequest,
-        author: str,
-        heads: Heads,
-        gaps: Gaps,
+        self, tracked: TrackedRun, failed: Failed, pull: PullRequest, heads: Heads, gaps: Gaps
     ) -> Base | None:
         """The runs of the base branch; none when they cannot be read."""
         commits, listed = await asyncio.gather(
@@ -154,7 +146,7 @@ class KnownFailures:
             return None
         history = rules.own_history(commits)
         own = heads.commits | {tracked.sha}
-        left_out = rules.holding_the_change(history, pull.number, author, own)
+        left_out = rules.holding_the_change(history, pull.number, pull.author, own)
         return rules.base_runs(pull.base_branch, history, listed, failed.workflows, left_out)
 
     async def _diagnose(self, base: Base, like: JobFailure, calls: int, gaps: Gaps) -> None:

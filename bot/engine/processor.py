@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import TypeVar
 
 import structlog
@@ -60,6 +61,8 @@ from bot.github.repository import Repository
 from bot.messages import refusals
 from bot.messages import reply as reply_message
 from bot.messages import runs as run_messages
+from bot.ops import audit
+from bot.ops.metrics import Metrics
 from bot.ops.settings import Operator
 from bot.parsing.comments import MAX_COMMANDS, find_command_lines
 from bot.rules import announcements, automations, policy
@@ -119,13 +122,15 @@ class Processor:
     internal: Mapping[str, Command]
     """What only events set off."""
     operator: Operator
-    count: Callable[[Reason], None]
-    """Called with the reason of each decision."""
+    metrics: Metrics
     parsing: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     async def step(self, claim: Claim) -> None:
         """Do whatever is due for this work item, and say when to come back."""
         item = await self.ledger.items.load(claim.work_item_id)
+        structlog.contextvars.bind_contextvars(**audit.of_step(item))
+        if claim.fencing_token == 1:  # the first step of all
+            _log_received(item)
         if self._is_hopeless(item):
             log.error("work_item_set_aside", failures=item.failures)
             return await self.ledger.queue.set_aside(claim)
@@ -162,7 +167,7 @@ class Processor:
         try:
             found = await repository.identity()
         except GitHubError as error:  # the next step is redirected, too
-            log.warning("new_name_unknown", repo=item.comment.repo, error=str(error))
+            log.warning("new_name_unknown", error=str(error))
             return
         # Another repository may have the name meanwhile.
         if item.comment.repo_id in {None, found.repo_id} and found.name != item.comment.repo:
@@ -181,9 +186,10 @@ class Processor:
             is_its_turn = await self.ledger.items.add_commands(claim, found)
             if not found:
                 return StepDone()
+            item = await self.ledger.items.load(claim.work_item_id)
+            _log_received(item)
             if not is_its_turn:
                 return StepDone(wait=0.0)
-            item = await self.ledger.items.load(claim.work_item_id)
         facts = await reader.known(self.operator.limits) if item.is_undecided else Facts.none()
         refused = policy.decide_before_reading(item.comment, facts, self._bounds)
         is_begun = bool(item.start_attempts or item.pending_changes)
@@ -201,6 +207,7 @@ class Processor:
             lines = await self._with_config_check_apart(item, lines)
             await self.ledger.items.add_commands(claim, lines)
             item = await self.ledger.items.load(claim.work_item_id)
+            _log_received(item)
         is_greeted = refused is None and item.is_undecided
         reacts = is_greeted and await self.publisher.reserve_reaction(item)
         reacting: asyncio.Task[None] | None = None
@@ -277,6 +284,8 @@ class Processor:
             published = await self.publisher.publish(item, writing)
         except GitHubUnavailable as error:
             return replace(done, trouble=error)
+        if item.reply.comment_id is None and published.reply.comment_id is not None:
+            self.metrics.count_reply(audit.since_webhook(item, self.clock.now()))
         is_known = role is not None and role >= Permission.WRITE
         progress = replace(done.progress, author_may_write=is_known)
         if published.reply != item.reply:
@@ -394,7 +403,10 @@ class Processor:
         for command in item.commands:
             if command.decided:
                 continue
-            outcome, facts = await self._outcome(claim, item, command, facts, reader)
+            with structlog.contextvars.bound_contextvars(
+                **audit.of_command(item, command.command_id)
+            ):
+                outcome, facts = await self._outcome(claim, item, command, facts, reader)
             if isinstance(outcome, RetryLater):
                 await self.ledger.items.save_postponement(
                     claim,
@@ -418,8 +430,7 @@ class Processor:
             await self.ledger.items.save_decision(
                 claim, command.command_id, outcome.reason, text, runs, outcome.settles
             )
-            self.count(outcome.reason)
-            log.info("command_decided", command=command.command_id, reason=outcome.reason)
+            self._log_decision(item, command.command_id, outcome.reason, runs)
             decided = replace(command, decided=True, reason=outcome.reason, answer=text)
             item = item.with_command(decided, runs)
         if was_searching or facts.started_several:
@@ -439,27 +450,27 @@ class Processor:
         try:
             outcome, facts = await self._attempt(claim, item, command, facts, reader)
         except (NotFound, Forbidden) as error:
-            log.warning("github_refused", error=str(error), command=command_id)
+            log.warning("github_refused", error=str(error))
             # What was absent at the same moment is no evidence that there are no rules.
             self.github.forget_rules(item.comment.repo)
             item = await self.ledger.items.load(item.work_item_id)
             outcome = trouble.in_absence(item, command, error, self.clock.now())
         except DepotRefused as no:
-            log.warning("depot_refused", error=str(no), command=command_id)
+            log.warning("depot_refused", error=str(no))
             if await self._may_have_started(item, command_id):
                 outcome = Answer(run_messages.start_unknown(), reason=Reason.START_UNKNOWN)
             else:
                 text = refusals.depot_refused(no.code, no.message)
                 outcome = Answer(text, reason=Reason.from_depot(no.code))
         except (GitHubError, DepotError) as error:
-            log.warning("upstream_unavailable", error=str(error), command=command_id)
+            log.warning("upstream_unavailable", error=str(error))
             item = await self.ledger.items.load(item.work_item_id)
             latest = self._latest_start(item)
             outcome = trouble.in_trouble(item, command, error, self.clock.now(), latest)
         except (LeaseLost, LedgerUnavailable):
             raise
         except Exception:
-            log.exception("command_failed", command=command_id)
+            log.exception("command_failed")
             outcome = Answer(refusals.internal_error(command_id), reason=Reason.INTERNAL_ERROR)
         if isinstance(outcome, Refused) and outcome.reason is Reason.RATE_LIMITED:
             facts = facts.after_a_limit()
@@ -479,7 +490,7 @@ class Processor:
         reader: FactReader,
     ) -> tuple[Outcome | Refused, Facts]:
         """Parse, gather and decide in turns, act, perform."""
-        runs = Runs(self.depot, self.ledger, self.clock, claim, self._latest_start(item))
+        runs = self._runs(claim, item)
         if (attempt := item.open_start_attempt(command.command_id)) is not None:
             # A call may have been made already: what it did comes before any other question.
             is_second = item.has_lost_start(command.command_id, attempt.start)
@@ -634,7 +645,7 @@ class Processor:
         for command in item.commands:
             if not command.decided:
                 await self.ledger.items.save_decision(claim, command.command_id, reason, "")
-                self.count(reason)
+                self._log_decision(item, command.command_id, reason)
         if not item.commands:
             await self.ledger.items.add_commands(claim, [])
 
@@ -645,7 +656,7 @@ class Processor:
     ) -> tuple[WorkItem, Sequence[TrackedRun]]:
         """Poll the runs that are due, side by side: the work item after that, and these runs."""
         if is_watched(item, self.clock.now()):
-            runs = Runs(self.depot, self.ledger, self.clock, claim, self._latest_start(item))
+            runs = self._runs(claim, item)
             try:
                 await self.ledger.items.track_runs(claim, await runs.late(item))
                 item = await self.ledger.items.load(claim.work_item_id)
@@ -667,6 +678,9 @@ class Processor:
                 for run in due
             )
         )
+        for before, after in zip(due, polled, strict=True):
+            if _has_ended(before, after):
+                self._log_end(item, after)
         failed = [
             run
             for before, run in zip(due, polled, strict=True)
@@ -696,6 +710,40 @@ class Processor:
             return []
         retries = RuleRetries(self.depot, self.ledger, self.clock, claim)
         return [run for run in failed if await retries.retry(item, run, facts.config)]
+
+    # --- what the log and the metrics say --------------------------------------------------------
+
+    def _log_decision(
+        self,
+        item: WorkItem,
+        command_id: CommandId,
+        reason: Reason,
+        runs: Sequence[TrackedRun] = (),
+    ) -> None:
+        self.metrics.count_decision(reason)
+        which = audit.of_command(item, command_id)
+        seconds = audit.since_webhook(item, self.clock.now())
+        if reason.is_refusal:
+            log.info("command_refused", **which, reason=reason, duration=seconds)
+        elif reason is not Reason.STARTED:  # each of these runs has a line of its own
+            run_ids = [run.run.run_id for run in runs]
+            log.info("command_done", **which, reason=reason, run_ids=run_ids, duration=seconds)
+
+    def _log_start(self, item: WorkItem, run: TrackedRun) -> None:
+        seconds = audit.since_webhook(item, self.clock.now())
+        self.metrics.count_start(seconds)
+        which = audit.of_command(item, run.command_id) | audit.of_run(run, run.run.status)
+        log.info("run_started", **which, duration=seconds)
+
+    def _log_end(self, item: WorkItem, run: TrackedRun) -> None:
+        self.metrics.count_end(run.end)
+        which = audit.of_command(item, run.command_id) | audit.of_run(run, run.end)
+        log.info("run_ended", **which, duration=run.run.seconds)
+
+    def _runs(self, claim: Claim, item: WorkItem) -> Runs:
+        """What starts and changes runs for a work item."""
+        latest, started = self._latest_start(item), partial(self._log_start, item)
+        return Runs(self.depot, self.ledger, self.clock, claim, latest, started)
 
     @property
     def _verbs(self) -> dict[str, type]:
@@ -831,6 +879,16 @@ def _is_config_check(item: WorkItem) -> bool:
 def _is_silenced(item: WorkItem, facts: Facts) -> bool:
     """Whether the repository wants no replies about what events set off."""
     return item.comment.event is not None and "automations" in facts.config.silence
+
+
+def _has_ended(before: TrackedRun, after: TrackedRun) -> bool:
+    """Whether a poll showed the end of a run, or of another attempt of it."""
+    return bool(after.end) and (not before.end or len(after.attempts) > len(before.attempts))
+
+
+def _log_received(item: WorkItem) -> None:
+    for command in item.commands:
+        log.info("command_received", **audit.of_command(item, command.command_id))
 
 
 def _until(moment: float | None, now: float) -> float | None:

@@ -18,6 +18,7 @@ from bot.github.errors import Forbidden, GitHubError, NotDone, NotFound, Unproce
 from bot.github.repository import PostedComment, Repository
 from bot.messages import reply as reply_message
 from bot.messages.mentions import announces, can_mention, mention
+from bot.ops import audit
 from bot.rules.announcements import Announcement
 from bot.storage.ledger import Ledger
 
@@ -201,7 +202,8 @@ class Publisher:
             if pause:
                 return min(pause, LONGEST_WAIT)
             await self.ledger.items.save_mention_attempt(claim, now)
-            await repository.comment(item.comment.number, mention(item))
+            comment_id = await repository.comment(item.comment.number, mention(item))
+            log.info("mention_posted", reply_id=comment_id)
         except NotDone:
             await self.ledger.items.save_mention_attempt(claim, attempted_at)
             raise
@@ -246,7 +248,8 @@ class Publisher:
         except (NotFound, Forbidden) as error:
             # Without a look it could be posted twice.
             return self._refused(item, error, attempted=True)
-        if found is not None:
+        if found is not None and found.comment_id is not None:
+            log.info("reply_posted", **audit.of_reply(item, found.comment_id, self.clock.now()))
             return await self._write_next(replace(item, reply=found), writing)
         if not is_last_look:
             return Published(reply, LOOK_PAUSE)
@@ -345,6 +348,7 @@ class Publisher:
         except (NotFound, Forbidden, Unprocessable) as error:
             # A refusal is an answer: there is no reply to be looked for, unless of an earlier try.
             return self._refused(item, error, attempted=was_in_doubt)
+        log.info("reply_posted", **audit.of_reply(item, comment_id, self.clock.now()))
         return Published(self._written(item, comment_id, writing.text), None)
 
     async def _edit(self, item: WorkItem, repository: Repository, edit: Edit) -> Published:
@@ -360,6 +364,7 @@ class Publisher:
                 return self._refused(replace(item, reply=reply), error, attempted=True)
             log.warning("reply_deleted", error=str(error))
             return Published(replace(reply, twins_at=None), None)
+        log.info("reply_edited", **audit.of_reply(item, edit.comment_id, self.clock.now()))
         return Published(self._written(item, edit.comment_id, edit.text), None)
 
     def _refused(self, item: WorkItem, error: GitHubError, *, attempted: bool) -> Published:

@@ -138,13 +138,15 @@ class CommandReader:
 
     async def outdated_runs(self) -> tuple[TrackedRun, ...]:
         comment = self.item.comment
-        newest = self.item.newest_head or (comment.event.sha if comment.event is not None else None)
+        heads = await self.ledger.pull_requests.newest_heads(comment.repo, comment.number)
+        # Several in one second: each of them may be the newest.
+        newest = {head.sha for head in heads if head.since == heads[0].since}
         is_closed = comment.event is not None and comment.event.kind == "closed"
         # It may have been reopened since.
         asked_until = comment.written_at if is_closed else math.inf
         started = await self.ledger.items.started_runs(comment.repo, comment.number, asked_until)
         moving = [run for run in started if not run.run.is_over]
-        return tuple(run for run in moving if is_closed or newest not in {None, run.sha})
+        return tuple(run for run in moving if is_closed or (newest and run.sha not in newest))
 
     async def _changed_runs(self) -> tuple[TrackedRun, ...]:
         """The runs that an earlier step was about to change."""

@@ -45,11 +45,11 @@ class RuleRetries:
                 await self.depot.retry_job(workflow.workflow_id, job.job_id)
             except DepotError as error:
                 # One that was done all the same shows as an attempt that nobody here asked for.
-                log.warning("rule_retry_failed", run=run.run.run_id, error=str(error))
+                log.warning("rule_retry_failed", run_id=run.run.run_id, error=str(error))
             else:
                 has_moved = True
         if has_moved:
-            log.info("run_retried_by_rule", run=run.run.run_id)
+            log.info("run_retried_by_rule", run_id=run.run.run_id)
             await self.ledger.items.resume_tracking(run.run, now, BY_RULE)
         return True
 

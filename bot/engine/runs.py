@@ -96,6 +96,8 @@ class Runs:
     claim: Claim
     latest_start: float
     """Until when a run may be started."""
+    started: Callable[[TrackedRun], None]
+    """Called with each run that was started."""
 
     async def start(
         self, item: WorkItem, command_id: CommandId, wanted: StartRuns, before: RunsAtHead
@@ -223,7 +225,7 @@ class Runs:
 
     async def late(self, item: WorkItem) -> list[TrackedRun]:
         """Runs of first calls that came to light only after the call was sent again."""
-        return [
+        found = [
             self._followed(attempt, run, runs.late_twin())
             for attempt in _watched(item, self.clock.now())
             # A run that shows now may be that of the second call.
@@ -231,6 +233,9 @@ class Runs:
             for run in await self._candidates(attempt)
             if _fits(attempt.start, run)
         ]
+        for tracked in found:
+            self.started(tracked)
+        return found
 
     async def _candidates(self, attempt: StartAttempt) -> list[Run]:
         """New runs on the commit that no command of ours has claimed, with their trees."""
@@ -248,6 +253,7 @@ class Runs:
         tracked = self._followed(attempt, run, note)
         if attempt.start.branch:
             tracked = replace(tracked, sha=await self._dispatched_commit(attempt, run))
+        self.started(tracked)
         return TrackRuns((tracked,), settles=replace(attempt, outcome="started"))
 
     async def _dispatched_commit(self, attempt: StartAttempt, run: Run) -> Sha:
@@ -332,7 +338,7 @@ class Runs:
             try:
                 await self.depot.cancel_run(one.run.run.run_id)
             except DepotRefused as no:
-                log.warning("run_not_cancelled", run=one.run.run.run_id, error=str(no))
+                log.warning("run_not_cancelled", run_id=one.run.run.run_id, error=str(no))
                 continue
             now = self.clock.now()
             await self.ledger.items.resume_tracking(one.run.run, now, "", wanted.note)

@@ -67,9 +67,7 @@ class PullRequest:
     is_open: bool
     base_branch: str
     author: str
-    """Login; empty for somebody who has left GitHub."""
-    is_by_bot: bool = False
-    """Its author is an App or a bot."""
+    """Login; empty for an App or a bot, and for a person who is gone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -261,8 +259,7 @@ class Repository:
             ),
             is_open=pull.state == "open",
             base_branch=pull.base.ref,
-            author=pull.user.login if pull.user else "",
-            is_by_bot=pull.user is not None and pull.user.type != "User",
+            author=pull.user.login if pull.user is not None and pull.user.type == "User" else "",
         )
 
     async def commits(self, branch: str) -> tuple[BranchCommit, ...]:

@@ -82,7 +82,7 @@ def file_of(url: str) -> Path | None:
 def without_password(url: str) -> str:
     """`DATABASE_URL` as PostgreSQL's own programs take it, for everybody's eyes."""
     parsed = _parsed(url)
-    query = {name: value for name, value in parsed.query.items() if name != "password"}
+    query = {name: value for name, value in parsed.query.items() if "password" not in name}
     return URL.create(
         "postgresql",
         username=parsed.username,

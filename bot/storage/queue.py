@@ -132,11 +132,13 @@ class Queue(Part):
             .where(tracked_runs.c.next_poll_at >= 0.0)
         )
         self._wake_runs = waking(now, these, is_tracked)  # of_runs
+        # An earlier version did not note when it read a run.
+        read_at = sa.func.coalesce(tracked_runs.c.read_at, tracked_runs.c.tracked_since)
         is_over = (
             tracked_runs.c.next_poll_at.is_(None),
             tracked_runs.c.reply_url.is_(None),
-            tracked_runs.c.read_at > now - REREAD_WITHIN_SECONDS,
-            tracked_runs.c.read_at <= now - REREAD_SECONDS,
+            read_at > now - REREAD_WITHIN_SECONDS,
+            read_at <= now - REREAD_SECONDS,
         )
         self._wake_over = rereading(now, these, *is_over)  # of_runs
         self._wake_over_at = rereading(  # of_repo, of_sha

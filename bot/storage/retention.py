@@ -62,11 +62,9 @@ class Retention(Part):
             sa.delete(work_items).where(work_items.c.id.in_(ids)),
         )
         self._delete_others = tuple(  # before
-            _delete_oldest(table, age, before)
-            for table, age in (
-                (deliveries, deliveries.c.received_at),
-                (heads, heads.c.received_at),
-                (redeliveries, redeliveries.c.received_at),
+            _delete_oldest(table, since, before)
+            for table, since in (
+                *((table, table.c.received_at) for table in (deliveries, heads, redeliveries)),
                 (job_failures, job_failures.c.seen_at),
             )
         )
@@ -93,7 +91,7 @@ class Retention(Part):
 
 
 def _delete_oldest(
-    table: sa.Table, age: sa.Column[float], before: sa.ColumnElement[float]
+    table: sa.Table, since: sa.Column[float], before: sa.ColumnElement[float]
 ) -> sa.Delete:
-    oldest = sa.select(*table.primary_key).where(age < before).order_by(age).limit(AT_ONCE)
+    oldest = sa.select(*table.primary_key).where(since < before).order_by(since).limit(AT_ONCE)
     return sa.delete(table).where(sa.tuple_(*table.primary_key).in_(oldest))

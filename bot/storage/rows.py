@@ -30,6 +30,17 @@ Values = dict[str, Any]
 """A row to be written: values by column."""
 
 
+# Made here and not where they are first used: two threads that do so at the same time end the
+# process (msgspec 0.22, see `bot.rules.repository_config`).
+decode_run = msgspec.json.Decoder(Run).decode
+_decode_event = msgspec.json.Decoder(PullRequestEvent).decode
+_decode_texts = msgspec.json.Decoder(tuple[str, ...]).decode
+_decode_run_ids = msgspec.json.Decoder(tuple[RunId, ...]).decode
+_decode_request = msgspec.json.Decoder(StartRequest).decode
+_decode_attempt_numbers = msgspec.json.Decoder(dict[str, int]).decode
+_decode_attempts = msgspec.json.Decoder(tuple[PastAttempt, ...]).decode
+
+
 def _json(value: Any) -> str:
     return msgspec.json.encode(value).decode()
 
@@ -239,7 +250,7 @@ def work_item(found: Sequence[Row[Any]], tracked_runs: Iterable[Row[Any]]) -> Wo
         lines=tuple(command.line for command in commands.values()),
         installation=row.work_items_installation_id,
         reviewed=Sha(row.work_items_reviewed_sha) if row.work_items_reviewed_sha else None,
-        event=msgspec.json.decode(event, type=PullRequestEvent) if event else None,
+        event=_decode_event(event) if event else None,
         text=row.work_items_text or "",
         is_public=row.work_items_is_public,
         repo_id=row.work_items_repo_id,
@@ -275,7 +286,7 @@ def work_item(found: Sequence[Row[Any]], tracked_runs: Iterable[Row[Any]]) -> Wo
 
 
 def _command(row: Row[Any]) -> Command:
-    blocks = msgspec.json.decode(row.commands_blocks, type=tuple[str, ...])
+    blocks = _decode_texts(row.commands_blocks)
     return Command(
         command_id=CommandId(row.commands_id),
         place=row.commands_position,
@@ -296,11 +307,11 @@ def _command(row: Row[Any]) -> Command:
 
 
 def _start_attempt(row: Row[Any]) -> StartAttempt:
-    before = msgspec.json.decode(row.start_attempts_run_ids_before, type=tuple[RunId, ...])
+    before = _decode_run_ids(row.start_attempts_run_ids_before)
     return StartAttempt(
         attempt_id=row.start_attempts_id,
         command_id=CommandId(row.commands_id),
-        start=msgspec.json.decode(row.start_attempts_request, type=StartRequest),
+        start=_decode_request(row.start_attempts_request),
         runs_before=before,
         created_at=row.start_attempts_created_at,
         searches=row.start_attempts_polls,
@@ -310,7 +321,7 @@ def _start_attempt(row: Row[Any]) -> StartAttempt:
 
 
 def _pending_change(row: Row[Any]) -> PendingChange:
-    attempts = msgspec.json.decode(row.pending_changes_attempts_before, type=dict[str, int])
+    attempts = _decode_attempt_numbers(row.pending_changes_attempts_before)
     return PendingChange(
         command_id=CommandId(row.commands_id),
         run_id=RunId(row.pending_changes_run_id),
@@ -321,7 +332,7 @@ def _pending_change(row: Row[Any]) -> PendingChange:
 def tracked_run(row: Row[Any]) -> TrackedRun:
     return TrackedRun(
         command_id=CommandId(row.command_id),
-        run=msgspec.json.decode(row.state, type=Run),
+        run=decode_run(row.state),
         repo=RepoName(row.repo),
         sha=Sha(row.sha),
         workflow=row.workflow,
@@ -334,7 +345,7 @@ def tracked_run(row: Row[Any]) -> TrackedRun:
         polls=row.polls,
         misses=row.misses,
         next_poll_at=row.next_poll_at,
-        attempts=msgspec.json.decode(row.attempts, type=tuple[PastAttempt, ...]),
+        attempts=_decode_attempts(row.attempts),
         asked_by=row.asked_by,
         resumed_by=row.resumed_by,
         resumed_at=row.resumed_at,

@@ -14,9 +14,11 @@ from typing import Any
 import msgspec
 import sqlalchemy as sa
 
+from bot.core.rate_limit import PER_HOUR, Budget
 from bot.core.reasons import Reason
 from bot.core.runs import Run
 from bot.core.types import CommandId, RepoName, RunId, Sha, WorkItemId
+from bot.storage import rows
 from bot.storage.database import Store
 from bot.storage.tables import (
     commands,
@@ -24,6 +26,7 @@ from bot.storage.tables import (
     tracked_runs,
     waiting_writes,
     work_items,
+    write_budgets,
 )
 
 
@@ -187,6 +190,19 @@ class StatusQueries:
                 set_aside=row.set_aside,
                 oldest=row.oldest,
             )
+
+        return await self._store.transact(work)
+
+    async def writes_left(self) -> int:
+        """How many writes to GitHub are left of this hour, of the account that has the fewest."""
+        query = sa.select(self._store.now(), write_budgets.c.written, write_budgets.c.closed_until)
+
+        def work(db: sa.Connection) -> int:
+            left = (
+                Budget(msgspec.json.decode(written, type=tuple[float, ...]), closed).left(now)
+                for now, written, closed in db.execute(query)
+            )
+            return min(left, default=PER_HOUR)
 
         return await self._store.transact(work)
 
@@ -364,7 +380,7 @@ def _runs_of(db: sa.Connection, command_ids: Sequence[CommandId]) -> dict[Comman
 def _run(row: sa.Row[Any]) -> Run:
     """A run as it was stored; one that cannot be decoded spoils no list of others."""
     try:
-        return msgspec.json.decode(row.state, type=Run)
+        return rows.decode_run(row.state)
     except msgspec.DecodeError:
         return Run(RunId(row.run_id), "", "unknown")
 

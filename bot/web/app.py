@@ -62,10 +62,10 @@ def create_app(
     pages = Pages(
         status_queries,
         Items(reader).load,
-        JobFailures(reader).flaky,
         services.github.rate_limits,
         partial(_check, services),
         access,
+        JobFailures(reader).flaky,
         base,
     )
     metrics_endpoint = MetricsEndpoint(services.metrics, status_queries)
@@ -127,7 +127,8 @@ class MetricsEndpoint:
     async def metrics(self, _: Request) -> Response:
         try:
             queue = await self._archive.queue()
+            text = self._counted.text(queue, await self._archive.writes_left())
         except LedgerUnavailable as error:
             log.error("ledger_unavailable", error=str(error))
-            queue = None
-        return Response(self._counted.text(queue), media_type=metrics_.CONTENT_TYPE)
+            text = self._counted.text(None)
+        return Response(text, media_type=metrics_.CONTENT_TYPE)

@@ -56,11 +56,11 @@ RateLimits = Callable[[], Mapping[int | None, Quota]]
 Load = Callable[[WorkItemId], Awaitable[WorkItem]]
 """Reads a work item; raises KeyError when there is none."""
 
-Flaky = Callable[[str], Awaitable[Sequence[FlakyJob]]]
-"""The jobs of a repository, or of all, that failed and then passed on the same commit."""
-
 Check = Callable[[], Awaitable[Sequence[Finding]]]
 """Looks at everything that the bot needs."""
+
+Flaky = Callable[[str], Awaitable[Sequence[FlakyJob]]]
+"""The jobs of a repository, or of all, that failed and passed on the same commit."""
 
 log = structlog.get_logger()
 
@@ -73,19 +73,19 @@ class Pages:
         self,
         archive: StatusQueries,
         load: Load,
-        flaky: Flaky,
         rate_limits: RateLimits,
         check: Check,
         access: Access,
+        flaky: Flaky,
         base: str = "",
     ) -> None:
         self._base = base
         self._archive = archive
         self._load = load
-        self._find_flaky = flaky
         self._rate_limits = rate_limits
         self._check = check
         self._access = access
+        self._find_flaky = flaky
 
     def routes(self) -> list[BaseRoute]:
         return [

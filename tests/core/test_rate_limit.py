@@ -82,6 +82,15 @@ def test_a_pause_survives_a_write() -> None:
     assert FULL.closed(NOW + 60).spent(NOW).closed_until == NOW + 60
 
 
+def test_what_is_left_of_the_hour() -> None:
+    assert FULL.left(NOW) == PER_HOUR
+    assert EMPTY.left(NOW) == PER_HOUR - PER_MINUTE
+    assert EMPTY.left(NOW + 3600.0) == PER_HOUR
+    assert HOUR_EMPTY.left(NOW) == 0
+    assert spend(HOUR_EMPTY, 5).left(NOW) == 0
+    assert FULL.closed(NOW + 60.0).left(NOW) == 0
+
+
 def test_only_an_hours_writes_are_remembered() -> None:
     assert len(EMPTY.spent(NOW + 3600).written) == 1
 

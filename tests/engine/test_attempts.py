@@ -116,7 +116,7 @@ async def test_a_job_that_is_retried_while_its_run_goes_on(
     first = stands(pr)[0]
     assert first.startswith(again(depot.runs[-1], "✅ passed", by="ada"))
     # It is the attempt that alice asked for.
-    assert attempts_shown(first) == ["- Attempt 1: ❌ failed: `test`, 2 passed, in 10 min 00 s"]
+    assert attempts_shown(first) == ["- Attempt 1: ❌ failed: `test`, 2 passed, in 10 min"]
 
 
 async def reads_it(pr: Conversation, run: Run) -> None:

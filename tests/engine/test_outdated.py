@@ -53,6 +53,16 @@ async def test_a_new_head_cancels_what_runs_on_the_old_one(
     assert depot.runs[-1].status == "finished"
 
 
+async def test_two_new_heads_in_one_second(pr: Conversation, depot: SimulatedDepot) -> None:
+    await rules(pr, WANTED)
+    run = await runs_on(pr, depot)
+    for text in ("two\n", "three\n"):
+        pr.github.push(pr.repo, pr.number, {"change.txt": text})
+    await pr.passes(60)
+    stands(pr)
+    assert run.status == "cancelled"
+
+
 async def test_closing_cancels_what_goes_on(pr: Conversation, depot: SimulatedDepot) -> None:
     await rules(pr, WANTED)
     run = await runs_on(pr, depot)

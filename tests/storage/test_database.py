@@ -23,7 +23,7 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy.engine import make_url
 
-from bot.storage.connect import is_usable, open_store
+from bot.storage.connect import is_usable, open_store, without_password
 from bot.storage.database import RETRIES, AlreadyInUse, LedgerUnavailable, Store
 from bot.storage.postgresql import MIGRATION_LOCK
 from bot.storage.tables import VERSION, deliveries, metadata
@@ -134,6 +134,21 @@ async def test_a_database_we_cannot_use(url: str, clock: ManualClock) -> None:
 @pytest.mark.parametrize("url", ["sqlite:///:memory:?cache=shared", "sqlite:///?cache=shared"])
 def test_a_ledger_in_memory_hidden_by_a_parameter(url: str) -> None:
     assert not is_usable(url)
+
+
+@pytest.mark.parametrize(
+    ("url", "shown"),
+    [
+        ("postgres://bot:s3cret@db.example:5433/bot", "postgresql://bot@db.example:5433/bot"),
+        (
+            "postgresql://db/bot?password=s3cret&sslmode=require",
+            "postgresql://db/bot?sslmode=require",
+        ),
+        ("postgresql://db/bot?sslpassword=s3cret", "postgresql://db/bot"),
+    ],
+)
+def test_where_a_ledger_is_can_be_told_to_everybody(url: str, shown: str) -> None:
+    assert without_password(url) == shown
 
 
 async def test_each_knows_whether_others_may_share_it(store: Store, database: Database) -> None:

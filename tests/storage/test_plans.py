@@ -297,6 +297,7 @@ async def follows(ledger: Ledger) -> None:
 async def is_read(ledger: Ledger, status: StatusQueries) -> None:
     """By people, Prometheus and whoever asks for the bot's health."""
     await status.queue()
+    await status.writes_left()
     assert await status.set_aside()
     last = CommandId(f"{ITEM}.1")
     for repo, reason, state in product(("", BUSY), ("", "hinted", "none"), (None, *State)):
@@ -330,5 +331,5 @@ async def is_kept(ledger: Ledger) -> None:
 
 def mine(claim: Claim, run_id: str) -> TrackedRun:
     run = tracked(ANY)
-    queued = Run(RunId(run_id), "org", "queued")
-    return replace(run, command_id=first(claim), run=queued, sha=SHA, awaited_end="")
+    state = Run(RunId(run_id), "org", "queued")
+    return replace(run, command_id=first(claim), run=state, sha=SHA, awaited_end="")

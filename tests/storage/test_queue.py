@@ -16,7 +16,7 @@ from bot.core.types import CommandId, RepoName, WorkItemId
 from bot.storage.database import LedgerUnavailable, Store
 from bot.storage.ledger import Ledger
 from bot.storage.part import LeaseLost
-from bot.storage.queue import LEASE_SECONDS
+from bot.storage.queue import LEASE_SECONDS, REREAD_WITHIN_SECONDS
 from tests.storage.examples import (
     ANY,
     HELLO,
@@ -346,7 +346,7 @@ async def test_waking_the_runs_on_a_commit(ledger: Ledger, database: Database) -
     assert not await ledger.queue.wake(HELLO, SHA)
     run = replace(tracked(ANY), polls=4)
     one = await tracking(ledger, 1, run)
-    over = replace(tracked(ANY, "r2", "finished"), polls=5, next_poll_at=None)
+    over = replace(tracked(ANY, "r2", "finished"), polls=5, next_poll_at=None, tracked_since=0.0)
     await tracking(ledger, 2, over)
     await tracking(ledger, 3, replace(run, sha=OLD))
     assert await ledger.queue.until_due() == database.near(1000.0)
@@ -360,6 +360,18 @@ async def test_waking_the_runs_on_a_commit(ledger: Ledger, database: Database) -
     (rests,) = (await ledger.items.load(WorkItemId("ic-2"))).runs
     assert rests == replace(over, command_id=CommandId("ic-2.1"))
     assert not await ledger.queue.wake(HELLO, NEW)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "is_read"), [(5.0, False), (60.0, True), (REREAD_WITHIN_SECONDS + 5, False)]
+)
+async def test_when_an_earlier_version_read_a_run_is_not_known(
+    ledger: Ledger, seconds: float, is_read: bool
+) -> None:
+    since = await ledger.queue.now() - seconds
+    over = replace(tracked(ANY, status="finished"), next_poll_at=None, tracked_since=since)
+    await tracking(ledger, 1, over)
+    assert await ledger.queue.reread_runs([over.run.run_id]) is is_read
 
 
 async def test_waking_keeps_the_place_in_the_queue(ledger: Ledger, database: Database) -> None:

@@ -190,5 +190,7 @@ def asked_of(pr: Conversation, service: str) -> int:
     label = f'service="{service}"'
     lines = pr.services.metrics.text(None).decode().splitlines()
     return sum(
-        int(float(one.rpartition(" ")[2])) for one in lines if label in one and "_total{" in one
+        int(float(one.rpartition(" ")[2]))
+        for one in lines
+        if label in one and "_seconds_count{" in one
     )
