@@ -95,10 +95,19 @@ class Names:
                 ),
             ),
             sa.update(heads).where(*heads_of_it).values(repo=new),
-            sa.update(job_failures)
-            .where(job_failures.c.repo_id == sa.bindparam("of_id"), job_failures.c.repo != new)
-            .values(repo=new),
         )
+        key = sa.tuple_(*job_failures.primary_key)
+        some = (
+            sa.select(*job_failures.primary_key)
+            .where(
+                job_failures.c.repo == sa.bindparam("old"),
+                job_failures.c.repo_id == sa.bindparam("of_id"),
+            )
+            .order_by(job_failures.c.signature)  # as its index has them
+            .limit(AT_ONCE)
+        )
+        self._rename_failures = sa.update(job_failures).where(key.in_(some)).values(repo=new)
+
         self._move = (  # of_id, installation
             sa.update(work_items)
             .where(mine, is_left)
@@ -153,7 +162,11 @@ class Names:
         is_back = former.name == former.new
         ids = [] if is_back else db.scalars(self._others, which).all()
         self._rename_items(db, ids, former.new)
-        if len(ids) < AT_ONCE:
+        failures = 0
+        if not is_back:
+            renamed = db.execute(self._rename_failures, {**which, "new": former.new})
+            failures = renamed.rowcount
+        if max(len(ids), failures) < AT_ONCE:
             db.execute(self._forget_former, which)
         return True
 

@@ -1,4 +1,4 @@
-"""A run is retried three times, and the bot is killed in each: its reply keeps every attempt."""
+"""A run is retried three times, and the bot dies in each attempt: the reply keeps every one."""
 
 from __future__ import annotations
 
@@ -22,7 +22,12 @@ from tests.support.databases import new_database
 pytestmark = pytest.mark.anyio
 
 RETRY = "POST RetryFailedJobs"
+COMMENT = f"POST /repos/{REPO}/issues/N/comments"
 EDIT = f"PATCH /repos/{REPO}/issues/comments/N"
+
+
+Death = tuple[str, bool, int]
+"""At which request, whether after its work, and how many such requests go by before."""
 
 
 @dataclass(frozen=True)
@@ -31,7 +36,7 @@ class Part:
 
     asks: str
     says: str
-    death: tuple[str, bool] | None = None
+    death: Death | None = None
 
     def is_over(self, one: Scene) -> bool:
         """Whether that is said, and everybody has heard of it."""
@@ -43,13 +48,14 @@ class Deaths:
     """The bot dies once at each request that is named."""
 
     def __init__(self) -> None:
-        self.next: tuple[str, bool] | None = None
+        self.next: Death | None = None
 
     def __call__(self, point: Point) -> bool:
-        if self.next != (point.request, point.after):
+        if self.next is None or self.next[:2] != (point.request, point.after):
             return False
-        self.next = None
-        return True
+        request, after, before = self.next
+        self.next = (request, after, before - 1) if before else None
+        return not before
 
 
 @contextmanager
@@ -80,7 +86,7 @@ async def plays(one: Scene, deaths: Deaths, script: Sequence[Part]) -> None:
 
 
 @pytest.mark.parametrize("store", ["sqlite", "postgresql"])
-async def test_three_retries_and_three_deaths(tmp_path: Path, private_key: str, store: str) -> None:
+async def test_three_retries_and_four_deaths(tmp_path: Path, private_key: str, store: str) -> None:
     deaths = Deaths()
     with ledger(store) as url:
         async with scene(tmp_path / "scene", private_key, deaths, database_url=url) as one:
@@ -88,13 +94,13 @@ async def test_three_retries_and_three_deaths(tmp_path: Path, private_key: str, 
                 one.depot.plan(job="test", attempt=attempt, outcome="failed", seconds=0.5)
             again = "(attempt {}, asked for by `alice`)"
             script = [
-                Part("/depot run ci.yml job=test", "❌ failed"),
-                Part("/depot retry", f"❌ failed {again.format(2)}", (RETRY, True)),
-                Part("/depot retry", f"❌ failed {again.format(3)}", (RETRY, False)),
-                Part("/depot retry", f"✅ passed {again.format(4)}", (EDIT, True)),
+                Part("/depot run ci.yml job=test", "❌ failed", (COMMENT, True, 1)),  # the mention
+                Part("/depot retry", f"❌ failed {again.format(2)}", (RETRY, True, 0)),
+                Part("/depot retry", f"❌ failed {again.format(3)}", (RETRY, False, 0)),
+                Part("/depot retry", f"✅ passed {again.format(4)}", (EDIT, True, 0)),
             ]
             await plays(one, deaths, script)
-    assert len(one.executioner.died) == 3
+    assert len(one.executioner.died) == 4
     (run,) = one.depot.runs
     assert attempts(run)["test"] == 4
     text = first_reply(one)

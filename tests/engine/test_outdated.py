@@ -33,6 +33,21 @@ async def test_nothing_is_said_of_a_head_that_is_still_it(
     assert "moved on" not in text
 
 
+async def test_nothing_is_said_of_a_head_that_nobody_heard_of(
+    pr: Conversation, depot: SimulatedDepot
+) -> None:
+    pr.github.push(pr.repo, pr.number, {"change.txt": "two\n"})
+    takes_back(pr, "pull_request")
+    pr.github.upsert_check_run(pr.repo, pr.head, "CI / test", "queued")
+    await pr.passes(60)
+    await pr.says("alice", f"/depot run ci.yml sha={pr.head}")
+    pr.reply()
+    await pr.passes(60)
+    (text,) = stands(pr)
+    assert depot.runs[-1].sha == pr.head
+    assert "moved on" not in text
+
+
 async def test_a_new_head_cancels_what_runs_on_the_old_one(
     pr: Conversation, depot: SimulatedDepot
 ) -> None:

@@ -23,6 +23,7 @@ import pytest
 from psycopg import sql
 
 from bot.core.events import CommandLine
+from bot.core.failures import JobFailure
 from bot.core.models import Absence, Claim, Progress, Reply, TrackedRun
 from bot.core.rate_limit import WriteKind
 from bot.core.reasons import Reason
@@ -209,6 +210,7 @@ async def play(ledger: Ledger, status: StatusQueries) -> None:
     await arrives(ledger)
     await decides(ledger)
     await follows(ledger)
+    await fails(ledger)
     await is_read(ledger, status)
     await is_kept(ledger)
 
@@ -292,6 +294,32 @@ async def follows(ledger: Ledger) -> None:
     await items.resume_tracking(item.runs[0].run, START, "alice")
     await queue.release_faulty(await claimed(ledger), 0.0)
     await queue.set_aside(await claimed(ledger))
+
+
+async def fails(ledger: Ledger) -> None:
+    """A run, and where else its failures were seen is looked for."""
+    failed = JobFailure(
+        run_id=RunId("r2"),
+        job_id="j2",
+        attempt=1,
+        repo=RepoName(BUSY),
+        sha=SHA,
+        workflow="ci.yml",
+        job="test",
+        job_key="test",
+        number=NUMBER,
+        author=AUTHOR,
+        org_id="org",
+        fingerprint="f",
+        signature="alike-200",
+        repo_id=1,
+    )
+    await ledger.job_failures.save([failed])
+    assert await ledger.job_failures.alike(BUSY, {"alike-200"}, {"f"})
+    assert await ledger.job_failures.of_runs([RUN, RunId("r2")])
+    assert await ledger.job_failures.heads(BUSY, NUMBER, SHA)
+    for repo in ("", BUSY):
+        assert await ledger.job_failures.flaky(repo)
 
 
 async def is_read(ledger: Ledger, status: StatusQueries) -> None:
