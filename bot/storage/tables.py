@@ -235,8 +235,8 @@ job_failures = sa.Table(
     sa.Column("seen_at", sa.Float, nullable=False),
     # The first later attempt of the same job that passed.
     sa.Column("passed_attempt", sa.Integer),
-    sa.Index("job_failures_signature", "signature", "repo"),
-    sa.Index("job_failures_fingerprint", "fingerprint", "repo"),
+    sa.Index("job_failures_signature", "repo", "signature"),
+    sa.Index("job_failures_fingerprint", "repo", "fingerprint"),
     sa.Index("job_failures_seen", "seen_at"),
     sa.Index("job_failures_repo_id", "repo_id"),
     sa.Index(

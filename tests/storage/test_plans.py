@@ -272,13 +272,6 @@ async def follows(ledger: Ledger) -> None:
     assert await items.started_runs(BUSY, NUMBER, math.inf)
     await items.runs_resumed_lately(BUSY, NUMBER, 3600.0)
     await items.save_runs(claim, item.runs)
-    failures = ledger.job_failures
-    (failure,) = await failures.of_runs([RUN])
-    await failures.save([failure, replace(failure, attempt=2)])
-    assert await failures.alike(BUSY, {failure.signature}, {"f"})
-    assert (await failures.heads(BUSY, NUMBER, SHA)).of_commit == {NUMBER}
-    for repo in ("", BUSY):
-        assert await failures.flaky(repo)
     assert await queue.count_followed()
     assert await items.known_runs([RUN, RunId("r1")])
     assert await items.home(RUN)
@@ -315,7 +308,7 @@ async def fails(ledger: Ledger) -> None:
         repo_id=1,
     )
     await ledger.job_failures.save([failed])
-    assert await ledger.job_failures.alike(BUSY, {"alike-200"}, {"f"})
+    assert len(await ledger.job_failures.alike(BUSY, {"alike-200"}, {"f"})) > 1
     assert await ledger.job_failures.of_runs([RUN, RunId("r2")])
     assert await ledger.job_failures.heads(BUSY, NUMBER, SHA)
     for repo in ("", BUSY):

@@ -75,13 +75,6 @@ INSERTS = (
     SELECT item || '.1', 'old-run-' || n, '{}' FROM request WHERE n % 10 = 0
     """,
     """
-    INSERT INTO job_failures (run_id, job_id, attempt, repo, repo_id, number, author, sha, org_id,
-        workflow, job, job_key, fingerprint, signature, seen_at, passed_attempt)
-    SELECT 'old-run-' || n, 'j1', 1, repo, repo_id, number, 'author-' || n % 50, sha, 'org',
-        'ci.yml', 'test', 'test', '', 'signature-' || (n % 5000), at,
-        CASE WHEN n % 100 = 0 THEN 2 END FROM request
-    """,
-    """
     INSERT INTO redeliveries (guid, attempt_id, asked, received_at)
     SELECT 'old-' || n, n, 1, at FROM request WHERE n % 10 = 0
     """,
@@ -89,7 +82,7 @@ INSERTS = (
     INSERT INTO job_failures (run_id, job_id, attempt, repo, repo_id, number, author, sha, org_id,
         workflow, job, job_key, fingerprint, signature, seen_at, passed_attempt)
     SELECT 'old-run-' || n, 'j1', 1, repo, repo_id, number, 'author-' || n % 50, sha, 'org',
-        'ci.yml', 'test', 'test', '', 'alike-' || n % 5000, at, CASE n % 400 WHEN 0 THEN 2 END
+        'ci.yml', 'test', 'test', '', 'alike-' || (n % 5000), at, CASE n % 400 WHEN 0 THEN 2 END
     FROM request WHERE n % 4 = 0
     """,
 )

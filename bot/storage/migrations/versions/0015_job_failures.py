@@ -30,8 +30,8 @@ def upgrade() -> None:
         sa.Column("passed_attempt", sa.Integer),
     )
     for name, columns in (
-        ("signature", ["signature", "repo"]),
-        ("fingerprint", ["fingerprint", "repo"]),
+        ("signature", ["repo", "signature"]),
+        ("fingerprint", ["repo", "fingerprint"]),
         ("seen", ["seen_at"]),
         ("repo_id", ["repo_id"]),
     ):
