@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
+from bot.core.types import WORKFLOW_FOLDER
 from bot.demo.play import PULL, REPO
 from bot.demo.simulators.depot import Run
 from bot.demo.simulators.github import Comment, PullRequest
@@ -39,6 +40,10 @@ automations:
   - on: review_approved
     do: run ci.yml
 """
+
+
+ERROR = "AssertionError: the total is 4, expected 3"
+"""How a job fails here: an error by which it is known again."""
 
 
 class NotPossible(Exception):
@@ -103,6 +108,17 @@ class Scene:
         }
         self.stage.github.push(REPO, number, changes, message=f"Change {self._pushes}", by=who)
 
+    def break_main(self, _: int, who: str) -> None:
+        """A push to the base branch, after which the last job of `ci.yml` fails there."""
+        self._needs(who, "push", "admin", "maintain", "write")
+        self._pushes += 1
+        changes = {"prices.py": f"TAX = 1.{self._pushes}\n"}
+        message = f"Raise the tax {self._pushes}"
+        sha = self.stage.github.commit(REPO, "main", changes, message=message, author=who)
+        depot = self.stage.depot
+        run = depot.foreign_run(REPO, sha, f"{WORKFLOW_FOLDER}/ci.yml", trigger="push")
+        depot.plan(run_id=run.run_id, job="test", outcome="failed", error_message=ERROR)
+
     def fail_next_job(self, _: int, __: str) -> None:
         runs = self.stage.depot.runs
         self._spared = {attempt.attempt_id for run in runs for *_, attempt in run.tree()}
@@ -139,6 +155,8 @@ class Scene:
         if self._spared is None:
             return
         for run in self.stage.depot.runs:
+            if run.trigger == "push":
+                continue
             fresh = [
                 (job, attempt)
                 for _, job, attempt in run.tree()
@@ -147,7 +165,11 @@ class Scene:
             if fresh:
                 job, attempt = fresh[-1]
                 self.stage.depot.plan(
-                    run_id=run.run_id, job=job.spec.key, attempt=attempt.number, outcome="failed"
+                    run_id=run.run_id,
+                    job=job.spec.key,
+                    attempt=attempt.number,
+                    outcome="failed",
+                    error_message=ERROR,
                 )
                 self._spared = None
                 return
@@ -156,6 +178,7 @@ class Scene:
 DEEDS: Mapping[str, Callable[[Scene, int, str], None]] = {
     "push": Scene.push,
     "fail": Scene.fail_next_job,
+    "break": Scene.break_main,
     "lose": Scene.lose_next_answer,
     "label": Scene.label,
     "approve": Scene.approve,

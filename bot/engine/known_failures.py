@@ -75,8 +75,10 @@ class KnownFailures:
         self, tracked: TrackedRun, diagnosis: Diagnosis | None, gaps: Gaps, calls: int
     ) -> tuple[Evidence, ...]:
         comment, run = self.comment, tracked.run
-        if tracked.is_inline:
-            return ()  # its jobs are nobody else's
+        has_failed = any(one.status == "failed" for job in run.jobs for one in job.attempts)
+        # Jobs of YAML that was sent along are nobody else's.
+        if tracked.is_inline or not has_failed:
+            return ()
         like = JobFailure(
             run_id=run.run_id,
             job_id="",
@@ -90,8 +92,6 @@ class KnownFailures:
             repo_id=comment.repo_id,
         )
         failed = await asyncio.to_thread(rules.failed_attempts, run, diagnosis, like)
-        if not failed.all:
-            return ()
         heads = await self.ledger.job_failures.heads(comment.repo, comment.number, tracked.sha)
         # A run that was named by its id may be another pull request's.
         is_own = not heads.of_commit or comment.number in heads.of_commit

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import sqlalchemy as sa
 
@@ -19,7 +20,7 @@ from bot.storage.tables import heads, job_failures
 KNOWN_SECONDS = FLAKY_DAYS * DAY
 
 MAX_KEPT = 1000
-"""Failures, the newest, that are looked at for one run."""
+"""Failures with the same signature, or fingerprint, that are looked at for one run."""
 
 MAX_FLAKES = 5000
 """Failed attempts, the newest, that are counted."""
@@ -63,18 +64,13 @@ class JobFailures(Part):
         )
         is_recent = job_failures.c.seen_at > now - KNOWN_SECONDS
         in_repo = job_failures.c.repo == sa.bindparam("repo")
-        self._alike = (  # repo, signatures, fingerprints
+        # Two statements: SQLite would use neither index for both conditions in one.
+        self._by_signature, self._by_fingerprint = (  # repo, names
             sa.select(job_failures)
-            .where(
-                in_repo,
-                is_recent,
-                sa.or_(
-                    job_failures.c.signature.in_(sa.bindparam("signatures", expanding=True)),
-                    job_failures.c.fingerprint.in_(sa.bindparam("fingerprints", expanding=True)),
-                ),
-            )
+            .where(in_repo, is_recent, column.in_(sa.bindparam("names", expanding=True)))
             .order_by(job_failures.c.seen_at.desc())
             .limit(MAX_KEPT)
+            for column in (job_failures.c.signature, job_failures.c.fingerprint)
         )
         self._of_runs = sa.select(job_failures).where(  # run_ids
             job_failures.c.run_id.in_(sa.bindparam("run_ids", expanding=True))
@@ -121,14 +117,21 @@ class JobFailures(Part):
     async def alike(
         self, repo: RepoName, signatures: Collection[str], fingerprints: Collection[str]
     ) -> list[JobFailure]:
-        """The failures with one of these signatures or fingerprints, the newest first."""
-        found = await self._rows(
-            self._alike,
-            repo=repo,
-            signatures=sorted(filter(None, signatures)),
-            fingerprints=sorted(filter(None, fingerprints)),
-        )
-        return [rows.job_failure(row) for row in found]
+        """The failures with one of these signatures or fingerprints; of very many the newest."""
+        asked = [
+            (query, {"repo": repo, "names": names})
+            for query, given in (
+                (self._by_signature, signatures),
+                (self._by_fingerprint, fingerprints),
+            )
+            if (names := sorted(filter(None, given)))
+        ]
+
+        def work(db: sa.Connection) -> list[sa.Row[Any]]:
+            return [row for query, which in asked for row in db.execute(query, which)]
+
+        found = [rows.job_failure(row) for row in await self._store.transact(work)]
+        return list({(one.run_id, one.job_id, one.attempt): one for one in found}.values())
 
     async def of_runs(self, run_ids: Collection[RunId]) -> list[JobFailure]:
         """What is known to have failed in some runs."""

@@ -288,6 +288,7 @@ async def test_an_approval(client: httpx.AsyncClient, scene: Scene) -> None:
     [
         ("push", "rita", "rita may not push here: GitHub wants the write role."),
         ("push", "mallory", "mallory may not push here: GitHub wants the write role."),
+        ("break", "mallory", "mallory may not push here: GitHub wants the write role."),
         ("label", "rita", "rita may not label here: GitHub wants the triage role."),
         ("approve", "alice", "GitHub lets nobody approve a pull request of their own."),
     ],
@@ -320,6 +321,20 @@ async def test_the_next_job_fails(client: httpx.AsyncClient, scene: Scene, clock
     html = (await news(client))["runs"]
     assert f"<code>{after.run_id}</code>" in html
     assert "failed" in html
+
+
+async def test_main_is_broken(client: httpx.AsyncClient, scene: Scene, clock: Any) -> None:
+    depot = scene.stage.depot
+    assert (await does(client, "fail")).status_code == 204
+    assert (await does(client, "break")).status_code == 204
+    clock.time += 1
+    scene.tick()
+    assert scene.is_job_to_fail  # the one of the pull request, and none on main
+    clock.time += 60
+    (run,) = depot.runs
+    assert (run.status, run.sha) == ("failed", scene.stage.github.branch_head(REPO, "main"))
+    assert [job.spec.key for job in run.jobs if job.status == "failed"] == ["test"]
+    assert await entries(client) == []
 
 
 async def test_the_next_answer_is_lost(client: httpx.AsyncClient, scene: Scene) -> None:

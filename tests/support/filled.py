@@ -82,7 +82,7 @@ INSERTS = (
     INSERT INTO job_failures (run_id, job_id, attempt, repo, repo_id, number, author, sha, org_id,
         workflow, job, job_key, fingerprint, signature, seen_at, passed_attempt)
     SELECT 'old-run-' || n, 'j1', 1, repo, repo_id, number, 'author-' || n % 50, sha, 'org',
-        'ci.yml', 'test', 'test', '', 'alike-' || n % 5000, at, CASE n % 400 WHEN 0 THEN 2 END
+        'ci.yml', 'test', 'test', '', 'alike-' || (n % 5000), at, CASE n % 400 WHEN 0 THEN 2 END
     FROM request WHERE n % 4 = 0
     """,
 )

@@ -34,10 +34,14 @@ class SlowTransport(httpx.AsyncBaseTransport):
 
     there: httpx.AsyncBaseTransport
     sent: list[tuple[float, str]] = field(default_factory=list)
+    late: dict[str, float] = field(default_factory=dict)
+    """Requests whose path ends so take so many seconds more."""
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         self.sent.append((skipping_loop().time(), f"{request.method} {request.url.path}"))
-        await asyncio.sleep(ROUND_TRIP)
+        path = request.url.path
+        late = sum(seconds for end, seconds in self.late.items() if path.endswith(end))
+        await asyncio.sleep(ROUND_TRIP + late)
         return await self.there.handle_async_request(request)
 
 
