@@ -62,7 +62,7 @@ async def test_the_refusal_says_who_else_may(pr: Conversation) -> None:
     await rules(pr, "permissions: {run: [admin, author, '@zoe', '@octo/qa'], cancel: ['@zoe']}\n")
     await pr.says("trudy", "/depot run ci.yml")
     assert pr.reply() == snapshot(
-        "`run` needs the `admin` role in this repository, or to be `author`, `@zoe`, `@octo/qa`; you have `triage`. You may use `status`, `logs`, `why`, `artifacts`, `list`, `can-i`, `help`."
+        "`run` needs the `admin` role in this repository, or to be `author`, `@zoe`, `@octo/qa`; you have `triage`. You may use `status`, `logs`, `why`, `artifacts`, `flaky`, `list`, `can-i`, `help`."
     )
     assert reason(pr) == "not-admin"
     await pr.says("trudy", "/depot cancel")
