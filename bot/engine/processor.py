@@ -48,7 +48,6 @@ from bot.engine.facts import FactReader
 from bot.engine.known_failures import KnownFailures
 from bot.engine.publisher import Publisher, Writing, account, sooner
 from bot.engine.reader import CommandReader
-from bot.engine.rule_retries import RuleRetries
 from bot.engine.runs import Runs, is_watched
 from bot.github.api import GitHub
 from bot.github.errors import (
@@ -708,8 +707,8 @@ class Processor:
         except GitHubError as error:
             log.warning("rules_unavailable", error=str(error))
             return []
-        retries = RuleRetries(self.depot, self.ledger, self.clock, claim)
-        return [run for run in failed if await retries.retry(item, run, facts.config)]
+        runs = self._runs(claim, item)
+        return [run for run in failed if await runs.retry_by_rule(item, run, facts.config)]
 
     # --- what the log and the metrics say --------------------------------------------------------
 

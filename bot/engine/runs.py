@@ -27,7 +27,15 @@ from bot.commands.base import (
 from bot.core import jobs
 from bot.core.backoff import POLLING, START_SEARCH
 from bot.core.clock import Clock
-from bot.core.models import Claim, PendingChange, StartAttempt, StartRequest, TrackedRun, WorkItem
+from bot.core.models import (
+    BY_RULE,
+    Claim,
+    PendingChange,
+    StartAttempt,
+    StartRequest,
+    TrackedRun,
+    WorkItem,
+)
 from bot.core.reasons import Reason
 from bot.core.runs import Job, ListedRun, Run, Workflow, is_over
 from bot.core.types import CommandId, RepoName, RunId, Sha
@@ -41,7 +49,9 @@ from bot.depot.client import (
 )
 from bot.messages import refusals, runs
 from bot.parsing.workflow_file import path
+from bot.rules import retries
 from bot.rules.facts import RunsAtHead
+from bot.rules.repository_config import Config
 from bot.storage.items import StartInProgress
 from bot.storage.ledger import Ledger
 
@@ -53,6 +63,9 @@ LATE_SECONDS = 300.0
 
 SKEW_SECONDS = 120.0
 """How far Depot's clock may be behind ours."""
+
+HOUR = 3600.0
+"""Seconds in which retries by rule are counted."""
 
 TRIGGER = "api"
 """The trigger of runs that `Run` makes (believed: bot/depot/README.md, "Run")."""
@@ -343,6 +356,36 @@ class Runs:
             now = self.clock.now()
             await self.ledger.items.resume_tracking(one.run.run, now, "", wanted.note)
         return Answer("", reason=Reason.CANCELLED)
+
+    async def retry_by_rule(self, item: WorkItem, run: TrackedRun, config: Config) -> bool:
+        """Have the jobs of a run that has just failed go again, as far as rules want it; whether
+        any may. The end of this attempt is stored first, with why it failed."""
+        wanted = retries.jobs_to_retry(config, run)
+        if not wanted or not await self._has_a_retry_left(item):
+            return False
+        now = self.clock.now()
+        before = next(known for known in item.runs if known.run.run_id == run.run.run_id)
+        # Nobody hears of an end that is none. A step that is cut here looks at it again.
+        ended = replace(run, awaited_end=before.awaited_end, next_poll_at=now)
+        await self.ledger.items.save_runs(self.claim, [ended])
+        has_moved = False
+        for workflow, job in wanted:
+            try:
+                await self.depot.retry_job(workflow.workflow_id, job.job_id)
+                has_moved = True
+            except DepotError as error:
+                # One that was done all the same shows as an attempt that nobody here asked for.
+                log.warning("rule_retry_failed", run_id=run.run.run_id, error=str(error))
+        if has_moved:
+            log.info("run_retried_by_rule", run_id=run.run.run_id)
+            await self.ledger.items.resume_tracking(run.run, now, BY_RULE)
+        return True
+
+    async def _has_a_retry_left(self, item: WorkItem) -> bool:
+        """Whether a rule may still have a run of this pull request go again in this hour."""
+        comment = item.comment
+        lately = await self.ledger.items.runs_resumed_lately(comment.repo, comment.number, HOUR)
+        return retries.count_retries(lately) < retries.MAX_RETRIES
 
     async def _send_change(self, wanted: ChangeRun, before: PendingChange) -> None:
         match wanted:
