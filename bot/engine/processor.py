@@ -324,9 +324,12 @@ class Processor:
         comment = item.comment
         if comment.event is not None:
             return True, facts
+        is_person = not comment.author.is_bot
+        if is_person and self.github.is_app:
+            return True, facts  # an App's own account is a bot, whatever it is called
         if comment.author.login == await self.github.login():
             return False, facts
-        if not comment.author.is_bot:
+        if is_person:
             return True, facts
         try:
             facts = await self._with_rules(facts, reader)

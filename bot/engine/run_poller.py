@@ -144,8 +144,9 @@ def _gone(tracked: TrackedRun, active_runs: ActiveRuns, clock: Clock) -> Tracked
     if tracked.run.is_over:
         return replace(tracked, resumed_by="", next_poll_at=None)
     if tracked.misses == 0:
+        # Right after a start Depot may not know it everywhere.
         tracked = replace(tracked, misses=1)
-        return _later(tracked, clock, active_runs.pause(tracked))
+        return _later(tracked, clock, max(POLLING.longest, active_runs.pause(tracked)))
     return _given_up(tracked, runs.run_disappeared())
 
 

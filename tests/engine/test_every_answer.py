@@ -145,7 +145,6 @@ async def _broken_base(pr: Conversation) -> None:
 # --- places --------------------------------------------------------------------------------------
 
 READS = {
-    "github GET /app",
     "github GET /repos/R/collaborators/L/permission",
     "github GET /repos/R/contents/.github",
     "github GET /repos/R/contents/.github/depot-bot.yml",
@@ -202,6 +201,7 @@ ELSEWHERE = {
     "github GET /repos/R": "after a redirect (tests/engine/test_renamed_repositories.py)",
     "github GET /repos/R/installation": "where a webhook names no installation",
     "github GET /user": "a bot account",
+    "github GET /app": "comments of other bots, and after a lost answer",
     "github GET /app/hook/config": "depot-bot check",
     "github GET /app/installations": "depot-bot check",
 }
