@@ -39,6 +39,9 @@ def pytest_collection_finish() -> None:
     gc.enable()
 
 
+PROCESSES = 3
+"""As many as `make test` has."""
+
 LONG = (
     "crash",
     "browser",
@@ -46,19 +49,33 @@ LONG = (
     "web/test_load.py",
     "web/test_login.py",
     "fuzz/test_loop_time.py",
+    "web/test_waiting.py",
     "engine/test_every_answer.py",
+    "hosts",
+    "upgrade",
 )
 """Where tests take long, most of them because they wait for real processes."""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """The long ones go first: at the end nobody waits for them."""
+    """The long ones go first, some in the share of each process (xdist begins with as many equal
+    parts of the list): at the end nobody waits for them."""
 
-    def is_short(item: pytest.Item) -> bool:
+    def is_long(item: pytest.Item) -> bool:
         path = item.path.relative_to(HERE)
-        return not any(path.is_relative_to(long) for long in LONG)
+        return any(path.is_relative_to(long) for long in LONG)
 
-    items.sort(key=is_short)
+    long = [item for item in items if is_long(item)]
+    short = [item for item in items if not is_long(item)]
+    share = -(-len(short) // PROCESSES)
+    items[:] = [
+        item
+        for place in range(PROCESSES)
+        for item in (
+            *long[place::PROCESSES],
+            *short[place * share : (place + 1) * share],
+        )
+    ]
 
 
 @pytest.hookimpl(tryfirst=True)

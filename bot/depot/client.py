@@ -85,6 +85,7 @@ METHODS = frozenset(
         "GetRunStatus",
         "ListArtifacts",
         "ListRuns",
+        "ListWorkflows",
         "RerunWorkflow",
         "RetryFailedJobs",
         "RetryJob",
