@@ -20,6 +20,20 @@ HOUR = 3600.0
 PER_MINUTE = 78
 PER_HOUR = 490
 
+PACE_SECONDS = 600.0
+"""Over which the rest of a busy hour is shared out: an hour's writes are 80 in this time."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """How a kind of write is held back, so that first replies have writes left in each hour."""
+
+    busy_from: int
+    """Writes of any kind in an hour from which on it is held back."""
+    most: int
+    """Writes of any kind in PACE_SECONDS above which it waits then."""
+
+
 UNPRIVILEGED_PER_HOUR = PER_HOUR // 4
 """Of these, what all persons without the write role are answered with."""
 
@@ -50,6 +64,13 @@ class WriteKind(IntEnum):
         return {WriteKind.PASSING_EDIT: 20, WriteKind.REACTION: 40}.get(self, 0)
 
     @property
+    def pace(self) -> Pace | None:
+        """How it is held back in a busy hour; none for what is never."""
+        if self is WriteKind.FIRST_REPLY:
+            return None
+        return Pace(120, 60) if self >= WriteKind.PASSING_EDIT else Pace(240, 80)
+
+    @property
     def kept_of_hour(self) -> int:
         """Writes of each hour that are left for more important ones."""
         return 100 if self >= WriteKind.PASSING_EDIT else 0
@@ -71,11 +92,14 @@ class Budget:
 
     def wait(self, now: float, kind: WriteKind, ahead: int = 0) -> float:
         """Seconds until a write is possible with so many *ahead* of it; 0 when it is now."""
-        waits = (
+        waits = [
             self.closed_until - now,
             _until_free(self.written, now, MINUTE, PER_MINUTE - kind.kept_of_minute, ahead),
             _until_free(self.written, now, HOUR, PER_HOUR - kind.kept_of_hour, ahead),
-        )
+        ]
+        pace = kind.pace
+        if pace is not None and sum(at > now - HOUR for at in self.written) >= pace.busy_from:
+            waits.append(_until_free(self.written, now, PACE_SECONDS, pace.most, ahead))
         # Up to a millisecond later, and never earlier.
         return math.ceil(max(0.0, *waits) * 1000) / 1000
 

@@ -206,3 +206,24 @@ def test_a_place_is_kept() -> None:
     mine = waits("mine", turn=3, since=NOW - 100)
     again = enqueued(WorkItemId("mine"), HELLO, REPLY, [mine, waits("other")], Budget(turn=9), NOW)
     assert (again.turn, again.since) == (3, NOW - 100)
+
+
+@pytest.mark.parametrize(
+    ("written", "lately", "waits"),
+    [
+        (100, 100, set()),
+        (120, 50, set()),
+        (120, 60, {WriteKind.PASSING_EDIT, WriteKind.REACTION}),
+        (239, 90, {WriteKind.PASSING_EDIT, WriteKind.REACTION}),
+        (240, 79, {WriteKind.PASSING_EDIT, WriteKind.REACTION}),
+        (240, 80, set(WriteKind) - {WriteKind.FIRST_REPLY}),
+    ],
+)
+def test_in_a_busy_hour_some_is_left_for_first_replies(
+    written: int, lately: int, waits: set[WriteKind]
+) -> None:
+    now = 10_000.0
+    before = [now - 3000.0 + place for place in range(written - lately)]
+    since = [now - 500.0 + place * 4 for place in range(lately)]
+    budget = Budget(tuple(before + since))
+    assert {kind for kind in WriteKind if budget.wait(now, kind) > 0} == waits

@@ -201,4 +201,4 @@ async def test_what_is_not_written_keeps_no_place(ledger: Ledger, database: Data
         assert await reserve(ledger, f"other-{place}", is_privileged=False) == 0.0
     database.passes(61)
     assert await reserve(ledger, "stranger", is_privileged=False) == math.inf
-    assert await reserve(ledger, "writer", WriteKind.PASSING_EDIT) == 0.0
+    assert await reserve(ledger, "writer") == 0.0
