@@ -98,7 +98,7 @@ class Budget:
             _until_free(self.written, now, HOUR, PER_HOUR - kind.kept_of_hour, ahead),
         ]
         pace = kind.pace
-        if pace is not None and sum(at > now - HOUR for at in self.written) >= pace.busy_from:
+        if pace is not None and len(_of_last_hour(self.written, now)) >= pace.busy_from:
             waits.append(_until_free(self.written, now, PACE_SECONDS, pace.most, ahead))
         # Up to a millisecond later, and never earlier.
         return math.ceil(max(0.0, *waits) * 1000) / 1000
@@ -107,7 +107,7 @@ class Budget:
         """How many writes are left of this hour; 0 while there is a pause."""
         if self.closed_until > now:
             return 0
-        return max(0, PER_HOUR - sum(at > now - HOUR for at in self.written))
+        return max(0, PER_HOUR - len(_of_last_hour(self.written, now)))
 
     def wait_unprivileged(self, now: float, ahead: int = 0) -> float:
         """Seconds until something may be written to a person without the write role, as far as
@@ -127,9 +127,9 @@ class Budget:
 
         *has_reacted* says that a reaction was written before, when nobody knew the author's role.
         """
-        recent = tuple(at for at in self.written if at > now - HOUR)
+        recent = _of_last_hour(self.written, now)
         passed = self.turn if turn is None else max(self.turn, turn)
-        others = tuple(at for at in self.unprivileged if at > now - HOUR)
+        others = _of_last_hour(self.unprivileged, now)
         if not is_privileged:
             others = (*others, now)
         elif has_reacted and len(others) < UNPRIVILEGED_PER_HOUR:
@@ -139,6 +139,11 @@ class Budget:
     def closed(self, until: float) -> Budget:
         """The budget after GitHub asked for a pause."""
         return replace(self, closed_until=max(self.closed_until, until))
+
+
+def _of_last_hour(written: Sequence[float], now: float) -> tuple[float, ...]:
+    """Those of the writes that count towards the hour's limit."""
+    return tuple(at for at in written if at > now - HOUR)
 
 
 def _until_free(

@@ -54,8 +54,10 @@ class Handover:
         for run in db.execute(self._shown, {"of_work_item": work_item_id}).all():
             which = {"of_run": run.run_id}
             links = db.execute(self._links, {**which, "of_work_item": work_item_id}).all()
+            if not links:
+                continue
+            first = Home(WorkItemId(links[0].id), links[0].url, links[0].reply_id)
             for place, link in enumerate(links):
-                first = Home(WorkItemId(links[0].id), links[0].url, links[0].reply_id)
                 url = "" if link.id == first.work_item_id else first.reply_url
                 values: dict[str, Any] = {"reply_url": url}
                 if place == 0:
@@ -63,5 +65,4 @@ class Handover:
                     values |= {"reply_url": None, "next_poll_at": 0.0, "polls": 0}
                 db.execute(self._set, {**which, "of_command": link.command_id, **values})
                 db.execute(self._make_due, {"of_work_item": link.id})
-            if links:
-                self._store.notify(db)
+            self._store.notify(db)
