@@ -44,7 +44,7 @@ class JobFailure:
     seen_at: float = 0.0
 
     @property
-    def is_told(self) -> bool:
+    def has_signature(self) -> bool:
         """Whether it is known what failed."""
         return bool(self.signature)
 

@@ -96,7 +96,7 @@ class KnownFailures:
         # A run that was named by its id may be another pull request's.
         is_own = not heads.of_commit or comment.number in heads.of_commit
         number = comment.number if is_own else min(heads.of_commit)
-        if not failed.is_told:
+        if not failed.has_signature:
             await self._keep(failed, replace(like, number=number))
             return rules.evidence(failed, (), None, Kin(number, "")) if failed.now else ()
         try:

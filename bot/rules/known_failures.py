@@ -90,14 +90,14 @@ def signature(job_key: str, error: str) -> str:
     failure may show it."""
     job = family(job_key)
     names = {word.lower() for word in _WORD.findall(job)}
-    told = [
+    lines = [
         line
         for line in map(_normal, clean(error[:MAX_ERROR]).split("\n"))
         if {word.lower() for word in _WORD.findall(line)} - _SAYS_NOTHING - names
     ]
-    if not told:
+    if not lines:
         return ""
-    return sha256("\n".join([job, *told]).encode(errors="replace")).hexdigest()[:32]
+    return sha256("\n".join([job, *lines]).encode(errors="replace")).hexdigest()[:32]
 
 
 def _normal(line: str) -> str:
@@ -126,21 +126,21 @@ class Failed:
         return (*self.now, *self.passed)
 
     @property
-    def is_told(self) -> bool:
+    def has_signature(self) -> bool:
         """Whether there is something to look for elsewhere."""
-        return any(one.is_told for one in self.now)
+        return any(one.has_signature for one in self.now)
 
     @property
     def workflows(self) -> frozenset[str]:
         """The workflows of which there is something to look for."""
-        return frozenset(one.workflow for one in self.now if one.is_told)
+        return frozenset(one.workflow for one in self.now if one.has_signature)
 
 
 def failed_attempts(run: Run, diagnosis: Diagnosis | None, like: JobFailure) -> Failed:
     """The failed attempts of a run that is over, with what Depot's diagnosis says of them. *like*
     has what all of them share."""
     names = jobs_.names(run.jobs)
-    told = _told(diagnosis)
+    errors = _errors(diagnosis)
     now: list[JobFailure] = []
     passed: list[JobFailure] = []
     for workflow in run.workflows:
@@ -150,7 +150,7 @@ def failed_attempts(run: Run, diagnosis: Diagnosis | None, like: JobFailure) -> 
             for attempt in job.attempts:
                 if attempt.status != "failed":
                     continue
-                error = told.get((job.job_id, attempt.number), ("", ""))
+                error = errors.get((job.job_id, attempt.number), ("", ""))
                 later = [number for number in finished if number > attempt.number]
                 one = _replaced(
                     like,
@@ -200,7 +200,7 @@ def failed_on_base(
     return tuple(attempts)
 
 
-def _told(diagnosis: Diagnosis | None) -> dict[tuple[str, int], tuple[str, str]]:
+def _errors(diagnosis: Diagnosis | None) -> dict[tuple[str, int], tuple[str, str]]:
     """Fingerprint and error of each attempt that a diagnosis names."""
     return {
         (one.job_id, one.attempt): (failure.fingerprint, one.error or failure.error)
@@ -370,7 +370,7 @@ def evidence(
     for one in failed.now:
         # Jobs that failed in the same way, in Depot's eyes, are one failure.
         key = (one.fingerprint or one.signature, one.workflow)
-        if one.is_told:
+        if one.has_signature:
             groups.setdefault(key, []).append(one)
     found = [_of(group, kept, base, kin) for group in list(groups.values())[:MAX_FAILURES]]
     passed: dict[int, list[str]] = {}
@@ -434,7 +434,7 @@ def _failed_before(group: Sequence[JobFailure], kept: Sequence[JobFailure]) -> l
 
 
 def _is_same(one: JobFailure, group: Sequence[JobFailure]) -> bool:
-    if not one.is_told:
+    if not one.has_signature:
         return False
     return any(
         one.signature == other.signature
@@ -475,5 +475,5 @@ def _is_known(failures: Sequence[JobFailure], jobs: Set[str]) -> bool:
     """Whether it is known of a failed run that these jobs did not fail there in some way that
     nobody can tell."""
     return bool(failures) and all(
-        one.attempt > 0 and (one.is_told or one.job_key not in jobs) for one in failures
+        one.attempt > 0 and (one.has_signature or one.job_key not in jobs) for one in failures
     )

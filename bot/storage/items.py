@@ -444,7 +444,7 @@ class Items(Part):
         """Store how runs stand that go again by rule, which is no end for whoever waits for it."""
 
         def work(db: sa.Connection) -> None:
-            self._set_runs(db, claim.work_item_id, runs, are_ends_told=False)
+            self._set_runs(db, claim.work_item_id, runs, are_ends_saved=False)
 
         await self._write(claim, self._touch, work)
 

@@ -47,13 +47,13 @@ class JobFailures(Part):
         super().__init__(store)
         now = store.now()
         add = store.insert(job_failures).values(seen_at=now)
-        told = add.excluded.signature != ""
+        is_known = add.excluded.signature != ""
         self._save = add.on_conflict_do_update(
             index_elements=list(job_failures.primary_key),
             set_={
                 # A later look may tell more, and never less.
                 **{
-                    name: sa.case((told, add.excluded[name]), else_=job_failures.c[name])
+                    name: sa.case((is_known, add.excluded[name]), else_=job_failures.c[name])
                     for name in ("signature", "fingerprint", "author")
                 },
                 "number": add.excluded.number,

@@ -165,7 +165,7 @@ class Part:
         work_item_id: WorkItemId,
         runs: Sequence[TrackedRun],
         *,
-        are_ends_told: bool = True,
+        are_ends_saved: bool = True,
     ) -> None:
         """Save runs that were polled. One that a command had go again meanwhile is polled anew."""
         for run in runs:
@@ -177,7 +177,7 @@ class Part:
             }
             if db.execute(self._set_tracked_run, change).rowcount == 0:
                 db.execute(self._make_due, {"of_work_item": work_item_id})
-            elif are_ends_told and run.resumed_at is not None and run.end:
+            elif are_ends_saved and run.resumed_at is not None and run.end:
                 # Who asked for this attempt has a reply of their own.
                 self._set_end(db, run.run.run_id, run.end)
 

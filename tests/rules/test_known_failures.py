@@ -193,7 +193,7 @@ def test_what_failed_and_what_passed_later() -> None:
     passed = [(one.job_id, one.attempt, one.passed_attempt) for one in failed.passed]
     assert passed == [("j2", 1, 3), ("j2", 2, 3)]
     assert failed.all == (now, *failed.passed)
-    assert failed.is_told
+    assert failed.has_signature
     assert failed.workflows == {"ci.yml"}
 
 
@@ -203,7 +203,7 @@ def test_a_generic_error_has_no_fingerprint_either() -> None:
     for diagnosis in (generic, None, Diagnosis()):
         failed = failed_attempts(run, diagnosis, LIKE)
         assert [(one.fingerprint, one.signature) for one in failed.now] == [("", "")]
-        assert not failed.is_told
+        assert not failed.has_signature
         assert failed.workflows == set()
 
 
