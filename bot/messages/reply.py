@@ -10,7 +10,8 @@ from bot.core.models import MAX_ATTEMPTS, MAX_FAILED_NAMES, Command, TrackedRun,
 from bot.core.types import CHECK_CONFIG, WorkItemId
 from bot.messages.markdown import code, find_hidden, hidden
 from bot.messages.phrases import typed
-from bot.messages.runs import run_parts
+from bot.messages.runs import runs_parts
+from bot.messages.series import series_parts
 
 MARK = "depot-bot"
 """Name of the hidden JSON in a reply."""
@@ -96,6 +97,7 @@ def facts(
             {
                 "id": command.command_id,
                 "reason": reasons.code(command.reason),
+                **_series_facts(command),
                 "runs": [
                     _run_facts(run, attempts, names)
                     for run in item.runs
@@ -105,6 +107,15 @@ def facts(
             for command in item.commands
         ],
     }
+
+
+def _series_facts(command: Command) -> dict[str, Any]:
+    """How many runs of the same a command wants, and why no more are started."""
+    series = command.series
+    if series is None:
+        return {}
+    stopped = {"stopped": reasons.code(series.stopped)} if series.stopped is not None else {}
+    return {"times": series.wanted, **stopped}
 
 
 def _run_facts(run: TrackedRun, count: int, names: int) -> dict[str, Any]:
@@ -143,10 +154,12 @@ def decided(text: str) -> list[Any]:
 
 def _section(command: Command, item: WorkItem, limit: int) -> str:
     """The part of the reply for one command, at most *limit* characters, cut between paragraphs."""
-    parts = [command.answer] if command.answer else []
-    for run in item.runs:
-        if run.command_id == command.command_id:
-            parts += run_parts(run, item.newest_head)
+    runs = item.runs_of(command.command_id)
+    if command.series is not None:
+        parts = series_parts(command, runs, item.newest_head)
+    else:
+        parts = [command.answer] if command.answer else []
+        parts += runs_parts(runs, item.newest_head)
     kept = [] if command.line.is_near_miss else [_heading(command, item.comment.event)]
     for part in parts or ["Waiting for its turn."]:
         if sum(map(len, kept)) + len(part) > limit:
