@@ -361,7 +361,7 @@ class WorkItem:
     def is_to_go_on(self, command: Command) -> bool:
         """Whether more runs of the same are to be started for a command."""
         series = command.series
-        if series is None or series.stopped is not None:
+        if series is None or series.stopped is not None or self.reply.is_gone:
             return False
         return self.next_number(command.command_id) <= series.wanted
 

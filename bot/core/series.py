@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from bot.core.models import Command, TrackedRun, WorkItem
 
@@ -21,15 +21,27 @@ def wants_another(item: WorkItem, command: Command) -> bool:
     return moving < SIDE_BY_SIDE
 
 
-def first_end(run: TrackedRun) -> str:
-    """How the first attempt of a run ended: what somebody retried counts as it was. Empty while it
-    goes on."""
-    return run.attempts[0].status if run.attempts else run.end
+@dataclass(frozen=True, slots=True)
+class Tally:
+    """How runs of the same ended; what somebody retried counts as it was."""
+
+    passed: int
+    failed: int
+    cancelled: int
+    unknown: int
+    """It is not known how they ended."""
+    moving: int
+    """Not over."""
 
 
-def tally(runs: Sequence[TrackedRun]) -> Counter[str]:
-    """How many runs ended in which state; with an empty one for those that go on."""
-    return Counter(map(first_end, runs))
+def tally(runs: Sequence[TrackedRun]) -> Tally:
+    """How many ended in which way."""
+    ends = [run.attempts[0].status if run.attempts else run.end for run in runs]
+    passed, failed, cancelled = map(ends.count, ("finished", "failed", "cancelled"))
+    moving = ends.count("")
+    return Tally(
+        passed, failed, cancelled, len(ends) - passed - failed - cancelled - moving, moving
+    )
 
 
 def failed_alike(runs: Sequence[TrackedRun]) -> list[tuple[TrackedRun, ...]]:

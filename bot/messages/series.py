@@ -18,8 +18,6 @@ MAX_NAMED = 3
 MAX_EXPLAINED = 5
 """Kinds of failures of which it is shown why."""
 
-_ENDS = ("finished", "failed", "cancelled")
-
 
 def series_parts(
     command: Command, runs: Sequence[TrackedRun], newest_head: Sha | None = None
@@ -45,19 +43,18 @@ def _headline(series: Series, runs: Sequence[TrackedRun]) -> str:
     wanted, stopped = series.wanted, series.stopped
     count = several.tally(runs)
     left = wanted - max(run.number for run in runs)
-    counts = [f"{count['finished']} passed", f"{count['failed']} failed"]
-    counts += [f"{count['cancelled']} cancelled"] if count["cancelled"] else []
-    unknown = count.total() - sum(count[state] for state in (*_ENDS, ""))
-    counts += [f"{unknown} ended unknown"] if unknown else []
-    counts += [f"{count['']} under way"] if count[""] else []
+    counts = [f"{count.passed} passed", f"{count.failed} failed"]
+    counts += [f"{count.cancelled} cancelled"] if count.cancelled else []
+    counts += [f"{count.unknown} ended unknown"] if count.unknown else []
+    counts += [f"{count.moving} under way"] if count.moving else []
     if left > 0:
         counts.append(f"{left} {'to come' if stopped is None else 'not started'}")
-    if count[""] or (left > 0 and stopped is None):
+    if count.moving or (left > 0 and stopped is None):
         state = "⏳ "
-    elif count["failed"]:
+    elif count.failed:
         state = "❌ "
     else:
-        state = "✅ " if count["finished"] == len(runs) and left <= 0 else "🚫 "
+        state = "✅ " if count.passed == wanted else "🚫 "
     return f"{wanted} runs of {run_what(runs[0])}: {state}{', '.join(counts)}."
 
 

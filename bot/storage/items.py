@@ -343,9 +343,8 @@ class Items(Part):
         """Store what became of a command, the runs it tracks and the attempt that it settles; and
         how many runs of the same it wants."""
         which = {"of_command": command_id}
-        decision: rows.Values = {"reason": reason.value, "answer": answer}
-        if times > 1:
-            decision["times"] = times
+        series = {"times": times} if times > 1 else {}
+        decision: rows.Values = {"reason": reason.value, "answer": answer, **series}
 
         def work(db: sa.Connection) -> None:
             db.execute(self._set_decided, {**which, **decision})

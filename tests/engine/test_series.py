@@ -338,6 +338,14 @@ async def test_other_runs_are_left_alone(pr: Conversation, depot: SimulatedDepot
     assert [run.status for run in depot.runs] == ["running"] * SIDE_BY_SIDE + ["cancelled"]
 
 
+async def test_who_deletes_the_reply_ends_it(pr: Conversation, depot: SimulatedDepot) -> None:
+    await asks(pr, depot, 20, seconds=60)
+    pr.github.delete_comment(said(pr)[0])
+    await pr.passes(600)
+    assert len(depot.runs) < 20
+    assert all(run.over for run in depot.runs)
+
+
 # --- retries -------------------------------------------------------------------------------------
 
 
