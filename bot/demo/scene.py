@@ -15,18 +15,19 @@ from bot.demo.simulators.github import Comment, PullRequest
 from bot.demo.simulators.github.events import Commented, Event, PullRequestChanged, Reviewed
 from bot.demo.stage import Stage
 
+NO_ROLE = "no role"
+
 PEOPLE: Mapping[str, str] = {
     "ada": "admin",
     "maya": "maintain",
     "alice": "write",
     "trudy": "triage",
     "rita": "read",
-    "mallory": "stranger",
+    "mallory": NO_ROLE,
 }
-"""Who one can be; a stranger has no role in the repository, which is public."""
+"""Who one can be, and the role in the repository, which is public."""
 
-STRANGER = "mallory"
-"""Whose fork there is."""
+FORK_OWNER = "mallory"
 
 LABEL = "full-ci"
 
@@ -66,16 +67,16 @@ class Scene:
         github = self.stage.github
         github.repository_named(REPO).internal = False
         for login, role in PEOPLE.items():
-            if role != "stranger":
+            if role != NO_ROLE:
                 github.role(REPO, login, role)
         github.commit(REPO, "main", {".github/depot-bot.yml": CONFIG}, message="Rules")
         fork = github.pull_request(
             REPO,
-            STRANGER,
+            FORK_OWNER,
             branch="exact-sum",
             files={"basket.py": "from math import fsum as total\n"},
             title="Sum exactly",
-            fork=github.fork(REPO, STRANGER),
+            fork=github.fork(REPO, FORK_OWNER),
         )
         self.pulls = (PULL, fork.number)
         self.stage.depot.plan(queued=0.8, seconds=4.0)
@@ -175,7 +176,7 @@ class Scene:
                 return
 
 
-DEEDS: Mapping[str, Callable[[Scene, int, str], None]] = {
+ACTIONS: Mapping[str, Callable[[Scene, int, str], None]] = {
     "push": Scene.push,
     "fail": Scene.fail_next_job,
     "break": Scene.break_main,
@@ -183,7 +184,7 @@ DEEDS: Mapping[str, Callable[[Scene, int, str], None]] = {
     "label": Scene.label,
     "approve": Scene.approve,
 }
-"""The buttons."""
+"""What the page's buttons do, by the name that they send."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,7 +18,7 @@ import pytest
 
 from bot.commands import COMMANDS
 from bot.demo.play import PULL, REPO
-from bot.demo.scene import CONFIG, DEEDS, LABEL, PEOPLE, Scene
+from bot.demo.scene import ACTIONS, CONFIG, LABEL, PEOPLE, Scene
 from bot.demo.serve import HEADERS, WebPage, is_local, page_here
 from bot.demo.stage import Stage
 from bot.messages.markdown import hidden
@@ -63,7 +63,7 @@ async def test_the_page(client: httpx.AsyncClient) -> None:
     for login, role in PEOPLE.items():
         assert f'value="{login}"' in html
         assert f">{login} · {role}</option>" in html
-    assert set(re.findall(r'data-deed="(\w+)"', html)) == set(DEEDS)
+    assert set(re.findall(r'data-action="(\w+)"', html)) == set(ACTIONS)
     assert 'href="http://127.0.0.1:8/"' in html
     for path in re.findall(r'(?:href|src)="(/[^"]+)"', html):
         assert (await client.get(path)).status_code == 200
@@ -253,9 +253,9 @@ async def test_the_page_of_a_run(client: httpx.AsyncClient, scene: Scene, clock:
 
 
 async def does(
-    client: httpx.AsyncClient, deed: str, who: str = "maya", number: int = PULL
+    client: httpx.AsyncClient, action: str, who: str = "maya", number: int = PULL
 ) -> httpx.Response:
-    return await client.post(f"/pull/{number}/do/{deed}", json={"who": who})
+    return await client.post(f"/pull/{number}/do/{action}", json={"who": who})
 
 
 async def test_a_push(client: httpx.AsyncClient, scene: Scene) -> None:
@@ -284,7 +284,7 @@ async def test_an_approval(client: httpx.AsyncClient, scene: Scene) -> None:
 
 
 @pytest.mark.parametrize(
-    ("deed", "who", "why"),
+    ("action", "who", "why"),
     [
         ("push", "rita", "rita may not push here: GitHub wants the write role."),
         ("push", "mallory", "mallory may not push here: GitHub wants the write role."),
@@ -294,9 +294,9 @@ async def test_an_approval(client: httpx.AsyncClient, scene: Scene) -> None:
     ],
 )
 async def test_what_github_would_not_let_them(
-    client: httpx.AsyncClient, deed: str, who: str, why: str
+    client: httpx.AsyncClient, action: str, who: str, why: str
 ) -> None:
-    answer = await does(client, deed, who)
+    answer = await does(client, action, who)
     assert (answer.status_code, answer.json()) == (422, {"error": why})
     assert await entries(client) == []
 
@@ -306,13 +306,13 @@ async def test_the_next_job_fails(client: httpx.AsyncClient, scene: Scene, clock
     before = depot.foreign_run(REPO, head, ".depot/workflows/ci.yml")
     clock.time += 1
     assert (await does(client, "fail")).status_code == 204
-    assert (await news(client))["armed"]["fail"]
+    assert (await news(client))["pressed"]["fail"]
     after = depot.foreign_run(REPO, head, ".depot/workflows/ci.yml")
     scene.tick()
     assert scene.is_job_to_fail  # it has no jobs yet
     clock.time += 1
     scene.tick()
-    assert not (await news(client))["armed"]["fail"]
+    assert not (await news(client))["pressed"]["fail"]
     clock.time += 60
     depot.settle()
     assert before.status == "finished"
@@ -338,10 +338,10 @@ async def test_main_is_broken(client: httpx.AsyncClient, scene: Scene, clock: An
 
 
 async def test_the_next_answer_is_lost(client: httpx.AsyncClient, scene: Scene) -> None:
-    assert not (await news(client))["armed"]["lose"]
+    assert not (await news(client))["pressed"]["lose"]
     for _ in range(2):
         assert (await does(client, "lose")).status_code == 204
-    assert (await news(client))["armed"]["lose"]
+    assert (await news(client))["pressed"]["lose"]
     assert len(scene.stage.depot.faults.arranged) == 1
 
 

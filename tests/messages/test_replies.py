@@ -1,4 +1,4 @@
-"""What the bot says: strangers' texts stay in code, replies fit, the hidden JSON says the same."""
+"""What the bot says: untrusted texts stay in code, replies fit, the hidden JSON says the same."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ GITHUB_LIMIT = 65_536
 SHA = Sha("3f2c1d09b8a7e6f5d4c3b2a1908f7e6d5c4b3a29")
 PAGE = "https://github.com/octo/hello/pull/1#issuecomment-2"
 MARK = "zq7x"
-"""Stands in every stranger's text, so that it is seen wherever it turns up; no plain word, for a
+"""Stands in every untrusted text, so that it is seen wherever it turns up; no plain word, for a
 state that is one is shown as it is."""
 
 HTML = frozenset({"<details><summary>Why it failed</summary>", "</details>"})
@@ -81,7 +81,7 @@ def flat(text: str) -> Iterator[Token]:
 
 
 def assert_contained(text: str) -> None:
-    """No stranger's text outside code, no mention, no Markdown or HTML that is not the bot's."""
+    """No untrusted text outside code, no mention, no Markdown or HTML that is not the bot's."""
     details = 0
     for token in flat(text):
         assert token.type in STRUCTURE, token
@@ -113,7 +113,7 @@ def a_failure(text: str) -> Failure:
 
 
 def a_run(text: str, command_id: str = "ic-1.1") -> TrackedRun:
-    """A run in which everything that can be a stranger's is *text*."""
+    """A run in which everything that is untrusted is *text*."""
     job = replace(a_job(text), status="failed")
     diagnosis = Diagnosis((a_failure(text),))
     workflow = Workflow("w", text, "failed", name=text, error=text, jobs=(job,))
@@ -247,7 +247,7 @@ NASTY = [
 
 @pytest.mark.parametrize("nasty", NASTY)
 @pytest.mark.parametrize("sentence", SENTENCES)
-def test_a_strangers_text_stays_in_code(sentence: str, nasty: str) -> None:
+def test_untrusted_text_stays_in_code(sentence: str, nasty: str) -> None:
     assert_contained(SENTENCES[sentence](nasty + MARK + nasty))
 
 
