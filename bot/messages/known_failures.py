@@ -77,7 +77,7 @@ def _facts(one: Evidence, names: int) -> dict[str, Any]:
     }
     said = {
         "more_jobs": len(one.jobs[names:]),
-        "base": base if one.base else None,
+        "base": base if one.base_known else None,
         "pulls": pulls[:MAX_PULLS],
         "more_pulls": len(pulls[MAX_PULLS:]),
         "passed_attempt": one.passed_attempt,
