@@ -24,7 +24,7 @@ from starlette.responses import JSONResponse, PlainTextResponse, RedirectRespons
 from starlette.routing import Route
 
 from bot.demo.play import PULL, REPO, Playground, playground, stop_on_signals
-from bot.demo.scene import ACTIONS, LABEL, NO_ROLE, PEOPLE, Happened, NotPossible, Scene
+from bot.demo.scene import ACTIONS, LABEL, NO_ROLE, PEOPLE, Happened, NextRun, NotPossible, Scene
 from bot.demo.servers import BotFailed, serving
 from bot.demo.simulators import depot as simulated_depot
 from bot.demo.simulators.depot import Call
@@ -84,7 +84,7 @@ async def _serve() -> None:
     stop_on_signals()
     async with playground() as ground:
         scene = Scene(ground.stage)
-        page = WebPage(scene, _status_url(ground))
+        page = WebPage(scene, status_url(ground))
         async with serving(page.app()) as url:
             print(_opening(ground, url), flush=True)
             while True:
@@ -99,14 +99,14 @@ def _opening(ground: Playground, url: str) -> str:
             "depot-bot, to play with: the real bot on a simulated GitHub and Depot.",
             "",
             f"  the pull request  {url}/",
-            f"  the bot's pages   {_status_url(ground)}",
+            f"  the bot's pages   {status_url(ground)}",
             "",
             "Ctrl-C ends it; nothing is kept.",
         ]
     )
 
 
-def _status_url(ground: Playground) -> str:
+def status_url(ground: Playground) -> str:
     """The bot's status pages, with the password that they ask for."""
     return f"{ground.bot.url}/".replace("://", f"://demo:{ground.stage.admin_password}@", 1)
 
@@ -290,7 +290,10 @@ class WebPage:
                 calls=[_call(call) for call in reversed(depot.calls[-CALLS_SHOWN:])],
                 earlier=max(0, len(depot.calls) - CALLS_SHOWN),
             ),
-            "pressed": {"fail": scene.is_job_to_fail, "lose": scene.is_answer_to_be_lost},
+            "pressed": {
+                **{one.value: one is scene.next_run for one in NextRun},
+                "lose": scene.is_answer_to_be_lost,
+            },
         }
         version = sha256(msgspec.json.encode(html)).hexdigest()[:16]
         if request.query_params.get("seen") == version:
