@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import TypeVar
+
+import structlog
 
 from bot.core.clock import Clock
 from bot.core.events import Comment
@@ -15,7 +17,7 @@ from bot.core.single_flight import SingleFlightCache
 from bot.core.types import Permission, Sha
 from bot.depot.client import Depot
 from bot.engine.runs import runs_before, unlisted
-from bot.github.errors import NotFound
+from bot.github.errors import GitHubError, GitHubUnavailable, NotFound
 from bot.github.repository import Repository
 from bot.ops.settings import Limits
 from bot.parsing.workflow_file import BadWorkflow, candidates
@@ -30,7 +32,7 @@ from bot.rules.facts import (
     Usage,
     WorkflowNames,
 )
-from bot.rules.policy import StartTarget
+from bot.rules.policy import Needs, NotYet, StartTarget
 from bot.rules.repository_config import BadConfig, Config, Fault, parse
 from bot.storage.ledger import Ledger
 
@@ -41,6 +43,9 @@ MAX_OTHERS = 5
 """Runs under way that somebody else started, and that are asked for before one is started."""
 
 T = TypeVar("T")
+Decided = TypeVar("Decided")
+
+log = structlog.get_logger()
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,6 +139,20 @@ class FactReader:
             workflows=files if isinstance(files, WorkflowNames) else None,
             runs=runs,
         )
+
+    async def with_rules(self, facts: Facts) -> Facts:
+        """The facts with the repository's rules."""
+        if facts.rules is not None:
+            return facts
+        return await self.gather(facts, frozenset({Fact.RULES}))
+
+    async def with_rules_if_there(self, facts: Facts) -> Facts:
+        """The facts with the rules, for what is answered without them as well."""
+        try:
+            return await self.with_rules(facts)
+        except GitHubError as error:
+            log.warning("rules_unavailable", error=str(error))
+            return facts
 
     def _expected_head(
         self, facts: Facts, wanted: frozenset[Fact], target: StartTarget | None
@@ -267,3 +286,19 @@ async def _side_by_side(
     )
     await asyncio.wait(started)
     return await asyncio.gather(*started)
+
+
+async def in_turns(
+    decide: Callable[[Facts], Decided | Needs | NotYet],
+    facts: Facts,
+    reader: FactReader,
+    target: StartTarget | None = None,
+) -> tuple[Decided, Facts]:
+    """Gather and decide take turns until there is a decision; raises GitHubUnavailable."""
+    while True:
+        decision = decide(facts)
+        if isinstance(decision, NotYet):
+            raise GitHubUnavailable("the API does not know the newest head yet")
+        if not isinstance(decision, Needs):
+            return decision, facts
+        facts = await reader.gather(facts, decision.facts, target)

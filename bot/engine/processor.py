@@ -9,16 +9,14 @@ This is the only file that knows all parts. What a command may do is decided in
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
-from typing import TypeVar
 
 import structlog
 
 from bot.commands.base import (
     Answer,
-    Asked,
     Change,
     ChangeRuns,
     Command,
@@ -30,24 +28,22 @@ from bot.commands.base import (
     TrackRuns,
     arguments_by_verb,
     parse_line,
-    run_at,
 )
 from bot.core import models
 from bot.core.backoff import FAILED_STEP
 from bot.core.clock import Clock
-from bot.core.deliveries import Delivery
 from bot.core.errors import Misreading, Refused
-from bot.core.events import CommandLine
-from bot.core.models import Claim, Progress, Reply, TrackedRun, WorkItem
+from bot.core.models import Claim, Progress, TrackedRun, WorkItem
 from bot.core.reasons import Reason
-from bot.core.types import CANCEL_OUTDATED, CHECK_CONFIG, CommandId, Detail, Head, Permission, Sha
+from bot.core.types import CANCEL_OUTDATED, CommandId, Detail, Permission
 from bot.depot.client import Depot, DepotError, DepotRefused, DepotUnavailable
-from bot.engine import run_poller, trouble
+from bot.engine import events, run_poller, trouble
 from bot.engine.active_runs import ActiveRuns
-from bot.engine.facts import FactReader
+from bot.engine.command_log import CommandLog
+from bot.engine.facts import FactReader, in_turns
+from bot.engine.handling import Handling
 from bot.engine.known_failures import KnownFailures
 from bot.engine.publisher import Publisher, Writing, account, sooner
-from bot.engine.reader import CommandReader
 from bot.engine.runs import Runs, is_watched
 from bot.github.api import GitHub
 from bot.github.errors import (
@@ -65,9 +61,9 @@ from bot.ops.metrics import Metrics
 from bot.ops.settings import Operator
 from bot.parsing.comments import MAX_COMMANDS, find_command_lines
 from bot.rules import announcements, automations, policy
-from bot.rules.facts import Fact, Facts
-from bot.rules.policy import Allowed, Bounds, CommandNeeds, Decision, Needs, NotYet, StartTarget
-from bot.rules.repository_config import INLINE, Config
+from bot.rules.facts import Facts
+from bot.rules.policy import Allowed, Bounds, CommandNeeds, Decision
+from bot.rules.repository_config import Config
 from bot.storage.database import LedgerUnavailable
 from bot.storage.ledger import Ledger
 from bot.storage.part import LeaseLost
@@ -88,12 +84,7 @@ HOUR = 3600.0
 REACTION_SECONDS = 2.0
 """How long a step waits for the reaction when all else is done."""
 
-LOOK_SECONDS = 3.0
-"""How old the last look at the head may be when a run is started; it is looked at again then."""
-
 log = structlog.get_logger()
-
-D = TypeVar("D")
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,7 +120,7 @@ class Processor:
         item = await self.ledger.items.load(claim.work_item_id)
         structlog.contextvars.bind_contextvars(**audit.of_step(item))
         if claim.fencing_token == 1:  # the first step of all
-            _log_received(item)
+            self._log.received(item)
         if self._is_hopeless(item):
             log.error("work_item_set_aside", failures=item.failures)
             return await self.ledger.queue.set_aside(claim)
@@ -186,7 +177,7 @@ class Processor:
             if not found:
                 return StepDone()
             item = await self.ledger.items.load(claim.work_item_id)
-            _log_received(item)
+            self._log.received(item)
             if not is_its_turn:
                 return StepDone(wait=0.0)
         facts = await reader.known(self.operator.limits) if item.is_undecided else Facts.none()
@@ -202,11 +193,13 @@ class Processor:
                 await self._drop(claim, item, Reason.BOT_NOT_ALLOWED)
                 return StepDone()
         if item.comment.event is not None and not item.commands and item.is_undecided:
-            lines, facts = await self._lines_set_off(item, facts, reader)
-            lines = await self._with_config_check_apart(item, lines)
+            lines, facts = await events.lines_set_off(
+                item, facts, reader, is_new=self._is_new(item)
+            )
+            lines = await events.with_config_check_apart(self.ledger, item, lines)
             await self.ledger.items.add_commands(claim, lines)
             item = await self.ledger.items.load(claim.work_item_id)
-            _log_received(item)
+            self._log.received(item)
         is_greeted = refused is None and item.is_undecided
         reacts = is_greeted and await self.publisher.reserve_reaction(item)
         reacting: asyncio.Task[None] | None = None
@@ -241,10 +234,10 @@ class Processor:
         done = StepDone(wait, Progress(runs=tuple(polled)))
         if item.comment.event is not None:
             try:
-                facts = await self._with_rules(facts, reader)
+                facts = await reader.with_rules(facts)
             except GitHubError as error:  # whether anything may be said is not known
                 return replace(done, trouble=error)
-        if _is_silenced(item, facts):
+        if events.is_silenced(item, facts):
             return done
         return await self._publish(claim, item, facts, reader, done, has_reacted=has_reacted)
 
@@ -260,8 +253,8 @@ class Processor:
     ) -> StepDone:
         """Render and publish: the step with what came of that."""
         text = reply_message.render(item)
-        if text and _is_config_check(item) and item.reply.comment_id is None:
-            reply = await self._config_reply(item)
+        if text and events.is_config_check(item) and item.reply.comment_id is None:
+            reply = await events.config_reply(self.ledger, item)
             if reply is None:
                 return done
             item = replace(item, reply=reply) if reply.comment_id is not None else item
@@ -303,7 +296,7 @@ class Processor:
     ) -> StepDone:
         """Have the author hear how the runs ended, once the reply says it."""
         try:
-            facts = await self._with_rules(facts, reader)
+            facts = await reader.with_rules(facts)
             seen = (run.read_at for run in item.runs if run.read_at is not None)
             ended_at = max(seen, default=self.clock.now()) - self._ahead
             announced = announcements.announcement(item, facts.config, ended_at)
@@ -314,7 +307,7 @@ class Processor:
             return replace(done, wait=sooner(done.wait, wait))
         return replace(done, progress=replace(done.progress, end_announced=True))
 
-    # --- whose comment it is, and what an event sets off -----------------------------------------
+    # --- whose comment it is ---------------------------------------------------------------------
 
     async def _is_for_us(
         self, item: WorkItem, facts: Facts, reader: FactReader
@@ -332,7 +325,7 @@ class Processor:
         if is_person:
             return True, facts
         try:
-            facts = await self._with_rules(facts, reader)
+            facts = await reader.with_rules(facts)
         except GitHubError as error:
             if self._is_new(item):
                 raise
@@ -344,56 +337,6 @@ class Processor:
             comment.repo, policy.LIMIT_SECONDS, author=comment.author.login, number=comment.number
         )
         return count <= BOT_LIMIT, facts
-
-    async def _lines_set_off(
-        self, item: WorkItem, facts: Facts, reader: FactReader
-    ) -> tuple[list[CommandLine], Facts]:
-        """The command lines that an event sets off."""
-        event = item.comment.event
-        if event is None:
-            raise TypeError("a comment sets nothing off")
-        try:
-            facts = await self._with_rules(facts, reader)
-            changed: list[str] = []
-            if automations.needs_paths(facts.config, event):
-                changed = await reader.repository.changed_paths(item.comment.number)
-        except GitHubError as error:
-            if self._is_new(item):
-                raise
-            log.warning("automations_skipped", error=str(error))
-            return [], facts
-        # In a thread: patterns meet as many paths as the pull request has.
-        lines = await asyncio.to_thread(automations.lines, facts.config, event, changed)
-        return lines, facts
-
-    async def _with_config_check_apart(
-        self, item: WorkItem, lines: list[CommandLine]
-    ) -> list[CommandLine]:
-        """The lines without the check of the repository's config, which becomes a work item of its
-        own: its reply is one comment per pull request, edited."""
-        event = item.comment.event
-        check = CommandLine(CHECK_CONFIG)
-        if event is None or check not in lines:
-            return lines
-        key = f"{event.guid}-config"
-        apart = replace(item.comment, lines=(check,), event=replace(event, guid=key))
-        await self.ledger.inbox.accept(Delivery("", key, CHECK_CONFIG), [apart])
-        return [line for line in lines if line != check]
-
-    async def _config_reply(self, item: WorkItem) -> Reply | None:
-        """The reply that an earlier check of the config was given, to be edited; none when it says
-        the same, or when a newer check says what counts."""
-        comment = item.comment
-        check = (comment.repo, comment.number)
-        if await self.ledger.items.has_newer_check(*check, item.received_at):
-            return None
-        reply = await self.ledger.items.config_reply(*check)
-        return None if item.commands[0].answer in reply.text else reply
-
-    async def _with_rules(self, facts: Facts, reader: FactReader) -> Facts:
-        if facts.rules is not None:
-            return facts
-        return await reader.gather(facts, frozenset({Fact.RULES}))
 
     # --- deciding --------------------------------------------------------------------------------
 
@@ -432,7 +375,7 @@ class Processor:
             await self.ledger.items.save_decision(
                 claim, command.command_id, outcome.reason, text, runs, outcome.settles
             )
-            self._log_decision(item, command.command_id, outcome.reason, runs)
+            self._log.decided(item, command.command_id, outcome.reason, runs)
             decided = replace(command, decided=True, reason=outcome.reason, answer=text)
             item = item.with_command(decided, runs)
         if was_searching or facts.started_several:
@@ -516,20 +459,12 @@ class Processor:
         decision, facts = await self._decision(item, needs, facts, reader)
         if isinstance(decision, Refused):
             return decision, facts
-        handling = _Handling(self, item, command, parsed.needs, facts, reader)
+        handling = Handling(self.commands, item, command, parsed.needs, facts, reader)
         try:
             handled = await parsed.handle(handling.reader(decision))
             return await self._perform(runs, item, command.command_id, handled, handling)
         except Refused as no:
             return no, handling.facts
-
-    async def _with_rules_if_there(self, facts: Facts, reader: FactReader) -> Facts:
-        """The facts with the rules, for what is answered without them as well."""
-        try:
-            return await self._with_rules(facts, reader)
-        except GitHubError as error:
-            log.warning("rules_unavailable", error=str(error))
-            return facts
 
     async def _hint(
         self, item: WorkItem, command: models.Command, facts: Facts, reader: FactReader
@@ -540,7 +475,7 @@ class Processor:
         word = command.line.text.split(maxsplit=1)[0].lower()
         if policy.decide_before_reading(comment, facts, self._bounds) is not None:
             return Refused(Reason.HINTED, ""), facts
-        facts = await self._with_rules_if_there(facts, reader)
+        facts = await reader.with_rules_if_there(facts)
         if word.strip("*_`") not in {*self._verbs, *facts.config.aliases}:
             return Refused(Reason.HINTED, ""), facts
         has_hint = await self.ledger.pull_requests.has_hint(
@@ -561,7 +496,7 @@ class Processor:
             known.update(self.internal)
         parsed = parse_line(command.line, Config(), known)
         if isinstance(parsed, ParsedCommand) and parsed.needs.is_always_answered:
-            return parsed, await self._with_rules_if_there(facts, reader)
+            return parsed, await reader.with_rules_if_there(facts)
         if facts.rules is None:
             facts = await reader.gather(facts, policy.first_reads(item.comment, facts).facts)
         refused = policy.decide_rules(facts)
@@ -584,7 +519,7 @@ class Processor:
                 item.comment, needs, facts, self._bounds, self.clock.now(), self._ahead
             )
 
-        return await _in_turns(decide, facts, reader, needs.target)
+        return await in_turns(decide, facts, reader, needs.target)
 
     async def _perform(
         self,
@@ -592,7 +527,7 @@ class Processor:
         item: WorkItem,
         command_id: CommandId,
         handled: Handled,
-        handling: _Handling,
+        handling: Handling,
     ) -> tuple[Outcome, Facts]:
         """Start or change a run, as the handler wants."""
         try:
@@ -647,7 +582,7 @@ class Processor:
         for command in item.commands:
             if not command.decided:
                 await self.ledger.items.save_decision(claim, command.command_id, reason, "")
-                self._log_decision(item, command.command_id, reason)
+                self._log.decided(item, command.command_id, reason)
         if not item.commands:
             await self.ledger.items.add_commands(claim, [])
 
@@ -666,7 +601,7 @@ class Processor:
                 log.warning("lost_start_lookup_failed", error=str(error))
 
         async def quotable() -> frozenset[Detail]:
-            found, _ = await _in_turns(
+            found, _ = await in_turns(
                 lambda known: policy.quotable(item.comment, known, self._bounds), facts, reader
             )
             return found
@@ -682,7 +617,7 @@ class Processor:
         )
         for before, after in zip(due, polled, strict=True):
             if _has_ended(before, after):
-                self._log_end(item, after)
+                self._log.ended(item, after)
         failed = [
             run
             for before, run in zip(due, polled, strict=True)
@@ -706,46 +641,21 @@ class Processor:
         if not failed:
             return []
         try:
-            facts = await self._with_rules(facts, reader)
+            facts = await reader.with_rules(facts)
         except GitHubError as error:
             log.warning("rules_unavailable", error=str(error))
             return []
         runs = self._runs(claim, item)
         return [run for run in failed if await runs.retry_by_rule(item, run, facts.config)]
 
-    # --- what the log and the metrics say --------------------------------------------------------
-
-    def _log_decision(
-        self,
-        item: WorkItem,
-        command_id: CommandId,
-        reason: Reason,
-        runs: Sequence[TrackedRun] = (),
-    ) -> None:
-        self.metrics.count_decision(reason)
-        which = audit.of_command(item, command_id)
-        seconds = audit.since_webhook(item, self.clock.now())
-        if reason.is_refusal:
-            log.info("command_refused", **which, reason=reason, duration=seconds)
-        elif reason is not Reason.STARTED:  # each of these runs has a line of its own
-            run_ids = [run.run.run_id for run in runs]
-            log.info("command_done", **which, reason=reason, run_ids=run_ids, duration=seconds)
-
-    def _log_start(self, item: WorkItem, run: TrackedRun) -> None:
-        seconds = audit.since_webhook(item, self.clock.now())
-        self.metrics.count_start(seconds)
-        which = audit.of_command(item, run.command_id) | audit.of_run(run, run.run.status)
-        log.info("run_started", **which, duration=seconds)
-
-    def _log_end(self, item: WorkItem, run: TrackedRun) -> None:
-        self.metrics.count_end(run.end)
-        which = audit.of_command(item, run.command_id) | audit.of_run(run, run.end)
-        log.info("run_ended", **which, duration=run.run.seconds)
-
     def _runs(self, claim: Claim, item: WorkItem) -> Runs:
         """What starts and changes runs for a work item."""
-        latest, started = self._latest_start(item), partial(self._log_start, item)
+        latest, started = self._latest_start(item), partial(self._log.started, item)
         return Runs(self.depot, self.ledger, self.clock, claim, latest, started)
+
+    @property
+    def _log(self) -> CommandLog:
+        return CommandLog(self.metrics, self.clock)
 
     @property
     def _verbs(self) -> dict[str, type]:
@@ -757,112 +667,12 @@ class Processor:
         return Bounds(self.operator.repositories, permissions)
 
 
-class _Handling:
-    """One command while its handler runs: the facts grow with what it asks for."""
-
-    def __init__(
-        self,
-        processor: Processor,
-        item: WorkItem,
-        command: models.Command,
-        needs: CommandNeeds,
-        facts: Facts,
-        reader: FactReader,
-    ) -> None:
-        self.facts = facts
-        self._processor = processor
-        self._item = item
-        self._command = command
-        self._needs = needs
-        self._reader = reader
-        self._role = Permission.NONE
-
-    def reader(self, allowed: Allowed) -> CommandReader:
-        self._role = allowed.role
-        asked = Asked(
-            line=self._command.line,
-            author=self._item.comment.author.login,
-            role=allowed.role,
-            config=self.facts.config,
-            is_public=self._item.comment.is_public,
-            now=self._processor.clock.now(),
-            commands=self._processor.commands,
-        )
-        return CommandReader(
-            asked=asked,
-            allowed=allowed,
-            item=self._item,
-            command=self._command,
-            verb=self._needs.verb,
-            repository=self._reader.repository,
-            depot=self._processor.depot,
-            ledger=self._processor.ledger,
-            now=self._processor.clock.now(),
-            seen_head=self._seen_head,
-            why_no_start=self._why_no_start,
-        )
-
-    async def _seen_head(self) -> Head:
-        if self.facts.seen is None:
-            self.facts = await self._reader.gather(self.facts, frozenset({Fact.HEAD}))
-        if self.facts.seen is None:
-            raise TypeError("the head was not read")
-        return self.facts.seen.head
-
-    async def _why_no_start(self) -> str:
-        """Why `/depot run` would be refused now for what the head is; empty when it would not."""
-        needs = replace(self._needs, target=StartTarget(), again=run_at, pin=run_at)
-
-        def decide(facts: Facts) -> Head | Refused | Needs | NotYet:
-            try:
-                return policy.decide_head(
-                    self._item.comment, needs, None, facts, self._processor.clock.now()
-                )
-            except Refused as no:
-                return no
-
-        decision, self.facts = await _in_turns(decide, self.facts, self._reader)
-        return decision.text if isinstance(decision, Refused) else ""
-
-    async def look_at_the_head_again(self, sha: str) -> None:
-        """Right before a start: raises Refused when the head has moved."""
-        seen = self.facts.seen
-        if seen is None or self._processor.clock.now() - seen.read_at > LOOK_SECONDS:
-            self.facts = await self._reader.gather(self.facts, frozenset({Fact.HEAD}))
-            seen = self.facts.seen
-        if seen is not None:
-            again = self._needs.again(seen.head.sha)
-            policy.check_not_moved(Sha(sha), seen.head, seen.is_open, again)
-
-    def check_workflows(self, run: TrackedRun, *, but_inline: bool) -> None:
-        """Before a run is changed: raises Refused when one of its workflows is not allowed."""
-        names = [workflow.file_name or INLINE for workflow in run.run.workflows]
-        names = [name for name in names if name != INLINE or not but_inline]
-        policy.check_workflows(self.facts.config, names, self._role)
-
-
 async def _finish(reacting: asyncio.Task[None]) -> None:
     """Wait for a reaction that is on its way, but not for long: the run is to be followed."""
     await asyncio.wait({reacting}, timeout=REACTION_SECONDS)
     if reacting.cancel():
         log.warning("reaction_failed", error="GitHub does not answer")
     await asyncio.gather(reacting, return_exceptions=True)
-
-
-async def _in_turns(
-    decide: Callable[[Facts], D | Needs | NotYet],
-    facts: Facts,
-    reader: FactReader,
-    target: StartTarget | None = None,
-) -> tuple[D, Facts]:
-    """Gather and decide take turns until there is a decision; raises GitHubUnavailable."""
-    while True:
-        decision = decide(facts)
-        if isinstance(decision, NotYet):
-            raise GitHubUnavailable("the API does not know the newest head yet")
-        if not isinstance(decision, Needs):
-            return decision, facts
-        facts = await reader.gather(facts, decision.facts, target)
 
 
 def _is_silent(reason: Reason, item: WorkItem, facts: Facts) -> bool:
@@ -872,25 +682,9 @@ def _is_silent(reason: Reason, item: WorkItem, facts: Facts) -> bool:
     return reason in policy.ROLE_REASONS and "refusals" in facts.config.silence
 
 
-def _is_config_check(item: WorkItem) -> bool:
-    """Whether it is nothing but the check of a changed config."""
-    lines = [command.line.text for command in item.commands]
-    return item.comment.event is not None and lines == [CHECK_CONFIG]
-
-
-def _is_silenced(item: WorkItem, facts: Facts) -> bool:
-    """Whether the repository wants no replies about what events set off."""
-    return item.comment.event is not None and "automations" in facts.config.silence
-
-
 def _has_ended(before: TrackedRun, after: TrackedRun) -> bool:
     """Whether a poll showed the end of a run, or of another attempt of it."""
     return bool(after.end) and (not before.end or len(after.attempts) > len(before.attempts))
-
-
-def _log_received(item: WorkItem) -> None:
-    for command in item.commands:
-        log.info("command_received", **audit.of_command(item, command.command_id))
 
 
 def _until(moment: float | None, now: float) -> float | None:

@@ -13,7 +13,7 @@ from bot.core.types import Permission, Sha
 from bot.demo.simulators.depot import SimulatedDepot
 from bot.demo.simulators.depot.hostile_texts import ALL, MENTIONS
 from bot.demo.simulators.github import SimulatedGitHub
-from bot.engine.processor import LOOK_SECONDS
+from bot.engine.handling import LOOK_SECONDS
 from bot.github.api import CONFIG_SECONDS
 from bot.messages import refusals, runs
 from bot.messages.markdown import code

@@ -16,7 +16,7 @@ from bot.demo.simulators.depot import SimulatedDepot
 from bot.demo.simulators.depot.faults import Work
 from bot.demo.simulators.github import SimulatedGitHub
 from bot.demo.stage import Stage
-from bot.engine.processor import LOOK_SECONDS
+from bot.engine.handling import LOOK_SECONDS
 from bot.messages import refusals
 from bot.rules.policy import LAG_SECONDS
 from tests.support.commands import not_permitted, reason, reasons, said
