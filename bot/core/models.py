@@ -350,7 +350,8 @@ class WorkItem:
     def absent(self, seconds: float, now: float) -> str:
         """What GitHub has lacked for so long that the command needs that is decided next; empty
         when there is nothing."""
-        command = next((command for command in self.commands if not command.decided), None)
+        undecided = (one for one in self.commands if not one.decided or self.is_to_go_on(one))
+        command = next(undecided, None)
         absence = command.absence if command is not None else None
         return absence.what if absence is not None and now - absence.since >= seconds else ""
 
@@ -358,12 +359,19 @@ class WorkItem:
         """The runs that the reply shows for a command."""
         return tuple(run for run in self.runs if run.command_id == command_id)
 
-    def is_to_go_on(self, command: Command) -> bool:
-        """Whether more runs of the same are to be started for a command."""
+    def may_start_more(self, command: Command) -> bool:
+        """Whether nothing has ended the starts of more runs of the same for a command."""
         series = command.series
-        if series is None or series.stopped is not None or self.reply.is_gone:
+        return series is not None and series.stopped is None and not self.reply.is_gone
+
+    def is_to_go_on(self, command: Command) -> bool:
+        """Whether more runs of the same are to be started for a command, or one may have been."""
+        if command.series is None:
             return False
-        return self.next_number(command.command_id) <= series.wanted
+        if self.open_start_attempt(command.command_id) is not None:
+            return True
+        is_left = self.next_number(command.command_id) <= command.series.wanted
+        return is_left and self.may_start_more(command)
 
     @property
     def goes_on(self) -> bool:

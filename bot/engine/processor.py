@@ -570,9 +570,9 @@ class Processor:
 
     def _latest_start(self, item: WorkItem, command: models.Command | None = None) -> float:
         """Until when, by our clock, a run may be started for it, or for a command of it: of several
-        runs of the same that binds the first."""
+        runs of the same that binds the first, and none is started once that has ended."""
         if command is not None and command.series is not None:
-            return math.inf
+            return math.inf if item.may_start_more(command) else 0.0
         return item.comment.written_at + self._ahead + policy.LATE_SECONDS
 
     # --- trouble ---------------------------------------------------------------------------------
