@@ -592,6 +592,69 @@ async def test_what_depot_refuses_ends_it(pr: Conversation, depot: SimulatedDepo
     assert command["stopped"] == "depot-permission_denied"
 
 
+async def test_a_run_that_comes_to_light_late_counts_too(
+    pr: Conversation, depot: SimulatedDepot
+) -> None:
+    await asks(pr, depot, 6)
+    depot.hide_new_runs(90)
+    depot.faults.drop("Run")
+    await pr.passes(900)
+    hears_all(pr)
+    assert len(depot.runs) == 7
+    text = short(stands(pr)[0])
+    assert text.startswith("7 runs of ")
+    assert "✅ 7 passed, 0 failed" in text
+    assert "Run 6: Depot's answer to a first start was lost" in text
+    assert "Run 7: This run of the same came to light late" in text
+    assert re.findall(r"\| (\d) \|", text) == list("1234567")
+
+
+async def test_it_is_one_of_those_that_are_wanted(pr: Conversation, depot: SimulatedDepot) -> None:
+    await asks(pr, depot, 20, seconds=60)
+    depot.hide_new_runs(90)
+    depot.faults.drop("Run")
+    await pr.passes(1800)
+    hears_all(pr)
+    text = short(stands(pr)[0])
+    assert "✅ 20 passed, 0 failed" in text
+    assert re.findall(r"\| (\d+) \|", text) == [str(number) for number in range(1, 21)]
+    assert len(depot.runs) == 20
+
+
+async def test_depot_forgets_a_run(pr: Conversation, depot: SimulatedDepot) -> None:
+    await asks(pr, depot, 6)
+    depot.forget(depot.runs[1].run_id)
+    await pr.passes(300)
+    hears_all(pr)
+    text = stands(pr)[0]
+    assert "🚫 5 passed, 0 failed, 1 ended unknown" in text
+    assert runs.run_disappeared(2) in text
+
+
+async def test_what_does_not_compile(pr: Conversation, depot: SimulatedDepot) -> None:
+    broken = "on: push\njobs: {test: {runs-on: x, needs: nothere, steps: [{run: x}]}}\n"
+    await pushes(pr, {CI: broken})
+    await pr.says("maya", f"{COMMAND}6")
+    await pr.passes(120)
+    hears_all(pr)
+    text = stands(pr)[0]
+    assert "❌ 0 passed, 6 failed" in text
+    assert text.count("does not compile:") == 1
+
+
+async def test_github_away_for_an_hour_ends_it(
+    pr: Conversation, depot: SimulatedDepot, github: SimulatedGitHub
+) -> None:
+    await asks(pr, depot, 7, seconds=60)
+    away = github.faults.bad_gateway("*", ".", times=None)
+    await pr.passes(3600)
+    away.lift()
+    await pr.passes(600)
+    hears_all(pr)
+    assert len(depot.runs) == SIDE_BY_SIDE
+    assert "so no more runs are started." in stands(pr)[0]
+
+
 async def test_depot_away_for_an_hour_ends_it(pr: Conversation, depot: SimulatedDepot) -> None:
     await asks(pr, depot, 8)
     depot.faults.refuse("ListRuns", "unavailable", times=None)
