@@ -430,7 +430,8 @@ class Processor:
         if isinstance(outcome, Refused) and outcome.reason is Reason.RATE_LIMITED:
             facts = facts.after_a_limit()
         if isinstance(outcome, Refused):
-            is_silent = _is_silent(outcome.reason, item, facts)
+            # Why no more runs of the same are started stands in the reply that shows the others.
+            is_silent = command.series is None and _is_silent(outcome.reason, item, facts)
             outcome = Answer("" if is_silent else outcome.text, reason=outcome.reason)
         if item.comment.event is not None and command.line.text == CANCEL_OUTDATED:
             outcome = replace(outcome, text="") if not isinstance(outcome, TrackRuns) else outcome
@@ -472,6 +473,7 @@ class Processor:
         handling = Handling(self.commands, item, command, parsed.needs, facts, reader)
         try:
             handled = await parsed.handle(handling.reader(decision))
+            _check_same(item, command, handled)
             return await self._perform(runs, item, command.command_id, handled, handling)
         except Refused as no:
             return no, handling.facts
@@ -544,10 +546,12 @@ class Processor:
             handled = trouble.in_time(item, command_id, handled, self.github.server_clock.now())
         except Refused as late:
             return Answer(late.text, reason=late.reason), handling.facts
+        starts = 0
         match handled:
             case StartRuns():
                 await handling.look_at_the_head_again(handled.requests[0].sha)
-                policy.check_runs(handling.facts.usage, _runs_wanted(item, command_id, handled))
+                starts = _runs_wanted(item, command_id, handled)
+                policy.check_runs(handling.facts.usage, starts)
                 before = handling.facts.runs
                 if before is None:
                     raise TypeError("the runs at the head were not read")
@@ -560,7 +564,6 @@ class Processor:
                 outcome = await runs.change(item, command_id, handled)
             case Answer():
                 return handled, handling.facts
-        starts = len(handled.requests) if isinstance(handled, StartRuns) else 0
         return outcome, handling.facts.after_a_change(starts)
 
     @property
@@ -613,6 +616,7 @@ class Processor:
         it is decided like the first. Seconds until there is more to do; *polled* are the runs as
         this step has seen them."""
         due = [command for command in item.commands if series.wants_another(item, command)]
+        facts = facts.of_a_counted_command()
         wait: float | None = None
         for command in due:
             command_id = command.command_id
@@ -753,6 +757,19 @@ def _runs_wanted(item: WorkItem, command_id: CommandId, wanted: StartRuns) -> in
     if item.runs_of(command_id):
         return len(wanted.requests)
     return sum(one.times for one in wanted.requests)
+
+
+def _check_same(item: WorkItem, command: models.Command, handled: Handled) -> None:
+    """Raises Refused where a command that wants several runs of the same would do something else by
+    now: its alias may have changed."""
+    if command.series is None:
+        return
+    first = item.runs_of(command.command_id)[0]
+    match handled:
+        case StartRuns(requests=(request,)) if request.times > 1:
+            if (request.workflow, request.job) == (first.workflow, first.job):
+                return
+    raise Refused(Reason.ALIAS_CHANGED, refusals.alias_changed())
 
 
 def _is_silent(reason: Reason, item: WorkItem, facts: Facts) -> bool:
