@@ -608,7 +608,7 @@ class Processor:
 
         known = KnownFailures(item.comment, reader.repository, self.depot, self.ledger)
         now = self.clock.now()
-        due = [run for run in item.runs if run.next_poll_at is not None and run.next_poll_at <= now]
+        due = [run for run in item.runs if run.poll_due_at is not None and run.poll_due_at <= now]
         polled = await asyncio.gather(
             *(
                 run_poller.poll(self.depot, self.active_runs, self.clock, run, quotable, known.look)

@@ -394,11 +394,12 @@ async def test_a_terminal_run_is_tracked_again(ledger: Ledger, database: Databas
     assert await ids(ledger) == [one.work_item_id, other.work_item_id]
     # The note about its end is no longer true.
     assert over.note
-    again = replace(over, tracked_since=START + 50, polls=0, next_poll_at=0.0, note="")
+    again = replace(over, tracked_since=START + 50, polls=0, note="")
     again = replace(again, resumed_by="zoe", resumed_at=START + 50)
-    assert (await ledger.items.load(one.work_item_id)).runs == (
-        replace(again, command_id=first(one)),
-    )
+    (run,) = (await ledger.items.load(one.work_item_id)).runs
+    assert run.next_poll_at == database.ago()
+    again = replace(again, next_poll_at=run.next_poll_at)
+    assert run == replace(again, command_id=first(one))
     runs = {run.run.run_id: run for run in (await ledger.items.load(other.work_item_id)).runs}
     assert runs[RunId("r1")] == replace(again, command_id=first(other))
     assert runs[RunId("r2")].next_poll_at is None

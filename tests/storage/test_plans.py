@@ -280,7 +280,9 @@ async def follows(ledger: Ledger) -> None:
         for work_item in (ITEM, claim.work_item_id):
             await budget.reserve_write("1", BUSY, work_item, kind, is_privileged=True)
     await budget.pause_writes("1", 60.0)
-    await queue.release(claim, 1000.0, Progress(runs=item.runs))
+    later = await queue.now() + 1000.0
+    runs = tuple(replace(run, next_poll_at=later) for run in item.runs)
+    await queue.release(claim, 1000.0, Progress(runs=runs))
     assert await queue.wake(BUSY, SHA)
     await queue.wake_runs([RunId("r2")])
     await queue.reread_runs([RUN, RunId("r2")])
