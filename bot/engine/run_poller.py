@@ -70,6 +70,8 @@ async def poll(
     if not run.is_over:
         tracked = replace(tracked, run=run, failure="", evidence=())
         return _later(tracked, clock, active_runs.pause(tracked))
+    if run.status != "cancelled" and tracked.note == runs.cancelled_as_outdated():
+        tracked = replace(tracked, note="")  # it was faster
     is_known = tracked.run.is_over
     awaited_end = run.status if tracked.awaited_end == "" else tracked.awaited_end
     if is_known and tracked.polls >= DETAIL_TRIES:
