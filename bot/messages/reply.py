@@ -10,7 +10,7 @@ from bot.core.models import MAX_ATTEMPTS, MAX_FAILED_NAMES, Command, TrackedRun,
 from bot.core.types import CHECK_CONFIG, WorkItemId
 from bot.messages.markdown import code, find_hidden, hidden
 from bot.messages.phrases import typed
-from bot.messages.runs import run_parts
+from bot.messages.runs import HEAD_MOVED_ON, run_parts
 
 MARK = "depot-bot"
 """Name of the hidden JSON in a reply."""
@@ -20,6 +20,9 @@ CONFIG_PATH = ".github/depot-bot.yml"
 
 SCHEMA = 1
 """Version of the hidden JSON."""
+
+_HEAD = "\n\nmoved on"
+"""Stands for the sentence that the head has moved on while two replies are compared."""
 
 MAX_FACTS = 16_000
 """Characters of the hidden JSON; names of failed jobs and earlier attempts are left out first."""
@@ -139,6 +142,19 @@ def decided(text: str) -> list[Any]:
     value = find_hidden(MARK, text)
     rows = value.get("commands", []) if isinstance(value, dict) else []
     return [row.get("reason") for row in rows]
+
+
+def says(text: str, wanted: str) -> bool:
+    """Whether a reply says what is wanted. One that says that the head has moved on names the head
+    of that moment: it is not edited at each further push."""
+    if text == wanted:
+        return True
+    return HEAD_MOVED_ON.sub(_HEAD, text) == HEAD_MOVED_ON.sub(_HEAD, wanted)
+
+
+def says_but_for_head(text: str, wanted: str) -> bool:
+    """The same, whether or not it says that the head has moved on."""
+    return text == wanted or HEAD_MOVED_ON.sub("", text) == HEAD_MOVED_ON.sub("", wanted)
 
 
 def _section(command: Command, item: WorkItem, limit: int) -> str:

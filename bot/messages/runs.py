@@ -245,6 +245,10 @@ def head_moved_on(newest: Sha) -> str:
     return f"The head has moved on since, to {commit(newest)}."
 
 
+HEAD_MOVED_ON = re.compile(r"\n\nThe head has moved on since, to `[^`\n]*`\.(?=\n\n)")
+"""That sentence as a paragraph of a reply, whichever head it names."""
+
+
 def run_disappeared() -> str:
     return "Depot no longer knows this run; this comment is no longer kept up to date."
 

@@ -84,7 +84,7 @@ class WriteBudget(Part):
         *has_reacted* that a reaction to them was written when that was not known yet.
 
         Who has to wait keeps a place in the queue until then; a work item has one, whatever it has
-        to write. A reaction is written now or not at all, and keeps none.
+        to write. What is optional is written now or not at all, and keeps none.
         """
 
         def work(db: sa.Connection) -> float:
@@ -111,7 +111,7 @@ class WriteBudget(Part):
                     db.execute(self._forget, {"of_work_item": work_item_id})
                 return wait
             wait = min(wait, LONGEST_WAIT)
-            if kind is not WriteKind.REACTION:
+            if not kind.is_optional:
                 place = {
                     "kind": int(kind),
                     "turn": mine.turn,

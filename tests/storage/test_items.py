@@ -414,6 +414,9 @@ async def test_the_newest_head_is_that_of_its_own_pull_request(ledger: Ledger) -
     await accepted(ledger, comment(3, at=START - 1))
     item = await ledger.items.load(comment(3).work_item_id)
     assert (item.comment.number, item.newest_head) == (1, OLD)
+    # Of two that came in the same second, it is one.
+    await ledger.inbox.accept_head(*head("g3", NEW, START, number=1))
+    assert (await ledger.items.load(comment(3).work_item_id)).newest_head in {OLD, NEW}
     # What was pushed before it was written is no news.
     await accepted(ledger, comment(4, at=START + 1))
     assert (await ledger.items.load(comment(4).work_item_id)).newest_head is None

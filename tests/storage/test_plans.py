@@ -37,6 +37,7 @@ from bot.storage.status_queries import Filter, State, StatusQueries
 from bot.web.app import create_app
 from tests.storage.examples import (
     ANY,
+    NEW,
     change,
     claimed,
     comment,
@@ -350,6 +351,14 @@ async def is_kept(ledger: Ledger) -> None:
     assert await ledger.inbox.accept(delivery("g4"), [one])
     await ledger.inbox.rename(OTHER_ID, RepoName("octo/renamed"), START + 1)
     assert await ledger.inbox.rename_some()
+    await is_left(ledger)
+
+
+async def is_left(ledger: Ledger) -> None:
+    """A push to a pull request with many replies: some are due for a word more."""
+    for guid, before in (("g5", SHA), ("g6", None)):
+        pushed = head(guid, NEW, START + 2, NUMBER, BUSY, before=before)
+        assert await ledger.inbox.accept_head(*pushed)
 
 
 def mine(claim: Claim, run_id: str) -> TrackedRun:

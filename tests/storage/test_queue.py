@@ -361,9 +361,7 @@ async def test_waking_the_runs_on_a_commit(ledger: Ledger, database: Database) -
     assert claim.work_item_id == one.work_item_id
     (woken,) = (await ledger.items.load(one.work_item_id)).runs
     assert woken.next_poll_at == database.ago()
-    assert woken == replace(
-        run, command_id=first(one), polls=0, next_poll_at=woken.next_poll_at
-    )
+    assert woken == replace(run, command_id=first(one), polls=0, next_poll_at=woken.next_poll_at)
     # The terminal one is not polled.
     (rests,) = (await ledger.items.load(WorkItemId("ic-2"))).runs
     assert rests == replace(over, command_id=CommandId("ic-2.1"))
