@@ -186,14 +186,15 @@ class Part:
         """Save runs that were polled. One that a command had go again meanwhile is polled anew; so
         is one that was woken meanwhile, after what was seen of it is saved."""
         for run in runs:
+            row = rows.tracked_run_row(run)
             change = {
                 "of_command": run.command_id,
                 "of_run": run.run.run_id,
                 "of_resumption": run.resumed_at or 0.0,
                 "of_loaded_poll": run.loaded_poll_at,
-                **rows.tracked_run_row(run),
+                "of_next_poll": row.pop("next_poll_at"),
+                **row,
             }
-            change["of_next_poll"] = change.pop("next_poll_at")
             saved = db.execute(self._set_tracked_run, change).first()
             if saved is None or saved.next_poll_at != run.next_poll_at:
                 db.execute(self._make_due, {"of_work_item": work_item_id})
