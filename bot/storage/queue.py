@@ -12,8 +12,17 @@ from bot.core.models import Claim, Progress
 from bot.core.types import RepoName, RunId, Sha, WorkItemId
 from bot.storage import rows
 from bot.storage.database import Store
+from bot.storage.group_commit import GroupCommit
 from bot.storage.handover import Handover
-from bot.storage.part import Part, Wake, is_its_turn, rereading, waking
+from bot.storage.part import (
+    Part,
+    Wake,
+    execute_all,
+    held_by,
+    is_its_turn,
+    rereading,
+    waking,
+)
 from bot.storage.tables import (
     commands,
     periodic_jobs,
@@ -54,6 +63,8 @@ class Queue(Part):
     def __init__(self, store: Store) -> None:
         super().__init__(store)
         self._handover = Handover(store)
+        # Apart from other writes: a lease that was let go meanwhile is none of their business.
+        self._renewals = GroupCommit(self._renew_all)
         now = store.now()
         delay = sa.bindparam("delay", type_=sa.Float)
         # One that was woken, or is read again, is due already.
@@ -192,8 +203,15 @@ class Queue(Part):
         return cast("float | None", wait)
 
     async def renew(self, claim: Claim) -> None:
-        """Extend the lease of a claim by LEASE_SECONDS from now."""
-        await self._write(claim, self._renew)
+        """Extend the lease of a claim by LEASE_SECONDS from now. Nothing happens when it was lost:
+        who has it finds out at the next write."""
+        await self._renewals.add(claim)
+
+    async def _renew_all(self, claims: Sequence[Claim]) -> list[None]:
+        ordered = sorted(claims, key=lambda claim: claim.work_item_id)
+        held = [held_by(claim) for claim in ordered]
+        await self._store.transact(lambda db: execute_all(db, self._renew, held))
+        return [None] * len(claims)
 
     async def release(
         self, claim: Claim, delay: float | None, progress: Progress = NO_PROGRESS
