@@ -208,6 +208,15 @@ def adding(store: Store, table: sa.Table, **same: sa.ColumnElement[Any]) -> sa.I
     return insert.on_conflict_do_nothing()
 
 
+TRACKING = tracked_runs.join(commands).join(work_items)
+"""Runs, the commands that track them, and the work items of these."""
+
+
+def its_commands() -> sa.Select[tuple[str]]:
+    """The ids of the commands of a work item (`of_work_item`)."""
+    return sa.select(commands.c.id).where(commands.c.work_item_id == sa.bindparam("of_work_item"))
+
+
 def of_pull_request(table: sa.Table) -> tuple[sa.ColumnElement[bool], ...]:
     return table.c.repo == sa.bindparam("repo"), table.c.number == sa.bindparam("number")
 

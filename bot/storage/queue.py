@@ -20,16 +20,11 @@ from bot.storage.part import (
     execute_all,
     held_by,
     is_its_turn,
+    its_commands,
     rereading,
     waking,
 )
-from bot.storage.tables import (
-    commands,
-    periodic_jobs,
-    start_attempts,
-    tracked_runs,
-    work_items,
-)
+from bot.storage.tables import periodic_jobs, start_attempts, tracked_runs, work_items
 
 NO_PROGRESS = Progress()
 
@@ -62,7 +57,7 @@ class Queue(Part):
 
     def __init__(self, store: Store) -> None:
         super().__init__(store)
-        self._handover = Handover(store)
+        self._handover = Handover(store, self._make_due)
         # Apart from other writes: a lease that was let go meanwhile is none of their business.
         self._renewals = GroupCommit(self._renew_all)
         now = store.now()
@@ -106,12 +101,9 @@ class Queue(Part):
             failures=work_items.c.failures + 1,
             failing_since=sa.func.coalesce(work_items.c.failing_since, now),
         )
-        its_commands = sa.select(commands.c.id).where(
-            commands.c.work_item_id == sa.bindparam("of_work_item")
-        )
         self._make_ended_due = self._make_due.where(  # of_work_item
             ~sa.exists().where(
-                tracked_runs.c.command_id.in_(its_commands), tracked_runs.c.awaited_end == ""
+                tracked_runs.c.command_id.in_(its_commands()), tracked_runs.c.awaited_end == ""
             )
         )
         self._set_aside = self._touch.values(due_at=None, lease_until=0.0, set_aside_at=now)
@@ -119,7 +111,7 @@ class Queue(Part):
             sa.update(start_attempts)
             .where(
                 start_attempts.c.outcome == "open",
-                start_attempts.c.command_id.in_(its_commands),
+                start_attempts.c.command_id.in_(its_commands()),
             )
             .values(outcome="lost")
         )
