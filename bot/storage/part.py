@@ -114,7 +114,7 @@ class Part:
     async def _write_all(self, writes: Sequence[_Write]) -> list[Any]:
         """Do these in one transaction, all or none: what each one's work returns. Raises LeaseLost
         when a claim is no longer held; each is then tried alone."""
-        # In one order everywhere: two processes must not wait for each other's rows.
+        # In one order among those of a kind: who waits for others' rows should not be waited for.
         ordered = sorted(enumerate(writes), key=lambda one: one[1].claim.work_item_id)
         # PostgreSQL is sent those of a kind at once, and not asked for each how it went.
         kinds: defaultdict[Any, list[Values]] = defaultdict(list)
