@@ -221,8 +221,8 @@ async def _diagnosis(depot: Depot, run: Run | None, gaps: Gaps) -> Diagnosis | N
 
 async def _log(depot: Depot, run: Run | None, gaps: Gaps) -> tuple[Job | None, list[LogLine]]:
     """The first failed job of a run, and the end of its log."""
-    jobs = run.jobs if run is not None else ()
-    job = next((job for job in jobs if job.status == "failed" and job.attempts), None)
+    its_jobs = run.jobs if run is not None else ()
+    job = next((job for job in its_jobs if job.status == "failed" and job.attempts), None)
     attempt = job.newest_attempt if job is not None else None
     if attempt is None:
         return None, []

@@ -33,6 +33,7 @@ from bot.storage.database import Store
 from bot.storage.group_commit import GroupCommit
 from bot.storage.part import (
     NEW_COMMAND,
+    TRACKING,
     Part,
     adding,
     execute_all,
@@ -151,11 +152,11 @@ class Items(Part):
             )
             .order_by(tracked_runs.c.tracked_since)
         )
+        runs = (  # repo, number
+            sa.select(tracked_runs).select_from(TRACKING).where(*of_pull_request(work_items))
+        )
         self._started_runs = (  # repo, number, asked_until
-            sa.select(tracked_runs)
-            .select_from(tracked_runs.join(commands).join(work_items))
-            .where(
-                *of_pull_request(work_items),
+            runs.where(
                 is_tracked,
                 work_items.c.written_at <= sa.bindparam("asked_until", type_=sa.Float),
                 tracked_runs.c.awaited_end.is_not(None),  # the command did not only point to it
@@ -163,24 +164,13 @@ class Items(Part):
                     start_attempts.c.command_id == tracked_runs.c.command_id,
                     start_attempts.c.outcome == "started",
                 ),
-            )
-            .order_by(tracked_runs.c.tracked_since)
+            ).order_by(tracked_runs.c.tracked_since)
         )
-        self._resumed_runs = (  # repo, number, within
-            sa.select(tracked_runs)
-            .select_from(tracked_runs.join(commands).join(work_items))
-            .where(
-                *of_pull_request(work_items),
-                tracked_runs.c.resumed_at > now - sa.bindparam("within", type_=sa.Float),
-            )
+        self._resumed_runs = runs.where(  # repo, number, within
+            tracked_runs.c.resumed_at > now - sa.bindparam("within", type_=sa.Float)
         )
         self._newest_run = (  # repo, number
-            sa.select(tracked_runs)
-            .join(commands, commands.c.id == tracked_runs.c.command_id)
-            .join(work_items, work_items.c.id == commands.c.work_item_id)
-            .where(*of_pull_request(work_items))
-            .order_by(tracked_runs.c.tracked_since.desc())
-            .limit(1)
+            runs.order_by(tracked_runs.c.tracked_since.desc()).limit(1)
         )
         self._find_run = (  # run_id
             sa.select(tracked_runs)
@@ -190,7 +180,7 @@ class Items(Part):
         )
         self._known_runs = (  # run_ids
             sa.select(tracked_runs, work_items.c.author)
-            .select_from(tracked_runs.join(commands).join(work_items))
+            .select_from(TRACKING)
             .where(
                 tracked_runs.c.run_id.in_(sa.bindparam("run_ids", expanding=True)),
                 is_followed_here,
@@ -199,7 +189,7 @@ class Items(Part):
         )
         self._home = (  # run_id
             sa.select(work_items.c.id, work_items.c.url, work_items.c.reply_id)
-            .select_from(tracked_runs.join(commands).join(work_items))
+            .select_from(TRACKING)
             .where(
                 tracked_runs.c.run_id == sa.bindparam("run_id"),
                 is_followed_here,

@@ -7,6 +7,7 @@ of a condition are called `of_…` where the statement also sets columns, which 
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar, cast
@@ -51,13 +52,6 @@ class _Write:
     touch: sa.Update
     parameters: Values
     work: Work[Any] | None
-
-
-@dataclass(frozen=True, slots=True)
-class _Written:
-    """What the work of a write returned."""
-
-    value: Any
 
 
 class Part:
@@ -131,26 +125,28 @@ class Part:
         Raises LeaseLost.
         """
 
-        outcome = await self._writes.add(_Write(claim, touch, parameters, work))
-        if outcome is None:
-            raise LeaseLost(claim.work_item_id)
-        return cast(T, outcome.value)
+        return cast(T, await self._writes.add(_Write(claim, touch, parameters, work)))
 
-    async def _write_all(self, writes: Sequence[_Write]) -> list[_Written | None]:
-        """Do these in one transaction; nothing for each whose claim is no longer held."""
-        # In one order everywhere: two processes must not wait for each other's rows.
+    async def _write_all(self, writes: Sequence[_Write]) -> list[Any]:
+        """Do these in one transaction, all or none: what each one's work returns. Raises LeaseLost
+        when a claim is no longer held; each is then tried alone."""
+        # In one order among those of a kind: who waits for others' rows should not be waited for.
         ordered = sorted(enumerate(writes), key=lambda one: one[1].claim.work_item_id)
+        # PostgreSQL is sent those of a kind at once, and not asked for each how it went.
+        kinds: defaultdict[Any, list[Values]] = defaultdict(list)
+        for _, one in ordered:
+            kinds[one.touch, frozenset(one.parameters)].append(
+                {**held_by(one.claim), **one.parameters}
+            )
 
-        def work(db: sa.Connection) -> list[_Written | None]:
-            outcomes: list[_Written | None] = [None] * len(writes)
+        def work(db: sa.Connection) -> list[Any]:
+            for (touch, _), values in kinds.items():
+                if db.execute(touch, values).rowcount != len(values):
+                    raise LeaseLost(*(one["of_work_item"] for one in values))
+            outcomes: list[Any] = [None] * len(writes)
             for place, one in ordered:
-                mine = {
-                    "of_work_item": one.claim.work_item_id,
-                    "of_fencing_token": one.claim.fencing_token,
-                    "fencing_token": one.claim.fencing_token,
-                }
-                if db.execute(one.touch, {**mine, **one.parameters}).rowcount == 1:
-                    outcomes[place] = _Written(one.work(db) if one.work is not None else None)
+                if one.work is not None:
+                    outcomes[place] = one.work(db)
             return outcomes
 
         return await self._store.transact(work)
@@ -212,6 +208,15 @@ class Part:
             db.execute(self._set_awaited_end, {**of_run, "awaited_end": end})
 
 
+def held_by(claim: Claim) -> Values:
+    """What `_touch` takes: the work item, as long as the claim is held."""
+    return {
+        "of_work_item": claim.work_item_id,
+        "of_fencing_token": claim.fencing_token,
+        "fencing_token": claim.fencing_token,
+    }
+
+
 def execute_all(db: sa.Connection, statement: sa.Executable, values: Sequence[Values]) -> None:
     """Execute a statement once per row, if there are any rows."""
     if values:
@@ -224,6 +229,15 @@ def adding(store: Store, table: sa.Table, **same: sa.ColumnElement[Any]) -> sa.I
     if same:
         insert = insert.values(**same)
     return insert.on_conflict_do_nothing()
+
+
+TRACKING = tracked_runs.join(commands).join(work_items)
+"""Runs, the commands that track them, and the work items of these."""
+
+
+def its_commands() -> sa.Select[tuple[str]]:
+    """The ids of the commands of a work item (`of_work_item`)."""
+    return sa.select(commands.c.id).where(commands.c.work_item_id == sa.bindparam("of_work_item"))
 
 
 def of_pull_request(table: sa.Table) -> tuple[sa.ColumnElement[bool], ...]:

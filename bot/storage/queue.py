@@ -12,15 +12,19 @@ from bot.core.models import Claim, Progress
 from bot.core.types import RepoName, RunId, Sha, WorkItemId
 from bot.storage import rows
 from bot.storage.database import Store
+from bot.storage.group_commit import GroupCommit
 from bot.storage.handover import Handover
-from bot.storage.part import Part, Wake, is_its_turn, rereading, waking
-from bot.storage.tables import (
-    commands,
-    periodic_jobs,
-    start_attempts,
-    tracked_runs,
-    work_items,
+from bot.storage.part import (
+    Part,
+    Wake,
+    execute_all,
+    held_by,
+    is_its_turn,
+    its_commands,
+    rereading,
+    waking,
 )
+from bot.storage.tables import commands, periodic_jobs, start_attempts, tracked_runs, work_items
 
 NO_PROGRESS = Progress()
 
@@ -53,7 +57,9 @@ class Queue(Part):
 
     def __init__(self, store: Store) -> None:
         super().__init__(store)
-        self._handover = Handover(store)
+        self._handover = Handover(store, self._make_due)
+        # Apart from other writes: a lease that was let go meanwhile is none of their business.
+        self._renewals = GroupCommit(self._renew_all)
         now = store.now()
         delay = sa.bindparam("delay", type_=sa.Float)
         # One that is due is polled anyway, unless that is just being done: it may have moved since.
@@ -107,12 +113,9 @@ class Queue(Part):
             failures=work_items.c.failures + 1,
             failing_since=sa.func.coalesce(work_items.c.failing_since, now),
         )
-        its_commands = sa.select(commands.c.id).where(
-            commands.c.work_item_id == sa.bindparam("of_work_item")
-        )
         self._make_ended_due = self._make_due.where(  # of_work_item
             ~sa.exists().where(
-                tracked_runs.c.command_id.in_(its_commands), tracked_runs.c.awaited_end == ""
+                tracked_runs.c.command_id.in_(its_commands()), tracked_runs.c.awaited_end == ""
             )
         )
         self._set_aside = self._touch.values(due_at=None, lease_until=0.0, set_aside_at=now)
@@ -120,7 +123,7 @@ class Queue(Part):
             sa.update(start_attempts)
             .where(
                 start_attempts.c.outcome == "open",
-                start_attempts.c.command_id.in_(its_commands),
+                start_attempts.c.command_id.in_(its_commands()),
             )
             .values(outcome="lost")
         )
@@ -204,8 +207,15 @@ class Queue(Part):
         return cast("float | None", wait)
 
     async def renew(self, claim: Claim) -> None:
-        """Extend the lease of a claim by LEASE_SECONDS from now."""
-        await self._write(claim, self._renew)
+        """Extend the lease of a claim by LEASE_SECONDS from now. Nothing happens when it was lost:
+        who has it finds out at the next write."""
+        await self._renewals.add(claim)
+
+    async def _renew_all(self, claims: Sequence[Claim]) -> list[None]:
+        ordered = sorted(claims, key=lambda claim: claim.work_item_id)
+        held = [held_by(claim) for claim in ordered]
+        await self._store.transact(lambda db: execute_all(db, self._renew, held))
+        return [None] * len(claims)
 
     async def release(
         self, claim: Claim, delay: float | None, progress: Progress = NO_PROGRESS

@@ -9,6 +9,7 @@ import pytest
 import sqlalchemy as sa
 
 from bot.core.events import CommandLine
+from bot.core.failures import Evidence
 from bot.core.models import BY_RULE, GONE_AFTER, Claim, Progress, Reply, StartRequest, TrackedRun
 from bot.core.reasons import Reason
 from bot.core.runs import Run
@@ -380,6 +381,19 @@ async def test_a_deleted_reply_hands_its_runs_over(ledger: Ledger) -> None:
     (link,) = (await ledger.items.load(pointing.work_item_id)).runs
     assert link.reply_url == comment(3).url
     assert link.next_poll_at is None
+
+
+async def test_a_run_that_is_handed_over_after_its_end_keeps_all_that_is_known_of_it(
+    ledger: Ledger,
+) -> None:
+    run = replace(tracked(ANY, status="failed"), next_poll_at=None, failure="why")
+    run = replace(run, evidence=(Evidence(("test",), "main", 2, is_nowhere=True),))
+    home = await tracking(ledger, 1, run)
+    asking = await tracking(ledger, 2, linking(tracked(ANY)))
+    await ledger.queue.release(home, None, Progress(reply=Reply(7, missing=GONE_AFTER)))
+    (shown,) = (await ledger.items.load(asking.work_item_id)).runs
+    assert (shown.reply_url, shown.run) == (None, run.run)
+    assert (shown.failure, shown.evidence) == ("why", run.evidence)
 
 
 async def test_a_terminal_run_is_tracked_again(ledger: Ledger, database: Database) -> None:

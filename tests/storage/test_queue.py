@@ -148,14 +148,32 @@ async def test_a_restart_ends_all_leases(ledger: Ledger) -> None:
     new = await claimed(ledger)
     assert new.fencing_token > old.fencing_token
     with pytest.raises(LeaseLost):
-        await ledger.queue.renew(old)
+        await ledger.queue.release(old, 1.0)
+
+
+async def test_a_lease_that_was_lost_is_not_renewed(ledger: Ledger, database: Database) -> None:
+    await accepted(ledger, comment())
+    former = await claimed(ledger)
+    database.passes(LEASE_SECONDS)
+    await claimed(ledger)
+    database.passes(LEASE_SECONDS / 2)
+    await ledger.queue.renew(former)
+    database.passes(LEASE_SECONDS / 2)
+    await claimed(ledger)
+
+
+async def test_a_lease_that_was_let_go_is_not_renewed(ledger: Ledger) -> None:
+    await accepted(ledger, comment())
+    claim = await claimed(ledger)
+    await ledger.queue.release(claim, 0.0)
+    await ledger.queue.renew(claim)
+    await claimed(ledger)
 
 
 # --- fenced writes --------------------------------------------------------------------------------
 
 
 WRITES: dict[str, Callable[[Ledger, Claim], Awaitable[object]]] = {
-    "renew": lambda ledger, claim: ledger.queue.renew(claim),
     "release": lambda ledger, claim: ledger.queue.release(
         claim, 1.0, Progress(True, Reply(5, True, "text"), (tracked(claim),))
     ),
@@ -202,7 +220,45 @@ async def test_a_worker_whose_lease_was_taken_over_writes_nothing(
     with pytest.raises(LeaseLost):
         await WRITES[write](ledger, former)
     assert await ledger.items.load(former.work_item_id) == before
-    await ledger.queue.renew(current)
+    await ledger.queue.release(current, 1.0)
+
+
+async def test_a_write_that_comes_too_late_keeps_no_other_from_being_stored(
+    ledger: Ledger, database: Database
+) -> None:
+    await accepted(ledger, *(comment(number, number=number) for number in (1, 2, 3)))
+    former, *others = await ledger.queue.claim(10, 10)
+    await ledger.queue.release(former, 0.0)
+    await claimed(ledger)
+    outcomes = await asyncio.gather(
+        *(ledger.queue.release_failed(claim, 60.0) for claim in (former, *others)),
+        return_exceptions=True,
+    )
+    assert [type(outcome) for outcome in outcomes] == [LeaseLost, type(None), type(None)]
+    items = [await ledger.items.load(claim.work_item_id) for claim in (former, *others)]
+    assert [item.failures for item in items] == [0, 1, 1]
+
+
+async def test_writes_that_come_together_differ_in_what_they_store(ledger: Ledger) -> None:
+    await accepted(ledger, *(comment(number, number=number) for number in (1, 2, 3)))
+    claims = await ledger.queue.claim(10, 10)
+    stored = (
+        Progress(acknowledged=True),
+        Progress(reply=Reply(5, True, "text")),
+        Progress(acknowledged=True, reply=Reply(6, True, "another")),
+    )
+    await asyncio.gather(
+        *(
+            ledger.queue.release(claim, 60.0, progress)
+            for claim, progress in zip(claims, stored, strict=True)
+        )
+    )
+    items = [await ledger.items.load(claim.work_item_id) for claim in claims]
+    assert [(item.acknowledged, item.reply.text) for item in items] == [
+        (True, ""),
+        (False, "text"),
+        (True, "another"),
+    ]
 
 
 @pytest.mark.parametrize("write", WRITES)
@@ -403,7 +459,7 @@ async def test_waking_leaves_the_lease(ledger: Ledger) -> None:
     claim = await claimed(ledger)
     assert await ledger.queue.wake(HELLO, SHA)
     assert await ledger.queue.claim(10, 10) == []
-    await ledger.queue.renew(claim)
+    await ledger.queue.release(claim, 1.0)
 
 
 async def test_a_run_that_is_woken_while_it_is_polled_is_polled_again(
