@@ -55,11 +55,13 @@ class Store:
         self._running: set[asyncio.Future[Any]] = set()
         """Transactions under way."""
 
-    def now(self) -> sa.ColumnElement[float]:
+    @staticmethod
+    def now() -> sa.ColumnElement[float]:
         """The time by which leases and due steps go, in seconds since the epoch, as SQL."""
         raise NotImplementedError
 
-    def insert(self, table: sa.Table) -> sqlite.Insert | postgresql.Insert:
+    @staticmethod
+    def insert(table: sa.Table) -> sqlite.Insert | postgresql.Insert:
         """An INSERT that knows ON CONFLICT."""
         raise NotImplementedError
 

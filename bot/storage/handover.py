@@ -9,17 +9,17 @@ import sqlalchemy as sa
 from bot.core.models import GONE_AFTER, Home
 from bot.core.types import WorkItemId
 from bot.storage.database import Store
+from bot.storage.prepared import Prepared
 from bot.storage.tables import commands, tracked_runs, work_items
 
 KNOWN = ("state", "attempts", "asked_by", "resumed_by", "resumed_at", "note", "failure")
 """What the new reply takes over of a run."""
 
 
-class Handover:
+class Handover(Prepared):
     """Statements of a handover, which is a part of another transaction."""
 
-    def __init__(self, store: Store) -> None:
-        self._store = store
+    def _build(self, store: type[Store]) -> None:
         its_commands = sa.select(commands.c.id).where(
             commands.c.work_item_id == sa.bindparam("of_work_item")
         )

@@ -49,8 +49,12 @@ class Inbox(Part):
 
     def __init__(self, store: Store) -> None:
         super().__init__(store)
-        now = store.now()
         self._incoming = GroupCommit(self._accept)
+        self._names = Names(store)
+
+    def _build(self, store: type[Store]) -> None:
+        super()._build(store)
+        now = store.now()
         self._add_deliveries = adding(store, deliveries, received_at=now).returning(
             *deliveries.primary_key
         )
@@ -59,7 +63,6 @@ class Inbox(Part):
         ).returning(*work_items.primary_key)
         self._add_commands = adding(store, commands, **NEW_COMMAND)
         self._set_heads = _setting_heads(store, now)
-        self._names = Names(store)
 
     async def accept(self, delivery: Delivery, comments: Sequence[Comment]) -> bool:
         """Store comments with their commands, and events. False when all are known already.
@@ -154,7 +157,7 @@ def _take(one: Incoming, new_items: set[tuple[Any, ...]]) -> bool:
     return bool(brought)
 
 
-def _setting_heads(store: Store, now: sa.ColumnElement[float]) -> sa.Insert:
+def _setting_heads(store: type[Store], now: sa.ColumnElement[float]) -> sa.Insert:
     insert = store.insert(heads).values(received_at=now)
     # Deliveries come in any order: what counts is the last time it became the head.
     return insert.on_conflict_do_update(

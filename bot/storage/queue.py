@@ -54,6 +54,9 @@ class Queue(Part):
     def __init__(self, store: Store) -> None:
         super().__init__(store)
         self._handover = Handover(store)
+
+    def _build(self, store: type[Store]) -> None:
+        super()._build(store)
         now = store.now()
         delay = sa.bindparam("delay", type_=sa.Float)
         # One that was woken, or is read again, is due already.
@@ -344,7 +347,7 @@ def _until_due(now: sa.ColumnElement[float]) -> sa.Select[Any]:
     )
 
 
-def _taking_periodic_job(store: Store, now: sa.ColumnElement[float]) -> sa.Executable:
+def _taking_periodic_job(store: type[Store], now: sa.ColumnElement[float]) -> sa.Executable:
     every = sa.bindparam("every", type_=sa.Float)
     insert = store.insert(periodic_jobs).values(next_due_at=now + every)
     return insert.on_conflict_do_update(
