@@ -9,16 +9,14 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeVar
 
 import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from bot.storage.failures import failure
 from bot.storage.tables import VERSION
-
-if TYPE_CHECKING:
-    from sqlalchemy.dialects import postgresql, sqlite
 
 RETRIES = 3
 """How often a transaction is tried that PostgreSQL aborts because of another one."""
@@ -133,7 +131,7 @@ class Store:
         self.lock_for_migration(connection)
         if version_of(connection) == VERSION:
             return
-        # Only here: it takes a fifth of a start, and most find their tables up to date.
+        # Only here: it takes a sixth of a start, and most starts find their tables up to date.
         import alembic.command
         import alembic.config
 
