@@ -329,7 +329,7 @@ def _replay(path: Path, event: str) -> int:
         print(f"{path}: {clean(str(wrong))}", file=sys.stderr)
         return 2
     for line in found.lines():
-        # Strangers wrote some of this: nothing of it may move the cursor.
+        # Some of this is untrusted: nothing of it may move the cursor.
         print(clean(line))
     return 0
 

@@ -210,7 +210,7 @@ NO_PAYLOADS = {
     ("storage.database", "connection"),  # the attributes of alembic's configuration
     # The JSON Schema of the config is made, not read.
     *(("rules.repository_config", key) for key in ("$defs", "RetryRule", "properties", "attempts")),
-    ("parsing.workflow_file", "workflow_dispatch"),  # a stranger's YAML, which becomes values there
+    ("parsing.workflow_file", "workflow_dispatch"),  # untrusted YAML, which becomes values there
 }
 
 

@@ -14,12 +14,20 @@ from typing import Generic, Protocol, TypeVar
 from bot.core.errors import Misreading
 from bot.core.events import CommandLine
 from bot.core.failures import Evidence, FlakyJob
-from bot.core.models import Absence, KnownRun, PendingChange, StartAttempt, StartRequest, TrackedRun
+from bot.core.models import (
+    Absence,
+    KnownRun,
+    PendingChange,
+    RunSeries,
+    StartAttempt,
+    StartRequest,
+    TrackedRun,
+)
 from bot.core.reasons import Reason
 from bot.core.runs import Artifact, Diagnosis, Job, ListedRun, Run, Workflow
-from bot.core.types import Detail, Head, Permission, RunId, Sha
+from bot.core.types import CommandId, Detail, Head, Permission, RunId, Sha
 from bot.depot.client import Target
-from bot.parsing.arguments import format_command, parse_command, usage
+from bot.parsing.arguments import format_command, needs_of, parse_command, usage
 from bot.parsing.words import quoted
 from bot.parsing.workflow_file import Outline
 from bot.rules.policy import CommandNeeds, StartTarget
@@ -45,6 +53,8 @@ class TrackRuns:
     runs: tuple[TrackedRun, ...]
     reason: Reason = Reason.STARTED
     settles: StartAttempt | None = None
+    times: int = 1
+    """More runs of the same are to be started, so many in all."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +112,8 @@ class ChangeRuns:
     """What the reply adds, in Markdown."""
     is_quiet: bool = False
     """Nobody asked for it: it has no reply, and the note goes to the replies of these runs."""
+    stops: CommandId | None = None
+    """No more runs of the same are started for this command."""
 
 
 Outcome = Answer | TrackRuns | RetryLater
@@ -191,6 +203,10 @@ class RunReader(Protocol):
     async def outdated_runs(self) -> tuple[TrackedRun, ...]:
         """What commands here started on another head than the newest and is not over; all that is
         not over, and was asked for before, when the pull request was closed."""
+        ...
+
+    async def series(self, runs: Sequence[TrackedRun]) -> RunSeries | None:
+        """The runs of the same that one command wanted, where all of these are among them."""
         ...
 
     async def check_again(self, run: TrackedRun) -> None:
@@ -353,6 +369,7 @@ class CommandSpec(Generic[A]):
             required_permission=self.required_permission,
             least_permission=self.least_permission(arguments, line),
             is_always_answered=self.is_always_answered,
+            further=needs_of(arguments),
             quotes=self.quotes,
             target=target,
             again=again,

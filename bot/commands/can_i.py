@@ -16,7 +16,7 @@ from bot.commands.base import (
 from bot.core.errors import Misreading, Refused
 from bot.core.types import Permission
 from bot.messages import answers
-from bot.parsing.arguments import parse_command
+from bot.parsing.arguments import guarded_arguments, parse_command
 from bot.rules import policy
 
 
@@ -28,6 +28,11 @@ class CanIArguments:
 async def can_i(command: CanIArguments, reader: HeadReader) -> Answer:
     asked = reader.asked
     rows = [(verb, _why_not(verb, known, asked)) for verb, known in asked.commands.items()]
+    rows += [
+        (f"{verb} {argument}=", _why_not_argument(argument, by_default, asked))
+        for verb, known in asked.commands.items()
+        for argument, by_default in guarded_arguments(known.arguments).items()
+    ]
     rows += [(alias, _why_not_alias(alias, asked)) for alias in asked.config.aliases]
     rows += [
         (f"run {pattern}", _text(policy.workflow_refusal(pattern, role, asked.role)))
@@ -41,15 +46,28 @@ async def can_i(command: CanIArguments, reader: HeadReader) -> Answer:
 def _why_not(verb: str, command: Command, asked: Asked) -> str:
     """What stands against a command, empty for nothing."""
     try:
-        required = asked.config.needs(verb, command.required_permission)
-        named = asked.config.named(verb)
-        if asked.author.lower() not in named.users:
-            policy.check_permission(verb, required, asked.role, named=named.words)
+        _check(verb, verb, command.required_permission, asked)
         if command.quotes is not None:
             policy.check_shown(asked.config, command.quotes, is_public=asked.is_public)
     except Refused as no:
         return no.text
     return ""
+
+
+def _why_not_argument(argument: str, by_default: Permission, asked: Asked) -> str:
+    """The same for an argument that needs a role of its own."""
+    try:
+        _check(f"{argument}=", argument, by_default, asked)
+    except Refused as no:
+        return no.text
+    return ""
+
+
+def _check(shown: str, key: str, by_default: Permission, asked: Asked) -> None:
+    """Raises Refused unless the rules let the asker have what this key of `permissions` guards."""
+    required, named = asked.config.needs(key, by_default), asked.config.named(key)
+    if asked.author.lower() not in named.users:
+        policy.check_permission(shown, required, asked.role, named=named.words)
 
 
 def _why_not_alias(alias: str, asked: Asked) -> str:

@@ -5,10 +5,18 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from bot.commands.base import Answer, Change, ChangeRun, ChangeRuns, CommandSpec, Handled, RunReader
+from bot.commands.base import (
+    Answer,
+    Change,
+    ChangeRun,
+    ChangeRuns,
+    CommandSpec,
+    Handled,
+    RunReader,
+)
 from bot.core import jobs
 from bot.core.errors import Refused
-from bot.core.models import TrackedRun
+from bot.core.models import RunSeries, TrackedRun
 from bot.core.reasons import Reason
 from bot.core.runs import is_over
 from bot.core.types import Permission
@@ -24,9 +32,12 @@ class CancelArguments:
 
 async def cancel(command: CancelArguments, reader: RunReader) -> Handled:
     found = await reader.runs_under_way(command.run)
+    newest = found or (await reader.run(command.run),)
+    series = await reader.series(newest)
+    if series is not None and command.job in {None, newest[0].job}:
+        return _cancel_series(series, found if reader.pending_changes else series.moving, reader)
     if not found:
-        newest = await reader.run(command.run)
-        return Answer(runs.already_over(newest), reason=Reason.ALREADY_OVER)
+        return Answer(runs.already_over(newest[0]), reason=Reason.ALREADY_OVER)
     if command.job is not None:
         return await _cancel_jobs(found, command.job, reader)
     if len(found) > 1:
@@ -44,6 +55,18 @@ async def cancel(command: CancelArguments, reader: RunReader) -> Handled:
     return ChangeRuns((ChangeRun(Change.CANCEL, run, part, is_done=is_done),))
 
 
+def _cancel_series(
+    series: RunSeries, moving: Sequence[TrackedRun], reader: RunReader
+) -> ChangeRuns:
+    """Cancel all runs of the same that one command wanted, whichever was named."""
+    changes = []
+    for run in moving:
+        is_done = bool(reader.pending_changes) and run.run.status == "cancelled"
+        if is_done or not run.run.is_over:
+            changes.append(ChangeRun(Change.CANCEL, run, is_done=is_done))
+    return ChangeRuns(tuple(changes), stops=series.command_id)
+
+
 async def _cancel_jobs(found: Sequence[TrackedRun], typed: str, reader: RunReader) -> Handled:
     changes = []
     for name in jobs.named(typed, [job for run in found for job in run.run.jobs]):
@@ -59,6 +82,7 @@ CANCEL = CommandSpec(
     CancelArguments,
     cancel,
     required_permission=Permission.WRITE,
-    summary="Cancel a queued or running run, or jobs of it.",
+    summary="Cancel a queued or running run, or jobs of it; of several runs of the same "
+    "(`times=`) all.",
     examples=("cancel", "cancel ci.yml", "cancel job=test"),
 )

@@ -17,7 +17,13 @@ from bot.core.errors import Misreading, Refused, UnknownCommand
 from bot.core.reasons import Reason
 from bot.core.types import Permission
 from bot.messages import answers, refusals
-from bot.parsing.arguments import argument, arguments_of, closest_match, parse_command
+from bot.parsing.arguments import (
+    argument,
+    arguments_of,
+    closest_match,
+    guarded_arguments,
+    parse_command,
+)
 from bot.rules.repository_config import Config
 
 
@@ -43,7 +49,13 @@ async def show_help(command: HelpArguments, reader: HeadReader) -> Answer:
 
 
 def _page(verb: str, command: Command, config: Config) -> str:
-    arguments = [(name, w.help) for name, (_, w) in arguments_of(command.arguments).items()]
+    guarded = guarded_arguments(command.arguments)
+    arguments = [
+        (name, answers.needing(w.help, config.needs(name, guarded[name])))
+        if name in guarded
+        else (name, w.help)
+        for name, (_, w) in arguments_of(command.arguments).items()
+    ]
     return answers.help_page(
         command.usage(verb),
         config.needs(verb, command.required_permission),

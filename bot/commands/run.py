@@ -13,15 +13,35 @@ from bot.core.reasons import Reason
 from bot.core.types import Permission, Sha
 from bot.messages import refusals
 from bot.messages import runs as run_messages
-from bot.parsing.arguments import argument, closest_match, flag, full_sha, jobs_argument, several
+from bot.parsing.arguments import (
+    argument,
+    closest_match,
+    flag,
+    format_command,
+    full_sha,
+    jobs_argument,
+    number,
+    several,
+)
 from bot.parsing.workflow_file import BadWorkflow, outline
 from bot.rules.policy import StartTarget
+
+MIN_TIMES, MAX_TIMES = 2, 20
+"""How many runs of the same one command may want."""
 
 
 @dataclass(frozen=True, slots=True)
 class RunArguments:
     workflow: tuple[str, ...] = several("workflow files in .depot/workflows; all without one")
     job: str | None = jobs_argument()
+    times: int | None = argument(
+        f"so many runs of one job, {MIN_TIMES} to {MAX_TIMES}, to see how often it fails",
+        default=None,
+        show="N",
+        keyword=True,
+        convert=number(MIN_TIMES, MAX_TIMES),
+        needs=Permission.MAINTAIN,
+    )
     sha: str | None = argument(
         "the commit you have read; refused when it is no longer the head",
         default=None,
@@ -59,6 +79,12 @@ class RunArguments:
 async def run(command: RunArguments, reader: StartReader) -> Handled:
     head, jobs = reader.checked_head, command.jobs
     start = StartRequest(repo=head.base, sha=head.sha, in_fork=head.in_fork)
+    if command.times is not None:
+        if len(jobs) != 1 or command.is_inline(reader.asked.line):
+            one_job = replace(command, workflow=command.workflow[:1], job="KEY")
+            instead = format_command("run", one_job)
+            raise Refused(Reason.TIMES_NEEDS_JOB, refusals.times_needs_job(f"/depot {instead}"))
+        start = replace(start, times=command.times)
     if command.is_inline(reader.asked.line):
         blocks = reader.asked.line.blocks
         # In a thread: somebody else wrote the YAML.
@@ -89,12 +115,12 @@ async def _check_job(job: str, workflow: str, reader: StartReader) -> str:
 def _check_blocks(blocks: tuple[str, ...], jobs: tuple[str, ...]) -> None:
     """Raises Refused unless each block can be a workflow, and the *jobs* are in the only one."""
     keys: tuple[str, ...] = ()
-    for number, block in enumerate(blocks, start=1):
+    for place, block in enumerate(blocks, start=1):
         try:
             keys = outline(block).keys
         except BadWorkflow as wrong:
             raise Refused(
-                Reason.BAD_WORKFLOW, refusals.unreadable_block(number, str(wrong))
+                Reason.BAD_WORKFLOW, refusals.unreadable_block(place, str(wrong))
             ) from wrong
     if jobs and len(blocks) > 1:
         raise Refused(Reason.JOB_NEEDS_WORKFLOW, refusals.job_needs_one_block())
@@ -104,6 +130,8 @@ def _check_blocks(blocks: tuple[str, ...], jobs: tuple[str, ...]) -> None:
             raise Refused(Reason.UNKNOWN_JOB, refusals.unknown_job(job, "the YAML", keys, closest))
 
 
+TEN_TIMES = "run ci.yml job=test times=10"
+
 RUN = CommandSpec(
     RunArguments,
     run,
@@ -111,7 +139,7 @@ RUN = CommandSpec(
     summary="Start workflows on this pull request's head commit: those that are named, the one "
     "that has the job, or all. With workflow files in fenced `yaml` blocks right below and no "
     "workflow named, run those (needs maintain).",
-    examples=("run ci.yml", "run ci.yml job=test", "run lint.yml ci.yml"),
+    examples=("run ci.yml", "run ci.yml job=test", "run lint.yml ci.yml", TEN_TIMES),
     required_permission_for=RunArguments.least_permission,
     start_target=RunArguments.target,
     with_commit=RunArguments.at,

@@ -55,6 +55,16 @@ class Absence:
 
 
 @dataclass(frozen=True, slots=True)
+class Series:
+    """Runs of the same that one command wants: the first is decided like any other, the others are
+    started as there is room for them."""
+
+    wanted: int
+    stopped: Reason | None = None
+    """Why no more are started; none while more are to come, and when all were started."""
+
+
+@dataclass(frozen=True, slots=True)
 class Command:
     """One command of a work item, and its outcome."""
 
@@ -70,6 +80,8 @@ class Command:
     """Since when it cannot be decided because GitHub or Depot does not answer."""
     absence: Absence | None = None
     """What keeps it from being decided since GitHub does not have it, or does not show it."""
+    series: Series | None = None
+    """Once the first run of several of the same was started."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +105,10 @@ class StartRequest:
     """What the reply adds about the run, in Markdown."""
     is_last: bool = True
     """No further run of the same command is to be started after it."""
+    times: int = 1
+    """How many runs of the same its command wants."""
+    number: int = 1
+    """Its place among these."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,6 +182,10 @@ class TrackedRun:
     awaited_end: str | None = None
     """How it ended, for a command that asked for it: a state, or `unknown`; empty while it goes on.
     None for a command that did not ask for it, or only points to it."""
+    number: int = 0
+    """Its place among several runs of the same that its command wants; 0 for any other run."""
+    signature: str = ""
+    """Our name for what failed in it; empty where that is not known."""
 
     @property
     def is_over(self) -> bool:
@@ -209,7 +229,19 @@ class TrackedRun:
             note="",
             failure="",
             evidence=(),
+            signature="",
         )
+
+
+@dataclass(frozen=True, slots=True)
+class RunSeries:
+    """Runs of the same that one command wanted."""
+
+    command_id: CommandId
+    is_open: bool
+    """More of them are to be started."""
+    moving: tuple[TrackedRun, ...]
+    """Those that are not over."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -322,6 +354,26 @@ class WorkItem:
         absence = command.absence if command is not None else None
         return absence.what if absence is not None and now - absence.since >= seconds else ""
 
+    def runs_of(self, command_id: CommandId) -> tuple[TrackedRun, ...]:
+        """The runs that the reply shows for a command."""
+        return tuple(run for run in self.runs if run.command_id == command_id)
+
+    def is_to_go_on(self, command: Command) -> bool:
+        """Whether more runs of the same are to be started for a command."""
+        series = command.series
+        if series is None or series.stopped is not None or self.reply.is_gone:
+            return False
+        return self.next_number(command.command_id) <= series.wanted
+
+    @property
+    def goes_on(self) -> bool:
+        """Whether more runs are to be started for any of its commands that are decided."""
+        return any(map(self.is_to_go_on, self.commands))
+
+    def next_number(self, command_id: CommandId) -> int:
+        """The place of the run that is started next among several of the same."""
+        return max((run.number for run in self.runs_of(command_id)), default=0) + 1
+
     @property
     def is_near_miss(self) -> bool:
         """Whether nothing in it is a command, and one line was probably meant as one."""
@@ -335,15 +387,16 @@ class WorkItem:
 
     @property
     def is_over(self) -> bool:
-        """Whether no run of it is going on, as far as is known."""
-        return all(run.is_over or run.next_poll_at is None for run in self.runs)
+        """Whether no run of it is going on, as far as is known, and none is to be started."""
+        is_quiet = all(run.is_over or run.next_poll_at is None for run in self.runs)
+        return is_quiet and not self.goes_on
 
     @property
     def awaited_end(self) -> str:
         """How all the runs ended that its commands asked for: `failed` when one did; empty while
-        one goes on, and when none was asked for."""
+        one goes on or is to be started, and when none was asked for."""
         ends = [run.awaited_end for run in self.runs if run.awaited_end is not None]
-        if not ends or "" in ends or self.is_undecided:
+        if not ends or "" in ends or self.is_undecided or self.goes_on:
             return ""
         return next((end for end in ("failed", "unknown", "cancelled") if end in ends), ends[0])
 
@@ -387,10 +440,10 @@ class WorkItem:
         return self._has_attempt(command_id, request, "lost")
 
     def _has_attempt(self, command_id: CommandId, request: StartRequest, outcome: str) -> bool:
-        what = (request.workflow, request.job, request.content)
-        return any(
-            attempt.command_id == command_id
-            and attempt.outcome == outcome
-            and (attempt.start.workflow, attempt.start.job, attempt.start.content) == what
+        what = (request.workflow, request.job, request.content, request.number)
+        starts = (
+            attempt.start
             for attempt in self.start_attempts
+            if attempt.command_id == command_id and attempt.outcome == outcome
         )
+        return any((one.workflow, one.job, one.content, one.number) == what for one in starts)

@@ -94,6 +94,7 @@ class Reason(StrEnum):
     UNKNOWN_WORKFLOW = "unknown-workflow", "There is no such workflow file."
     AMBIGUOUS_WORKFLOW = "ambiguous-workflow", "Several workflow files have that name."
     JOB_NEEDS_WORKFLOW = "job-needs-workflow", "A job was named, but not of which workflow."
+    TIMES_NEEDS_JOB = "times-needs-job", "Several runs of the same are of one job of one workflow."
     YAML_NOT_OWN = (
         "yaml-not-own",
         "The comment holds YAML that is not plainly the command's own, and no workflow was named.",

@@ -96,7 +96,7 @@ def play() -> int:
         screen.failure("Stopped.")
         return EXIT_STOPPED
     except BrokenPipeError:
-        # Whoever read along has left (`| head`). Python would complain once more at its end.
+        # The reader of the output has left (`| head`). Python would complain once more at its end.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
 

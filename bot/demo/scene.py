@@ -7,13 +7,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from enum import Enum
 
 from bot.core.types import WORKFLOW_FOLDER
 from bot.demo.play import PULL, REPO
-from bot.demo.simulators.depot import Run
+from bot.demo.simulators.depot import Job, Run
 from bot.demo.simulators.github import Comment, PullRequest
 from bot.demo.simulators.github.events import Commented, Event, PullRequestChanged, Reviewed
 from bot.demo.stage import Stage
+
+NO_ROLE = "no role"
 
 PEOPLE: Mapping[str, str] = {
     "ada": "admin",
@@ -21,14 +24,16 @@ PEOPLE: Mapping[str, str] = {
     "alice": "write",
     "trudy": "triage",
     "rita": "read",
-    "mallory": "stranger",
+    "mallory": NO_ROLE,
 }
-"""Who one can be; a stranger has no role in the repository, which is public."""
+"""Who one can be, and the role in the repository, which is public."""
 
-STRANGER = "mallory"
-"""Whose fork there is."""
+FORK_OWNER = "mallory"
 
 LABEL = "full-ci"
+
+PUSH = "push"
+"""The trigger of the base branch's runs."""
 
 CONFIG = f"""\
 forks: pinned
@@ -42,8 +47,55 @@ automations:
 """
 
 
-ERROR = "AssertionError: the total is 4, expected 3"
-"""How a job fails here: an error by which it is known again."""
+class NextRun(Enum):
+    """What happens to the runs that begin from now on, and to what is retried from now on."""
+
+    PASSES = "passes"
+    FAILS = "fails"
+    FLAKY = "flaky"
+    """It fails once, and passes when it is retried; it fails again when it is run again."""
+    MAIN_IS_BROKEN = "broken"
+    """It fails as the newest run of the base branch does."""
+
+
+@dataclass(frozen=True, slots=True)
+class Failing:
+    """How a job fails."""
+
+    error: str
+    """By which the failure is known again."""
+    diagnosis: str
+    possible_fix: str
+    log: tuple[str, ...] | None = None
+    """None for the simulated Depot's usual one."""
+
+
+def _log(error: str) -> tuple[str, ...]:
+    return ("$ make test", "tests/test_basket.py::test_total FAILED", f"E   {error}", "1 failed")
+
+
+_LATE = "TimeoutError: the shop did not answer within 30 s"
+_TAX = "TypeError: the tax of the basket is no number"
+
+FAILURES: Mapping[NextRun, Failing] = {
+    NextRun.FAILS: Failing(
+        "AssertionError: the total is 4, expected 3",
+        "A test expects 3 and gets 4.",
+        "Count the items after the discount, not before.",
+    ),
+    NextRun.FLAKY: Failing(
+        _LATE,
+        "The test does not wait until the shop has started.",
+        "Wait for the shop before the first request.",
+        _log(_LATE),
+    ),
+    NextRun.MAIN_IS_BROKEN: Failing(
+        _TAX,
+        "The tax is text since it is read from a file.",
+        "Make a number of it.",
+        _log(_TAX),
+    ),
+}
 
 
 class NotPossible(Exception):
@@ -58,24 +110,25 @@ class Scene:
     desk: Desk = field(init=False)
     pulls: tuple[int, ...] = field(init=False)
     """Their numbers; the last is the fork's."""
+    next_run: NextRun = NextRun.PASSES
     _pushes: int = 0
-    _spared: set[str] | None = None
-    """While the next job is to fail: the attempts that were there before that was asked for."""
+    _seen: set[str] = field(default_factory=set)
+    """The attempts of which it is decided how they end, by id."""
 
     def __post_init__(self) -> None:
         github = self.stage.github
         github.repository_named(REPO).internal = False
         for login, role in PEOPLE.items():
-            if role != "stranger":
+            if role != NO_ROLE:
                 github.role(REPO, login, role)
         github.commit(REPO, "main", {".github/depot-bot.yml": CONFIG}, message="Rules")
         fork = github.pull_request(
             REPO,
-            STRANGER,
+            FORK_OWNER,
             branch="exact-sum",
             files={"basket.py": "from math import fsum as total\n"},
             title="Sum exactly",
-            fork=github.fork(REPO, STRANGER),
+            fork=github.fork(REPO, FORK_OWNER),
         )
         self.pulls = (PULL, fork.number)
         self.stage.depot.plan(queued=0.8, seconds=4.0)
@@ -108,20 +161,35 @@ class Scene:
         }
         self.stage.github.push(REPO, number, changes, message=f"Change {self._pushes}", by=who)
 
-    def break_main(self, _: int, who: str) -> None:
-        """A push to the base branch, after which the last job of `ci.yml` fails there."""
+    def choose(self, next_run: NextRun, who: str) -> None:
+        """Choose what happens to the next run; to break the base branch, *who* pushes to it."""
+        if next_run is NextRun.MAIN_IS_BROKEN:
+            self._break_main(who)
+        self.next_run = next_run
+
+    def _break_main(self, who: str) -> None:
+        """A push to the base branch, after which a job of `ci.yml` fails there."""
         self._needs(who, "push", "admin", "maintain", "write")
         self._pushes += 1
         changes = {"prices.py": f"TAX = 1.{self._pushes}\n"}
         message = f"Raise the tax {self._pushes}"
         sha = self.stage.github.commit(REPO, "main", changes, message=message, author=who)
         depot = self.stage.depot
-        run = depot.foreign_run(REPO, sha, f"{WORKFLOW_FOLDER}/ci.yml", trigger="push")
-        depot.plan(run_id=run.run_id, job="test", outcome="failed", error_message=ERROR)
+        run = depot.foreign_run(REPO, sha, f"{WORKFLOW_FOLDER}/ci.yml", trigger=PUSH)
+        self._fail(run, "test", 1, FAILURES[NextRun.MAIN_IS_BROKEN])
+        depot.finish(run.run_id, jobs={"test": "failed"})
 
-    def fail_next_job(self, _: int, __: str) -> None:
-        runs = self.stage.depot.runs
-        self._spared = {attempt.attempt_id for run in runs for *_, attempt in run.tree()}
+    def _fail(self, run: Run, job: str, attempt: int, how: Failing) -> None:
+        self.stage.depot.plan(
+            run_id=run.run_id,
+            job=job,
+            attempt=attempt,
+            outcome="failed",
+            log=how.log,
+            error_message=how.error,
+            diagnosis=how.diagnosis,
+            possible_fix=how.possible_fix,
+        )
 
     def lose_next_answer(self, _: int, __: str) -> None:
         if not self.is_answer_to_be_lost:
@@ -143,47 +211,47 @@ class Scene:
             raise NotPossible(f"{who} may not {what} here: GitHub wants the {roles[-1]} role.")
 
     @property
-    def is_job_to_fail(self) -> bool:
-        return self._spared is not None
-
-    @property
     def is_answer_to_be_lost(self) -> bool:
         return any(fault.left for fault in self.stage.depot.faults.arranged)
 
     def tick(self) -> None:
-        """What has to be looked after all the time: the job that is to fail."""
-        if self._spared is None:
-            return
+        """What has to be looked after all the time: how new attempts of jobs end. Of those that
+        begin together the last fails, if any does."""
         for run in self.stage.depot.runs:
-            if run.trigger == "push":
-                continue
-            fresh = [
+            new = [
                 (job, attempt)
                 for _, job, attempt in run.tree()
-                if attempt.attempt_id not in self._spared and not job.over
+                if attempt.attempt_id not in self._seen
             ]
-            if fresh:
-                job, attempt = fresh[-1]
-                self.stage.depot.plan(
-                    run_id=run.run_id,
-                    job=job.spec.key,
-                    attempt=attempt.number,
-                    outcome="failed",
-                    error_message=ERROR,
-                )
-                self._spared = None
-                return
+            self._seen.update(attempt.attempt_id for _, attempt in new)
+            under_way = [(job, attempt) for job, attempt in new if not job.over]
+            how = FAILURES.get(self.next_run)
+            if not under_way or how is None or run.trigger == PUSH:
+                continue
+            job, attempt = under_way[-1]
+            if self.next_run is not NextRun.FLAKY or not _has_just_failed(job):
+                self._fail(run, job.spec.key, attempt.number, how)
 
 
-DEEDS: Mapping[str, Callable[[Scene, int, str], None]] = {
+def _has_just_failed(job: Job) -> bool:
+    return len(job.attempts) > 1 and job.attempts[-2].status == "failed"
+
+
+def _choice(next_run: NextRun) -> Callable[[Scene, int, str], None]:
+    def choose(scene: Scene, _: int, who: str) -> None:
+        scene.choose(next_run, who)
+
+    return choose
+
+
+ACTIONS: Mapping[str, Callable[[Scene, int, str], None]] = {
+    **{next_run.value: _choice(next_run) for next_run in NextRun},
     "push": Scene.push,
-    "fail": Scene.fail_next_job,
-    "break": Scene.break_main,
     "lose": Scene.lose_next_answer,
     "label": Scene.label,
     "approve": Scene.approve,
 }
-"""The buttons."""
+"""What the page's buttons do, by the name that they send."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,7 +24,7 @@ from starlette.responses import JSONResponse, PlainTextResponse, RedirectRespons
 from starlette.routing import Route
 
 from bot.demo.play import PULL, REPO, Playground, playground, stop_on_signals
-from bot.demo.scene import DEEDS, LABEL, PEOPLE, Happened, NotPossible, Scene
+from bot.demo.scene import ACTIONS, LABEL, NO_ROLE, PEOPLE, Happened, NextRun, NotPossible, Scene
 from bot.demo.servers import BotFailed, serving
 from bot.demo.simulators import depot as simulated_depot
 from bot.demo.simulators.depot import Call
@@ -84,7 +84,7 @@ async def _serve() -> None:
     stop_on_signals()
     async with playground() as ground:
         scene = Scene(ground.stage)
-        page = WebPage(scene, _status_url(ground))
+        page = WebPage(scene, status_url(ground))
         async with serving(page.app()) as url:
             print(_opening(ground, url), flush=True)
             while True:
@@ -99,14 +99,14 @@ def _opening(ground: Playground, url: str) -> str:
             "depot-bot, to play with: the real bot on a simulated GitHub and Depot.",
             "",
             f"  the pull request  {url}/",
-            f"  the bot's pages   {_status_url(ground)}",
+            f"  the bot's pages   {status_url(ground)}",
             "",
             "Ctrl-C ends it; nothing is kept.",
         ]
     )
 
 
-def _status_url(ground: Playground) -> str:
+def status_url(ground: Playground) -> str:
     """The bot's status pages, with the password that they ask for."""
     return f"{ground.bot.url}/".replace("://", f"://demo:{ground.stage.admin_password}@", 1)
 
@@ -229,7 +229,7 @@ class WebPage:
                 Route(pull, self._guarded(self._page)),
                 Route(f"{pull}/news", self._guarded(self._news)),
                 Route(f"{pull}/comment", self._guarded(self._comment), methods=["POST"]),
-                Route(f"{pull}/do/{{deed}}", self._guarded(self._do), methods=["POST"]),
+                Route(f"{pull}/do/{{action}}", self._guarded(self._do), methods=["POST"]),
                 Route("/depot", self._guarded(self._depot)),
                 Route("/depot/{id}", self._guarded(self._depot_run)),
                 Route("/static/{name}", self._guarded(_static)),
@@ -290,7 +290,10 @@ class WebPage:
                 calls=[_call(call) for call in reversed(depot.calls[-CALLS_SHOWN:])],
                 earlier=max(0, len(depot.calls) - CALLS_SHOWN),
             ),
-            "armed": {"fail": scene.is_job_to_fail, "lose": scene.is_answer_to_be_lost},
+            "pressed": {
+                **{one.value: one is scene.next_run for one in NextRun},
+                "lose": scene.is_answer_to_be_lost,
+            },
         }
         version = sha256(msgspec.json.encode(html)).hexdigest()[:16]
         if request.query_params.get("seen") == version:
@@ -345,7 +348,7 @@ class WebPage:
             "html": self._render(
                 "comment.html",
                 login=login,
-                role="bot" if is_bot else PEOPLE.get(login, "stranger"),
+                role="bot" if is_bot else PEOPLE.get(login, NO_ROLE),
                 is_bot=is_bot,
                 at=_clock(entry.created_at),
                 edits=len(entry.edits),
@@ -378,12 +381,12 @@ class WebPage:
         return Response(status_code=204)
 
     async def _do(self, request: Request) -> Response:
-        deed = DEEDS.get(request.path_params.get("deed", ""))
+        action = ACTIONS.get(request.path_params.get("action", ""))
         done = await _read(request, _Done)
-        if deed is None or done is None or done.who not in PEOPLE:
+        if action is None or done is None or done.who not in PEOPLE:
             return _said(400, "That cannot be done here.")
         try:
-            deed(self._scene, _number(request), done.who)
+            action(self._scene, _number(request), done.who)
         except NotPossible as no:
             return _said(422, str(no))
         return Response(status_code=204)

@@ -9,6 +9,7 @@ This is the only file that knows all parts. What a command may do is decided in
 from __future__ import annotations
 
 import asyncio
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -29,11 +30,11 @@ from bot.commands.base import (
     arguments_by_verb,
     parse_line,
 )
-from bot.core import models
+from bot.core import models, series
 from bot.core.backoff import FAILED_STEP
 from bot.core.clock import Clock
 from bot.core.errors import Misreading, Refused
-from bot.core.models import Claim, Progress, TrackedRun, WorkItem
+from bot.core.models import Claim, Progress, Series, TrackedRun, WorkItem
 from bot.core.reasons import Reason
 from bot.core.types import CANCEL_OUTDATED, CommandId, Detail, Permission
 from bot.depot.client import Depot, DepotError, DepotRefused, DepotUnavailable
@@ -180,7 +181,9 @@ class Processor:
             self._log.received(item)
             if not is_its_turn:
                 return StepDone(wait=0.0)
-        facts = await reader.known(self.operator.limits) if item.is_undecided else Facts.none()
+        facts = Facts.none()
+        if item.is_undecided or item.goes_on:
+            facts = await reader.known(self.operator.limits)
         refused = policy.decide_before_reading(item.comment, facts, self._bounds)
         is_begun = bool(item.start_attempts or item.pending_changes)
         if item.is_undecided and not is_begun and refused is not None and not refused.text:
@@ -226,8 +229,14 @@ class Processor:
         has_reacted: bool,
     ) -> StepDone:
         """Decide, poll, render, publish."""
+        was_undecided = item.is_undecided
         item, facts, wait = await self._decide(claim, item, facts, reader)
         item, polled = await self._poll(claim, item, facts, reader)
+        if not was_undecided:
+            item, again = await self._go_on(claim, item, facts, reader, polled)
+            wait = sooner(wait, again)
+        elif item.goes_on:
+            wait = 0.0  # the first word of them does not wait for the second run
         wait = sooner(wait, _until(item.next_poll_at, self.clock.now()))
         if is_watched(item, self.clock.now()):
             wait = sooner(wait, WATCH_SECONDS)
@@ -353,14 +362,7 @@ class Processor:
             ):
                 outcome, facts = await self._outcome(claim, item, command, facts, reader)
             if isinstance(outcome, RetryLater):
-                await self.ledger.items.save_postponement(
-                    claim,
-                    command.command_id,
-                    outcome.text,
-                    outcome.troubled_since,
-                    outcome.absence,
-                    keeps_turn=outcome.keeps_turn,
-                )
+                await self._postpone(claim, command.command_id, outcome)
                 postponed = replace(
                     command,
                     answer=outcome.text,
@@ -373,10 +375,18 @@ class Processor:
             text = outcome.text if isinstance(outcome, Answer) else ""
             runs = outcome.runs if isinstance(outcome, TrackRuns) else ()
             await self.ledger.items.save_decision(
-                claim, command.command_id, outcome.reason, text, runs, outcome.settles
+                claim,
+                command.command_id,
+                outcome.reason,
+                text,
+                runs,
+                outcome.settles,
+                outcome.times if isinstance(outcome, TrackRuns) else 1,
             )
             self._log.decided(item, command.command_id, outcome.reason, runs)
             decided = replace(command, decided=True, reason=outcome.reason, answer=text)
+            if isinstance(outcome, TrackRuns) and outcome.times > 1:
+                decided = replace(decided, series=Series(outcome.times))
             item = item.with_command(decided, runs)
         if was_searching or facts.started_several:
             item = await self.ledger.items.load(claim.work_item_id)
@@ -410,7 +420,7 @@ class Processor:
         except (GitHubError, DepotError) as error:
             log.warning("upstream_unavailable", error=str(error))
             item = await self.ledger.items.load(item.work_item_id)
-            latest = self._latest_start(item)
+            latest = self._latest_start(item, command)
             outcome = trouble.in_trouble(item, command, error, self.clock.now(), latest)
         except (LeaseLost, LedgerUnavailable):
             raise
@@ -435,7 +445,7 @@ class Processor:
         reader: FactReader,
     ) -> tuple[Outcome | Refused, Facts]:
         """Parse, gather and decide in turns, act, perform."""
-        runs = self._runs(claim, item)
+        runs = self._runs(claim, item, command)
         if (attempt := item.open_start_attempt(command.command_id)) is not None:
             # A call may have been made already: what it did comes before any other question.
             is_second = item.has_lost_start(command.command_id, attempt.start)
@@ -537,7 +547,7 @@ class Processor:
         match handled:
             case StartRuns():
                 await handling.look_at_the_head_again(handled.requests[0].sha)
-                policy.check_runs(handling.facts.usage, len(handled.requests))
+                policy.check_runs(handling.facts.usage, _runs_wanted(item, command_id, handled))
                 before = handling.facts.runs
                 if before is None:
                     raise TypeError("the runs at the head were not read")
@@ -558,8 +568,11 @@ class Processor:
         """Seconds by which our clock is ahead of GitHub's."""
         return self.clock.now() - self.github.server_clock.now()
 
-    def _latest_start(self, item: WorkItem) -> float:
-        """Until when, by our clock, a run may be started for it."""
+    def _latest_start(self, item: WorkItem, command: models.Command | None = None) -> float:
+        """Until when, by our clock, a run may be started for it, or for a command of it: of several
+        runs of the same that binds the first."""
+        if command is not None and command.series is not None:
+            return math.inf
         return item.comment.written_at + self._ahead + policy.LATE_SECONDS
 
     # --- trouble ---------------------------------------------------------------------------------
@@ -585,6 +598,52 @@ class Processor:
                 self._log.decided(item, command.command_id, reason)
         if not item.commands:
             await self.ledger.items.add_commands(claim, [])
+
+    # --- several runs of the same ----------------------------------------------------------------
+
+    async def _go_on(
+        self,
+        claim: Claim,
+        item: WorkItem,
+        facts: Facts,
+        reader: FactReader,
+        polled: Sequence[TrackedRun],
+    ) -> tuple[WorkItem, float | None]:
+        """Start one more run for each command that wants several of the same, where there is room:
+        it is decided like the first. Seconds until there is more to do; *polled* are the runs as
+        this step has seen them."""
+        due = [command for command in item.commands if series.wants_another(item, command)]
+        wait: float | None = None
+        for command in due:
+            command_id = command.command_id
+            with structlog.contextvars.bound_contextvars(**audit.of_command(item, command_id)):
+                outcome, facts = await self._outcome(claim, item, command, facts, reader)
+                match outcome:
+                    case TrackRuns():
+                        await self._runs(claim, item, command).save_next(command_id, outcome)
+                        wait = 0.0
+                    case RetryLater():
+                        await self._postpone(claim, command_id, outcome)
+                        wait = sooner(wait, outcome.seconds)
+                    case Answer():
+                        log.info("series_stopped", reason=outcome.reason)
+                        await self.ledger.items.save_stop(
+                            claim, command_id, outcome.reason, outcome.text, outcome.settles
+                        )
+        if due:
+            item = (await self.ledger.items.load(item.work_item_id)).with_runs(polled)
+        is_full = not any(series.wants_another(item, command) for command in item.commands)
+        return item, None if is_full else wait
+
+    async def _postpone(self, claim: Claim, command_id: CommandId, outcome: RetryLater) -> None:
+        await self.ledger.items.save_postponement(
+            claim,
+            command_id,
+            outcome.text,
+            outcome.troubled_since,
+            outcome.absence,
+            keeps_turn=outcome.keeps_turn,
+        )
 
     # --- polling ---------------------------------------------------------------------------------
 
@@ -621,7 +680,11 @@ class Processor:
         failed = [
             run
             for before, run in zip(due, polled, strict=True)
-            if not before.run.is_over and run.run.status == "failed" and run.is_over
+            if not before.run.is_over
+            and run.run.status == "failed"
+            and run.is_over
+            # How often it fails is to be seen.
+            and not run.number
         ]
         again = await self._retried_by_rule(claim, item, failed, facts, reader)
         if again:
@@ -648,9 +711,9 @@ class Processor:
         runs = self._runs(claim, item)
         return [run for run in failed if await runs.retry_by_rule(item, run, facts.config)]
 
-    def _runs(self, claim: Claim, item: WorkItem) -> Runs:
-        """What starts and changes runs for a work item."""
-        latest, started = self._latest_start(item), partial(self._log.started, item)
+    def _runs(self, claim: Claim, item: WorkItem, command: models.Command | None = None) -> Runs:
+        """What starts and changes runs for a work item, or a command of it."""
+        latest, started = self._latest_start(item, command), partial(self._log.started, item)
         return Runs(self.depot, self.ledger, self.clock, claim, latest, started)
 
     @property
@@ -673,6 +736,13 @@ async def _finish(reacting: asyncio.Task[None]) -> None:
     if reacting.cancel():
         log.warning("reaction_failed", error="GitHub does not answer")
     await asyncio.gather(reacting, return_exceptions=True)
+
+
+def _runs_wanted(item: WorkItem, command_id: CommandId, wanted: StartRuns) -> int:
+    """How many runs are to be started: at first all of several of the same, then one by one."""
+    if item.runs_of(command_id):
+        return len(wanted.requests)
+    return sum(one.times for one in wanted.requests)
 
 
 def _is_silent(reason: Reason, item: WorkItem, facts: Facts) -> bool:

@@ -13,7 +13,7 @@ from bot.commands.base import Asked
 from bot.core import jobs
 from bot.core.errors import Refused
 from bot.core.failures import Evidence, FlakyJob
-from bot.core.models import Command, KnownRun, PendingChange, TrackedRun, WorkItem
+from bot.core.models import Command, KnownRun, PendingChange, RunSeries, TrackedRun, WorkItem
 from bot.core.reasons import Reason
 from bot.core.runs import Artifact, Diagnosis, Job, ListedRun, Run, Workflow, is_over
 from bot.core.types import Head, Permission, RunId, Sha
@@ -257,6 +257,8 @@ class CommandReader:
             for workflow in run.run.workflows
             if job in workflow.jobs
         ]
+        # A run that was started for another job has left it out.
+        found = [one for one in found if one[2].status != "skipped"] or found
         if not found:
             all_jobs = [job for run in runs for job in run.run.jobs]
             closest = closest_match(typed, list(jobs.names(all_jobs).values()))
@@ -268,6 +270,16 @@ class CommandReader:
             keys = [job.key for _, _, job in found]
             raise Refused(Reason.AMBIGUOUS_JOB, refusals.ambiguous_job(typed, keys))
         return found[0]
+
+    async def series(self, runs: Sequence[TrackedRun]) -> RunSeries | None:
+        known = await self.ledger.items.series([run.run.run_id for run in runs])
+        if known is None:
+            return None
+        read = {run.run.run_id: run for run in runs}
+        others = [run for run in known.moving if run.run.run_id not in read]
+        for run in await asyncio.gather(*(self._run(other.run.run_id) for other in others)):
+            read[run.run.run_id] = run
+        return replace(known, moving=tuple(run for run in read.values() if not run.run.is_over))
 
     async def check_again(self, run: TrackedRun) -> None:
         in_fork = (

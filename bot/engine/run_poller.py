@@ -19,6 +19,7 @@ from bot.engine.known_failures import LOOK_SECONDS, MAX_CALLS, Gaps
 from bot.github.errors import GitHubError
 from bot.messages import diagnosis as diagnosis_messages
 from bot.messages import runs
+from bot.rules import known_failures
 
 RESUME_SECONDS = 60.0
 """How long a run that a command had go again may look as it did before."""
@@ -68,7 +69,7 @@ async def poll(
     if tracked.resumed_by:
         return _later(tracked, clock, POLLING.pause(tracked.polls))
     if not run.is_over:
-        tracked = replace(tracked, run=run, failure="", evidence=())
+        tracked = replace(tracked, run=run, failure="", evidence=(), signature="")
         return _later(tracked, clock, active_runs.pause(tracked))
     is_known = tracked.run.is_over
     awaited_end = run.status if tracked.awaited_end == "" else tracked.awaited_end
@@ -95,13 +96,24 @@ async def poll(
     calls = MAX_CALLS if is_shown else MAX_CALLS - 1
     seconds = None if is_known else LOOK_SECONDS
     evidence = await look(replace(tracked, run=run), diagnosis, gaps, calls, seconds)
+    signature = ""
+    if tracked.number:  # failures of several runs of the same are counted
+        signature = await asyncio.to_thread(known_failures.run_signature, run, diagnosis)
     if gaps and is_known:
         # What an earlier look has read stays.
         run = run if run.seconds is not None else tracked.run
         failure = failure or tracked.failure
         evidence = evidence or tracked.evidence
+        signature = signature or tracked.signature
     tries = tracked.polls if is_known else 0
-    found = replace(tracked, run=run, failure=failure, evidence=evidence, awaited_end=awaited_end)
+    found = replace(
+        tracked,
+        run=run,
+        failure=failure,
+        evidence=evidence,
+        signature=signature,
+        awaited_end=awaited_end,
+    )
     if not gaps or tries >= DETAIL_TRIES:
         # So many tries: nothing is missing, and nothing of it is asked for again.
         return replace(found, polls=DETAIL_TRIES, next_poll_at=None)

@@ -117,6 +117,8 @@ class Runs:
     ) -> Outcome:
         """Start these runs, each once; or point to the same one that is under way, unless it is
         forced. What earlier steps started stays started, whatever becomes of the others."""
+        if wanted.requests[0].times > 1:
+            return await self._start_next(item, command_id, wanted, before)
         todo = left_to_start(item, command_id, wanted)
         outcome: Outcome = TrackRuns((), reason=Reason.STARTED)
         for place, request in enumerate(todo, start=1):
@@ -126,6 +128,31 @@ class Runs:
                 return outcome
             await self.ledger.items.save_start(self.claim, outcome.runs, outcome.settles)
         return outcome
+
+    async def _start_next(
+        self, item: WorkItem, command_id: CommandId, wanted: StartRuns, before: RunsAtHead
+    ) -> Outcome:
+        """Start one more of several runs of the same. What is said of doubles binds the first."""
+        number = item.next_number(command_id)
+        request = replace(wanted.requests[0], number=number)
+        if number == 1:
+            return await self._start_one(item, command_id, request, before, force=wanted.force)
+        if await self.ledger.items.is_stopped(command_id):
+            return Answer("", reason=Reason.CANCELLED)
+        return await self.send(command_id, replace(request, note=""), before.listed)
+
+    async def save_next(self, command_id: CommandId, started: TrackRuns) -> None:
+        """Store the next of several runs of the same, and cancel it if that was asked for while it
+        was started."""
+        await self.ledger.items.save_next_start(
+            self.claim, command_id, started.runs, started.settles
+        )
+        if await self.ledger.items.is_stopped(command_id):
+            for run in started.runs:
+                try:
+                    await self.depot.cancel_run(run.run.run_id)
+                except DepotError as error:  # its row says how it goes
+                    log.warning("run_not_cancelled", run_id=run.run.run_id, error=str(error))
 
     async def _start_one(
         self,
@@ -140,7 +167,7 @@ class Runs:
         if running is None:
             return await self.send(command_id, request, before.listed)
         # Who only repeats a command has not asked for its end.
-        pointing = replace(running, command_id=command_id, awaited_end=None)
+        pointing = replace(running, command_id=command_id, awaited_end=None, number=0)
         return TrackRuns((await self._shown(item, pointing),), reason=Reason.ALREADY_RUNNING)
 
     async def send(
@@ -267,7 +294,8 @@ class Runs:
         if attempt.start.branch:
             tracked = replace(tracked, sha=await self._dispatched_commit(attempt, run))
         self.started(tracked)
-        return TrackRuns((tracked,), settles=replace(attempt, outcome="started"))
+        times = attempt.start.times
+        return TrackRuns((tracked,), settles=replace(attempt, outcome="started"), times=times)
 
     async def _dispatched_commit(self, attempt: StartAttempt, run: Run) -> Sha:
         """What a dispatch really runs: the branch may have moved since it was read."""
@@ -292,6 +320,7 @@ class Runs:
             note="\n\n".join(text for text in (note, start.note) if text),
             next_poll_at=now + POLLING.first,
             awaited_end="",
+            number=start.number if start.times > 1 else 0,
         )
 
     async def _shown(self, item: WorkItem, run: TrackedRun) -> TrackedRun:
@@ -315,6 +344,10 @@ class Runs:
         """
         if wanted.is_quiet:
             return await self._cancel_quietly(wanted)
+        if wanted.stops is not None:
+            await self.ledger.items.stop(wanted.stops, Reason.CANCELLED)
+            if not wanted.changes:
+                return Answer(runs.no_more_are_started(), reason=Reason.CANCELLED)
         before = {change.run_id: change for change in item.changes_of(command_id)}
         if not before:
             runs_ = {one.run.run.run_id: one.run.run for one in wanted.changes}

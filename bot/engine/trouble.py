@@ -109,6 +109,8 @@ def in_time(item: WorkItem, command_id: CommandId, handled: Handled, now: float)
                 return handled
             case StartRuns() if not left_to_start(item, command_id, handled):
                 return handled
+            case StartRuns() if item.runs_of(command_id) and handled.requests[0].times > 1:
+                return handled  # the time binds the first of them
             case ChangeRuns(is_quiet=True):
                 return handled
             case ChangeRuns(changes=changes) if done := tuple(c for c in changes if c.is_done):

@@ -206,6 +206,14 @@ def alias_table(aliases: Mapping[str, str]) -> str:
     return "\n".join(["| alias here | short for |", "|---|---|", *rows])
 
 
+def needing(meaning: str, required: Permission) -> str:
+    """What an argument means that needs a role of its own."""
+    role = f"needs the {code(required.word)} role"
+    if required is Permission.NOBODY:
+        role = "for those only whom the repository names"
+    return meaning if required is Permission.NONE else f"{meaning}; {role}"
+
+
 def help_page(
     usage: str,
     required: Permission,

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 from bot.core.failures import Evidence, FlakyJob
+from bot.core.models import MAX_FAILED_NAME
 from bot.core.types import RunId
 from bot.messages.markdown import cell, code, link
 from bot.messages.phrases import DEPOT_PAGES, MAX_ROWS, commit, minute, name_list
 
 MAX_PULLS = 10
 """Pull requests that are named for one failure."""
+
+MAX_EVIDENCE = 10
+"""Failures of one run of which programs are told where else they were seen."""
 
 
 def seen_elsewhere(found: Sequence[Evidence]) -> str:
@@ -54,6 +59,35 @@ def _pulls(numbers: Sequence[int]) -> str:
     more = f" and {len(newest) - MAX_PULLS} more" if len(newest) > MAX_PULLS else ""
     pulls = "1 other pull request" if len(newest) == 1 else f"{len(newest)} other pull requests"
     return f"{pulls}: {shown}{more}"
+
+
+def evidence_facts(found: Sequence[Evidence], names: int) -> list[dict[str, Any]]:
+    """The same as `seen_elsewhere`, for programs: with the names of so many jobs of each failure.
+    What there is nothing to say of is left out."""
+    return [_facts(one, names) for one in found[:MAX_EVIDENCE]]
+
+
+def _facts(one: Evidence, names: int) -> dict[str, Any]:
+    pulls = sorted(one.pulls, reverse=True)
+    base = {
+        "branch": one.base[:MAX_FAILED_NAME],
+        "runs_known": one.base_known,
+        "runs_seen": one.base_seen,
+        "since": one.since,
+    }
+    said = {
+        "more_jobs": len(one.jobs[names:]),
+        "base": base if one.base_known else None,
+        "pulls": pulls[:MAX_PULLS],
+        "more_pulls": len(pulls[MAX_PULLS:]),
+        "passed_attempt": one.passed_attempt,
+        "passed_in_other_runs": one.passed_elsewhere,
+        "nowhere_else": one.is_nowhere,
+    }
+    return {
+        "jobs": [name[:MAX_FAILED_NAME] for name in one.jobs[:names]],
+        **{key: value for key, value in said.items() if value},
+    }
 
 
 def flaky_jobs(found: Sequence[FlakyJob], days: int, job: str | None) -> str:

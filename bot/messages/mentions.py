@@ -1,4 +1,4 @@
-"""The comment that mentions whoever asked for runs, when these are over."""
+"""The comment that mentions the person who asked for runs, when these are over."""
 
 from __future__ import annotations
 

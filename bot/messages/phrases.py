@@ -25,15 +25,25 @@ def typed(line: str) -> str:
 
 def run_name(tracked: TrackedRun) -> str:
     """A run with its id as a link, its workflow, job and commit."""
+    return f"{run_link(tracked)} of {run_what(tracked)}"
+
+
+def run_link(tracked: TrackedRun) -> str:
+    """A run's id, as a link to its page."""
     run = tracked.run
     shown = code(run.run_id)
     if run.org_id:
         shown = link(shown, run.org_id, "workflows", run.run_id, base=DEPOT_PAGES)
+    return shown
+
+
+def run_what(tracked: TrackedRun) -> str:
+    """What a run runs: workflow, job and commit."""
     what = code(tracked.workflow) if tracked.workflow else "all workflows"
     if tracked.is_inline:
         what = "the YAML"
     job = f" ({code(tracked.job)})" if tracked.job else ""
-    return f"{shown} of {what}{job} on {commit(tracked.sha)}"
+    return f"{what}{job} on {commit(tracked.sha)}"
 
 
 def dashboard() -> str:

@@ -317,6 +317,10 @@ def job_goes_with_one_workflow() -> str:
     return f"{code('job=')} goes with one workflow: write a line for each."
 
 
+def times_needs_job(instead: str) -> str:
+    return f"{code('times=')} goes with one job of one workflow file: {code(instead, limit=300)}"
+
+
 def job_of_several(job: str, workflows: Sequence[str]) -> str:
     lines = [f"- {code(f'/depot run {name} job={job}', limit=300)}" for name in workflows]
     return f"{code(job)} is a job of several workflows. Copy one of these lines:\n\n" + "\n".join(

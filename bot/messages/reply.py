@@ -8,9 +8,11 @@ from bot.core import reasons
 from bot.core.events import PullRequestEvent, comment_page
 from bot.core.models import MAX_ATTEMPTS, MAX_FAILED_NAMES, Command, TrackedRun, WorkItem
 from bot.core.types import CHECK_CONFIG, WorkItemId
+from bot.messages.known_failures import evidence_facts
 from bot.messages.markdown import code, find_hidden, hidden
 from bot.messages.phrases import typed
-from bot.messages.runs import run_parts
+from bot.messages.runs import runs_parts
+from bot.messages.series import series_parts
 
 MARK = "depot-bot"
 """Name of the hidden JSON in a reply."""
@@ -22,7 +24,8 @@ SCHEMA = 1
 """Version of the hidden JSON."""
 
 MAX_FACTS = 16_000
-"""Characters of the hidden JSON; names of failed jobs and earlier attempts are left out first."""
+"""Characters of the hidden JSON. When it is more, these are left out, one after the other: names of
+failed jobs and all earlier attempts but 20, where else a failure was seen, the other attempts."""
 
 MAX_REPLY = 65_000
 """Characters of a reply. GitHub accepts 65,536 (bot/github/README.md, "Comments and
@@ -47,13 +50,14 @@ def render(item: WorkItem) -> str:
 
 
 def _marker(item: WorkItem) -> str:
-    """The hidden JSON, with as much of the earlier attempts as there is room for."""
-    for attempts, names in (
-        (MAX_ATTEMPTS, MAX_FAILED_NAMES),
-        (20, 0),
-        (0, 0),
+    """The hidden JSON, with as much as there is room for."""
+    for attempts, names, has_evidence in (
+        (MAX_ATTEMPTS, MAX_FAILED_NAMES, True),
+        (20, 0, True),
+        (20, 0, False),
+        (0, 0, False),
     ):  # pragma: no branch - the last one fits
-        text = hidden(MARK, facts(item, attempts, names))
+        text = hidden(MARK, facts(item, attempts, names, has_evidence))
         if len(text) <= MAX_FACTS:
             break
     return text
@@ -85,10 +89,13 @@ def _heading(command: Command, event: PullRequestEvent | None) -> str:
 
 
 def facts(
-    item: WorkItem, attempts: int = MAX_ATTEMPTS, names: int = MAX_FAILED_NAMES
+    item: WorkItem,
+    attempts: int = MAX_ATTEMPTS,
+    names: int = MAX_FAILED_NAMES,
+    has_evidence: bool = True,
 ) -> dict[str, Any]:
     """The content of the reply, for programs: with so many earlier attempts of each run, the
-    newest, and the names of so many failed jobs of each."""
+    newest, the names of so many failed jobs of each, and where else a failure was seen."""
     return {
         "schema": SCHEMA,
         "request": item.work_item_id,
@@ -96,8 +103,9 @@ def facts(
             {
                 "id": command.command_id,
                 "reason": reasons.code(command.reason),
+                **_series_facts(command),
                 "runs": [
-                    _run_facts(run, attempts, names)
+                    _run_facts(run, attempts, names, has_evidence)
                     for run in item.runs
                     if run.command_id == command.command_id
                 ],
@@ -107,7 +115,16 @@ def facts(
     }
 
 
-def _run_facts(run: TrackedRun, count: int, names: int) -> dict[str, Any]:
+def _series_facts(command: Command) -> dict[str, Any]:
+    """How many runs of the same a command wants, and why no more are started."""
+    series = command.series
+    if series is None:
+        return {}
+    stopped = {"stopped": reasons.code(series.stopped)} if series.stopped is not None else {}
+    return {"times": series.wanted, **stopped}
+
+
+def _run_facts(run: TrackedRun, count: int, names: int, has_evidence: bool) -> dict[str, Any]:
     known = {"id": run.run.run_id, "sha": run.sha}
     if run.reply_url is not None:
         return {**known, "reply": run.reply_url}
@@ -115,7 +132,13 @@ def _run_facts(run: TrackedRun, count: int, names: int) -> dict[str, Any]:
         {"state": one.status, "asked_by": one.asked_by, "failed": list(one.failed[:names])}
         for one in run.attempts[max(0, len(run.attempts) - count) :]
     ]
-    return {**known, "state": run.run.status, **({"attempts": attempts} if attempts else {})}
+    elsewhere = evidence_facts(run.evidence if has_evidence else (), names)
+    lists = {"attempts": attempts, "seen_elsewhere": elsewhere}
+    return {
+        **known,
+        "state": run.run.status,
+        **{name: rows for name, rows in lists.items() if rows},
+    }
 
 
 def answers(text: str) -> WorkItemId | None:
@@ -143,10 +166,12 @@ def decided(text: str) -> list[Any]:
 
 def _section(command: Command, item: WorkItem, limit: int) -> str:
     """The part of the reply for one command, at most *limit* characters, cut between paragraphs."""
-    parts = [command.answer] if command.answer else []
-    for run in item.runs:
-        if run.command_id == command.command_id:
-            parts += run_parts(run, item.newest_head)
+    runs = item.runs_of(command.command_id)
+    if command.series is not None:
+        parts = series_parts(command, runs, item.newest_head)
+    else:
+        parts = [command.answer] if command.answer else []
+        parts += runs_parts(runs, item.newest_head)
     kept = [] if command.line.is_near_miss else [_heading(command, item.comment.event)]
     for part in parts or ["Waiting for its turn."]:
         if sum(map(len, kept)) + len(part) > limit:

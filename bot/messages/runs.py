@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from itertools import groupby
 
 from bot.core import jobs as jobs_
 from bot.core.models import TrackedRun
@@ -21,7 +22,9 @@ from bot.messages.phrases import (
     job_page,
     job_state,
     name_list,
+    run_link,
     run_name,
+    run_what,
     state_word,
 )
 from bot.messages.redaction import mask
@@ -51,6 +54,25 @@ def headline(tracked: TrackedRun) -> str:
     if not tracked.attempts:
         again = ""
     return f"Run {run_name(tracked)}: {state_word(run.status)}{again}{failed}{took}."
+
+
+def runs_parts(runs: Sequence[TrackedRun], newest_head: Sha | None = None) -> list[str]:
+    """The paragraphs about the runs of a command. Several of the same that another reply shows, and
+    that stand alike, share one."""
+    parts: list[str] = []
+    for shown, found in groupby(runs, key=_shown_elsewhere):
+        alike = list(found)
+        url = shown[0]
+        if url is not None and len(alike) > 1:
+            parts.append(_links_to_reply(alike, url))
+        else:
+            parts += [part for run in alike for part in run_parts(run, newest_head)]
+    return parts
+
+
+def _shown_elsewhere(run: TrackedRun) -> tuple[str | None, str, str, str, str]:
+    """What runs share that can be shown in one line."""
+    return run.reply_url, run.workflow, run.job, run.run.status, run.note
 
 
 def run_parts(tracked: TrackedRun, newest_head: Sha | None = None) -> list[str]:
@@ -83,6 +105,15 @@ def run_parts(tracked: TrackedRun, newest_head: Sha | None = None) -> list[str]:
                 "</details>"
             )
     return parts
+
+
+def _links_to_reply(runs: Sequence[TrackedRun], url: str) -> str:
+    """One line about runs that another reply shows."""
+    where = f"[Their reply]({url}) shows how they go." if url else "They are shown above."
+    names = ", ".join(map(run_link, runs))
+    note = f" {runs[0].note}" if runs[0].note else ""
+    state = state_word(runs[0].run.status)
+    return f"Runs {names} of {run_what(runs[0])}: {state}. {where}{note}"
 
 
 def _link_to_reply(tracked: TrackedRun, url: str) -> str:
@@ -189,6 +220,10 @@ def _job_table(run: Run, *, only_one_was_asked_for: bool) -> str:
 
 def _took(job: Job) -> str:
     return duration(job.seconds) if job.seconds is not None else ""
+
+
+def no_more_are_started() -> str:
+    return "None of these runs is under way, and no more are started."
 
 
 def looking_for_run() -> str:

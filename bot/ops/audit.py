@@ -65,7 +65,7 @@ EVENTS = (
     Event("reply_edited", "The reply was edited.", (*OF_STEP, *OF_REPLY)),
     Event(
         "mention_posted",
-        "Whoever asked was told how it ended, by a comment that mentions them.",
+        "The person who asked was told how it ended, by a comment that mentions them.",
         (*OF_STEP, "reply_id"),
     ),
     Event(

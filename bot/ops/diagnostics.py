@@ -40,7 +40,7 @@ PERMISSIONS: Mapping[str, str] = {
 """What the App has to be allowed, and no more."""
 
 MAX_NAMED = 5
-"""Installations with a finding of their own; of more than that the number is told."""
+"""Installations with a finding of their own; of more than that the number is shown."""
 
 MAX_STATUS = 60
 """Characters shown of GitHub's words for a delivery."""
@@ -241,9 +241,9 @@ def _installation(facts: AppFacts, one: InstallationFacts) -> Finding | None:
             name,
             False,
             f"suspended since {one.suspended_at}: no webhook comes, and nothing can be done there",
-            f"whoever suspended it lifts that at {one.html_url}",
+            f"that is lifted at {one.html_url}",
         )
-    # What the App itself lacks is told with the App.
+    # What the App itself lacks is shown with the App.
     of_app = set(_lacking(facts.permissions))
     waiting = [need for need in _lacking(one.permissions) if need not in of_app]
     if not waiting:
@@ -286,12 +286,12 @@ async def _deliveries(github: GitHub, now: float) -> Finding:
     if not concern:
         return Finding(name, True, "all arrived")
     reasons = Counter(_reason(delivery) for delivery in concern)
-    told = ", ".join(f"{count} × {reason}" for reason, count in reasons.most_common(MAX_NAMED))
+    named = ", ".join(f"{count} × {reason}" for reason, count in reasons.most_common(MAX_NAMED))
     newest = max(concern, key=lambda delivery: delivery.failed_at)
     return Finding(
         name,
         False,
-        f"{len(concern)} of the last day did not arrive: {told}",
+        f"{len(concern)} of the last day did not arrive: {named}",
         f"{_step(newest)} (the bot has them sent again by itself)",
     )
 

@@ -70,7 +70,7 @@ def set_up_logging(level: str, format: str) -> None:
 
 def harmless(_: WrappedLogger, __: str, event: EventDict) -> EventDict:
     """The event with its texts bounded, each on one line and without control characters: much of
-    them was written by strangers."""
+    them is untrusted."""
     for name, value in event.items():
         if name == "exception":
             event[name] = clean(str(value)[:MAX_TRACEBACK])

@@ -23,6 +23,7 @@ from bot.core.errors import (
     UnknownArgument,
     UnknownCommand,
 )
+from bot.core.types import Permission
 from bot.parsing.characters import visible
 from bot.parsing.words import Word, quoted, split
 
@@ -42,6 +43,9 @@ class Argument:
     """Takes every `NAME=VALUE` that no other field takes."""
     many: bool = False
     """Takes every further value by its position."""
+    needs: Permission = Permission.NONE
+    """The least role for whoever gives it, in addition to the command's; then its name is a key of
+    a repository's `permissions`."""
 
 
 def argument(
@@ -51,9 +55,11 @@ def argument(
     show: str = "",
     keyword: bool = False,
     convert: Callable[[str], Any] = str,
+    needs: Permission = Permission.NONE,
 ) -> Any:
     """A field of a command's dataclass: one argument, required when it has no default."""
-    return field(default=default, metadata={"argument": Argument(help, show, keyword, convert)})
+    read = Argument(help, show, keyword, convert, needs=needs)
+    return field(default=default, metadata={"argument": read})
 
 
 def run_argument(help: str) -> Any:
@@ -92,6 +98,21 @@ def remaining(help: str) -> Any:
 def arguments_of(command: type) -> dict[str, tuple[Field[Any], Argument]]:
     """A command's arguments by name, in the order of their positions."""
     return {f.name: (f, f.metadata["argument"]) for f in dataclasses.fields(command)}
+
+
+def needs_of(command: Any) -> dict[str, Permission]:
+    """The arguments given that need a role of their own, with the least by default."""
+    return {
+        name: arg.needs
+        for name, (f, arg) in arguments_of(type(command)).items()
+        if arg.needs is not Permission.NONE and getattr(command, name) != f.default
+    }
+
+
+def guarded_arguments(command: type) -> dict[str, Permission]:
+    """The arguments of a command that need a role of their own, with the least by default."""
+    found = arguments_of(command).items()
+    return {name: arg.needs for name, (_, arg) in found if arg.needs is not Permission.NONE}
 
 
 def usage(verb: str, command: type) -> str:

@@ -169,6 +169,18 @@ def failed_attempts(run: Run, diagnosis: Diagnosis | None, like: JobFailure) -> 
     return Failed(tuple(now), tuple(passed))
 
 
+def run_signature(run: Run, diagnosis: Diagnosis | None) -> str:
+    """Our name for all that failed in a run that is over, the same where the same failed; empty
+    where it is not known of each."""
+    errors = _errors(diagnosis)
+    found = [
+        signature(job.key, errors.get((job.job_id, newest.number), ("", ""))[1])
+        for job in run.jobs
+        if job.status == "failed" and (newest := job.newest_attempt) is not None
+    ]
+    return "+".join(sorted(set(found))) if all(found) else ""
+
+
 def failed_on_base(
     listed: ListedWorkflow, diagnosis: Diagnosis, like: JobFailure
 ) -> tuple[JobFailure, ...]:

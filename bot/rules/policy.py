@@ -282,6 +282,9 @@ class CommandNeeds:
     instead: Permission | None = field(default=None, kw_only=True)
     """For what an event triggers: the role that its automation asks for in place of the command's
     own."""
+    further: Mapping[str, Permission] = field(default_factory=dict, kw_only=True)
+    """Its arguments that need a role of their own, with the role unless the repository's config
+    sets another."""
     quotes: Detail | None = field(default=None, kw_only=True)
     """What its answer quotes from a run."""
     is_begun: bool = field(default=False, kw_only=True)
@@ -410,11 +413,38 @@ def _decide(
         # What a line needs at least is a matter of the role alone.
         needs_role = needs.least_permission if by_name else needs_role
     check_permission(needs.verb, needs_role, role, may, named.words)
+    for argument, by_default in needs.further.items():
+        needed = _decide_argument(comment, needs, argument, by_default, role, facts)
+        if needed is not None:
+            return needed
     if needs.quotes is not None:
         check_shown(config, needs.quotes, is_public=comment.is_public)
     if needs.target is None:
         return Allowed(role)
     return _decide_start(comment, needs, needs.target, role, facts, now)
+
+
+def _decide_argument(
+    comment: Comment,
+    needs: CommandNeeds,
+    argument: str,
+    by_default: Permission,
+    role: Permission,
+    facts: Facts,
+) -> Needs | None:
+    """Raises Refused where an argument needs more than its author has; what has to be read first,
+    if anything. An automation's own role stands in place of this one, too."""
+    if comment.event is not None and needs.instead is not None:
+        return None
+    required = facts.config.needs(argument, by_default)
+    named = Named() if comment.event is not None else facts.config.named(argument)
+    if role < required:
+        by_name = is_named(comment, named, facts)
+        if isinstance(by_name, Needs):
+            return by_name
+        required = Permission.NONE if by_name else required
+    check_permission(f"{needs.verb} {argument}=", required, role, named=named.words)
+    return None
 
 
 def _decide_start(

@@ -18,7 +18,7 @@ from bot.core.errors import Misreading
 from bot.core.events import PullRequestEvent
 from bot.core.types import CANCEL_OUTDATED, CHECK_CONFIG, Detail, Permission
 from bot.parsing import safe_yaml
-from bot.parsing.arguments import parse_command
+from bot.parsing.arguments import guarded_arguments, parse_command
 from bot.parsing.characters import visible
 from bot.parsing.words import first_word
 from bot.parsing.workflow_file import file_name
@@ -188,8 +188,8 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     permissions: Annotated[
         dict[str, Role | Annotated[list[str], msgspec.Meta(min_length=1, max_length=20)]],
         msgspec.Meta(
-            description="the least role for a command, by its verb; or a list of which any will "
-            "do: roles, `author` (of the pull request), `@user`, `@org/team`"
+            description="the least role for a command, by its verb, and for `times`; or a list of "
+            "which any will do: roles, `author` (of the pull request), `@user`, `@org/team`"
         ),
     ] = {}
     workflows: Annotated[
@@ -402,9 +402,10 @@ def _faults(config: Config, verbs: Mapping[str, type]) -> Iterator[tuple[safe_ya
     """What the types cannot express: where, and what is wrong."""
     if re.fullmatch(_DURATION, config.notify.after) is None:
         yield ("notify", "after"), f"{config.notify.after!r} is no time such as `90s` or `2m`"
+    guarded = [name for command in verbs.values() for name in guarded_arguments(command)]
     for verb, given in config.permissions.items():
-        if verb not in verbs:
-            hint = config_shape.did_you_mean(verb, list(verbs))
+        if verb not in verbs and verb not in guarded:
+            hint = config_shape.did_you_mean(verb, [*verbs, *guarded])
             yield ("permissions", verb), f"there is no command {verb!r}{hint}"
         for place, who in enumerate(_listed(given)):
             if who not in ROLES and not _WHO.fullmatch(who):

@@ -20,6 +20,7 @@ from bot.core.models import (
     KnownRun,
     PendingChange,
     Reply,
+    RunSeries,
     StartAttempt,
     TrackedRun,
     WorkItem,
@@ -75,6 +76,25 @@ class Items(Part):
         self._set_decided = self._set_command.values(decided=True, decided_at=now)
         self._set_start_attempt = sa.update(start_attempts).where(  # of_attempt
             start_attempts.c.id == sa.bindparam("of_attempt")
+        )
+        self._stop = self._set_command.where(commands.c.stopped.is_(None))
+        self._series = (  # run_ids
+            sa.select(commands.c.id, commands.c.times, commands.c.stopped, tracked_runs.c.run_id)
+            .select_from(commands.join(tracked_runs))
+            .where(
+                tracked_runs.c.run_id.in_(sa.bindparam("run_ids", expanding=True)),
+                tracked_runs.c.number > 0,
+            )
+        )
+        self._runs_of_command = (  # of_command
+            sa.select(tracked_runs)
+            .where(
+                tracked_runs.c.command_id == sa.bindparam("of_command"), tracked_runs.c.number > 0
+            )
+            .order_by(tracked_runs.c.number)
+        )
+        self._stopped = sa.select(commands.c.stopped).where(  # of_command
+            commands.c.id == sa.bindparam("of_command")
         )
         self._lose_open_attempts = (  # of_command
             sa.update(start_attempts)
@@ -321,12 +341,16 @@ class Items(Part):
         answer: str,
         runs: Sequence[TrackedRun] = (),
         settles: StartAttempt | None = None,
+        times: int = 1,
     ) -> None:
-        """Store what became of a command, the runs it tracks and the attempt that it settles."""
+        """Store what became of a command, the runs it tracks and the attempt that it settles; and
+        how many runs of the same it wants."""
         which = {"of_command": command_id}
+        series = {"times": times} if times > 1 else {}
+        decision: rows.Values = {"reason": reason.value, "answer": answer, **series}
 
         def work(db: sa.Connection) -> None:
-            db.execute(self._set_decided, {**which, "reason": reason.value, "answer": answer})
+            db.execute(self._set_decided, {**which, **decision})
             self._track(db, runs)
             if settles is not None:
                 self._set_attempt(db, settles)
@@ -434,6 +458,71 @@ class Items(Part):
                 self._set_attempt(db, settles)
 
         await self._write(claim, self._touch, work)
+
+    async def save_next_start(
+        self,
+        claim: Claim,
+        command_id: CommandId,
+        runs: Sequence[TrackedRun],
+        settles: StartAttempt | None,
+    ) -> None:
+        """Store the next of several runs of the same; what was in its way is over."""
+        clear: rows.Values = {
+            **{"of_command": command_id, "answer": "", "troubled_since": None},
+            **{"absent_since": None, "absent_what": None},
+        }
+
+        def work(db: sa.Connection) -> None:
+            self._track(db, runs)
+            if settles is not None:
+                self._set_attempt(db, settles)
+            db.execute(self._set_command, clear)
+
+        await self._write(claim, self._touch, work)
+
+    async def save_stop(
+        self,
+        claim: Claim,
+        command_id: CommandId,
+        reason: Reason,
+        answer: str,
+        settles: StartAttempt | None,
+    ) -> None:
+        """Store why no more runs of the same are started for a command, and what its reply says of
+        that."""
+        which = {"of_command": command_id}
+
+        def work(db: sa.Connection) -> None:
+            if settles is not None:
+                self._set_attempt(db, settles)
+            db.execute(self._lose_open_attempts, which)
+            db.execute(self._stop, {**which, "stopped": reason.value, "answer": answer})
+
+        await self._write(claim, self._touch, work)
+
+    async def stop(self, command_id: CommandId, reason: Reason) -> None:
+        """Start no more runs of the same for a command. Not fenced: who is just starting one looks
+        for this before and after (`is_stopped`)."""
+        stopped = {"of_command": command_id, "stopped": reason.value, "answer": ""}
+        await self._store.transact(lambda db: db.execute(self._stop, stopped))
+
+    async def is_stopped(self, command_id: CommandId) -> bool:
+        """Whether no more runs of the same are to be started for a command."""
+        return await self._scalar(self._stopped, of_command=command_id) is not None
+
+    async def series(self, run_ids: Sequence[RunId]) -> RunSeries | None:
+        """The runs of the same that one command wanted, where all of these are among them; as they
+        were when they were last polled."""
+        found = await self._rows(self._series, run_ids=run_ids)
+        if {row.run_id for row in found} != set(run_ids) or len({row.id for row in found}) != 1:
+            return None
+        command_id = CommandId(found[0].id)
+        runs = [
+            rows.tracked_run(row)
+            for row in await self._rows(self._runs_of_command, of_command=command_id)
+        ]
+        is_open = found[0].stopped is None and runs[-1].number < found[0].times
+        return RunSeries(command_id, is_open, tuple(run for run in runs if not run.run.is_over))
 
     async def track_runs(self, claim: Claim, runs: Sequence[TrackedRun]) -> None:
         """Track further runs for commands that are decided already."""

@@ -17,6 +17,7 @@ from bot.core.models import (
     PendingChange,
     Progress,
     Reply,
+    Series,
     StartAttempt,
     StartRequest,
     TrackedRun,
@@ -153,6 +154,8 @@ def tracked_run_row(run: TrackedRun) -> Values:
         "reply_url": run.reply_url,
         "awaited_end": run.awaited_end,
         "evidence": _json(run.evidence),
+        "number": run.number,
+        "signature": run.signature,
     }
 
 
@@ -303,7 +306,15 @@ def _command(row: Row[Any]) -> Command:
         absence=Absence(row.commands_absent_what, row.commands_absent_since)
         if row.commands_absent_what is not None
         else None,
+        series=_series(row),
     )
+
+
+def _series(row: Row[Any]) -> Series | None:
+    if row.commands_times is None:
+        return None
+    stopped = row.commands_stopped
+    return Series(row.commands_times, Reason.from_code(stopped) if stopped is not None else None)
 
 
 def _start_attempt(row: Row[Any]) -> StartAttempt:
@@ -353,4 +364,6 @@ def tracked_run(row: Row[Any]) -> TrackedRun:
         reply_url=row.reply_url,
         awaited_end=row.awaited_end,
         evidence=msgspec.json.decode(row.evidence, type=tuple[Evidence, ...]),
+        number=row.number,
+        signature=row.signature,
     )

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import sqlalchemy as sa
 
-VERSION = "0015"
+VERSION = "0016"
 """The newest migration, after which a database has this shape."""
 
 metadata = sa.MetaData()
@@ -136,6 +136,10 @@ commands = sa.Table(
     # What GitHub does not have of what its webhook named, and since when.
     sa.Column("absent_since", sa.Float),
     sa.Column("absent_what", sa.Text),
+    # How many runs of the same it wants, once the first is started; and the reason code for which
+    # no more of them are started.
+    sa.Column("times", sa.Integer),
+    sa.Column("stopped", sa.Text),
     sa.Index("commands_work_item", "work_item_id"),
     _index_of_live("commands_undecided", "work_item_id", ~sa.column("decided", sa.Boolean)),
 )
@@ -208,6 +212,9 @@ tracked_runs = sa.Table(
     sa.Column("awaited_end", sa.Text),
     # JSON: bot.core.failures.Evidence, where else what failed was seen
     sa.Column("evidence", sa.Text, nullable=False, server_default="[]"),
+    # Its place among several runs of the same, and our name for what failed in it.
+    sa.Column("number", sa.Integer, nullable=False, server_default="0"),
+    sa.Column("signature", sa.Text, nullable=False, server_default=""),
     sa.Index("tracked_runs_run", "run_id"),
     sa.Index("tracked_runs_commit", "repo", "sha"),
     _index_of_live("tracked_runs_tracked", "next_poll_at", _is_set("next_poll_at")),

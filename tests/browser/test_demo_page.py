@@ -11,7 +11,7 @@ from playwright.async_api import Page, expect
 
 from bot.demo.play import playground
 from bot.demo.scene import Scene
-from bot.demo.serve import TICK_SECONDS, WebPage
+from bot.demo.serve import TICK_SECONDS, WebPage, status_url
 from bot.demo.servers import meanwhile, serving
 from tests.browser.conftest import DESK, PHONE, Open, background, is_within_its_width
 
@@ -25,7 +25,7 @@ SOON = 15_000
 async def url() -> AsyncIterator[str]:
     async with playground() as ground:
         scene = Scene(ground.stage)
-        page = WebPage(scene, status_url=f"{ground.bot.url}/")
+        page = WebPage(scene, status_url(ground))
 
         async def tick() -> None:
             while True:
@@ -40,6 +40,15 @@ async def says(page: Page, who: str, text: str) -> None:
     await page.get_by_label("You are").select_option(who)
     await page.get_by_label("Comment", exact=True).fill(text)
     await page.get_by_role("button", name="Comment", exact=True).click()
+
+
+async def happens(page: Page, choice: str) -> None:
+    """Choose what happens to the next run, by the first word of the choice."""
+    choices = page.get_by_role("group", name="What happens to the next run")
+    for button in await choices.get_by_role("button").all():
+        await expect(button).to_be_in_viewport(ratio=1)
+    await choices.get_by_role("button", name=re.compile(f"^{choice}")).click()
+    await expect(choices.locator("[aria-pressed=true]")).to_have_text(re.compile(f"^{choice}"))
 
 
 async def test_a_comment_is_answered_before_ones_eyes(url: str, open_page: Open) -> None:
@@ -92,7 +101,7 @@ async def test_the_new_reply_comes_into_view_and_the_form_stays(
 async def test_what_to_do_about_the_newest_run(url: str, open_page: Open) -> None:
     page = await open_page(url, size=PHONE)
     newest = page.get_by_role("group", name="Newest run")
-    await page.get_by_role("button", name="Make the next job fail").click()
+    await happens(page, "flaky")
     await says(page, "alice", "/depot run ci.yml")
     await expect(newest.get_by_role("button", name="cancel")).to_be_visible(timeout=SOON)
     await expect(newest.get_by_role("button", name="retry")).to_be_visible(timeout=SOON)
@@ -110,6 +119,42 @@ async def test_what_to_do_about_the_newest_run(url: str, open_page: Open) -> Non
     await expect(first).to_contain_text("Attempt 1: ❌ failed")
     retry = page.get_by_role("article").filter(has_text="/depot retry").first
     await expect(retry.get_by_text("🎉 depot-bot[bot]")).to_be_visible(timeout=SOON)
+
+
+@pytest.mark.parametrize("size", [DESK, PHONE])
+async def test_a_flaky_job_from_its_failure_to_the_list(
+    url: str, open_page: Open, size: tuple[int, int]
+) -> None:
+    page = await open_page(url, size=size)
+    await happens(page, "flaky")
+    await says(page, "alice", "/depot run ci.yml job=test")
+    reply = page.get_by_role("article").nth(1)
+    await expect(reply).to_contain_text("❌ failed: test", timeout=SOON)
+    newest = page.get_by_role("group", name="Newest run")
+    await newest.get_by_role("button", name="retry").click()
+    await expect(reply).to_contain_text("passed (attempt 2, asked for by alice)", timeout=SOON)
+    await page.get_by_role("button", name="/depot flaky").click()
+    await page.get_by_role("button", name="Comment", exact=True).click()
+    await expect(page.get_by_role("row", name="test ci.yml once")).to_be_visible(timeout=SOON)
+    assert await is_within_its_width(page)
+    async with page.expect_popup() as opened:
+        await page.get_by_role("link", name="flaky jobs").click()
+    flaky = await opened.value
+    await expect(flaky.get_by_role("heading", level=1)).to_have_text("Flaky jobs")
+    await expect(flaky.get_by_role("row", name="test ci.yml octo/hello 1")).to_be_visible()
+    assert await is_within_its_width(flaky)
+    await newest.get_by_role("button", name="rerun").click()
+    passed_before = "test: Passed on attempt 2 of the same commit."
+    await expect(reply).to_contain_text(passed_before, timeout=SOON)
+
+
+async def test_main_is_broken(url: str, open_page: Open) -> None:
+    page = await open_page(url)
+    await happens(page, "main is broken")
+    await says(page, "alice", "/depot run ci.yml")
+    reply = page.get_by_role("article").nth(1)
+    await expect(reply).to_contain_text("test: Also on main since", timeout=SOON)
+    await expect(reply).to_contain_text("1 of 1 run known.")
 
 
 async def test_links_to_jobs_lead_to_their_logs(url: str, open_page: Open) -> None:
@@ -158,11 +203,10 @@ async def test_who_one_is_matters(url: str, open_page: Open) -> None:
 
 async def test_what_else_can_happen(url: str, open_page: Open) -> None:
     page = await open_page(url)
-    fails = page.get_by_role("button", name="Make the next job fail")
+    await happens(page, "fails")
     loses = page.get_by_role("button", name="Lose Depot's next answer")
-    for button in (fails, loses):
-        await button.click()
-        await expect(button).to_have_attribute("aria-pressed", "true")
+    await loses.click()
+    await expect(loses).to_have_attribute("aria-pressed", "true")
     head = await page.locator("#head").inner_text()
     await page.get_by_role("button", name="Push a commit").click()
     await expect(page.locator("#head")).not_to_have_text(head)
@@ -172,8 +216,7 @@ async def test_what_else_can_happen(url: str, open_page: Open) -> None:
     await expect(reply).to_contain_text("which follows on labeled full-ci", timeout=SOON)
     await expect(reply).to_contain_text("this is the run it made", timeout=SOON)
     await expect(reply).to_contain_text("failed: browser", timeout=SOON)
-    for button in (fails, loses):
-        await expect(button).to_have_attribute("aria-pressed", "false")
+    await expect(loses).to_have_attribute("aria-pressed", "false")
     await reply.get_by_text("Why it failed").click()
     await page.get_by_role("button", name="Approve in a review").click()
     await expect(page.get_by_text("maya approved")).to_be_visible()

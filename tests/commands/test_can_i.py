@@ -41,7 +41,12 @@ async def test_it_is_told_for_each_role(pr: Conversation, login: str, role: str)
     assert said.startswith(f"`{login}` has the `{role}` role in this repository.\n\n")
     has = Permission.from_role(role)
     told = answers(said)
-    assert list(told) == list(COMMANDS)
+    assert list(told) == [*COMMANDS, "run times="]
+    assert told["run times="] == (
+        ""
+        if has >= Permission.MAINTAIN
+        else refusals.not_permitted("times=", Permission.MAINTAIN, has, ())
+    )
     for verb, command in COMMANDS.items():
         why = (
             ""

@@ -574,7 +574,7 @@ async def test_a_failing_look_after_the_retry_does_not_show_the_old_end(
 ) -> None:
     run = await ran(pr, depot, outcome="failed")
     depot.plan(job="test", attempt=2, seconds=SLOW)
-    # The first GetRunStatus of the command finds the run; the second is the look after the deed.
+    # The first GetRunStatus of the command finds the run; the second reads it after the retry.
     fault = depot.faults.refuse("GetRunStatus", "internal", every=2)
     await pr.says("alice", "/depot retry")
     fault.lift()

@@ -17,9 +17,9 @@ def intent(number: int, command_id: CommandId, outcome: str) -> StartAttempt:
     return StartAttempt(number, command_id, StartRequest(REPO, SHA), (), 0.0, 0, outcome, REPO)
 
 
-def request(*intents: StartAttempt, deeds: tuple[PendingChange, ...] = ()) -> WorkItem:
+def request(*intents: StartAttempt, changes: tuple[PendingChange, ...] = ()) -> WorkItem:
     comment = Comment(Source.ISSUE_COMMENT, REPO, 1, 1, Actor("alice"), 0.0, "", ())
-    return WorkItem(comment, 0.0, True, Reply(), 0, None, (), intents, deeds, ())
+    return WorkItem(comment, 0.0, True, Reply(), 0, None, (), intents, changes, ())
 
 
 @pytest.mark.parametrize(
@@ -44,8 +44,8 @@ def test_the_starts_of_a_command(outcomes: list[str], is_open: int | None, is_lo
 
 
 def test_what_a_command_was_about_to_do() -> None:
-    deed = PendingChange(FIRST, RunId("07qwbk1s76"), {"j1": 1})
-    loaded = request(deeds=(deed,))
-    assert loaded.changes_of(FIRST) == (deed,)
+    change = PendingChange(FIRST, RunId("07qwbk1s76"), {"j1": 1})
+    loaded = request(changes=(change,))
+    assert loaded.changes_of(FIRST) == (change,)
     assert loaded.changes_of(SECOND) == ()
     assert loaded.work_item_id == "ic-1"

@@ -383,7 +383,7 @@ async def test_roles_have_a_coarse_permission(
     assert answer["user"]["login"] == "bob"
 
 
-async def test_custom_roles_strangers_owners_and_nobody(
+async def test_custom_roles_no_role_owners_and_nobody(
     github: SimulatedGitHub, api: httpx.AsyncClient
 ) -> None:
     github.role("octo/hello", "dora", "deployer", base="write")

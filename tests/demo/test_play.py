@@ -1,4 +1,4 @@
-"""The demo as a stranger runs it: another process, its screen, its exit status, what it leaves."""
+"""The demo as a newcomer runs it: another process, its screen, its exit status, what it leaves."""
 
 from __future__ import annotations
 

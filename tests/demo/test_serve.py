@@ -18,10 +18,12 @@ import pytest
 
 from bot.commands import COMMANDS
 from bot.demo.play import PULL, REPO
-from bot.demo.scene import CONFIG, DEEDS, LABEL, PEOPLE, Scene
+from bot.demo.scene import ACTIONS, CONFIG, FAILURES, LABEL, PEOPLE, NextRun, Scene
 from bot.demo.serve import HEADERS, WebPage, is_local, page_here
+from bot.demo.simulators.depot import Run
 from bot.demo.stage import Stage
 from bot.messages.markdown import hidden
+from bot.rules.known_failures import signature
 from bot.rules.repository_config import parse
 
 pytestmark = pytest.mark.anyio
@@ -63,7 +65,7 @@ async def test_the_page(client: httpx.AsyncClient) -> None:
     for login, role in PEOPLE.items():
         assert f'value="{login}"' in html
         assert f">{login} · {role}</option>" in html
-    assert set(re.findall(r'data-deed="(\w+)"', html)) == set(DEEDS)
+    assert set(re.findall(r'data-action="(\w+)"', html)) == set(ACTIONS)
     assert 'href="http://127.0.0.1:8/"' in html
     for path in re.findall(r'(?:href|src)="(/[^"]+)"', html):
         assert (await client.get(path)).status_code == 200
@@ -253,9 +255,9 @@ async def test_the_page_of_a_run(client: httpx.AsyncClient, scene: Scene, clock:
 
 
 async def does(
-    client: httpx.AsyncClient, deed: str, who: str = "maya", number: int = PULL
+    client: httpx.AsyncClient, action: str, who: str = "maya", number: int = PULL
 ) -> httpx.Response:
-    return await client.post(f"/pull/{number}/do/{deed}", json={"who": who})
+    return await client.post(f"/pull/{number}/do/{action}", json={"who": who})
 
 
 async def test_a_push(client: httpx.AsyncClient, scene: Scene) -> None:
@@ -284,64 +286,146 @@ async def test_an_approval(client: httpx.AsyncClient, scene: Scene) -> None:
 
 
 @pytest.mark.parametrize(
-    ("deed", "who", "why"),
+    ("action", "who", "why"),
     [
         ("push", "rita", "rita may not push here: GitHub wants the write role."),
         ("push", "mallory", "mallory may not push here: GitHub wants the write role."),
-        ("break", "mallory", "mallory may not push here: GitHub wants the write role."),
+        ("broken", "mallory", "mallory may not push here: GitHub wants the write role."),
         ("label", "rita", "rita may not label here: GitHub wants the triage role."),
         ("approve", "alice", "GitHub lets nobody approve a pull request of their own."),
     ],
 )
 async def test_what_github_would_not_let_them(
-    client: httpx.AsyncClient, deed: str, who: str, why: str
+    client: httpx.AsyncClient, action: str, who: str, why: str
 ) -> None:
-    answer = await does(client, deed, who)
+    answer = await does(client, action, who)
     assert (answer.status_code, answer.json()) == (422, {"error": why})
     assert await entries(client) == []
 
 
-async def test_the_next_job_fails(client: httpx.AsyncClient, scene: Scene, clock: Any) -> None:
-    depot, head = scene.stage.depot, scene.pull(PULL).head_sha
-    before = depot.foreign_run(REPO, head, ".depot/workflows/ci.yml")
-    clock.time += 1
-    assert (await does(client, "fail")).status_code == 204
-    assert (await news(client))["armed"]["fail"]
-    after = depot.foreign_run(REPO, head, ".depot/workflows/ci.yml")
-    scene.tick()
-    assert scene.is_job_to_fail  # it has no jobs yet
-    clock.time += 1
-    scene.tick()
-    assert not (await news(client))["armed"]["fail"]
-    clock.time += 60
-    depot.settle()
-    assert before.status == "finished"
-    assert after.status == "failed"
-    assert [job.status for job in after.jobs].count("failed") == 1
+async def pressed(client: httpx.AsyncClient) -> list[str]:
+    """The buttons that are shown as pressed."""
+    return [action for action, is_pressed in (await news(client))["pressed"].items() if is_pressed]
+
+
+@dataclass
+class Playing:
+    """Runs under the page's choice, while time goes by."""
+
+    scene: Scene
+    clock: Any
+
+    def run(self, job: str | None = None) -> Run:
+        """A run of `ci.yml` on the head, until it is over."""
+        head = self.scene.pull(PULL).head_sha
+        run = self.scene.stage.depot.foreign_run(REPO, head, ".depot/workflows/ci.yml", job)
+        self.passes(60)
+        return run
+
+    def retry(self, run: Run) -> None:
+        self.scene.stage.depot.retried_elsewhere(run.run_id)
+        self.passes(60)
+
+    def passes(self, seconds: int) -> None:
+        for _ in range(seconds):
+            self.scene.tick()
+            self.clock.time += 1
+        self.scene.stage.depot.settle()
+
+
+@pytest.fixture
+def playing(scene: Scene, clock: Any) -> Playing:
+    return Playing(scene, clock)
+
+
+def failed(run: Run) -> list[str]:
+    return [job.spec.key for job in run.jobs if job.status == "failed"]
+
+
+async def test_at_first_runs_pass(client: httpx.AsyncClient, playing: Playing) -> None:
+    assert await pressed(client) == ["passes"]
+    assert playing.run().status == "finished"
+
+
+async def test_the_next_runs_fail(client: httpx.AsyncClient, playing: Playing) -> None:
+    before = playing.run()
+    assert (await does(client, "fails")).status_code == 204
+    assert await pressed(client) == ["fails"]
+    run, alone = playing.run(), playing.run("lint")
+    playing.retry(run)
+    assert (before.status, run.status, alone.status) == ("finished", "failed", "failed")
+    assert (failed(run), failed(alone)) == (["test"], ["lint"])
     html = (await news(client))["runs"]
-    assert f"<code>{after.run_id}</code>" in html
-    assert "failed" in html
+    assert f"<code>{run.run_id}</code>" in html
+    assert (await does(client, "passes")).status_code == 204
+    assert await pressed(client) == ["passes"]
+    playing.retry(run)
+    assert run.status == "finished"
 
 
-async def test_main_is_broken(client: httpx.AsyncClient, scene: Scene, clock: Any) -> None:
-    depot = scene.stage.depot
-    assert (await does(client, "fail")).status_code == 204
-    assert (await does(client, "break")).status_code == 204
-    clock.time += 1
-    scene.tick()
-    assert scene.is_job_to_fail  # the one of the pull request, and none on main
-    clock.time += 60
-    (run,) = depot.runs
-    assert (run.status, run.sha) == ("failed", scene.stage.github.branch_head(REPO, "main"))
-    assert [job.spec.key for job in run.jobs if job.status == "failed"] == ["test"]
+async def test_what_is_under_way_is_decided(client: httpx.AsyncClient, playing: Playing) -> None:
+    head = playing.scene.pull(PULL).head_sha
+    run = playing.scene.stage.depot.foreign_run(REPO, head, ".depot/workflows/ci.yml")
+    playing.passes(2)
+    assert run.jobs
+    assert (await does(client, "fails")).status_code == 204
+    playing.passes(60)
+    assert run.status == "finished"
+
+
+async def test_the_next_runs_are_flaky(client: httpx.AsyncClient, playing: Playing) -> None:
+    assert (await does(client, "flaky")).status_code == 204
+    assert await pressed(client) == ["flaky"]
+    for run in (playing.run(), playing.run()):
+        assert failed(run) == ["test"]
+        playing.retry(run)
+        assert run.status == "finished"
+        playing.retry(run)  # it goes again as a whole
+        assert failed(run) == ["test"]
+
+
+async def test_main_is_broken(client: httpx.AsyncClient, playing: Playing) -> None:
+    depot = playing.scene.stage.depot
+    assert (await does(client, "broken")).status_code == 204
+    assert await pressed(client) == ["broken"]
+    playing.passes(60)
+    (main,) = depot.runs
+    assert (main.status, main.sha) == (
+        "failed",
+        playing.scene.stage.github.branch_head(REPO, "main"),
+    )
     assert await entries(client) == []
+    run = playing.run()
+    assert failed(main) == failed(run) == ["test"]
+    last = {
+        depot.log(job.attempts[-1].attempt_id)[-2].body
+        for one in (main, run)
+        for job in one.jobs
+        if job.status == "failed"
+    }
+    assert last == {f"E   {FAILURES[NextRun.MAIN_IS_BROKEN].error}"}
+
+
+async def test_a_choice_that_is_refused_is_none(
+    client: httpx.AsyncClient, playing: Playing
+) -> None:
+    assert (await does(client, "fails", "mallory")).status_code == 204
+    assert (await does(client, "broken", "mallory")).status_code == 422
+    assert await pressed(client) == ["fails"]
+    assert playing.scene.stage.depot.runs == []
+
+
+def test_each_choice_fails_in_a_way_of_its_own() -> None:
+    signatures = {signature("test", failure.error) for failure in FAILURES.values()}
+    assert "" not in signatures
+    assert len(signatures) == len(FAILURES)
 
 
 async def test_the_next_answer_is_lost(client: httpx.AsyncClient, scene: Scene) -> None:
-    assert not (await news(client))["armed"]["lose"]
+    assert "lose" not in await pressed(client)
     for _ in range(2):
         assert (await does(client, "lose")).status_code == 204
-    assert (await news(client))["armed"]["lose"]
+    assert await pressed(client) == ["passes", "lose"]
     assert len(scene.stage.depot.faults.arranged) == 1
 
 

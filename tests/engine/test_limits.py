@@ -10,9 +10,9 @@ import pytest
 
 from bot.demo.stage import Stage
 from bot.messages import refusals
-from tests.support.commands import asked_of, reason
+from tests.support.commands import asked_of, reason, stands
 from tests.support.conversation import REPO, Conversation, Hook, ManualClock
-from tests.support.pull_requests import bot, ends, rules, runs
+from tests.support.pull_requests import bot, ends, hears_all, rules, runs
 from tests.support.sentences import name_of, queued
 
 pytestmark = pytest.mark.anyio
@@ -112,6 +112,22 @@ async def test_a_repository_has_so_many_runs_in_an_hour(bounded: Bounded) -> Non
         assert refusals.too_many_runs(3, 3) in pr.reply()
         await ends(pr)
         assert len(runs(pr)) == 3
+
+
+async def test_each_of_several_runs_of_the_same_counts(bounded: Bounded) -> None:
+    async with bounded("[limits]\nruns_per_repository = 7\n") as pr:
+        depot = pr.depot
+        await pr.says("maya", "/depot run ci.yml job=test times=8")
+        assert pr.reply() == refusals.too_many_runs(0, 7)
+        depot.plan(job="test", seconds=60)
+        await pr.says("maya", "/depot run ci.yml job=test times=7")
+        await pr.passes(11)
+        await pr.says("alice", "/depot run ci.yml job=lint\n/depot run ci.yml job=build")
+        await pr.passes(300)
+        hears_all(pr)
+        assert len(depot.runs) == 7  # five, two by alice, and none more
+        assert "5 passed, 0 failed, 2 not started" in stands(pr)[1]
+        assert refusals.too_many_runs(7, 7) in stands(pr)[1]
 
 
 async def test_automations_count_for_the_repository_and_for_no_person(bounded: Bounded) -> None:

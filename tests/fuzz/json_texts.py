@@ -1,4 +1,4 @@
-"""JSON as a stranger may send it: any value, any spelling, and what is nearly JSON."""
+"""JSON as an attacker may send it: any value, any spelling, and what is nearly JSON."""
 
 from __future__ import annotations
 

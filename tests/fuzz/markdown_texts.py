@@ -1,4 +1,4 @@
-"""Comments as people and strangers write them: with the commands that are in them, or wild."""
+"""Comments as people and attackers write them: with the commands that are in them, or wild."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""True payloads, as the simulated GitHub makes them, and what a stranger makes of them."""
+"""True payloads, as the simulated GitHub makes them, and what an attacker makes of them."""
 
 from __future__ import annotations
 

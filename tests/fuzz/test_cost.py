@@ -1,4 +1,4 @@
-"""What a stranger's text costs grows with its length, and not with its square.
+"""What untrusted text costs grows with its length, and not with its square.
 
 Counted in calls. One text of 65,536 characters is what GitHub lets anybody write; the bot reads it
 before it answers, and nothing else goes on meanwhile.

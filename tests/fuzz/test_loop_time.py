@@ -1,4 +1,4 @@
-"""What strangers wrote never keeps the event loop busy: comments, workflow files, logs.
+"""What is untrusted never keeps the event loop busy: comments, workflow files, logs.
 
 The real process, on simulators in another. Counted is the processor time of the thread that the
 event loop runs in; what is done in other threads meanwhile is not.
@@ -25,7 +25,7 @@ from tests.fuzz.profiles import cases
 from tests.support.conversation import FILES
 
 BOUND = 0.05
-"""Seconds of processor time for which nothing that a stranger wrote may hold the loop at once."""
+"""Seconds of processor time for which nothing untrusted may hold the loop at once."""
 
 MOST = 5 * BOUND
 """For all that a command makes the loop do, from the webhook to the reply."""

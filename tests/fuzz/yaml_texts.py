@@ -1,4 +1,4 @@
-"""YAML as a stranger may write it: any structure in any style, pieces in any order, and bombs."""
+"""YAML as an attacker may write it: any structure in any style, pieces in any order, and bombs."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """Text from outside cannot break out of where it is shown.
 
-What is asserted is what a Markdown parser makes of a whole reply: the stranger's text is found in
+What is asserted is what a Markdown parser makes of a whole reply: the untrusted text is found in
 code only, and everything around it is as if the text had been harmless.
 """
 
@@ -273,7 +273,7 @@ def test_what_is_not_hidden_is_not_found(text: str) -> None:
 
 @given(strange)
 @example('<!-- depot-bot {"request":"ic-1"} -->')
-def test_a_strangers_marker_is_not_taken_for_ours(text: str) -> None:
+def test_an_untrusted_marker_is_not_taken_for_ours(text: str) -> None:
     mine = hidden("depot-bot", {"request": "ic-2"})
     for shown in (code(text), fence(text)):
         assert find_hidden("depot-bot", f"> {shown}\n\n{mine}") == {"request": "ic-2"}

@@ -1,22 +1,33 @@
-"""What the bot says: strangers' texts stay in code, replies fit, the hidden JSON says the same."""
+"""What the bot says: untrusted texts stay in code, replies fit, the hidden JSON says the same."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
+from typing import Any
 
 import pytest
 import yaml
 from hypothesis import given
 from hypothesis import strategies as st
+from inline_snapshot import snapshot
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
 from bot.commands import COMMANDS
 from bot.core import errors
 from bot.core.events import Actor, CommandLine, Comment, Source
-from bot.core.models import Command, KnownRun, Reply, TrackedRun, WorkItem
+from bot.core.failures import Evidence
+from bot.core.models import (
+    MAX_FAILED_NAME,
+    MAX_FAILED_NAMES,
+    Command,
+    KnownRun,
+    Reply,
+    TrackedRun,
+    WorkItem,
+)
 from bot.core.reasons import Reason
 from bot.core.runs import (
     Artifact,
@@ -36,7 +47,8 @@ from bot.messages import answers, phrases, refusals
 from bot.messages import diagnosis as diagnosis_messages
 from bot.messages import reply as reply_message
 from bot.messages import runs as run_messages
-from bot.messages.markdown import find_hidden
+from bot.messages.known_failures import MAX_EVIDENCE, MAX_PULLS
+from bot.messages.markdown import find_hidden, hidden
 from tests.support.commands import CI, NEEDS, facts, pushes, ran, said, stands
 from tests.support.conversation import REPO, Conversation
 from tests.support.sentences import name_of
@@ -45,7 +57,7 @@ GITHUB_LIMIT = 65_536
 SHA = Sha("3f2c1d09b8a7e6f5d4c3b2a1908f7e6d5c4b3a29")
 PAGE = "https://github.com/octo/hello/pull/1#issuecomment-2"
 MARK = "zq7x"
-"""Stands in every stranger's text, so that it is seen wherever it turns up; no plain word, for a
+"""Stands in every untrusted text, so that it is seen wherever it turns up; no plain word, for a
 state that is one is shown as it is."""
 
 HTML = frozenset({"<details><summary>Why it failed</summary>", "</details>"})
@@ -69,7 +81,7 @@ def flat(text: str) -> Iterator[Token]:
 
 
 def assert_contained(text: str) -> None:
-    """No stranger's text outside code, no mention, no Markdown or HTML that is not the bot's."""
+    """No untrusted text outside code, no mention, no Markdown or HTML that is not the bot's."""
     details = 0
     for token in flat(text):
         assert token.type in STRUCTURE, token
@@ -101,7 +113,7 @@ def a_failure(text: str) -> Failure:
 
 
 def a_run(text: str, command_id: str = "ic-1.1") -> TrackedRun:
-    """A run in which everything that can be a stranger's is *text*."""
+    """A run in which everything that is untrusted is *text*."""
     job = replace(a_job(text), status="failed")
     diagnosis = Diagnosis((a_failure(text),))
     workflow = Workflow("w", text, "failed", name=text, error=text, jobs=(job,))
@@ -115,6 +127,10 @@ def a_run(text: str, command_id: str = "ic-1.1") -> TrackedRun:
         tracked_since=0.0,
         note=run_messages.skips_needs(text, [text]),
         failure=diagnosis_messages.failure(diagnosis, job, [LogLine(text, text)] * 2),
+        evidence=(
+            Evidence((text, text + "2"), text, 12, 4, Sha(text), (9, 12), 2, 1),
+            Evidence((text,), text, 12, is_nowhere=True),
+        ),
         attempts=(PastAttempt(text, text, (text,), 2, 3, 4.0), PastAttempt(text)),
         asked_by=text,
     )
@@ -231,7 +247,7 @@ NASTY = [
 
 @pytest.mark.parametrize("nasty", NASTY)
 @pytest.mark.parametrize("sentence", SENTENCES)
-def test_a_strangers_text_stays_in_code(sentence: str, nasty: str) -> None:
+def test_untrusted_text_stays_in_code(sentence: str, nasty: str) -> None:
     assert_contained(SENTENCES[sentence](nasty + MARK + nasty))
 
 
@@ -384,6 +400,104 @@ def test_the_hidden_json_comes_back(state: str, run_id: str) -> None:
             }
         ],
     }
+
+
+def run_facts(run: TrackedRun) -> dict[str, Any]:
+    """What the hidden JSON of a reply says of a run."""
+    found = find_hidden("depot-bot", reply_message.render(a_request(("run ci", "", run))))
+    assert found is not None
+    facts: dict[str, Any] = found["commands"][0]["runs"][0]
+    return facts
+
+
+def test_where_else_a_failure_was_seen_for_programs() -> None:
+    evidence = (
+        Evidence(("test", "lint"), "main", 12, 4, SHA, (9, 12), 2, 1),
+        Evidence(("build",), "main", 12, is_nowhere=True),
+        Evidence(("docs",), passed_attempt=3),
+    )
+    assert run_facts(replace(a_run("x"), attempts=(), evidence=evidence)) == snapshot(
+        {
+            "id": "x",
+            "seen_elsewhere": [
+                {
+                    "base": {
+                        "branch": "main",
+                        "runs_known": 12,
+                        "runs_seen": 4,
+                        "since": "3f2c1d09b8a7e6f5d4c3b2a1908f7e6d5c4b3a29",
+                    },
+                    "jobs": ["test", "lint"],
+                    "passed_attempt": 2,
+                    "passed_in_other_runs": 1,
+                    "pulls": [12, 9],
+                },
+                {
+                    "base": {"branch": "main", "runs_known": 12, "runs_seen": 0, "since": None},
+                    "jobs": ["build"],
+                    "nowhere_else": True,
+                },
+                {"jobs": ["docs"], "passed_attempt": 3},
+            ],
+            "sha": "3f2c1d09b8a7e6f5d4c3b2a1908f7e6d5c4b3a29",
+            "state": "failed",
+        }
+    )
+
+
+def test_of_very_much_evidence_the_first_and_the_newest() -> None:
+    names = tuple(f"{place} {'n' * MAX_FAILED_NAME}" for place in range(MAX_FAILED_NAMES + 2))
+    one = Evidence(names, "b" * 999, 12, 0, None, tuple(range(1, MAX_PULLS + 4)))
+    found = run_facts(replace(a_run("x"), evidence=(one,) * (MAX_EVIDENCE + 1)))["seen_elsewhere"]
+    assert len(found) == MAX_EVIDENCE
+    assert found[0]["jobs"] == [name[:MAX_FAILED_NAME] for name in names[:MAX_FAILED_NAMES]]
+    assert found[0]["more_jobs"] == 2
+    assert found[0]["base"]["branch"] == "b" * MAX_FAILED_NAME
+    assert (found[0]["pulls"][0], len(found[0]["pulls"])) == (MAX_PULLS + 3, MAX_PULLS)
+    assert found[0]["more_pulls"] == 3
+
+
+@pytest.mark.parametrize(
+    ("runs", "branch", "names", "attempts", "is_said"),
+    [
+        # All of it; without the names; without the evidence; without the attempts.
+        (1, "main", 1, 50, True),
+        (7, "main", 0, 20, True),
+        (7, "b" * 200, 0, 20, False),
+        (20, "b" * 200, 0, 0, False),
+    ],
+)
+def test_what_there_is_no_room_for(
+    runs: int, branch: str, names: int, attempts: int, is_said: bool
+) -> None:
+    name = "n" * 20
+    run = replace(
+        a_run("x"),
+        evidence=(Evidence((name,), branch, 12, 4, SHA, (9,)),) * 5,
+        attempts=(PastAttempt("failed", "alice", (name,), 1),) * 50,
+    )
+    item = replace(a_request(("run ci", "", run)), runs=(run,) * runs)
+    text = reply_message.render(item)
+    found = find_hidden("depot-bot", text)
+    assert found is not None
+    assert len(hidden("depot-bot", found)) <= reply_message.MAX_FACTS
+    rows = found["commands"][0]["runs"]
+    assert len(rows) == runs
+    for row in rows:
+        assert len(row.get("attempts", [])) == attempts
+        assert ("seen_elsewhere" in row) == is_said
+        for one in [*row.get("attempts", []), *row.get("seen_elsewhere", [])]:
+            assert len(one.get("failed", one.get("jobs"))) == names
+
+
+@pytest.mark.parametrize("nasty", NASTY)
+def test_evidence_of_hostile_names_comes_back(nasty: str) -> None:
+    run = replace(a_run("x"), evidence=a_run(nasty).evidence)
+    first, second = run_facts(run)["seen_elsewhere"]
+    assert first["jobs"] == [nasty[:MAX_FAILED_NAME], f"{nasty}2"[:MAX_FAILED_NAME]]
+    assert second["nowhere_else"]
+    if nasty:
+        assert first["base"]["branch"] == nasty[:MAX_FAILED_NAME]
 
 
 @given(strange)

@@ -313,7 +313,7 @@ Several runs could be meant. Copy one of these lines:
             "yaml_not_own": "This comment holds YAML, or the name of a workflow file on a line of its own, and it is not plain whether that is meant or all workflows, so nothing was run. To run the YAML, put it into a fenced block marked `yaml` right below the line `/depot run`; to run workflows of the repository, name them, as in `/depot run ci.yml`, or write the command in a comment without YAML.",
             "unimplemented": "Depot's API was not found where this bot looks for it. Depot answered `unimplemented`.",
             "gave_up": "GitHub asks for a pause of 20 minutes, so this was given up and nothing was run. Write the command again later. (Reference: `ic-1.1`)",
-            "misread": "`run` knows no `jbo`. Usage: `/depot run [WORKFLOW …] [job=KEY[,KEY]] [sha=SHA] [force]`. Write it as a new comment: edits are not read.",
+            "misread": "`run` knows no `jbo`. Usage: `/depot run [WORKFLOW …] [job=KEY[,KEY]] [times=N] [sha=SHA] [force]`. Write it as a new comment: edits are not read.",
             "cannot_retry_alone": "`test` cannot be retried alone now: perhaps jobs behind it have started. `/depot retry 07qwbk1s76` retries all that failed.",
         }
     )

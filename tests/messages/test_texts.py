@@ -80,7 +80,7 @@ BARE = Failure(("ci.yml:test",), 1, "", "", "", ())
 BROKEN = Failure(("ci.yml:test",), 1, "exit 1", "3 is not 4", "add 1", ())
 
 VERBS = {verb: command.arguments for verb, command in COMMANDS.items()}
-USAGE = "`/depot run [WORKFLOW …] [job=KEY[,KEY]] [sha=SHA] [force]`"
+USAGE = "`/depot run [WORKFLOW …] [job=KEY[,KEY]] [times=N] [sha=SHA] [force]`"
 
 ELSEWHERE = (Evidence(("test",), pulls=(9,)),)
 SEEN = "Seen elsewhere:\n\n- `test`: Also on 1 other pull request: `#9`."

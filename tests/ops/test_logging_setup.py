@@ -1,4 +1,4 @@
-"""What stands in the log: one line each, in one form, whatever strangers wrote."""
+"""What stands in the log: one line each, in one form, whatever others wrote."""
 
 from __future__ import annotations
 

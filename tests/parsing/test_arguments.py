@@ -14,7 +14,7 @@ from bot.commands import COMMANDS
 from bot.commands.help import HelpArguments
 from bot.commands.list import ListArguments
 from bot.commands.retry import RetryArguments
-from bot.commands.run import RunArguments
+from bot.commands.run import MAX_TIMES, MIN_TIMES, RunArguments
 from bot.commands.status import StatusArguments
 from bot.core.errors import (
     BadQuote,
@@ -309,6 +309,7 @@ commands = st.one_of(
         RunArguments,
         st.lists(positional.filter(lambda text: text.lower() != "force"), max_size=3).map(tuple),
         st.none() | plain.filter(lambda text: all(part.strip() for part in text.split(","))),
+        st.none() | st.integers(MIN_TIMES, MAX_TIMES),
         st.none() | st.just(SHA),
     ),
 )

@@ -1,4 +1,4 @@
-"""Finding the workflow file that was meant, and reading a stranger's YAML."""
+"""Finding the workflow file that was meant, and reading untrusted YAML."""
 
 from __future__ import annotations
 

@@ -251,8 +251,15 @@ async def decides(ledger: Ledger) -> None:
         await items.add_start_attempt(claim, new_attempt(claim))
     await items.save_start_attempt(claim, attempt)
     await items.save_start(claim, [mine(claim, "r1")], replace(attempt, outcome="started"))
-    await items.save_decision(claim, first(claim), Reason.STARTED, "", [mine(claim, "r2")])
+    run = mine(claim, "r2")
+    await items.save_decision(claim, first(claim), Reason.STARTED, "", [run], times=3)
     await items.track_runs(claim, [mine(claim, "r3")])
+    several = [replace(mine(claim, "r4"), number=1)]
+    await items.save_next_start(claim, first(claim), several, None)
+    assert await items.series([RunId("r4")])
+    await items.save_stop(claim, first(claim), Reason.HEAD_MOVED, "It moved.", None)
+    await items.stop(first(claim), Reason.CANCELLED)
+    assert await items.is_stopped(first(claim))
     await items.add_pending_changes(claim, [change(claim)])
     await items.save_reply_attempt(claim)
     await items.withdraw_reply_attempt(claim)
@@ -264,7 +271,7 @@ async def follows(ledger: Ledger) -> None:
     queue, items = ledger.queue, ledger.items
     (claim,) = await queue.claim(10, 10)
     item = await items.load(claim.work_item_id)
-    assert len(item.runs) == 3
+    assert len(item.runs) == 4
     assert await items.known_run_ids([RUN, RunId("r1")]) == {RUN, "r1"}
     assert await items.tracked_runs_at(BUSY, SHA)
     assert await items.newest_run(BUSY, NUMBER)

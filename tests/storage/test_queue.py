@@ -179,6 +179,12 @@ WRITES: dict[str, Callable[[Ledger, Claim], Awaitable[object]]] = {
     "save_start": lambda ledger, claim: ledger.items.save_start(
         claim, [tracked(claim)], new_attempt(claim)
     ),
+    "save_next_start": lambda ledger, claim: ledger.items.save_next_start(
+        claim, first(claim), [tracked(claim)], new_attempt(claim)
+    ),
+    "save_stop": lambda ledger, claim: ledger.items.save_stop(
+        claim, first(claim), Reason.CANCELLED, "", new_attempt(claim)
+    ),
     "track_runs": lambda ledger, claim: ledger.items.track_runs(claim, [tracked(claim)]),
     "save_reply_attempt": lambda ledger, claim: ledger.items.save_reply_attempt(claim),
 }

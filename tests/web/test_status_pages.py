@@ -30,6 +30,8 @@ from bot.web.app import create_app
 from bot.web.auth import COOKIE, Access
 from bot.web.pages import HEADERS
 from bot.web.status_pages import PAGE_LENGTH
+from tests.support.base_branch import ERROR, pushed
+from tests.support.commands import said
 from tests.support.conversation import REPO, Conversation, Hook, ManualClock, bot_on
 from tests.support.pull_requests import hears_all
 
@@ -347,9 +349,16 @@ async def test_one_command(pr: Conversation, client: httpx.AsyncClient) -> None:
 async def test_the_facts_are_those_of_the_reply(
     pr: Conversation, client: httpx.AsyncClient
 ) -> None:
+    broke = pushed(pr, ERROR)
+    pr.depot.plan(job="test", outcome="failed", error_message=ERROR)
     comment = await pr.says("alice", "/depot run ci.yml\n/depot list")
-    (reply,) = (c for c in pr.github.comments(REPO, 1) if c.author.login == "depot-bot[bot]")
+    await pr.passes(60)
+    reply = said(pr)[0]
     facts = find_hidden(reply_message.MARK, reply.body)
+    assert facts is not None
+    (run,) = facts["commands"][0]["runs"]
+    base = {"branch": "main", "runs_known": 1, "runs_seen": 1, "since": broke.sha}
+    assert run["seen_elsewhere"] == [{"jobs": ["test"], "base": base}]
     assert (await client.get(f"/commands/ic-{comment.id}", headers=JSON)).json() == facts
     second = (await client.get(f"/commands/ic-{comment.id}.2", headers=JSON)).json()
     assert second == {**facts, "commands": facts["commands"][1:]}

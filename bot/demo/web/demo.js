@@ -87,8 +87,8 @@ function show(news) {
   }
   at("runs").innerHTML = news.runs;
   at("calls").innerHTML = news.calls;
-  for (const [deed, armed] of Object.entries(news.armed)) {
-    document.querySelector(`[data-deed=${deed}]`).setAttribute("aria-pressed", String(armed));
+  for (const [action, isPressed] of Object.entries(news.pressed)) {
+    document.querySelector(`[data-action=${action}]`).setAttribute("aria-pressed", String(isPressed));
   }
 }
 
@@ -115,8 +115,8 @@ at("newest").addEventListener("click", (event) => {
   const line = event.target.dataset.say;
   if (line) send("/comment", { text: line });
 });
-for (const button of document.querySelectorAll("[data-deed]")) {
-  button.addEventListener("click", () => send(`/do/${button.dataset.deed}`, {}));
+for (const button of document.querySelectorAll("[data-action]")) {
+  button.addEventListener("click", () => send(`/do/${button.dataset.action}`, {}));
 }
 for (const button of document.querySelectorAll("[data-text]")) {
   button.addEventListener("click", () => {

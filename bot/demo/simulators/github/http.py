@@ -34,7 +34,7 @@ class RequiredLogin(Enum):
     OPEN = "anyone"
     APP = "the App, by its JWT"
     TOKEN = "an installation or a person, by token"
-    ANY = "whoever has credentials"
+    ANY = "anyone with credentials"
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,462 @@
+"""`/depot run … times=N`: several runs of the same, to see how often a job fails."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+import pytest
+from inline_snapshot import snapshot
+from starlette.responses import Response
+
+from bot.core.reasons import Reason
+from bot.core.series import SIDE_BY_SIDE
+from bot.core.types import RunId
+from bot.demo.simulators.depot import Run, SimulatedDepot
+from bot.demo.simulators.depot.faults import Work
+from bot.messages import refusals, runs
+from tests.engine.test_announcements import reactions
+from tests.support.commands import SLOW, facts, not_permitted, pushes, reason, said, stands
+from tests.support.conversation import REPO, Conversation
+from tests.support.pull_requests import hears_all, rules
+
+pytestmark = pytest.mark.anyio
+
+COMMAND = "/depot run ci.yml job=test times="
+
+
+async def asks(
+    pr: Conversation, depot: SimulatedDepot, times: int, seconds: float = 20, more: str = ""
+) -> str:
+    """Several runs are asked for, and as many have begun as may; the reply as it stands."""
+    depot.plan(job="test", seconds=seconds)
+    await pr.says("maya", f"{COMMAND}{times}{more}")
+    await pr.passes(11)  # an edit every 10 s at most
+    hears_all(pr)
+    return stands(pr)[-1]
+
+
+def fails(depot: SimulatedDepot, *runs: Run, error: str = "AssertionError: boom") -> None:
+    for run in runs:
+        depot.plan(run_id=run.run_id, job="test", outcome="failed", error_message=error)
+
+
+def short(text: str) -> str:
+    """A reply without ids and without what is folded."""
+    text = re.sub(r"<details>.*?</details>\n*", "", text, flags=re.DOTALL)
+    text = re.sub(r"\[`(\w+)`\]\(\S+?/\1\)", "RUN", text)
+    return re.sub(r"(/depot \w+) \w{10}\b", r"\1 RUN", text).strip()
+
+
+async def test_how_often_it_passes_and_fails(pr: Conversation, depot: SimulatedDepot) -> None:
+    text = await asks(pr, depot, 8)
+    assert len(depot.runs) == SIDE_BY_SIDE
+    assert short(text) == snapshot("""\
+8 runs of `ci.yml` (`test`) on `b9a9bdd`: ⏳ 0 passed, 0 failed, 5 under way, 3 to come.
+
+| # | run | state |
+|---|---|---|
+| 1 | RUN | ⏳ running |
+| 2 | RUN | ⏳ running |
+| 3 | RUN | ⏳ running |
+| 4 | RUN | ⏳ running |
+| 5 | RUN | ⏳ running |
+
+`/depot cancel RUN` ends all of them.\
+""")
+    fails(depot, depot.runs[1], error="AssertionError: boom 17")
+    fails(depot, depot.runs[3], error="AssertionError: boom 18")
+    fails(depot, depot.runs[4], error="KeyError: 'x'")
+    await pr.passes(300)
+    assert len(depot.runs) == 8
+    assert {(run.sha, run.job) for run in depot.runs} == {(pr.head, "test")}
+    hears_all(pr)
+    assert short(stands(pr)[0]) == snapshot("""\
+8 runs of `ci.yml` (`test`) on `b9a9bdd`: ❌ 5 passed, 3 failed.
+
+| # | run | state | took |
+|---|---|---|---|
+| 1 | RUN | ✅ passed | 20 s |
+| 2 | RUN | ❌ failed | 20 s |
+| 3 | RUN | ✅ passed | 20 s |
+| 4 | RUN | ❌ failed | 20 s |
+| 5 | RUN | ❌ failed | 20 s |
+| 6 | RUN | ✅ passed | 20 s |
+| 7 | RUN | ✅ passed | 20 s |
+| 8 | RUN | ✅ passed | 20 s |
+
+Runs 2 and 4 failed alike.
+
+To go on, one of these:
+
+```
+  /depot why RUN
+  /depot logs RUN
+  /depot why RUN
+  /depot logs RUN
+```\
+""")
+
+
+async def test_the_end_is_told_once(pr: Conversation, depot: SimulatedDepot) -> None:
+    depot.plan(job="test", seconds=20)
+    comment = await pr.says("maya", f"{COMMAND}7")
+    await pr.passes(11)
+    fails(depot, depot.runs[-1])
+    await pr.passes(300)
+    hears_all(pr)
+    assert reactions(comment) == ["eyes", "confused"]
+    assert pr.mentions() == snapshot(
+        [
+            "@maya: 1 of 7 runs: ❌ failed. [The reply](https://github.com/octo/hello/pull/1#issuecomment) has more."
+        ]
+    )
+
+
+async def test_programs_see_each_run(pr: Conversation, depot: SimulatedDepot) -> None:
+    await asks(pr, depot, 2)
+    await pr.passes(60)
+    hears_all(pr)
+    (command,) = facts(said(pr)[0])["commands"]
+    assert (command["times"], command["reason"]) == (2, "started")
+    assert [run["state"] for run in command["runs"]] == ["finished", "finished"]
+
+
+# --- who may, and what is asked for --------------------------------------------------------------
+
+
+async def test_it_takes_maintain(pr: Conversation, depot: SimulatedDepot) -> None:
+    await pr.says("alice", f"{COMMAND}3")
+    assert pr.reply() == not_permitted("run times=", "maintain", "write")
+    assert not depot.runs
+
+
+async def test_the_repository_may_say_otherwise(pr: Conversation, depot: SimulatedDepot) -> None:
+    await rules(pr, "permissions: {times: write}\n")
+    await pr.says("alice", f"{COMMAND}2")
+    assert "2 runs of" in pr.reply()
+    await pr.passes(120)
+    hears_all(pr)
+    assert len(depot.runs) == 2
+
+
+async def test_who_may_not_run_may_not_do_so_several_times(
+    pr: Conversation, depot: SimulatedDepot
+) -> None:
+    await rules(pr, "permissions: {run: admin, times: write}\n")
+    await pr.says("maya", f"{COMMAND}2")
+    assert pr.reply().startswith(not_permitted("run", "admin", "maintain"))
+    assert not depot.runs
+
+
+async def test_persons_and_teams_count_for_it_too(pr: Conversation, depot: SimulatedDepot) -> None:
+    await rules(pr, 'permissions: {times: ["@alice"]}\n')
+    await pr.says("maya", f"{COMMAND}2")
+    assert (
+        pr.reply()
+        == "This repository allows `run times=` to `@alice` only (see `.github/depot-bot.yml`)."
+    )
+    await pr.says("alice", f"{COMMAND}2")
+    assert "2 runs of" in pr.reply()
+    await pr.passes(120)
+    hears_all(pr)
+    assert len(depot.runs) == 2
+
+
+@pytest.mark.parametrize(
+    ("typed", "instead"),
+    [
+        ("run ci.yml times=3", "/depot run ci.yml job=KEY times=3"),
+        ("run ci.yml job=test,lint times=3", "/depot run ci.yml job=KEY times=3"),
+        ("run times=3", "/depot run job=KEY times=3"),
+        ("run ci.yml nightly.yaml times=3", "/depot run ci.yml job=KEY times=3"),
+        ("run job=a times=2\n```yaml\njobs: {a: {steps: []}}\n```", "/depot run job=KEY times=2"),
+    ],
+)
+async def test_it_is_one_job_of_one_workflow(
+    pr: Conversation, depot: SimulatedDepot, typed: str, instead: str
+) -> None:
+    await pr.says("maya", f"/depot {typed}")
+    assert pr.reply() == f"`times=` goes with one job of one workflow file: `{instead}`"
+    assert reason(pr) == "times-needs-job"
+    assert not depot.runs
+
+
+async def test_the_only_workflow_with_the_job_is_meant(
+    pr: Conversation, depot: SimulatedDepot
+) -> None:
+    await pr.says("maya", "/depot run job=test times=2")
+    assert "2 runs of `ci.yml` (`test`)" in pr.reply()
+    await pr.passes(120)
+    hears_all(pr)
+    assert len(depot.runs) == 2
+
+
+@pytest.mark.parametrize("typed", ["1", "0", "21", "-3", "2.5", "ten", "", "1e1"])
+async def test_two_to_twenty(pr: Conversation, depot: SimulatedDepot, typed: str) -> None:
+    await pr.says("maya", f"{COMMAND}{typed}")
+    assert reason(pr) == "misread"
+    pr.reply()
+    assert not depot.runs
+
+
+async def test_the_same_that_is_under_way_is_shown(pr: Conversation, depot: SimulatedDepot) -> None:
+    depot.plan(seconds=SLOW)
+    await pr.says("maya", "/depot run ci.yml job=test")
+    pr.reply()
+    await pr.says("maya", f"{COMMAND}3")
+    assert "`force` starts another" in pr.reply()
+    await pr.passes(60)
+    hears_all(pr)
+    assert len(depot.runs) == 1
+    await pr.says("maya", f"{COMMAND}3 force")
+    pr.reply()
+    await pr.passes(60)
+    hears_all(pr)
+    assert len(depot.runs) == 4
+
+
+# --- the head, the time --------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("pinned", [False, True])
+async def test_it_ends_when_the_head_moves(
+    pr: Conversation, depot: SimulatedDepot, pinned: bool
+) -> None:
+    old = pr.head
+    await asks(pr, depot, 9, seconds=90, more=f" sha={old}" if pinned else "")
+    await pushes(pr, {"change.txt": "two\n"})
+    await pr.passes(300)
+    hears_all(pr)
+    assert [run.sha for run in depot.runs] == [old] * SIDE_BY_SIDE
+    text = stands(pr)[0]
+    assert "5 passed, 0 failed, 4 not started" in text
+    assert f"/depot run ci.yml job=test times=9 sha={pr.head}" in text
+    (command,) = facts(said(pr)[0])["commands"]
+    assert command["stopped"] == ("stale-sha" if pinned else "head-newer")
+
+
+async def test_it_ends_when_the_pull_request_is_closed(
+    pr: Conversation, depot: SimulatedDepot
+) -> None:
+    await asks(pr, depot, 9)
+    pr.github.close(pr.repo, pr.number)
+    await pr.passes(300)
+    hears_all(pr)
+    assert len(depot.runs) == SIDE_BY_SIDE
+    assert refusals.pull_request_closed() in stands(pr)[0]
+
+
+async def test_a_quarter_of_an_hour_binds_the_first_alone(
+    pr: Conversation, depot: SimulatedDepot
+) -> None:
+    await asks(pr, depot, 12, seconds=900)
+    await pr.passes(3600)
+    hears_all(pr)
+    assert len(depot.runs) == 12
+    assert "✅ 12 passed, 0 failed" in stands(pr)[0]
+
+
+async def test_who_lost_the_role_starts_no_more(pr: Conversation, depot: SimulatedDepot) -> None:
+    await asks(pr, depot, 7, seconds=120)
+    pr.github.role(REPO, "maya", "read")
+    await pr.passes(300)
+    hears_all(pr)
+    assert len(depot.runs) == SIDE_BY_SIDE
+    assert "`run` needs the `write` role" in stands(pr)[0]
+
+
+# --- cancelling ----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("typed", ["", " ci.yml", " {run}", " job=test", " {run} job=test"])
+async def test_cancel_ends_all(pr: Conversation, depot: SimulatedDepot, typed: str) -> None:
+    await asks(pr, depot, 9, seconds=SLOW)
+    await pr.says("alice", "/depot cancel" + typed.format(run=depot.runs[2].run_id))
+    assert "🚫 cancelled. [Their reply](" in pr.reply()
+    await pr.passes(300)
+    hears_all(pr)
+    assert [run.status for run in depot.runs] == ["cancelled"] * SIDE_BY_SIDE
+    assert short(stands(pr)[0]).startswith(
+        "9 runs of `ci.yml` (`test`) on `" + pr.head[:7] + "`: "
+        "🚫 0 passed, 0 failed, 5 cancelled, 4 not started."
+    )
+
+
+async def test_cancel_when_none_is_under_way_just_then(
+    pr: Conversation, depot: SimulatedDepot
+) -> None:
+    await asks(pr, depot, 9)
+    away = depot.faults.refuse("ListRuns", "unavailable", times=None)
+    await pr.passes(60)
+    away.lift()
+    # All that were started are over; the next waits for Depot.
+    await pr.says("alice", f"/depot cancel {depot.runs[0].run_id}")
+    pr.reply()
+    count = len(depot.runs)
+    await pr.passes(300)
+    hears_all(pr)
+    assert len(depot.runs) == count
+    assert "not started" in stands(pr)[0]
+
+
+@dataclass
+class CancelledMeanwhile:
+    """Somebody cancels while a run is just started."""
+
+    pr: Conversation
+
+    async def answer(self, work: Work) -> Response:
+        reply = work()
+        items = self.pr.services.ledger.items
+        first = await items.find_run(RunId(self.pr.depot.runs[0].run_id))
+        assert first is not None
+        await items.stop(first.command_id, Reason.CANCELLED)
+        return reply.response()
+
+
+async def test_cancel_while_another_is_started(pr: Conversation, depot: SimulatedDepot) -> None:
+    await asks(pr, depot, 9)
+    depot.faults.arrange(CancelledMeanwhile(pr), "Run")
+    await pr.passes(300)
+    hears_all(pr)
+    statuses = [run.status for run in depot.runs]
+    assert statuses == ["finished"] * SIDE_BY_SIDE + ["cancelled"]
+
+
+async def test_other_runs_are_left_alone(pr: Conversation, depot: SimulatedDepot) -> None:
+    await asks(pr, depot, 6, seconds=SLOW)
+    depot.plan(job="lint", seconds=SLOW)
+    await pr.says("alice", "/depot run ci.yml job=lint")
+    pr.reply()
+    await pr.passes(60)
+    hears_all(pr)
+    await pr.says("alice", "/depot cancel job=lint")
+    pr.reply()
+    await pr.passes(60)
+    hears_all(pr)
+    assert [run.status for run in depot.runs] == ["running"] * SIDE_BY_SIDE + ["cancelled"]
+
+
+async def test_who_deletes_the_reply_ends_it(pr: Conversation, depot: SimulatedDepot) -> None:
+    await asks(pr, depot, 20, seconds=60)
+    pr.github.delete_comment(said(pr)[0])
+    await pr.passes(600)
+    assert len(depot.runs) < 20
+    assert all(run.over for run in depot.runs)
+
+
+# --- retries -------------------------------------------------------------------------------------
+
+
+async def test_rules_retry_none_of_them(pr: Conversation, depot: SimulatedDepot) -> None:
+    await rules(pr, "retry: [{workflow: ci.yml, job: '*', attempts: 3}]\n")
+    depot.plan(job="test", outcome="failed")
+    await asks(pr, depot, 3)
+    await pr.passes(300)
+    hears_all(pr)
+    assert "❌ 0 passed, 3 failed" in stands(pr)[0]
+    assert not depot.calls_of("RetryJob")
+
+
+async def test_what_somebody_retries_counts_as_it_was(
+    pr: Conversation, depot: SimulatedDepot
+) -> None:
+    depot.plan(job="test", attempt=1, outcome="failed")
+    await asks(pr, depot, 2)
+    await pr.passes(60)
+    hears_all(pr)
+    await pr.says("maya", f"/depot retry {depot.runs[0].run_id}")
+    pr.reply()
+    await pr.passes(120)
+    hears_all(pr)
+    text = stands(pr)[0]
+    assert "❌ 0 passed, 2 failed" in text
+    assert "✅ passed (attempt 2; before: ❌ failed)" in text
+
+
+# --- trouble -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("method", ["ListRuns", "GetRunStatus"])
+async def test_trouble_is_waited_for(pr: Conversation, depot: SimulatedDepot, method: str) -> None:
+    await asks(pr, depot, 8)
+    away = depot.faults.refuse(method, "unavailable", times=None)
+    await pr.passes(120)
+    away.lift()
+    await pr.passes(600)
+    hears_all(pr)
+    assert len(depot.runs) == 8
+    assert short(stands(pr)[0]).splitlines()[0].endswith("✅ 8 passed, 0 failed.")
+
+
+async def test_a_lost_answer_starts_none_twice(pr: Conversation, depot: SimulatedDepot) -> None:
+    await asks(pr, depot, 8)
+    depot.faults.drop("Run", times=2)
+    await pr.passes(600)
+    hears_all(pr)
+    assert len(depot.runs) == 8
+    assert "✅ 8 passed, 0 failed" in stands(pr)[0]
+
+
+async def test_what_may_have_started_ends_it(pr: Conversation, depot: SimulatedDepot) -> None:
+    await asks(pr, depot, 8)
+    depot.faults.refuse("Run", "unavailable", times=None)
+    await pr.passes(600)
+    hears_all(pr)
+    assert len(depot.calls_of("Run")) == SIDE_BY_SIDE + 2  # each is sent twice at most
+    assert "5 passed, 0 failed, 3 not started" in stands(pr)[0]
+    assert runs.start_unknown() in stands(pr)[0]
+
+
+async def test_a_lost_answer_to_the_first(pr: Conversation, depot: SimulatedDepot) -> None:
+    depot.faults.drop("Run")
+    await asks(pr, depot, 3)
+    await pr.passes(600)
+    hears_all(pr)
+    assert len(depot.runs) == 3
+    assert "✅ 3 passed, 0 failed" in stands(pr)[0]
+
+
+async def test_what_depot_refuses_ends_it(pr: Conversation, depot: SimulatedDepot) -> None:
+    await asks(pr, depot, 8)
+    depot.faults.refuse("Run", "permission_denied", times=None)
+    await pr.passes(600)
+    hears_all(pr)
+    assert len(depot.runs) == SIDE_BY_SIDE
+    text = stands(pr)[0]
+    assert "5 passed, 0 failed, 3 not started" in text
+    assert "Depot" in text
+    (command,) = facts(said(pr)[0])["commands"]
+    assert command["stopped"] == "depot-permission_denied"
+
+
+async def test_depot_away_for_an_hour_ends_it(pr: Conversation, depot: SimulatedDepot) -> None:
+    await asks(pr, depot, 8)
+    depot.faults.refuse("ListRuns", "unavailable", times=None)
+    await pr.passes(3600)
+    hears_all(pr)
+    (command,) = facts(said(pr)[0])["commands"]
+    assert command["stopped"] == "could-not-ask"
+    asked = len(depot.calls)
+    await pr.passes(3600)
+    assert len(depot.calls) == asked
+
+
+async def test_nobody_waits_for_it(pr: Conversation, depot: SimulatedDepot) -> None:
+    await asks(pr, depot, 9, seconds=SLOW)
+    await pr.says("alice", "/depot run ci.yml job=lint")
+    assert "(`lint`)" in pr.reply()
+    await pr.passes(60)
+    hears_all(pr)
+    assert len(depot.runs) == SIDE_BY_SIDE + 1
+
+
+async def test_two_of_them_at_once(pr: Conversation, depot: SimulatedDepot) -> None:
+    depot.plan(seconds=20)
+    await pr.says("maya", f"{COMMAND}6\n\n/depot run ci.yml job=lint times=6")
+    await pr.passes(600)
+    hears_all(pr)
+    assert sorted(run.job for run in depot.runs) == ["lint"] * 6 + ["test"] * 6
+    text = stands(pr)[0]
+    assert text.count("✅ 6 passed, 0 failed") == 2
