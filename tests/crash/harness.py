@@ -168,7 +168,8 @@ class Scene:
     async def says(self, bot: Bot, body: str) -> Delivery:
         """Somebody comments, and GitHub delivers it; the bot may die of it."""
         self.github.comment(REPO, 1, "alice", body)
-        (outcome,) = await self.github.deliver(f"{bot.url}/webhook")
+        # On a busy machine what the bot says is delivered on the way, too.
+        outcome, *_ = await self.github.deliver(f"{bot.url}/webhook")
         return outcome.delivery
 
     async def delivers_again(self, bot: Bot, delivery: Delivery) -> None:
