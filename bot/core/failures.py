@@ -39,7 +39,8 @@ class JobFailure:
     signature: str = ""
     """Our name for the error; empty where the error says nothing."""
     passed_attempt: int | None = None
-    """The first later attempt of the same job that passed; none when there is none."""
+    """The first later attempt of the same job that passed; 0 where it passed in another run of the
+    same commit. None when it did not, as far as is known."""
     repo_id: int | None = None
     seen_at: float = 0.0
 

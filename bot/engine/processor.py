@@ -677,6 +677,7 @@ class Processor:
         for before, after in zip(due, polled, strict=True):
             if _has_ended(before, after):
                 self._log.ended(item, after)
+        await self._keep_flaky(item.with_runs(polled), polled)
         failed = [
             run
             for before, run in zip(due, polled, strict=True)
@@ -691,6 +692,15 @@ class Processor:
             item = await self.ledger.items.load(claim.work_item_id)
             polled = [run for run in polled if run not in again]
         return item.with_runs(polled), polled
+
+    async def _keep_flaky(self, item: WorkItem, polled: Sequence[TrackedRun]) -> None:
+        """Keep what failed in some of several runs of the same, and passed in others."""
+        for command_id in {run.command_id for run in polled if run.number and run.is_over}:
+            runs = item.runs_of(command_id)
+            count = series.tally(runs)
+            if count.passed and count.failed:
+                failed = [run.run.run_id for run in runs if run.run.status == "failed"]
+                await self.ledger.job_failures.save_passed(failed)
 
     async def _retried_by_rule(
         self,

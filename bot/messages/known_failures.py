@@ -36,7 +36,7 @@ def _line(one: Evidence) -> str:
         parts.append(f"Passed on attempt {one.passed_attempt} of the same commit.")
     if one.passed_elsewhere:
         parts.append(
-            f"Passed in a later attempt of the same commit in {_others(one.passed_elsewhere)}."
+            f"Failed so in {_others(one.passed_elsewhere)}, and then passed on the same commit."
         )
     if one.is_nowhere:
         parts.append(f"Seen nowhere else; {_runs(one.base_known)} of {code(one.base)} known.")

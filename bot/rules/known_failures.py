@@ -410,9 +410,7 @@ def _of(
     same = [one for one in kept if _is_same(one, group)]
     elsewhere = [one for one in same if one.run_id != run_id]
     others = {one.number for one in elsewhere if one.number is not None and not kin.has(one)}
-    own = [
-        one.passed_attempt for one in _failed_before(group, kept) if one.passed_attempt is not None
-    ]
+    own = [one.passed_attempt for one in _failed_before(group, kept) if one.passed_attempt]
     passed = {one.run_id for one in elsewhere if one.passed_attempt is not None}
     known, seen = _on_base(same, kept, base, workflow, jobs)
     places = base.places if base is not None else {}

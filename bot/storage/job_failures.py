@@ -62,6 +62,14 @@ class JobFailures(Part):
                 ),
             },
         )
+        self._set_passed = (  # of_runs
+            sa.update(job_failures)
+            .where(
+                job_failures.c.run_id.in_(sa.bindparam("of_runs", expanding=True)),
+                job_failures.c.passed_attempt.is_(None),
+            )
+            .values(passed_attempt=0)
+        )
         is_recent = job_failures.c.seen_at > now - KNOWN_SECONDS
         in_repo = job_failures.c.repo == sa.bindparam("repo")
         # Two statements: SQLite would use neither index for both conditions in one.
@@ -113,6 +121,11 @@ class JobFailures(Part):
         values = [rows.job_failure_row(one) for one in ordered]
         if values:
             await self._store.transact(lambda db: execute_all(db, self._save, values))
+
+    async def save_passed(self, run_ids: Collection[RunId]) -> None:
+        """Keep that what failed in some runs passed in another run of the same commit."""
+        which = {"of_runs": sorted(set(run_ids))}
+        await self._store.transact(lambda db: db.execute(self._set_passed, which))
 
     async def alike(
         self, repo: RepoName, signatures: Collection[str], fingerprints: Collection[str]

@@ -240,7 +240,7 @@ job_failures = sa.Table(
     sa.Column("fingerprint", sa.Text, nullable=False),
     sa.Column("signature", sa.Text, nullable=False),
     sa.Column("seen_at", sa.Float, nullable=False),
-    # The first later attempt of the same job that passed.
+    # The first later attempt of the same job that passed; 0 for another run of the same commit.
     sa.Column("passed_attempt", sa.Integer),
     sa.Index("job_failures_signature", "repo", "signature"),
     sa.Index("job_failures_fingerprint", "repo", "fingerprint"),

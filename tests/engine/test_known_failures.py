@@ -323,7 +323,7 @@ async def test_passed_in_another_run(pr: Conversation) -> None:
     await fails(pr)
     assert elsewhere(pr) == (
         f"- `test`: Also on 1 other pull request: `#{other.number}`. "
-        "Passed in a later attempt of the same commit in 1 other run."
+        "Failed so in 1 other run, and then passed on the same commit."
     )
 
 

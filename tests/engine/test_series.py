@@ -98,6 +98,24 @@ To go on, one of these:
 """)
 
 
+async def test_what_passes_and_fails_is_flaky(pr: Conversation, depot: SimulatedDepot) -> None:
+    await asks(pr, depot, 4)
+    fails(depot, depot.runs[1])
+    await pr.passes(120)
+    hears_all(pr)
+    await pr.says("maya", "/depot flaky")
+    assert "| `test` | `ci.yml` | once |" in pr.reply()
+
+
+async def test_what_always_fails_is_not(pr: Conversation, depot: SimulatedDepot) -> None:
+    depot.plan(job="test", outcome="failed")
+    await asks(pr, depot, 4)
+    await pr.passes(120)
+    hears_all(pr)
+    await pr.says("maya", "/depot flaky")
+    assert pr.reply().startswith("No job has failed and then passed")
+
+
 async def test_the_end_is_told_once(pr: Conversation, depot: SimulatedDepot) -> None:
     depot.plan(job="test", seconds=20)
     comment = await pr.says("maya", f"{COMMAND}7")

@@ -37,11 +37,11 @@ TEST = Evidence(("test",))
         ),
         (
             replace(TEST, passed_elsewhere=1),
-            "- `test`: Passed in a later attempt of the same commit in 1 other run.",
+            "- `test`: Failed so in 1 other run, and then passed on the same commit.",
         ),
         (
             replace(TEST, passed_elsewhere=2),
-            "- `test`: Passed in a later attempt of the same commit in 2 other runs.",
+            "- `test`: Failed so in 2 other runs, and then passed on the same commit.",
         ),
         (
             replace(TEST, base="main", base_known=12, is_nowhere=True),
@@ -51,7 +51,7 @@ TEST = Evidence(("test",))
             Evidence(("test", "lint"), "main", 12, 4, SHA, (9,), 2, 1),
             "- `test`, `lint`: Also on `main` since `3f2c1d0`: 4 of 12 runs known. "
             "Also on 1 other pull request: `#9`. Passed on attempt 2 of the same commit. "
-            "Passed in a later attempt of the same commit in 1 other run.",
+            "Failed so in 1 other run, and then passed on the same commit.",
         ),
     ],
 )

@@ -317,6 +317,7 @@ async def fails(ledger: Ledger) -> None:
     await ledger.job_failures.save([failed])
     assert len(await ledger.job_failures.alike(BUSY, {"alike-200"}, {"f"})) > 1
     assert await ledger.job_failures.of_runs([RUN, RunId("r2")])
+    await ledger.job_failures.save_passed([RUN, RunId("r2")])
     assert await ledger.job_failures.heads(BUSY, NUMBER, SHA)
     for repo in ("", BUSY):
         assert await ledger.job_failures.flaky(repo)
