@@ -64,8 +64,12 @@ class Inbox(Part):
 
     def __init__(self, store: Store) -> None:
         super().__init__(store)
-        now = store.now()
         self._incoming = GroupCommit(self._accept)
+        self._names = Names(store)
+
+    def _build(self, store: type[Store]) -> None:
+        super()._build(store)
+        now = store.now()
         self._add_deliveries = adding(store, deliveries, received_at=now).returning(
             *deliveries.primary_key
         )
@@ -81,7 +85,6 @@ class Inbox(Part):
             .limit(1)
         )
         self._make_outdated_due = _making_outdated_due(now)
-        self._names = Names(store)
 
     async def accept(self, delivery: Delivery, comments: Sequence[Comment]) -> bool:
         """Store comments with their commands, and events. False when all are known already.
@@ -216,7 +219,7 @@ def _making_outdated_due(now: sa.ColumnElement[float]) -> sa.Update:
     )
 
 
-def _setting_heads(store: Store, now: sa.ColumnElement[float]) -> sa.Insert:
+def _setting_heads(store: type[Store], now: sa.ColumnElement[float]) -> sa.Insert:
     insert = store.insert(heads).values(received_at=now)
     # Deliveries come in any order: what counts is the last time it became the head.
     return insert.on_conflict_do_update(

@@ -60,8 +60,11 @@ class Items(Part):
 
     def __init__(self, store: Store) -> None:
         super().__init__(store)
-        now = store.now()
         self._loads = GroupCommit(self._load)
+
+    def _build(self, store: type[Store]) -> None:
+        super()._build(store)
+        now = store.now()
         loaded: sa.BindParameter[Any] = sa.bindparam("of_work_items", expanding=True)
         is_tracked = tracked_runs.c.next_poll_at.is_not(None)
         self._touch_while_deciding = self._touch.values(

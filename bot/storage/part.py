@@ -1,9 +1,4 @@
-"""What the parts of the ledger share: transactions, writes under a claim, and pieces of SQL.
-
-SQL is built once, in each part's `__init__`: SQLAlchemy takes ten times as long to build a
-statement as to execute it again. What differs from one execution to the next are parameters. Those
-of a condition are called `of_…` where the statement also sets columns, which go by their own names.
-"""
+"""What the parts of the ledger share: transactions, writes under a claim, and pieces of SQL."""
 
 from __future__ import annotations
 
@@ -19,6 +14,7 @@ from bot.core.types import RunId, WorkItemId
 from bot.storage import rows
 from bot.storage.database import Store, Work
 from bot.storage.group_commit import GroupCommit
+from bot.storage.prepared import Prepared
 from bot.storage.rows import Values
 from bot.storage.tables import commands, tracked_runs, work_items
 
@@ -54,7 +50,7 @@ class _Write:
     work: Work[Any] | None
 
 
-class Part:
+class Part(Prepared):
     """Each method is one transaction; all raise `LedgerUnavailable` when the store fails.
 
     Times are the store's, in seconds since the epoch: machines that share it may have clocks of
@@ -62,8 +58,10 @@ class Part:
     """
 
     def __init__(self, store: Store) -> None:
-        self._store = store
+        super().__init__(store)
         self._writes = GroupCommit(self._write_all)
+
+    def _build(self, store: type[Store]) -> None:
         self._touch = sa.update(work_items).where(  # of_work_item, of_fencing_token
             work_items.c.id == sa.bindparam("of_work_item"),
             work_items.c.fencing_token == sa.bindparam("of_fencing_token"),
@@ -223,7 +221,7 @@ def execute_all(db: sa.Connection, statement: sa.Executable, values: Sequence[Va
         db.execute(statement, values)
 
 
-def adding(store: Store, table: sa.Table, **same: sa.ColumnElement[Any]) -> sa.Insert:
+def adding(store: type[Store], table: sa.Table, **same: sa.ColumnElement[Any]) -> sa.Insert:
     """An INSERT of rows that are not there yet; *same* is the same in all."""
     insert = store.insert(table)
     if same:

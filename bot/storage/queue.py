@@ -60,6 +60,9 @@ class Queue(Part):
         self._handover = Handover(store, self._make_due)
         # Apart from other writes: a lease that was let go meanwhile is none of their business.
         self._renewals = GroupCommit(self._renew_all)
+
+    def _build(self, store: type[Store]) -> None:
+        super()._build(store)
         now = store.now()
         delay = sa.bindparam("delay", type_=sa.Float)
         # One that is due is polled anyway, unless that is just being done: it may have moved since.
@@ -366,7 +369,7 @@ def _until_due(now: sa.ColumnElement[float]) -> sa.Select[Any]:
     )
 
 
-def _taking_periodic_job(store: Store, now: sa.ColumnElement[float]) -> sa.Executable:
+def _taking_periodic_job(store: type[Store], now: sa.ColumnElement[float]) -> sa.Executable:
     every = sa.bindparam("every", type_=sa.Float)
     insert = store.insert(periodic_jobs).values(next_due_at=now + every)
     return insert.on_conflict_do_update(

@@ -45,8 +45,8 @@ class Reserved:
 class WriteBudget(Part):
     """Grants writes in order, within GitHub's secondary rate limits."""
 
-    def __init__(self, store: Store) -> None:
-        super().__init__(store)
+    def _build(self, store: type[Store]) -> None:
+        super()._build(store)
         waits = sa.exists().where(waiting_writes.c.account == sa.bindparam("of_account"))
         insert = store.insert(write_budgets).values(
             written="[]", unprivileged="[]", closed_until=0.0, turn=0
