@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 from bot.core import jobs
+from bot.core.backoff import POLLING
 from bot.core.events import CommandLine, Comment, comment_page
 from bot.core.failures import Evidence
 from bot.core.reasons import Reason
@@ -177,6 +178,9 @@ class TrackedRun:
     """When a command last had it go again."""
     read_at: float | None = None
     """When Depot was last asked for all of it."""
+    loaded_poll_at: float | None = field(default=None, compare=False)
+    """What `next_poll_at` was when it was loaded: another in the ledger says that the run was woken
+    since."""
     reply_url: str | None = None
     """The reply that shows how it goes, where that is another; empty when it is in this comment."""
     awaited_end: str | None = None
@@ -199,6 +203,16 @@ class TrackedRun:
         if self.is_over:
             return self.run.status
         return "" if self.next_poll_at is not None else "unknown"
+
+    @property
+    def poll_due_at(self) -> float | None:
+        """When it is polled next: however many of its checks change within a second or two, Depot
+        is asked once more after the last. One that a command had go again is asked for at once."""
+        if self.next_poll_at is None or self.read_at is None:
+            return self.next_poll_at
+        if self.resumed_at is not None and self.resumed_at >= self.read_at:
+            return self.next_poll_at
+        return max(self.next_poll_at, self.read_at + POLLING.first)
 
     def past(self) -> PastAttempt:
         """Its present attempt, as it is kept when another follows."""
@@ -390,7 +404,7 @@ class WorkItem:
     @property
     def next_poll_at(self) -> float | None:
         """When the next of its runs is polled; none when no run is tracked any more."""
-        times = [run.next_poll_at for run in self.runs if run.next_poll_at is not None]
+        times = [run.poll_due_at for run in self.runs if run.poll_due_at is not None]
         return min(times, default=None)
 
     @property

@@ -44,7 +44,7 @@ from bot.engine.command_log import CommandLog
 from bot.engine.facts import FactReader, in_turns
 from bot.engine.handling import Handling
 from bot.engine.known_failures import KnownFailures
-from bot.engine.publisher import Publisher, Writing, account, sooner
+from bot.engine.publisher import Publisher, Writing, account, is_told, sooner
 from bot.engine.runs import Runs, is_watched
 from bot.github.api import GitHub
 from bot.github.errors import (
@@ -62,6 +62,7 @@ from bot.ops.metrics import Metrics
 from bot.ops.settings import Operator
 from bot.parsing.comments import MAX_COMMANDS, find_command_lines
 from bot.rules import announcements, automations, policy
+from bot.rules.announcements import Announcement
 from bot.rules.facts import Facts
 from bot.rules.policy import Allowed, Bounds, CommandNeeds, Decision
 from bot.rules.repository_config import Config
@@ -241,7 +242,7 @@ class Processor:
         if is_watched(item, self.clock.now()):
             wait = sooner(wait, WATCH_SECONDS)
         done = StepDone(wait, Progress(runs=tuple(polled)))
-        if item.comment.event is not None:
+        if item.comment.event is not None and not is_told(item, reply_message.render(item)):
             try:
                 facts = await reader.with_rules(facts)
             except GitHubError as error:  # whether anything may be said is not known
@@ -280,8 +281,13 @@ class Processor:
 
         if role is not None and await may_write():
             item = replace(item, author_may_write=True)
+        if announcements.is_due(item):
+            facts = await reader.with_rules_if_there(facts)
+        is_reaction_next = bool(self._announced(item, facts).reaction)
         try:
-            writing = Writing(claim, reader.repository, text, may_write, has_reacted)
+            writing = Writing(
+                claim, reader.repository, text, may_write, has_reacted, is_reaction_next
+            )
             published = await self.publisher.publish(item, writing)
         except GitHubUnavailable as error:
             return replace(done, trouble=error)
@@ -293,28 +299,45 @@ class Processor:
             progress = replace(progress, reply=published.reply)
         done = StepDone(sooner(done.wait, published.wait), progress)
         item = replace(item, reply=published.reply)
-        if item.reply.text != text or item.reply.is_gone:
+        if item.reply.is_gone or not (
+            reply_message.says(item.reply.text, text) or is_told(item, text)
+        ):
             return done
         if not announcements.is_due(item):
             awaits_end = any(run.awaited_end == "" for run in item.runs)
             return replace(done, progress=replace(done.progress, awaits_end=awaits_end))
-        return await self._announce(claim, item, facts, reader, done)
+        return await self._announce(claim, item, facts, reader, done, may_react=published.may_react)
 
     async def _announce(
-        self, claim: Claim, item: WorkItem, facts: Facts, reader: FactReader, done: StepDone
+        self,
+        claim: Claim,
+        item: WorkItem,
+        facts: Facts,
+        reader: FactReader,
+        done: StepDone,
+        *,
+        may_react: bool,
     ) -> StepDone:
         """Have the author hear how the runs ended, once the reply says it."""
         try:
             facts = await reader.with_rules(facts)
-            seen = (run.read_at for run in item.runs if run.read_at is not None)
-            ended_at = max(seen, default=self.clock.now()) - self._ahead
-            announced = announcements.announcement(item, facts.config, ended_at)
-            wait = await self.publisher.announce(claim, item, reader.repository, announced)
+            announced = self._announced(item, facts)
+            wait = await self.publisher.announce(
+                claim, item, reader.repository, announced, may_react=may_react
+            )
         except GitHubError as error:
             return replace(done, trouble=error)
         if wait is not None:
             return replace(done, wait=sooner(done.wait, wait))
         return replace(done, progress=replace(done.progress, end_announced=True))
+
+    def _announced(self, item: WorkItem, facts: Facts) -> Announcement:
+        """What the author is to hear once the reply says how the runs ended."""
+        if not announcements.is_due(item):
+            return Announcement()
+        seen = (run.read_at for run in item.runs if run.read_at is not None)
+        ended_at = max(seen, default=self.clock.now()) - self._ahead
+        return announcements.announcement(item, facts.config, ended_at)
 
     # --- whose comment it is ---------------------------------------------------------------------
 
@@ -671,7 +694,7 @@ class Processor:
 
         known = KnownFailures(item.comment, reader.repository, self.depot, self.ledger)
         now = self.clock.now()
-        due = [run for run in item.runs if run.next_poll_at is not None and run.next_poll_at <= now]
+        due = [run for run in item.runs if run.poll_due_at is not None and run.poll_due_at <= now]
         polled = await asyncio.gather(
             *(
                 run_poller.poll(self.depot, self.active_runs, self.clock, run, quotable, known.look)

@@ -21,6 +21,7 @@ from bot.messages.mentions import announces, can_mention, mention
 from bot.ops import audit
 from bot.rules.announcements import Announcement
 from bot.storage.ledger import Ledger
+from bot.storage.write_budget import Reserved
 
 EDIT_SECONDS = 10.0
 """Pause between two edits of a reply whose runs are still under way."""
@@ -84,15 +85,27 @@ def next_writes(item: WorkItem, text: str, now: float) -> tuple[Write, ...]:
     """
     write = _next_of_reply(item, text, now)
     twins_at = item.reply.twins_at if item.reply.comment_id is not None else None
-    if twins_at is not None and twins_at <= now and not isinstance(write, Edit):
+    if twins_at is not None and twins_at <= now and not _is_needed(write):
         write = FindTwins()
     reactions: tuple[Write, ...] = (React(),) if _reacts(item) else ()
     return reactions if write is None else (*reactions, write)
 
 
+def _is_needed(write: Write | None) -> bool:
+    """Whether it is an edit that is made sooner or later."""
+    return isinstance(write, Edit) and not write.kind.is_optional
+
+
+def is_told(item: WorkItem, text: str) -> bool:
+    """Whether all is over and its reply says *text*, or all of it but that the head has moved
+    on."""
+    is_last = item.is_over and all(command.decided for command in item.commands)
+    return is_last and reply_message.says_but_for_head(item.reply.text, text)
+
+
 def _next_of_reply(item: WorkItem, text: str, now: float) -> Write | None:
     reply = item.reply
-    if text in {"", reply.text} or reply.is_gone:
+    if text == "" or reply_message.says(reply.text, text) or reply.is_gone:
         return None
     if reply.refused_since is not None and now - reply.refused_since >= OWED_SECONDS:
         return None  # it was tried for long enough
@@ -100,6 +113,8 @@ def _next_of_reply(item: WorkItem, text: str, now: float) -> Write | None:
         return Wait(reply.retry_at - now)
     if reply.comment_id is None:
         return Find() if reply.attempted else Post(text)
+    if is_told(item, text):
+        return Edit(reply.comment_id, text, WriteKind.AFTERTHOUGHT)
     is_last = item.is_over and all(command.decided for command in item.commands)
     is_news = reply_message.decided(text) != reply_message.decided(reply.text)
     since_last = now - (reply.written_at or 0.0)
@@ -115,6 +130,8 @@ class Published:
 
     reply: Reply
     wait: float | None
+    may_react: bool = False
+    """The reaction was reserved that is to follow."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,6 +147,8 @@ class Writing:
     reply at all."""
     has_reacted: bool = False
     """The step has put a reaction on the comment."""
+    is_reaction_next: bool = False
+    """A reaction on the comment is to follow once the reply says how the runs ended."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,16 +188,22 @@ class Publisher:
         return replace(published, wait=sooner(published.wait, twins))
 
     async def announce(
-        self, claim: Claim, item: WorkItem, repository: Repository, announced: Announcement
+        self,
+        claim: Claim,
+        item: WorkItem,
+        repository: Repository,
+        announced: Announcement,
+        *,
+        may_react: bool,
     ) -> float | None:
         """Have its author hear how the runs of a comment ended: seconds until that is to be tried
-        again, none when it is done. Both are a courtesy: what GitHub refuses is let be. Raises
-        GitHubUnavailable."""
+        again, none when it is done. Both are a courtesy: what GitHub refuses is let be. *may_react*
+        says that the reaction was reserved. Raises GitHubUnavailable."""
         if announced.mentions and can_mention(item.comment.author.login):
             pause = await self._mention(claim, item, repository)
             if pause is not None:
                 return pause
-        if announced.reaction and not await self._reserve(item, WriteKind.REACTION):
+        if announced.reaction and (may_react or not await self._reserve(item, WriteKind.REACTION)):
             try:
                 await repository.react(
                     item.comment.source, item.comment.comment_id, announced.reaction
@@ -228,8 +253,10 @@ class Publisher:
                     return await self._find_twins(item, writing.repository)
                 case Post():
                     return await self._post(item, writing)
+                case Edit(kind=WriteKind.AFTERTHOUGHT):
+                    return await self._add(item, writing.repository, write)
                 case Edit():
-                    return await self._edit(item, writing.repository, write)
+                    return await self._edit(item, writing, write)
                 case Wait():
                     return Published(item.reply, write.seconds)
                 case React():
@@ -261,6 +288,16 @@ class Publisher:
     ) -> float:
         """0 when it may be written now; else in how many seconds to ask again; infinite when it is
         not to be written."""
+        return (await self._ask(item, kind, has_reacted=has_reacted)).wait
+
+    async def _ask(
+        self,
+        item: WorkItem,
+        kind: WriteKind,
+        *,
+        has_reacted: bool = False,
+        wants_reaction: bool = False,
+    ) -> Reserved:
         return await self.ledger.write_budget.reserve_write(
             account(item),
             item.comment.repo,
@@ -268,6 +305,7 @@ class Publisher:
             kind,
             is_privileged=item.author_may_write,
             has_reacted=has_reacted,
+            wants_reaction=wants_reaction,
         )
 
     async def _find(self, item: WorkItem, repository: Repository) -> Reply | None:
@@ -351,12 +389,13 @@ class Publisher:
         log.info("reply_posted", **audit.of_reply(item, comment_id, self.clock.now()))
         return Published(self._written(item, comment_id, writing.text), None)
 
-    async def _edit(self, item: WorkItem, repository: Repository, edit: Edit) -> Published:
-        if pause := await self._reserve(item, edit.kind):
+    async def _edit(self, item: WorkItem, writing: Writing, edit: Edit) -> Published:
+        reserved = await self._ask(item, edit.kind, wants_reaction=writing.is_reaction_next)
+        if reserved.wait:
             # What changes until then goes into the same edit. What was begun is not dropped.
-            return Published(item.reply, min(pause, LONGEST_WAIT))
+            return Published(item.reply, min(reserved.wait, LONGEST_WAIT))
         try:
-            await repository.edit_comment(edit.comment_id, edit.text)
+            await writing.repository.edit_comment(edit.comment_id, edit.text)
         except (NotFound, Forbidden, Unprocessable) as error:
             missing = item.reply.missing + 1 if isinstance(error, NotFound) else 0
             reply = replace(item.reply, missing=missing)
@@ -365,7 +404,20 @@ class Publisher:
             log.warning("reply_deleted", error=str(error))
             return Published(replace(reply, twins_at=None), None)
         log.info("reply_edited", **audit.of_reply(item, edit.comment_id, self.clock.now()))
-        return Published(self._written(item, edit.comment_id, edit.text), None)
+        written = self._written(item, edit.comment_id, edit.text)
+        return Published(written, None, reserved.has_reaction)
+
+    async def _add(self, item: WorkItem, repository: Repository, edit: Edit) -> Published:
+        """Edit a reply that is complete, now or never: nothing of it is owed to anybody."""
+        if not await self._reserve(item, edit.kind):
+            try:
+                await repository.edit_comment(edit.comment_id, edit.text)
+            except GitHubError as error:
+                log.warning("afterthought_failed", error=str(error))
+            else:
+                log.info("reply_edited", **audit.of_reply(item, edit.comment_id, self.clock.now()))
+                return Published(self._written(item, edit.comment_id, edit.text), None)
+        return Published(item.reply, None)
 
     def _refused(self, item: WorkItem, error: GitHubError, *, attempted: bool) -> Published:
         """The reply is owed: it is tried again later, and counts as written only when it is.

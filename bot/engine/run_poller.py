@@ -71,6 +71,8 @@ async def poll(
     if not run.is_over:
         tracked = replace(tracked, run=run, failure="", evidence=(), signature="")
         return _later(tracked, clock, active_runs.pause(tracked))
+    if run.status != "cancelled" and tracked.note == runs.cancelled_as_outdated():
+        tracked = replace(tracked, note="")  # it was faster
     is_known = tracked.run.is_over
     awaited_end = run.status if tracked.awaited_end == "" else tracked.awaited_end
     if is_known and tracked.polls >= DETAIL_TRIES:
@@ -219,8 +221,8 @@ async def _diagnosis(depot: Depot, run: Run | None, gaps: Gaps) -> Diagnosis | N
 
 async def _log(depot: Depot, run: Run | None, gaps: Gaps) -> tuple[Job | None, list[LogLine]]:
     """The first failed job of a run, and the end of its log."""
-    jobs = run.jobs if run is not None else ()
-    job = next((job for job in jobs if job.status == "failed" and job.attempts), None)
+    its_jobs = run.jobs if run is not None else ()
+    job = next((job for job in its_jobs if job.status == "failed" and job.attempts), None)
     attempt = job.newest_attempt if job is not None else None
     if attempt is None:
         return None, []

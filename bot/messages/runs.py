@@ -288,6 +288,10 @@ def head_moved_on(newest: Sha) -> str:
     return f"The head has moved on since, to {commit(newest)}."
 
 
+HEAD_MOVED_ON = re.compile(r"\n\nThe head has moved on since, to `[^`\n]*`\.(?=\n\n)")
+"""That sentence as a paragraph of a reply, whichever head it names."""
+
+
 def run_disappeared(number: int = 0) -> str:
     """*number* is its place among several runs of the same."""
     if number:

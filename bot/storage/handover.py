@@ -9,27 +9,29 @@ import sqlalchemy as sa
 from bot.core.models import GONE_AFTER, Home
 from bot.core.types import WorkItemId
 from bot.storage.database import Store
+from bot.storage.part import TRACKING, its_commands
+from bot.storage.prepared import Prepared
 from bot.storage.tables import commands, tracked_runs, work_items
 
-KNOWN = ("state", "attempts", "asked_by", "resumed_by", "resumed_at", "note", "failure")
+KNOWN = ("state", "attempts", "asked_by", "resumed_by", "resumed_at", "note", "failure", "evidence")
 """What the new reply takes over of a run."""
 
 
-class Handover:
+class Handover(Prepared):
     """Statements of a handover, which is a part of another transaction."""
 
-    def __init__(self, store: Store) -> None:
-        self._store = store
-        its_commands = sa.select(commands.c.id).where(
-            commands.c.work_item_id == sa.bindparam("of_work_item")
-        )
-        is_its = tracked_runs.c.command_id.in_(its_commands)
+    def __init__(self, store: Store, make_due: sa.Update) -> None:
+        super().__init__(store)
+        self._make_due = make_due  # of_work_item
+
+    def _build(self, store: type[Store]) -> None:
+        is_its = tracked_runs.c.command_id.in_(its_commands())
         self._shown = sa.select(tracked_runs).where(  # of_work_item
             is_its, tracked_runs.c.reply_url.is_(None)
         )
         self._links = (  # of_work_item, of_run
             sa.select(tracked_runs.c.command_id, work_items)
-            .select_from(tracked_runs.join(commands).join(work_items))
+            .select_from(TRACKING)
             .where(
                 tracked_runs.c.run_id == sa.bindparam("of_run"),
                 tracked_runs.c.reply_url.is_not(None),
@@ -42,11 +44,6 @@ class Handover:
         self._set = sa.update(tracked_runs).where(  # of_command, of_run
             tracked_runs.c.command_id == sa.bindparam("of_command"),
             tracked_runs.c.run_id == sa.bindparam("of_run"),
-        )
-        self._make_due = (  # of_work_item
-            sa.update(work_items)
-            .where(work_items.c.id == sa.bindparam("of_work_item"))
-            .values(due_at=store.now())
         )
 
     def hand_over(self, db: sa.Connection, work_item_id: WorkItemId) -> None:

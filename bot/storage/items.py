@@ -33,6 +33,7 @@ from bot.storage.database import Store
 from bot.storage.group_commit import GroupCommit
 from bot.storage.part import (
     NEW_COMMAND,
+    TRACKING,
     Part,
     adding,
     execute_all,
@@ -59,8 +60,11 @@ class Items(Part):
 
     def __init__(self, store: Store) -> None:
         super().__init__(store)
-        now = store.now()
         self._loads = GroupCommit(self._load)
+
+    def _build(self, store: type[Store]) -> None:
+        super()._build(store)
+        now = store.now()
         loaded: sa.BindParameter[Any] = sa.bindparam("of_work_items", expanding=True)
         is_tracked = tracked_runs.c.next_poll_at.is_not(None)
         self._touch_while_deciding = self._touch.values(
@@ -151,11 +155,11 @@ class Items(Part):
             )
             .order_by(tracked_runs.c.tracked_since)
         )
+        runs = (  # repo, number
+            sa.select(tracked_runs).select_from(TRACKING).where(*of_pull_request(work_items))
+        )
         self._started_runs = (  # repo, number, asked_until
-            sa.select(tracked_runs)
-            .select_from(tracked_runs.join(commands).join(work_items))
-            .where(
-                *of_pull_request(work_items),
+            runs.where(
                 is_tracked,
                 work_items.c.written_at <= sa.bindparam("asked_until", type_=sa.Float),
                 tracked_runs.c.awaited_end.is_not(None),  # the command did not only point to it
@@ -163,24 +167,13 @@ class Items(Part):
                     start_attempts.c.command_id == tracked_runs.c.command_id,
                     start_attempts.c.outcome == "started",
                 ),
-            )
-            .order_by(tracked_runs.c.tracked_since)
+            ).order_by(tracked_runs.c.tracked_since)
         )
-        self._resumed_runs = (  # repo, number, within
-            sa.select(tracked_runs)
-            .select_from(tracked_runs.join(commands).join(work_items))
-            .where(
-                *of_pull_request(work_items),
-                tracked_runs.c.resumed_at > now - sa.bindparam("within", type_=sa.Float),
-            )
+        self._resumed_runs = runs.where(  # repo, number, within
+            tracked_runs.c.resumed_at > now - sa.bindparam("within", type_=sa.Float)
         )
         self._newest_run = (  # repo, number
-            sa.select(tracked_runs)
-            .join(commands, commands.c.id == tracked_runs.c.command_id)
-            .join(work_items, work_items.c.id == commands.c.work_item_id)
-            .where(*of_pull_request(work_items))
-            .order_by(tracked_runs.c.tracked_since.desc())
-            .limit(1)
+            runs.order_by(tracked_runs.c.tracked_since.desc()).limit(1)
         )
         self._find_run = (  # run_id
             sa.select(tracked_runs)
@@ -190,7 +183,7 @@ class Items(Part):
         )
         self._known_runs = (  # run_ids
             sa.select(tracked_runs, work_items.c.author)
-            .select_from(tracked_runs.join(commands).join(work_items))
+            .select_from(TRACKING)
             .where(
                 tracked_runs.c.run_id.in_(sa.bindparam("run_ids", expanding=True)),
                 is_followed_here,
@@ -199,7 +192,7 @@ class Items(Part):
         )
         self._home = (  # run_id
             sa.select(work_items.c.id, work_items.c.url, work_items.c.reply_id)
-            .select_from(tracked_runs.join(commands).join(work_items))
+            .select_from(TRACKING)
             .where(
                 tracked_runs.c.run_id == sa.bindparam("run_id"),
                 is_followed_here,
@@ -586,8 +579,8 @@ class Items(Part):
 
 
 def _newest_head() -> sa.ScalarSelect[str]:
-    """The newest head of a work item's pull request that is younger than it; none when two came in
-    the same second."""
+    """The newest head of a work item's pull request that is younger than it; of two that came in
+    the same second, either."""
 
     def of_pull(table: sa.FromClause) -> sa.ColumnElement[bool]:
         return sa.and_(table.c.repo == work_items.c.repo, table.c.number == work_items.c.number)
@@ -600,10 +593,11 @@ def _newest_head() -> sa.ScalarSelect[str]:
         .correlate(work_items)
         .scalar_subquery()
     )
-    only = sa.case((sa.func.count() == 1, sa.func.min(known.c.sha)))
     is_younger = known.c.since > work_items.c.written_at
     return (
-        sa.select(only).where(of_pull(known), known.c.since == newest, is_younger).scalar_subquery()
+        sa.select(sa.func.min(known.c.sha))
+        .where(of_pull(known), known.c.since == newest, is_younger)
+        .scalar_subquery()
     )
 
 

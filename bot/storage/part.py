@@ -1,12 +1,8 @@
-"""What the parts of the ledger share: transactions, writes under a claim, and pieces of SQL.
-
-SQL is built once, in each part's `__init__`: SQLAlchemy takes ten times as long to build a
-statement as to execute it again. What differs from one execution to the next are parameters. Those
-of a condition are called `of_…` where the statement also sets columns, which go by their own names.
-"""
+"""What the parts of the ledger share: transactions, writes under a claim, and pieces of SQL."""
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar, cast
@@ -18,6 +14,7 @@ from bot.core.types import RunId, WorkItemId
 from bot.storage import rows
 from bot.storage.database import Store, Work
 from bot.storage.group_commit import GroupCommit
+from bot.storage.prepared import Prepared
 from bot.storage.rows import Values
 from bot.storage.tables import commands, tracked_runs, work_items
 
@@ -35,6 +32,10 @@ NEW_COMMAND: dict[str, sa.ColumnElement[Any]] = {
 """What is the same in all new commands stands in the statement: it is not sent for each."""
 
 
+HELD_SECONDS = 2.0
+"""When one is due again that is woken while a step of it is under way: most steps are shorter."""
+
+
 class LeaseLost(Exception):
     """Another worker has taken the work item over: what this one knows of it is stale."""
 
@@ -49,14 +50,7 @@ class _Write:
     work: Work[Any] | None
 
 
-@dataclass(frozen=True, slots=True)
-class _Written:
-    """What the work of a write returned."""
-
-    value: Any
-
-
-class Part:
+class Part(Prepared):
     """Each method is one transaction; all raise `LedgerUnavailable` when the store fails.
 
     Times are the store's, in seconds since the epoch: machines that share it may have clocks of
@@ -64,19 +58,33 @@ class Part:
     """
 
     def __init__(self, store: Store) -> None:
-        self._store = store
+        super().__init__(store)
         self._writes = GroupCommit(self._write_all)
+
+    def _build(self, store: type[Store]) -> None:
         self._touch = sa.update(work_items).where(  # of_work_item, of_fencing_token
             work_items.c.id == sa.bindparam("of_work_item"),
             work_items.c.fencing_token == sa.bindparam("of_fencing_token"),
         )
 
-        self._set_tracked_run = sa.update(tracked_runs).where(  # of_command, of_run, of_resumption
-            tracked_runs.c.command_id == sa.bindparam("of_command"),
-            tracked_runs.c.run_id == sa.bindparam("of_run"),
-            # Not one that a command had go again since it was polled.
-            sa.func.coalesce(tracked_runs.c.resumed_at, 0.0)
-            == sa.bindparam("of_resumption", type_=sa.Float),
+        # of_command, of_run, of_resumption, of_loaded_poll, of_next_poll
+        next_poll = tracked_runs.c.next_poll_at
+        is_woken = next_poll != sa.bindparam("of_loaded_poll", type_=sa.Float)
+        self._set_tracked_run = (
+            sa.update(tracked_runs)
+            .where(
+                tracked_runs.c.command_id == sa.bindparam("of_command"),
+                tracked_runs.c.run_id == sa.bindparam("of_run"),
+                # Not one that a command had go again since it was polled.
+                sa.func.coalesce(tracked_runs.c.resumed_at, 0.0)
+                == sa.bindparam("of_resumption", type_=sa.Float),
+            )
+            .values(
+                next_poll_at=sa.case(
+                    (is_woken, next_poll), else_=sa.bindparam("of_next_poll", type_=sa.Float)
+                )
+            )
+            .returning(next_poll)
         )
         self._make_due = (  # of_work_item
             sa.update(work_items)
@@ -115,26 +123,28 @@ class Part:
         Raises LeaseLost.
         """
 
-        outcome = await self._writes.add(_Write(claim, touch, parameters, work))
-        if outcome is None:
-            raise LeaseLost(claim.work_item_id)
-        return cast(T, outcome.value)
+        return cast(T, await self._writes.add(_Write(claim, touch, parameters, work)))
 
-    async def _write_all(self, writes: Sequence[_Write]) -> list[_Written | None]:
-        """Do these in one transaction; nothing for each whose claim is no longer held."""
-        # In one order everywhere: two processes must not wait for each other's rows.
+    async def _write_all(self, writes: Sequence[_Write]) -> list[Any]:
+        """Do these in one transaction, all or none: what each one's work returns. Raises LeaseLost
+        when a claim is no longer held; each is then tried alone."""
+        # In one order among those of a kind: who waits for others' rows should not be waited for.
         ordered = sorted(enumerate(writes), key=lambda one: one[1].claim.work_item_id)
+        # PostgreSQL is sent those of a kind at once, and not asked for each how it went.
+        kinds: defaultdict[Any, list[Values]] = defaultdict(list)
+        for _, one in ordered:
+            kinds[one.touch, frozenset(one.parameters)].append(
+                {**held_by(one.claim), **one.parameters}
+            )
 
-        def work(db: sa.Connection) -> list[_Written | None]:
-            outcomes: list[_Written | None] = [None] * len(writes)
+        def work(db: sa.Connection) -> list[Any]:
+            for (touch, _), values in kinds.items():
+                if db.execute(touch, values).rowcount != len(values):
+                    raise LeaseLost(*(one["of_work_item"] for one in values))
+            outcomes: list[Any] = [None] * len(writes)
             for place, one in ordered:
-                mine = {
-                    "of_work_item": one.claim.work_item_id,
-                    "of_fencing_token": one.claim.fencing_token,
-                    "fencing_token": one.claim.fencing_token,
-                }
-                if db.execute(one.touch, {**mine, **one.parameters}).rowcount == 1:
-                    outcomes[place] = _Written(one.work(db) if one.work is not None else None)
+                if one.work is not None:
+                    outcomes[place] = one.work(db)
             return outcomes
 
         return await self._store.transact(work)
@@ -142,8 +152,8 @@ class Part:
     async def _wake(self, wakes: Sequence[Wake], which: Values, **values: object) -> bool:
         """Make runs due for a poll now, and their work items; whether there are any.
 
-        *values* are set in each run. Not fenced: at worst a step that is under way overwrites it
-        with its own next poll.
+        *values* are set in each run. Not fenced: a step that is under way sees it when it saves
+        what it has polled.
         """
 
         return await self._store.transact(lambda db: self._wake_in(db, wakes, which, **values))
@@ -167,17 +177,24 @@ class Part:
         *,
         are_ends_saved: bool = True,
     ) -> None:
-        """Save runs that were polled. One that a command had go again meanwhile is polled anew."""
+        """Save runs that were polled. One that a command had go again meanwhile is polled anew; so
+        is one that was woken meanwhile, after what was seen of it is saved."""
         for run in runs:
+            row = rows.tracked_run_row(run)
             change = {
                 "of_command": run.command_id,
                 "of_run": run.run.run_id,
                 "of_resumption": run.resumed_at or 0.0,
-                **rows.tracked_run_row(run),
+                "of_loaded_poll": run.loaded_poll_at,
+                "of_next_poll": row.pop("next_poll_at"),
+                **row,
             }
-            if db.execute(self._set_tracked_run, change).rowcount == 0:
+            saved = db.execute(self._set_tracked_run, change).first()
+            if saved is None or saved.next_poll_at != run.next_poll_at:
                 db.execute(self._make_due, {"of_work_item": work_item_id})
-            elif are_ends_saved and run.resumed_at is not None and run.end:
+            if saved is None:
+                continue
+            if are_ends_saved and run.resumed_at is not None and run.end:
                 # Who asked for this attempt has a reply of their own.
                 self._set_end(db, run.run.run_id, run.end)
 
@@ -189,18 +206,36 @@ class Part:
             db.execute(self._set_awaited_end, {**of_run, "awaited_end": end})
 
 
+def held_by(claim: Claim) -> Values:
+    """What `_touch` takes: the work item, as long as the claim is held."""
+    return {
+        "of_work_item": claim.work_item_id,
+        "of_fencing_token": claim.fencing_token,
+        "fencing_token": claim.fencing_token,
+    }
+
+
 def execute_all(db: sa.Connection, statement: sa.Executable, values: Sequence[Values]) -> None:
     """Execute a statement once per row, if there are any rows."""
     if values:
         db.execute(statement, values)
 
 
-def adding(store: Store, table: sa.Table, **same: sa.ColumnElement[Any]) -> sa.Insert:
+def adding(store: type[Store], table: sa.Table, **same: sa.ColumnElement[Any]) -> sa.Insert:
     """An INSERT of rows that are not there yet; *same* is the same in all."""
     insert = store.insert(table)
     if same:
         insert = insert.values(**same)
     return insert.on_conflict_do_nothing()
+
+
+TRACKING = tracked_runs.join(commands).join(work_items)
+"""Runs, the commands that track them, and the work items of these."""
+
+
+def its_commands() -> sa.Select[tuple[str]]:
+    """The ids of the commands of a work item (`of_work_item`)."""
+    return sa.select(commands.c.id).where(commands.c.work_item_id == sa.bindparam("of_work_item"))
 
 
 def of_pull_request(table: sa.Table) -> tuple[sa.ColumnElement[bool], ...]:
@@ -233,12 +268,17 @@ def waking(now: sa.ColumnElement[float], *which: sa.ColumnElement[bool]) -> Wake
     theirs = sa.select(commands.c.work_item_id).where(
         commands.c.id.in_(sa.select(tracked_runs.c.command_id).where(*which))
     )
-    # One that is overdue keeps its place in the queue.
-    due = sa.case((work_items.c.due_at < now, work_items.c.due_at), else_=now)
+    due = sa.case(
+        # Whatever its step ends with, it is done again soon.
+        (work_items.c.lease_until > now, now + HELD_SECONDS),
+        # One that is overdue keeps its place in the queue.
+        (work_items.c.due_at < now, work_items.c.due_at),
+        else_=now,
+    )
     is_set_aside = work_items.c.set_aside_at.is_not(None)
     return (
         sa.update(work_items).where(work_items.c.id.in_(theirs), ~is_set_aside).values(due_at=due),
-        sa.update(tracked_runs).where(*which).values(next_poll_at=0.0, polls=0),
+        sa.update(tracked_runs).where(*which).values(next_poll_at=now, polls=0),
     )
 
 

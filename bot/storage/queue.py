@@ -12,15 +12,19 @@ from bot.core.models import Claim, Progress
 from bot.core.types import RepoName, RunId, Sha, WorkItemId
 from bot.storage import rows
 from bot.storage.database import Store
+from bot.storage.group_commit import GroupCommit
 from bot.storage.handover import Handover
-from bot.storage.part import Part, Wake, is_its_turn, rereading, waking
-from bot.storage.tables import (
-    commands,
-    periodic_jobs,
-    start_attempts,
-    tracked_runs,
-    work_items,
+from bot.storage.part import (
+    Part,
+    Wake,
+    execute_all,
+    held_by,
+    is_its_turn,
+    its_commands,
+    rereading,
+    waking,
 )
+from bot.storage.tables import commands, periodic_jobs, start_attempts, tracked_runs, work_items
 
 NO_PROGRESS = Progress()
 
@@ -53,11 +57,24 @@ class Queue(Part):
 
     def __init__(self, store: Store) -> None:
         super().__init__(store)
-        self._handover = Handover(store)
+        self._handover = Handover(store, self._make_due)
+        # Apart from other writes: a lease that was let go meanwhile is none of their business.
+        self._renewals = GroupCommit(self._renew_all)
+
+    def _build(self, store: type[Store]) -> None:
+        super()._build(store)
         now = store.now()
         delay = sa.bindparam("delay", type_=sa.Float)
-        # One that was woken, or is read again, is due already.
-        is_tracked = tracked_runs.c.next_poll_at > 0.0
+        # One that is due is polled anyway, unless that is just being done: it may have moved since.
+        its, holder = commands.alias(), work_items.alias()
+        is_held = sa.exists().where(
+            its.c.id == tracked_runs.c.command_id,
+            holder.c.id == its.c.work_item_id,
+            holder.c.lease_until > now,
+        )
+        next_poll = tracked_runs.c.next_poll_at
+        # One that is read again after its end is not followed.
+        is_tracked = sa.and_(next_poll > 0.0, sa.or_(next_poll > now, is_held))
         self._now = sa.select(now)
         self._check = sa.select(sa.func.count()).select_from(work_items).where(sa.false())
         due = sa.union_all(
@@ -85,22 +102,23 @@ class Queue(Part):
         self._renew = self._touch.where(work_items.c.lease_until > 0.0).values(
             lease_until=now + LEASE_SECONDS
         )
-        self._release_for_good = self._touch.values(
-            lease_until=0.0, failures=0, failing_since=None, faults=0
+        release = self._touch.values(lease_until=0.0, failures=0, failing_since=None, faults=0)
+        # A time that is still to come was set while the step was under way.
+        due_at = work_items.c.due_at
+        self._release_for_good = release.values(due_at=sa.case((due_at > now, due_at)))
+        is_sooner = sa.and_(due_at > now, due_at < now + delay)
+        self._release_until = release.values(  # delay
+            due_at=sa.case((is_sooner, due_at), else_=now + delay)
         )
-        self._release_until = self._release_for_good.values(due_at=now + delay)  # delay
         self._release_after_failure = self._touch.values(  # delay
             due_at=now + delay,
             lease_until=0.0,
             failures=work_items.c.failures + 1,
             failing_since=sa.func.coalesce(work_items.c.failing_since, now),
         )
-        its_commands = sa.select(commands.c.id).where(
-            commands.c.work_item_id == sa.bindparam("of_work_item")
-        )
         self._make_ended_due = self._make_due.where(  # of_work_item
             ~sa.exists().where(
-                tracked_runs.c.command_id.in_(its_commands), tracked_runs.c.awaited_end == ""
+                tracked_runs.c.command_id.in_(its_commands()), tracked_runs.c.awaited_end == ""
             )
         )
         self._set_aside = self._touch.values(due_at=None, lease_until=0.0, set_aside_at=now)
@@ -108,7 +126,7 @@ class Queue(Part):
             sa.update(start_attempts)
             .where(
                 start_attempts.c.outcome == "open",
-                start_attempts.c.command_id.in_(its_commands),
+                start_attempts.c.command_id.in_(its_commands()),
             )
             .values(outcome="lost")
         )
@@ -192,8 +210,15 @@ class Queue(Part):
         return cast("float | None", wait)
 
     async def renew(self, claim: Claim) -> None:
-        """Extend the lease of a claim by LEASE_SECONDS from now."""
-        await self._write(claim, self._renew)
+        """Extend the lease of a claim by LEASE_SECONDS from now. Nothing happens when it was lost:
+        who has it finds out at the next write."""
+        await self._renewals.add(claim)
+
+    async def _renew_all(self, claims: Sequence[Claim]) -> list[None]:
+        ordered = sorted(claims, key=lambda claim: claim.work_item_id)
+        held = [held_by(claim) for claim in ordered]
+        await self._store.transact(lambda db: execute_all(db, self._renew, held))
+        return [None] * len(claims)
 
     async def release(
         self, claim: Claim, delay: float | None, progress: Progress = NO_PROGRESS
@@ -201,7 +226,7 @@ class Queue(Part):
         """End a claim and save what its step did; the next is due in *delay* seconds, or never."""
         if delay is None:
             work = self._look_again if progress.awaits_end else None
-            await self._end(claim, self._release_for_good, progress, work, due_at=None)
+            await self._end(claim, self._release_for_good, progress, work)
         else:
             await self._end(claim, self._release_until, progress, delay=delay)
 
@@ -344,7 +369,7 @@ def _until_due(now: sa.ColumnElement[float]) -> sa.Select[Any]:
     )
 
 
-def _taking_periodic_job(store: Store, now: sa.ColumnElement[float]) -> sa.Executable:
+def _taking_periodic_job(store: type[Store], now: sa.ColumnElement[float]) -> sa.Executable:
     every = sa.bindparam("every", type_=sa.Float)
     insert = store.insert(periodic_jobs).values(next_due_at=now + every)
     return insert.on_conflict_do_update(

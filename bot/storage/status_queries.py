@@ -20,6 +20,7 @@ from bot.core.runs import Run
 from bot.core.types import CommandId, RepoName, RunId, Sha, WorkItemId
 from bot.storage import rows
 from bot.storage.database import Store
+from bot.storage.part import TRACKING
 from bot.storage.tables import (
     commands,
     repositories,
@@ -158,7 +159,7 @@ class StatusQueries:
         due = sa.select(count).select_from(work_items).where(work_items.c.due_at <= now)
         tracked = (
             sa.select(count)
-            .select_from(tracked_runs.join(commands).join(work_items))
+            .select_from(TRACKING)
             .where(moving, tracked_runs.c.next_poll_at.is_not(None))
         )
         # For the least of a plain column SQLite would go through the index on it.

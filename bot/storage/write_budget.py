@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import msgspec
@@ -29,11 +31,22 @@ MOST_WAITING = 1000
 """Waiting writes that are looked at. What is behind so many waits for LONGEST_WAIT anyway."""
 
 
+@dataclass(frozen=True, slots=True)
+class Reserved:
+    """What was reserved."""
+
+    wait: float
+    """0: a write; else in how many seconds to ask again; infinite when it is not to be written at
+    all."""
+    has_reaction: bool = False
+    """And a reaction after it."""
+
+
 class WriteBudget(Part):
     """Grants writes in order, within GitHub's secondary rate limits."""
 
-    def __init__(self, store: Store) -> None:
-        super().__init__(store)
+    def _build(self, store: type[Store]) -> None:
+        super()._build(store)
         waits = sa.exists().where(waiting_writes.c.account == sa.bindparam("of_account"))
         insert = store.insert(write_budgets).values(
             written="[]", unprivileged="[]", closed_until=0.0, turn=0
@@ -78,25 +91,28 @@ class WriteBudget(Part):
         *,
         is_privileged: bool,
         has_reacted: bool = False,
-    ) -> float:
-        """Reserve one write: 0, or in how many seconds to ask again; infinite when it is not to be
-        written at all. *is_privileged* says that it is for somebody known to have the write role,
+        wants_reaction: bool = False,
+    ) -> Reserved:
+        """Reserve one write, and with it the reaction that is to follow it where one is wanted and
+        possible at once. *is_privileged* says that it is for somebody known to have the write role,
         *has_reacted* that a reaction to them was written when that was not known yet.
 
         Who has to wait keeps a place in the queue until then; a work item has one, whatever it has
-        to write. A reaction is written now or not at all, and keeps none.
+        to write. What is optional is written now or not at all, and keeps none.
         """
 
-        def work(db: sa.Connection) -> float:
+        def work(db: sa.Connection) -> Reserved:
             budget, now, is_contended = self._budget(db, account)
             waiting = self._all_waiting(db, account, now) if is_contended else []
-            mine = enqueued(
-                work_item_id, repo, kind, waiting, budget, now, is_privileged=is_privileged
-            )
-            wait = budget.wait(now, kind, count_ahead(mine, waiting, now))
-            if not is_privileged:
-                others = [one for one in waiting if not one.is_privileged]
-                wait = max(wait, budget.wait_unprivileged(now, count_ahead(mine, others, now)))
+
+            def place(kind: WriteKind, budget: Budget) -> WaitingWrite:
+                return enqueued(
+                    work_item_id, repo, kind, waiting, budget, now, is_privileged=is_privileged
+                )
+
+            mine = place(kind, budget)
+            wait = _wait(mine, waiting, budget, now)
+            has_reaction = False
             is_waiting = any(one.work_item_id == work_item_id for one in waiting)
             if not wait:
                 spent = budget.spent(
@@ -105,22 +121,27 @@ class WriteBudget(Part):
                     is_privileged=is_privileged,
                     has_reacted=has_reacted,
                 )
+                if wants_reaction:
+                    reaction = place(WriteKind.REACTION, spent)
+                    has_reaction = not _wait(reaction, waiting, spent, now)
+                if has_reaction:
+                    spent = spent.spent(now, is_privileged=is_privileged)
                 self._set(db, account, spent)
             if not wait or wait == math.inf:
                 if is_waiting:
                     db.execute(self._forget, {"of_work_item": work_item_id})
-                return wait
+                return Reserved(wait, has_reaction)
             wait = min(wait, LONGEST_WAIT)
-            if kind is not WriteKind.REACTION:
-                place = {
+            if not kind.is_optional:
+                values = {
                     "kind": int(kind),
                     "turn": mine.turn,
                     "since": mine.since,
                     "is_privileged": is_privileged,
                 }
                 which = {"work_item_id": work_item_id, "account": account, "repo": repo}
-                db.execute(self._enqueue, {**which, **place, "asks_at": now + wait})
-            return wait
+                db.execute(self._enqueue, {**which, **values, "asks_at": now + wait})
+            return Reserved(wait)
 
         return await self._store.transact(work)
 
@@ -158,6 +179,15 @@ class WriteBudget(Part):
             "turn": budget.turn,
         }
         db.execute(self._set_budget, {"of_account": account, **values})
+
+
+def _wait(mine: WaitingWrite, waiting: Sequence[WaitingWrite], budget: Budget, now: float) -> float:
+    """Seconds until it may be written; 0 when it is now, infinite when it is not to be at all."""
+    wait = budget.wait(now, mine.kind, count_ahead(mine, waiting, now))
+    if mine.is_privileged:
+        return wait
+    others = [one for one in waiting if not one.is_privileged]
+    return max(wait, budget.wait_unprivileged(now, count_ahead(mine, others, now)))
 
 
 def _waiting_write(row: sa.Row[Any]) -> WaitingWrite:

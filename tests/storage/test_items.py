@@ -9,6 +9,7 @@ import pytest
 import sqlalchemy as sa
 
 from bot.core.events import CommandLine
+from bot.core.failures import Evidence
 from bot.core.models import BY_RULE, GONE_AFTER, Claim, Progress, Reply, StartRequest, TrackedRun
 from bot.core.reasons import Reason
 from bot.core.runs import Run
@@ -382,6 +383,19 @@ async def test_a_deleted_reply_hands_its_runs_over(ledger: Ledger) -> None:
     assert link.next_poll_at is None
 
 
+async def test_a_run_that_is_handed_over_after_its_end_keeps_all_that_is_known_of_it(
+    ledger: Ledger,
+) -> None:
+    run = replace(tracked(ANY, status="failed"), next_poll_at=None, failure="why")
+    run = replace(run, evidence=(Evidence(("test",), "main", 2, is_nowhere=True),))
+    home = await tracking(ledger, 1, run)
+    asking = await tracking(ledger, 2, linking(tracked(ANY)))
+    await ledger.queue.release(home, None, Progress(reply=Reply(7, missing=GONE_AFTER)))
+    (shown,) = (await ledger.items.load(asking.work_item_id)).runs
+    assert (shown.reply_url, shown.run) == (None, run.run)
+    assert (shown.failure, shown.evidence) == ("why", run.evidence)
+
+
 async def test_a_terminal_run_is_tracked_again(ledger: Ledger, database: Database) -> None:
     over = replace(tracked(ANY, status="failed"), polls=7, next_poll_at=None)
     one = await tracking(ledger, 1, over)
@@ -394,11 +408,12 @@ async def test_a_terminal_run_is_tracked_again(ledger: Ledger, database: Databas
     assert await ids(ledger) == [one.work_item_id, other.work_item_id]
     # The note about its end is no longer true.
     assert over.note
-    again = replace(over, tracked_since=START + 50, polls=0, next_poll_at=0.0, note="")
+    again = replace(over, tracked_since=START + 50, polls=0, note="")
     again = replace(again, resumed_by="zoe", resumed_at=START + 50)
-    assert (await ledger.items.load(one.work_item_id)).runs == (
-        replace(again, command_id=first(one)),
-    )
+    (run,) = (await ledger.items.load(one.work_item_id)).runs
+    assert run.next_poll_at == database.ago()
+    again = replace(again, next_poll_at=run.next_poll_at)
+    assert run == replace(again, command_id=first(one))
     runs = {run.run.run_id: run for run in (await ledger.items.load(other.work_item_id)).runs}
     assert runs[RunId("r1")] == replace(again, command_id=first(other))
     assert runs[RunId("r2")].next_poll_at is None
@@ -413,6 +428,9 @@ async def test_the_newest_head_is_that_of_its_own_pull_request(ledger: Ledger) -
     await accepted(ledger, comment(3, at=START - 1))
     item = await ledger.items.load(comment(3).work_item_id)
     assert (item.comment.number, item.newest_head) == (1, OLD)
+    # Of two that came in the same second, it is one.
+    await ledger.inbox.accept_head(*head("g3", NEW, START, number=1))
+    assert (await ledger.items.load(comment(3).work_item_id)).newest_head in {OLD, NEW}
     # What was pushed before it was written is no news.
     await accepted(ledger, comment(4, at=START + 1))
     assert (await ledger.items.load(comment(4).work_item_id)).newest_head is None

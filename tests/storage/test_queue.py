@@ -10,12 +10,12 @@ import pytest
 import sqlalchemy as sa
 
 from bot.core.events import CommandLine
-from bot.core.models import Claim, Progress, Reply
+from bot.core.models import Claim, Progress, Reply, TrackedRun
 from bot.core.reasons import Reason
 from bot.core.types import CommandId, RepoName, WorkItemId
 from bot.storage.database import LedgerUnavailable, Store
 from bot.storage.ledger import Ledger
-from bot.storage.part import LeaseLost
+from bot.storage.part import HELD_SECONDS, LeaseLost
 from bot.storage.queue import LEASE_SECONDS, REREAD_WITHIN_SECONDS
 from tests.storage.examples import (
     ANY,
@@ -148,14 +148,32 @@ async def test_a_restart_ends_all_leases(ledger: Ledger) -> None:
     new = await claimed(ledger)
     assert new.fencing_token > old.fencing_token
     with pytest.raises(LeaseLost):
-        await ledger.queue.renew(old)
+        await ledger.queue.release(old, 1.0)
+
+
+async def test_a_lease_that_was_lost_is_not_renewed(ledger: Ledger, database: Database) -> None:
+    await accepted(ledger, comment())
+    former = await claimed(ledger)
+    database.passes(LEASE_SECONDS)
+    await claimed(ledger)
+    database.passes(LEASE_SECONDS / 2)
+    await ledger.queue.renew(former)
+    database.passes(LEASE_SECONDS / 2)
+    await claimed(ledger)
+
+
+async def test_a_lease_that_was_let_go_is_not_renewed(ledger: Ledger) -> None:
+    await accepted(ledger, comment())
+    claim = await claimed(ledger)
+    await ledger.queue.release(claim, 0.0)
+    await ledger.queue.renew(claim)
+    await claimed(ledger)
 
 
 # --- fenced writes --------------------------------------------------------------------------------
 
 
 WRITES: dict[str, Callable[[Ledger, Claim], Awaitable[object]]] = {
-    "renew": lambda ledger, claim: ledger.queue.renew(claim),
     "release": lambda ledger, claim: ledger.queue.release(
         claim, 1.0, Progress(True, Reply(5, True, "text"), (tracked(claim),))
     ),
@@ -202,7 +220,45 @@ async def test_a_worker_whose_lease_was_taken_over_writes_nothing(
     with pytest.raises(LeaseLost):
         await WRITES[write](ledger, former)
     assert await ledger.items.load(former.work_item_id) == before
-    await ledger.queue.renew(current)
+    await ledger.queue.release(current, 1.0)
+
+
+async def test_a_write_that_comes_too_late_keeps_no_other_from_being_stored(
+    ledger: Ledger, database: Database
+) -> None:
+    await accepted(ledger, *(comment(number, number=number) for number in (1, 2, 3)))
+    former, *others = await ledger.queue.claim(10, 10)
+    await ledger.queue.release(former, 0.0)
+    await claimed(ledger)
+    outcomes = await asyncio.gather(
+        *(ledger.queue.release_failed(claim, 60.0) for claim in (former, *others)),
+        return_exceptions=True,
+    )
+    assert [type(outcome) for outcome in outcomes] == [LeaseLost, type(None), type(None)]
+    items = [await ledger.items.load(claim.work_item_id) for claim in (former, *others)]
+    assert [item.failures for item in items] == [0, 1, 1]
+
+
+async def test_writes_that_come_together_differ_in_what_they_store(ledger: Ledger) -> None:
+    await accepted(ledger, *(comment(number, number=number) for number in (1, 2, 3)))
+    claims = await ledger.queue.claim(10, 10)
+    stored = (
+        Progress(acknowledged=True),
+        Progress(reply=Reply(5, True, "text")),
+        Progress(acknowledged=True, reply=Reply(6, True, "another")),
+    )
+    await asyncio.gather(
+        *(
+            ledger.queue.release(claim, 60.0, progress)
+            for claim, progress in zip(claims, stored, strict=True)
+        )
+    )
+    items = [await ledger.items.load(claim.work_item_id) for claim in claims]
+    assert [(item.acknowledged, item.reply.text) for item in items] == [
+        (True, ""),
+        (False, "text"),
+        (True, "another"),
+    ]
 
 
 @pytest.mark.parametrize("write", WRITES)
@@ -345,12 +401,17 @@ async def test_an_event_waits_for_earlier_comments(ledger: Ledger) -> None:
     assert await ids(ledger) == ["ev-g1"]
 
 
+async def later(ledger: Ledger, run: TrackedRun, seconds: float = 100.0) -> TrackedRun:
+    """A run that is polled in so many seconds."""
+    return replace(run, next_poll_at=await ledger.queue.now() + seconds)
+
+
 # --- waking ---------------------------------------------------------------------------------------
 
 
 async def test_waking_the_runs_on_a_commit(ledger: Ledger, database: Database) -> None:
     assert not await ledger.queue.wake(HELLO, SHA)
-    run = replace(tracked(ANY), polls=4)
+    run = await later(ledger, replace(tracked(ANY), polls=4))
     one = await tracking(ledger, 1, run)
     over = replace(tracked(ANY, "r2", "finished"), polls=5, next_poll_at=None, tracked_since=0.0)
     await tracking(ledger, 2, over)
@@ -361,7 +422,8 @@ async def test_waking_the_runs_on_a_commit(ledger: Ledger, database: Database) -
     (claim,) = await ledger.queue.claim(10, 10)
     assert claim.work_item_id == one.work_item_id
     (woken,) = (await ledger.items.load(one.work_item_id)).runs
-    assert woken == replace(run, command_id=first(one), polls=0, next_poll_at=0.0)
+    assert woken.next_poll_at == database.ago()
+    assert woken == replace(run, command_id=first(one), polls=0, next_poll_at=woken.next_poll_at)
     # The terminal one is not polled.
     (rests,) = (await ledger.items.load(WorkItemId("ic-2"))).runs
     assert rests == replace(over, command_id=CommandId("ic-2.1"))
@@ -381,7 +443,8 @@ async def test_when_an_earlier_version_read_a_run_is_not_known(
 
 
 async def test_waking_keeps_the_place_in_the_queue(ledger: Ledger, database: Database) -> None:
-    claim = await tracking(ledger, 1, tracked(ANY))
+    other = await later(ledger, tracked(ANY, "r2"), 5000.0)
+    claim = await tracking(ledger, 1, tracked(ANY), other)
     database.passes(1500)
     assert await ledger.queue.wake(HELLO, SHA)
     # It has been due for a while: it does not go to the end of the queue.
@@ -390,12 +453,47 @@ async def test_waking_keeps_the_place_in_the_queue(ledger: Ledger, database: Dat
 
 
 async def test_waking_leaves_the_lease(ledger: Ledger) -> None:
-    await tracking(ledger, 1, tracked(ANY))
+    await tracking(ledger, 1, await later(ledger, tracked(ANY)))
     assert await ledger.queue.wake(HELLO, SHA)
-    claim = await claimed(ledger)
     assert not await ledger.queue.wake(HELLO, SHA)  # it is due already
+    claim = await claimed(ledger)
+    assert await ledger.queue.wake(HELLO, SHA)
     assert await ledger.queue.claim(10, 10) == []
-    await ledger.queue.renew(claim)
+    await ledger.queue.release(claim, 1.0)
+
+
+async def test_a_run_that_is_woken_while_it_is_polled_is_polled_again(
+    ledger: Ledger, database: Database
+) -> None:
+    one = await tracking(ledger, 1, await later(ledger, tracked(ANY), 10.0))
+    database.passes(1000)
+    claim = await claimed(ledger)
+    (seen,) = (await ledger.items.load(one.work_item_id)).runs
+    assert await ledger.queue.wake(HELLO, SHA)
+    polled = replace(seen, polls=7, next_poll_at=await ledger.queue.now() + 30)
+    await ledger.queue.release(claim, 30.0, Progress(runs=(polled,)))
+    assert await ledger.queue.until_due() == database.near(0.0)
+    (saved,) = (await ledger.items.load(one.work_item_id)).runs
+    assert (saved.polls, saved.next_poll_at) == (7, database.ago())
+    # The next poll has seen that it was woken.
+    claim = await claimed(ledger)
+    await ledger.queue.release(
+        claim, 30.0, Progress(runs=(replace(saved, next_poll_at=polled.next_poll_at),))
+    )
+    assert await ledger.queue.until_due() == database.near(30.0)
+
+
+@pytest.mark.parametrize(("delay", "again"), [(None, HELD_SECONDS), (30.0, HELD_SECONDS), (1, 1.0)])
+async def test_what_is_woken_while_another_run_is_polled_is_not_lost(
+    ledger: Ledger, database: Database, delay: float | None, again: float
+) -> None:
+    other = await later(ledger, tracked(ANY, "r2"), 5000.0)
+    await tracking(ledger, 1, tracked(ANY), other)
+    database.passes(1000)
+    claim = await claimed(ledger)
+    assert await ledger.queue.wake(HELLO, SHA)
+    await ledger.queue.release(claim, delay)
+    assert await ledger.queue.until_due() == database.near(again)
 
 
 # --- periodic jobs --------------------------------------------------------------------------------

@@ -18,6 +18,7 @@ from bot.core.rate_limit import (
 )
 from bot.core.types import RepoName, WorkItemId
 from bot.storage.ledger import Ledger
+from bot.storage.write_budget import Reserved
 from tests.support.databases import Database
 
 pytestmark = pytest.mark.anyio
@@ -34,8 +35,18 @@ async def reserve(
     is_privileged: bool = True,
     has_reacted: bool = False,
 ) -> float:
-    return await ledger.write_budget.reserve_write(
+    reserved = await ledger.write_budget.reserve_write(
         account, repo, WorkItemId(item), kind, is_privileged=is_privileged, has_reacted=has_reacted
+    )
+    return reserved.wait
+
+
+async def reserve_last_edit(ledger: Ledger, item: str, *, is_privileged: bool = True) -> Reserved:
+    """The edit that says how a run ended, and the reaction that follows it."""
+    return await ledger.write_budget.reserve_write(
+        *("a", HELLO, WorkItemId(item), WriteKind.RESULT),
+        is_privileged=is_privileged,
+        wants_reaction=True,
     )
 
 
@@ -98,10 +109,25 @@ async def test_who_has_not_come_back_holds_up_nobody(ledger: Ledger, database: D
     assert database.rows("select count(*) from waiting_writes") == [(0,)]
 
 
-async def test_a_reaction_keeps_no_place(ledger: Ledger, database: Database) -> None:
+async def test_what_is_optional_keeps_no_place(ledger: Ledger, database: Database) -> None:
     await use_up(ledger)
-    await reserve(ledger, "one", WriteKind.REACTION)
+    for kind in (WriteKind.REACTION, WriteKind.AFTERTHOUGHT):
+        assert await reserve(ledger, "one", kind)
     assert database.rows("select count(*) from waiting_writes") == [(0,)]
+
+
+async def test_a_reaction_is_reserved_with_the_edit_that_it_follows(ledger: Ledger) -> None:
+    kept = WriteKind.REACTION.kept_of_minute
+    await use_up(ledger, PER_MINUTE - kept - 2)
+    # The edit leaves one write that a reaction may have.
+    assert await reserve_last_edit(ledger, "one") == Reserved(0.0, has_reaction=True)
+    assert await reserve(ledger, "two", WriteKind.REACTION) > 0.0
+    assert await reserve_last_edit(ledger, "two") == Reserved(0.0)
+    for place in range(kept - 1):
+        assert await reserve(ledger, f"more-{place}") == 0.0
+    refused = await reserve_last_edit(ledger, "three")
+    assert refused.wait > 0.0
+    assert not refused.has_reaction
 
 
 async def test_a_work_item_waits_once_whatever_it_has_to_write(
