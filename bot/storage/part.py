@@ -131,16 +131,15 @@ class Part(Prepared):
         # In one order among those of a kind: who waits for others' rows should not be waited for.
         ordered = sorted(enumerate(writes), key=lambda one: one[1].claim.work_item_id)
         # PostgreSQL is sent those of a kind at once, and not asked for each how it went.
-        kinds: defaultdict[Any, list[Values]] = defaultdict(list)
+        kinds: defaultdict[Any, list[_Write]] = defaultdict(list)
         for _, one in ordered:
-            kinds[one.touch, frozenset(one.parameters)].append(
-                {**held_by(one.claim), **one.parameters}
-            )
+            kinds[one.touch, frozenset(one.parameters)].append(one)
 
         def work(db: sa.Connection) -> list[Any]:
-            for (touch, _), values in kinds.items():
-                if db.execute(touch, values).rowcount != len(values):
-                    raise LeaseLost(*(one["of_work_item"] for one in values))
+            for (touch, _), alike in kinds.items():
+                values = [{**held_by(one.claim), **one.parameters} for one in alike]
+                if db.execute(touch, values).rowcount != len(alike):
+                    raise LeaseLost(*(one.claim.work_item_id for one in alike))
             outcomes: list[Any] = [None] * len(writes)
             for place, one in ordered:
                 if one.work is not None:
