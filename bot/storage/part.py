@@ -126,7 +126,7 @@ class Part:
         def work(db: sa.Connection) -> list[Any]:
             for (touch, _), values in kinds.items():
                 if db.execute(touch, values).rowcount != len(values):
-                    raise LeaseLost(*(one["of_work_item"] for one in values))
+                    raise LeaseLost(*(one.claim.work_item_id for one in writes))
             outcomes: list[Any] = [None] * len(writes)
             for place, one in ordered:
                 if one.work is not None:
