@@ -2,6 +2,9 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
+# Tests start the bot a hundred times: its code is compiled once, and so is theirs.
+unexport PYTHONDONTWRITEBYTECODE
+
 .PHONY: demo install test check docs format coverage bench endurance fuzz image lock clean
 
 demo: .venv/installed

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import gc
 import signal
+import sys
 import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import ExitStack
@@ -37,6 +38,11 @@ def pytest_collection_finish() -> None:
     gc.freeze()
     gc.set_threshold(50_000, 20, 20)
     gc.enable()
+
+
+# httpx asks with each request whether it runs under Trio: without this, Python looks for it in all
+# its folders, in vain.
+sys.modules.setdefault("sniffio", None)  # type: ignore[arg-type]
 
 
 PROCESSES = 3

@@ -308,7 +308,7 @@ def test_a_delivery_is_replayed_without_settings_and_leaves_nothing(tmp_path: Pa
 issue_comment: a comment by alice on octo/hello#7, written 2026-11-24 10:00:00 UTC
 
 1. /depot run ci.yml job=test
-   read:    Run(workflow=('ci.yml',), job='test', sha=None, force=False)
+   read:    Run(workflow=('ci.yml',), job='test', times=None, sha=None, force=False)
    means:   /depot run ci.yml job=test
    needs:   the write role
 

@@ -16,7 +16,7 @@ from bot.commands.base import (
 from bot.core.errors import Misreading, Refused
 from bot.core.types import Permission
 from bot.messages import answers
-from bot.parsing.arguments import guarded_arguments, parse_command
+from bot.parsing.arguments import guarded_arguments, needs_of, parse_command
 from bot.rules import policy
 
 
@@ -29,7 +29,10 @@ async def can_i(command: CanIArguments, reader: HeadReader) -> Answer:
     asked = reader.asked
     rows = [(verb, _why_not(verb, known, asked)) for verb, known in asked.commands.items()]
     rows += [
-        (f"{verb} {argument}=", _why_not_argument(argument, by_default, asked))
+        (
+            f"{verb} {argument}=",
+            _why_not_argument(argument, by_default, asked) or _why_not(verb, known, asked),
+        )
         for verb, known in asked.commands.items()
         for argument, by_default in guarded_arguments(known.arguments).items()
     ]
@@ -77,7 +80,9 @@ def _why_not_alias(alias: str, asked: Asked) -> str:
     if isinstance(typed, Misreading):
         return ""
     verb = verb_of(typed, verbs)
-    return _why_not(verb, asked.commands[verb], asked)
+    reasons = [_why_not(verb, asked.commands[verb], asked)]
+    reasons += (_why_not_argument(*needed, asked) for needed in needs_of(typed).items())
+    return next(filter(None, reasons), "")
 
 
 def _text(refused: Refused | None) -> str:

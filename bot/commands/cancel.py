@@ -34,14 +34,18 @@ async def cancel(command: CancelArguments, reader: RunReader) -> Handled:
     found = await reader.runs_under_way(command.run)
     newest = found or (await reader.run(command.run),)
     series = await reader.series(newest)
-    if series is not None and command.job in {None, newest[0].job}:
+    is_going = series is not None and bool(
+        series.is_open or series.moving or reader.pending_changes
+    )
+    if series is not None and is_going and command.job in {None, newest[0].job}:
         return _cancel_series(series, found if reader.pending_changes else series.moving, reader)
     if not found:
         return Answer(runs.already_over(newest[0]), reason=Reason.ALREADY_OVER)
     if command.job is not None:
         return await _cancel_jobs(found, command.job, reader)
     if len(found) > 1:
-        raise Refused(Reason.WHICH_RUN, refusals.which_run("cancel", found))
+        choices = await _choices(found, reader)
+        raise Refused(Reason.WHICH_RUN, refusals.which_run("cancel", choices))
     (run,) = found
     is_done = bool(reader.pending_changes) and run.run.status == "cancelled"
     if run.run.is_over and not is_done:
@@ -65,6 +69,17 @@ def _cancel_series(
         if is_done or not run.run.is_over:
             changes.append(ChangeRun(Change.CANCEL, run, is_done=is_done))
     return ChangeRuns(tuple(changes), stops=series.command_id)
+
+
+async def _choices(found: Sequence[TrackedRun], reader: RunReader) -> list[TrackedRun]:
+    """The runs that may be meant; of several runs of the same one, which stands for all of them."""
+    known = await reader.known_runs([run.run.run_id for run in found])
+    choices: dict[str, TrackedRun] = {}
+    for run in found:
+        one = known.get(run.run.run_id)
+        is_of_several = one is not None and one.run.number > 0
+        choices.setdefault(one.run.command_id if one and is_of_several else run.run.run_id, run)
+    return list(choices.values())
 
 
 async def _cancel_jobs(found: Sequence[TrackedRun], typed: str, reader: RunReader) -> Handled:

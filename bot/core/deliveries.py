@@ -37,6 +37,8 @@ class HeadChanged:
     in_fork: bool
     event: Comment
     """The same change as an event that may trigger automations."""
+    before: Sha | None = None
+    """The head that was left, where GitHub says so."""
 
 
 @dataclass(frozen=True, slots=True)

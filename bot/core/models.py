@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 from bot.core import jobs
+from bot.core.backoff import POLLING
 from bot.core.events import CommandLine, Comment, comment_page
 from bot.core.failures import Evidence
 from bot.core.reasons import Reason
@@ -177,6 +178,9 @@ class TrackedRun:
     """When a command last had it go again."""
     read_at: float | None = None
     """When Depot was last asked for all of it."""
+    loaded_poll_at: float | None = field(default=None, compare=False)
+    """What `next_poll_at` was when it was loaded: another in the ledger says that the run was woken
+    since."""
     reply_url: str | None = None
     """The reply that shows how it goes, where that is another; empty when it is in this comment."""
     awaited_end: str | None = None
@@ -199,6 +203,16 @@ class TrackedRun:
         if self.is_over:
             return self.run.status
         return "" if self.next_poll_at is not None else "unknown"
+
+    @property
+    def poll_due_at(self) -> float | None:
+        """When it is polled next: however many of its checks change within a second or two, Depot
+        is asked once more after the last. One that a command had go again is asked for at once."""
+        if self.next_poll_at is None or self.read_at is None:
+            return self.next_poll_at
+        if self.resumed_at is not None and self.resumed_at >= self.read_at:
+            return self.next_poll_at
+        return max(self.next_poll_at, self.read_at + POLLING.first)
 
     def past(self) -> PastAttempt:
         """Its present attempt, as it is kept when another follows."""
@@ -350,7 +364,8 @@ class WorkItem:
     def absent(self, seconds: float, now: float) -> str:
         """What GitHub has lacked for so long that the command needs that is decided next; empty
         when there is nothing."""
-        command = next((command for command in self.commands if not command.decided), None)
+        undecided = (one for one in self.commands if not one.decided or self.is_to_go_on(one))
+        command = next(undecided, None)
         absence = command.absence if command is not None else None
         return absence.what if absence is not None and now - absence.since >= seconds else ""
 
@@ -358,12 +373,19 @@ class WorkItem:
         """The runs that the reply shows for a command."""
         return tuple(run for run in self.runs if run.command_id == command_id)
 
-    def is_to_go_on(self, command: Command) -> bool:
-        """Whether more runs of the same are to be started for a command."""
+    def may_start_more(self, command: Command) -> bool:
+        """Whether nothing has ended the starts of more runs of the same for a command."""
         series = command.series
-        if series is None or series.stopped is not None or self.reply.is_gone:
+        return series is not None and series.stopped is None and not self.reply.is_gone
+
+    def is_to_go_on(self, command: Command) -> bool:
+        """Whether more runs of the same are to be started for a command, or one may have been."""
+        if command.series is None:
             return False
-        return self.next_number(command.command_id) <= series.wanted
+        if self.open_start_attempt(command.command_id) is not None:
+            return True
+        is_left = self.next_number(command.command_id) <= command.series.wanted
+        return is_left and self.may_start_more(command)
 
     @property
     def goes_on(self) -> bool:
@@ -382,7 +404,7 @@ class WorkItem:
     @property
     def next_poll_at(self) -> float | None:
         """When the next of its runs is polled; none when no run is tracked any more."""
-        times = [run.next_poll_at for run in self.runs if run.next_poll_at is not None]
+        times = [run.poll_due_at for run in self.runs if run.poll_due_at is not None]
         return min(times, default=None)
 
     @property

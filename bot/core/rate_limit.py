@@ -57,11 +57,20 @@ class WriteKind(IntEnum):
     PASSING_EDIT = 3
     """An edit that says how a run stands while it goes on."""
     REACTION = 4
+    AFTERTHOUGHT = 5
+    """An edit of a reply that is complete, which adds that the head has moved on."""
+
+    @property
+    def is_optional(self) -> bool:
+        """Whether it is written now or not at all."""
+        return self >= WriteKind.REACTION
 
     @property
     def kept_of_minute(self) -> int:
         """Writes of each minute that are left for more important ones."""
-        return {WriteKind.PASSING_EDIT: 20, WriteKind.REACTION: 40}.get(self, 0)
+        if self.is_optional:
+            return 40
+        return 20 if self is WriteKind.PASSING_EDIT else 0
 
     @property
     def pace(self) -> Pace | None:

@@ -95,6 +95,10 @@ class Reason(StrEnum):
     AMBIGUOUS_WORKFLOW = "ambiguous-workflow", "Several workflow files have that name."
     JOB_NEEDS_WORKFLOW = "job-needs-workflow", "A job was named, but not of which workflow."
     TIMES_NEEDS_JOB = "times-needs-job", "Several runs of the same are of one job of one workflow."
+    ALIAS_CHANGED = (
+        "alias-changed",
+        "The alias stands for something else since the first of several runs of the same.",
+    )
     YAML_NOT_OWN = (
         "yaml-not-own",
         "The comment holds YAML that is not plainly the command's own, and no workflow was named.",

@@ -44,7 +44,7 @@ from bot.engine.command_log import CommandLog
 from bot.engine.facts import FactReader, in_turns
 from bot.engine.handling import Handling
 from bot.engine.known_failures import KnownFailures
-from bot.engine.publisher import Publisher, Writing, account, sooner
+from bot.engine.publisher import Publisher, Writing, account, is_told, sooner
 from bot.engine.runs import Runs, is_watched
 from bot.github.api import GitHub
 from bot.github.errors import (
@@ -242,7 +242,7 @@ class Processor:
         if is_watched(item, self.clock.now()):
             wait = sooner(wait, WATCH_SECONDS)
         done = StepDone(wait, Progress(runs=tuple(polled)))
-        if item.comment.event is not None:
+        if item.comment.event is not None and not is_told(item, reply_message.render(item)):
             try:
                 facts = await reader.with_rules(facts)
             except GitHubError as error:  # whether anything may be said is not known
@@ -299,7 +299,9 @@ class Processor:
             progress = replace(progress, reply=published.reply)
         done = StepDone(sooner(done.wait, published.wait), progress)
         item = replace(item, reply=published.reply)
-        if item.reply.text != text or item.reply.is_gone:
+        if item.reply.is_gone or not (
+            reply_message.says(item.reply.text, text) or is_told(item, text)
+        ):
             return done
         if not announcements.is_due(item):
             awaits_end = any(run.awaited_end == "" for run in item.runs)
@@ -451,7 +453,8 @@ class Processor:
         if isinstance(outcome, Refused) and outcome.reason is Reason.RATE_LIMITED:
             facts = facts.after_a_limit()
         if isinstance(outcome, Refused):
-            is_silent = _is_silent(outcome.reason, item, facts)
+            # Why no more runs of the same are started stands in the reply that shows the others.
+            is_silent = command.series is None and _is_silent(outcome.reason, item, facts)
             outcome = Answer("" if is_silent else outcome.text, reason=outcome.reason)
         if item.comment.event is not None and command.line.text == CANCEL_OUTDATED:
             outcome = replace(outcome, text="") if not isinstance(outcome, TrackRuns) else outcome
@@ -493,6 +496,7 @@ class Processor:
         handling = Handling(self.commands, item, command, parsed.needs, facts, reader)
         try:
             handled = await parsed.handle(handling.reader(decision))
+            _check_same(item, command, handled)
             return await self._perform(runs, item, command.command_id, handled, handling)
         except Refused as no:
             return no, handling.facts
@@ -565,10 +569,12 @@ class Processor:
             handled = trouble.in_time(item, command_id, handled, self.github.server_clock.now())
         except Refused as late:
             return Answer(late.text, reason=late.reason), handling.facts
+        starts = 0
         match handled:
             case StartRuns():
                 await handling.look_at_the_head_again(handled.requests[0].sha)
-                policy.check_runs(handling.facts.usage, _runs_wanted(item, command_id, handled))
+                starts = _runs_wanted(item, command_id, handled)
+                policy.check_runs(handling.facts.usage, starts)
                 before = handling.facts.runs
                 if before is None:
                     raise TypeError("the runs at the head were not read")
@@ -581,7 +587,6 @@ class Processor:
                 outcome = await runs.change(item, command_id, handled)
             case Answer():
                 return handled, handling.facts
-        starts = len(handled.requests) if isinstance(handled, StartRuns) else 0
         return outcome, handling.facts.after_a_change(starts)
 
     @property
@@ -591,9 +596,9 @@ class Processor:
 
     def _latest_start(self, item: WorkItem, command: models.Command | None = None) -> float:
         """Until when, by our clock, a run may be started for it, or for a command of it: of several
-        runs of the same that binds the first."""
+        runs of the same that binds the first, and none is started once that has ended."""
         if command is not None and command.series is not None:
-            return math.inf
+            return math.inf if item.may_start_more(command) else 0.0
         return item.comment.written_at + self._ahead + policy.LATE_SECONDS
 
     # --- trouble ---------------------------------------------------------------------------------
@@ -634,6 +639,7 @@ class Processor:
         it is decided like the first. Seconds until there is more to do; *polled* are the runs as
         this step has seen them."""
         due = [command for command in item.commands if series.wants_another(item, command)]
+        facts = facts.of_a_counted_command()
         wait: float | None = None
         for command in due:
             command_id = command.command_id
@@ -688,7 +694,7 @@ class Processor:
 
         known = KnownFailures(item.comment, reader.repository, self.depot, self.ledger)
         now = self.clock.now()
-        due = [run for run in item.runs if run.next_poll_at is not None and run.next_poll_at <= now]
+        due = [run for run in item.runs if run.poll_due_at is not None and run.poll_due_at <= now]
         polled = await asyncio.gather(
             *(
                 run_poller.poll(self.depot, self.active_runs, self.clock, run, quotable, known.look)
@@ -774,6 +780,19 @@ def _runs_wanted(item: WorkItem, command_id: CommandId, wanted: StartRuns) -> in
     if item.runs_of(command_id):
         return len(wanted.requests)
     return sum(one.times for one in wanted.requests)
+
+
+def _check_same(item: WorkItem, command: models.Command, handled: Handled) -> None:
+    """Raises Refused where a command that wants several runs of the same would do something else by
+    now: its alias may have changed."""
+    if command.series is None:
+        return
+    first = item.runs_of(command.command_id)[0]
+    match handled:
+        case StartRuns(requests=(request,)) if request.times > 1:
+            if (request.workflow, request.job) == (first.workflow, first.job):
+                return
+    raise Refused(Reason.ALIAS_CHANGED, refusals.alias_changed())
 
 
 def _is_silent(reason: Reason, item: WorkItem, facts: Facts) -> bool:

@@ -85,15 +85,27 @@ def next_writes(item: WorkItem, text: str, now: float) -> tuple[Write, ...]:
     """
     write = _next_of_reply(item, text, now)
     twins_at = item.reply.twins_at if item.reply.comment_id is not None else None
-    if twins_at is not None and twins_at <= now and not isinstance(write, Edit):
+    if twins_at is not None and twins_at <= now and not _is_needed(write):
         write = FindTwins()
     reactions: tuple[Write, ...] = (React(),) if _reacts(item) else ()
     return reactions if write is None else (*reactions, write)
 
 
+def _is_needed(write: Write | None) -> bool:
+    """Whether it is an edit that is made sooner or later."""
+    return isinstance(write, Edit) and not write.kind.is_optional
+
+
+def is_told(item: WorkItem, text: str) -> bool:
+    """Whether all is over and its reply says *text*, or all of it but that the head has moved
+    on."""
+    is_last = item.is_over and all(command.decided for command in item.commands)
+    return is_last and reply_message.says_but_for_head(item.reply.text, text)
+
+
 def _next_of_reply(item: WorkItem, text: str, now: float) -> Write | None:
     reply = item.reply
-    if text in {"", reply.text} or reply.is_gone:
+    if text == "" or reply_message.says(reply.text, text) or reply.is_gone:
         return None
     if reply.refused_since is not None and now - reply.refused_since >= OWED_SECONDS:
         return None  # it was tried for long enough
@@ -101,6 +113,8 @@ def _next_of_reply(item: WorkItem, text: str, now: float) -> Write | None:
         return Wait(reply.retry_at - now)
     if reply.comment_id is None:
         return Find() if reply.attempted else Post(text)
+    if is_told(item, text):
+        return Edit(reply.comment_id, text, WriteKind.AFTERTHOUGHT)
     is_last = item.is_over and all(command.decided for command in item.commands)
     is_news = reply_message.decided(text) != reply_message.decided(reply.text)
     since_last = now - (reply.written_at or 0.0)
@@ -239,6 +253,8 @@ class Publisher:
                     return await self._find_twins(item, writing.repository)
                 case Post():
                     return await self._post(item, writing)
+                case Edit(kind=WriteKind.AFTERTHOUGHT):
+                    return await self._add(item, writing.repository, write)
                 case Edit():
                     return await self._edit(item, writing, write)
                 case Wait():
@@ -390,6 +406,18 @@ class Publisher:
         log.info("reply_edited", **audit.of_reply(item, edit.comment_id, self.clock.now()))
         written = self._written(item, edit.comment_id, edit.text)
         return Published(written, None, reserved.has_reaction)
+
+    async def _add(self, item: WorkItem, repository: Repository, edit: Edit) -> Published:
+        """Edit a reply that is complete, now or never: nothing of it is owed to anybody."""
+        if not await self._reserve(item, edit.kind):
+            try:
+                await repository.edit_comment(edit.comment_id, edit.text)
+            except GitHubError as error:
+                log.warning("afterthought_failed", error=str(error))
+            else:
+                log.info("reply_edited", **audit.of_reply(item, edit.comment_id, self.clock.now()))
+                return Published(self._written(item, edit.comment_id, edit.text), None)
+        return Published(item.reply, None)
 
     def _refused(self, item: WorkItem, error: GitHubError, *, attempted: bool) -> Published:
         """The reply is owed: it is tried again later, and counts as written only when it is.

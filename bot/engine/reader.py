@@ -199,6 +199,13 @@ class CommandReader:
             raise
         return await self._tracked(listed, await reading, known)
 
+    async def _run_if_there(self, run_id: RunId) -> TrackedRun | None:
+        """A run that nobody typed; none where Depot no longer knows it."""
+        try:
+            return await self._run(run_id)
+        except Refused:
+            return None
+
     async def _newest(self) -> RunId:
         """The newest run on the head; else the newest that a command here started."""
         if listed := await self.runs():
@@ -277,8 +284,8 @@ class CommandReader:
             return None
         read = {run.run.run_id: run for run in runs}
         others = [run for run in known.moving if run.run.run_id not in read]
-        for run in await asyncio.gather(*(self._run(other.run.run_id) for other in others)):
-            read[run.run.run_id] = run
+        found = await asyncio.gather(*(self._run_if_there(one.run.run_id) for one in others))
+        read |= {run.run.run_id: run for run in found if run is not None}
         return replace(known, moving=tuple(run for run in read.values() if not run.run.is_over))
 
     async def check_again(self, run: TrackedRun) -> None:

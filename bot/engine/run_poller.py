@@ -71,6 +71,8 @@ async def poll(
     if not run.is_over:
         tracked = replace(tracked, run=run, failure="", evidence=(), signature="")
         return _later(tracked, clock, active_runs.pause(tracked))
+    if run.status != "cancelled" and tracked.note == runs.cancelled_as_outdated():
+        tracked = replace(tracked, note="")  # it was faster
     is_known = tracked.run.is_over
     awaited_end = run.status if tracked.awaited_end == "" else tracked.awaited_end
     if is_known and tracked.polls >= DETAIL_TRIES:
@@ -159,7 +161,7 @@ def _gone(tracked: TrackedRun, active_runs: ActiveRuns, clock: Clock) -> Tracked
         # Right after a start Depot may not know it everywhere.
         tracked = replace(tracked, misses=1)
         return _later(tracked, clock, max(POLLING.longest, active_runs.pause(tracked)))
-    return _given_up(tracked, runs.run_disappeared())
+    return _given_up(tracked, runs.run_disappeared(tracked.number))
 
 
 def _given_up(tracked: TrackedRun, note: str) -> TrackedRun:
@@ -172,7 +174,7 @@ def _later(tracked: TrackedRun, clock: Clock, wait: float) -> TrackedRun:
     """The run, to be polled again in *wait* seconds; not when it has taken too long."""
     now = clock.now()
     if now - tracked.tracked_since >= GIVE_UP_SECONDS:
-        return _given_up(tracked, runs.following_given_up())
+        return _given_up(tracked, runs.following_given_up(tracked.number))
     return replace(tracked, polls=tracked.polls + 1, next_poll_at=now + wait)
 
 

@@ -265,17 +265,21 @@ class Runs:
 
     async def late(self, item: WorkItem) -> list[TrackedRun]:
         """Runs of first calls that came to light only after the call was sent again."""
-        found = [
-            self._followed(attempt, run, runs.late_twin())
-            for attempt in _watched(item, self.clock.now())
+        found: dict[RunId, TrackedRun] = {}
+        for attempt in _watched(item, self.clock.now()):
             # A run that shows now may be that of the second call.
-            if item.open_start_attempt(attempt.command_id) is None
-            for run in await self._candidates(attempt)
-            if _fits(attempt.start, run)
-        ]
-        for tracked in found:
+            if item.open_start_attempt(attempt.command_id) is not None:
+                continue
+            for run in await self._candidates(attempt):
+                if run.run_id not in found and _fits(attempt.start, run):
+                    # Its place may be that of the second call's run by now.
+                    taken = sum(one.command_id == attempt.command_id for one in found.values())
+                    number = item.next_number(attempt.command_id) + taken
+                    late = replace(attempt, start=replace(attempt.start, number=number))
+                    found[run.run_id] = self._followed(late, run, runs.late_twin())
+        for tracked in found.values():
             self.started(tracked)
-        return found
+        return list(found.values())
 
     async def _candidates(self, attempt: StartAttempt) -> list[Run]:
         """New runs on the commit that no command of ours has claimed, with their trees."""
@@ -307,6 +311,8 @@ class Runs:
     def _followed(self, attempt: StartAttempt, run: Run, note: str) -> TrackedRun:
         now = self.clock.now()
         start = attempt.start
+        if note and start.times > 1:
+            note = runs.about_run(start.number, note)
         return TrackedRun(
             command_id=attempt.command_id,
             run=run,

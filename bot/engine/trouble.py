@@ -84,6 +84,8 @@ def in_absence(
 
 
 def _given_up(item: WorkItem, command: Command, why: str, reason: Reason) -> Answer:
+    if command.series is not None:  # the reply shows what was done of it
+        return Answer(refusals.gave_up_the_rest(why, command.command_id), reason=reason)
     say = refusals.gave_up_in_doubt if _is_in_doubt(item, command) else refusals.gave_up
     return Answer(say(why, command.command_id), reason=reason)
 

@@ -224,6 +224,7 @@ class _PullRequestEvent(msgspec.Struct):
     repository: _Repository
     sender: _User
     label: _Label | None = None
+    before: _Name | None = None
     installation: _Installation | None = None
 
 
@@ -308,6 +309,7 @@ def _pull_request(body: bytes, guid: str) -> Event:
         since=comment.written_at,
         in_fork=pull.head.repo is None or pull.head.repo.full_name != comment.repo,
         event=comment,
+        before=Sha(payload.before) if payload.before else None,
     )
 
 

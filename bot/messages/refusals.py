@@ -321,6 +321,13 @@ def times_needs_job(instead: str) -> str:
     return f"{code('times=')} goes with one job of one workflow file: {code(instead, limit=300)}"
 
 
+def alias_changed() -> str:
+    return (
+        "The alias stands for something else by now in the repository's configuration, so no more "
+        "runs are started."
+    )
+
+
 def job_of_several(job: str, workflows: Sequence[str]) -> str:
     lines = [f"- {code(f'/depot run {name} job={job}', limit=300)}" for name in workflows]
     return f"{code(job)} is a job of several workflows. Copy one of these lines:\n\n" + "\n".join(
@@ -418,6 +425,10 @@ def gave_up_in_doubt(why: str, reference: str) -> str:
         f"{why}, so this was given up. It may or may not have been done; "
         f"{code('/depot status')} tells. (Reference: {code(reference)})"
     )
+
+
+def gave_up_the_rest(why: str, reference: str) -> str:
+    return f"{why}, so no more runs are started. (Reference: {code(reference)})"
 
 
 def internal_error(reference: str) -> str:

@@ -11,7 +11,7 @@ from bot.core.types import CHECK_CONFIG, WorkItemId
 from bot.messages.known_failures import evidence_facts
 from bot.messages.markdown import code, find_hidden, hidden
 from bot.messages.phrases import typed
-from bot.messages.runs import runs_parts
+from bot.messages.runs import HEAD_MOVED_ON, runs_parts
 from bot.messages.series import series_parts
 
 MARK = "depot-bot"
@@ -22,6 +22,9 @@ CONFIG_PATH = ".github/depot-bot.yml"
 
 SCHEMA = 1
 """Version of the hidden JSON."""
+
+_HEAD = "\n\nmoved on"
+"""Stands for the sentence that the head has moved on while two replies are compared."""
 
 MAX_FACTS = 16_000
 """Characters of the hidden JSON. When it is more, these are left out, one after the other: names of
@@ -162,6 +165,19 @@ def decided(text: str) -> list[Any]:
     value = find_hidden(MARK, text)
     rows = value.get("commands", []) if isinstance(value, dict) else []
     return [row.get("reason") for row in rows]
+
+
+def says(text: str, wanted: str) -> bool:
+    """Whether a reply says what is wanted. One that says that the head has moved on names the head
+    of that moment: it is not edited at each further push."""
+    if text == wanted:
+        return True
+    return HEAD_MOVED_ON.sub(_HEAD, text) == HEAD_MOVED_ON.sub(_HEAD, wanted)
+
+
+def says_but_for_head(text: str, wanted: str) -> bool:
+    """The same, whether or not it says that the head has moved on."""
+    return text == wanted or HEAD_MOVED_ON.sub("", text) == HEAD_MOVED_ON.sub("", wanted)
 
 
 def _section(command: Command, item: WorkItem, limit: int) -> str:

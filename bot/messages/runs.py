@@ -265,7 +265,15 @@ def waiting_for_other_start() -> str:
     return "The same workflow on the same commit is just being started; this waits for it."
 
 
-def following_given_up() -> str:
+def about_run(number: int, note: str) -> str:
+    """A note about one of several runs of the same."""
+    return f"Run {number}: {note}"
+
+
+def following_given_up(number: int = 0) -> str:
+    """*number* is its place among several runs of the same."""
+    if number:
+        return f"Run {number} has not ended in a day, and is no longer followed."
     return "It has not ended in a day; this comment is no longer kept up to date."
 
 
@@ -280,7 +288,14 @@ def head_moved_on(newest: Sha) -> str:
     return f"The head has moved on since, to {commit(newest)}."
 
 
-def run_disappeared() -> str:
+HEAD_MOVED_ON = re.compile(r"\n\nThe head has moved on since, to `[^`\n]*`\.(?=\n\n)")
+"""That sentence as a paragraph of a reply, whichever head it names."""
+
+
+def run_disappeared(number: int = 0) -> str:
+    """*number* is its place among several runs of the same."""
+    if number:
+        return f"Depot no longer knows run {number}."
     return "Depot no longer knows this run; this comment is no longer kept up to date."
 
 

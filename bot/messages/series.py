@@ -10,7 +10,7 @@ from bot.core.types import Sha
 from bot.messages import known_failures
 from bot.messages.markdown import code, fence
 from bot.messages.phrases import duration, in_cell, run_link, run_what, state_word
-from bot.messages.runs import head_moved_on
+from bot.messages.runs import compile_errors, head_moved_on
 
 MAX_NAMED = 3
 """Kinds of failures for which the next commands are shown."""
@@ -31,7 +31,9 @@ def series_parts(
     parts = [_headline(command.series, ordered)]
     if newest_head is not None and newest_head != ordered[0].sha:
         parts.append(head_moved_on(newest_head))
-    parts += [command.answer, *dict.fromkeys(run.note for run in ordered), _table(ordered)]
+    parts += [command.answer, *dict.fromkeys(run.note for run in ordered)]
+    parts += dict.fromkeys(error for run in ordered for error in compile_errors(run.run))
+    parts.append(_table(ordered))
     parts += map(_seen, groups)
     parts.append(_next_commands(ordered, groups))
     parts += map(_why, groups[:MAX_EXPLAINED])
@@ -40,7 +42,8 @@ def series_parts(
 
 def _headline(series: Series, runs: Sequence[TrackedRun]) -> str:
     """How many passed, and how many failed."""
-    wanted, stopped = series.wanted, series.stopped
+    stopped = series.stopped
+    wanted = max(series.wanted, len(runs))  # one that came to light late is one more
     count = several.tally(runs)
     left = wanted - max(run.number for run in runs)
     counts = [f"{count.passed} passed", f"{count.failed} failed"]

@@ -148,6 +148,10 @@ class Facts:
             started_several=starts > 1 or self.started_several,
         )
 
+    def of_a_counted_command(self) -> Facts:
+        """The facts for more runs of a command that was counted when the first was started."""
+        return replace(self, usage=replace(self.usage, by_person=0, in_repository=0))
+
     def after_a_limit(self) -> Facts:
         """The facts once the author was told of the limit."""
         return replace(self, usage=replace(self.usage, is_notified=True))

@@ -10,18 +10,21 @@ from bot.core.models import GONE_AFTER, Home
 from bot.core.types import WorkItemId
 from bot.storage.database import Store
 from bot.storage.part import TRACKING, its_commands
+from bot.storage.prepared import Prepared
 from bot.storage.tables import commands, tracked_runs, work_items
 
 KNOWN = ("state", "attempts", "asked_by", "resumed_by", "resumed_at", "note", "failure", "evidence")
 """What the new reply takes over of a run."""
 
 
-class Handover:
+class Handover(Prepared):
     """Statements of a handover, which is a part of another transaction."""
 
     def __init__(self, store: Store, make_due: sa.Update) -> None:
-        self._store = store
+        super().__init__(store)
         self._make_due = make_due  # of_work_item
+
+    def _build(self, store: type[Store]) -> None:
         is_its = tracked_runs.c.command_id.in_(its_commands())
         self._shown = sa.select(tracked_runs).where(  # of_work_item
             is_its, tracked_runs.c.reply_url.is_(None)

@@ -11,14 +11,22 @@ import sqlalchemy as sa
 
 from bot.core.deliveries import Delivery, HeadChanged
 from bot.core.events import Comment
+from bot.core.models import GONE_AFTER
 from bot.core.types import RepoName
 from bot.storage import rows
 from bot.storage.database import Store
 from bot.storage.group_commit import GroupCommit
 from bot.storage.names import Names
-from bot.storage.part import NEW_COMMAND, NOTHING, Part, adding, execute_all
+from bot.storage.part import (
+    NEW_COMMAND,
+    NOTHING,
+    Part,
+    adding,
+    execute_all,
+    of_pull_request,
+)
 from bot.storage.rows import Values
-from bot.storage.tables import commands, deliveries, heads, work_items
+from bot.storage.tables import commands, deliveries, heads, tracked_runs, work_items
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +37,13 @@ class Incoming:
     comments: tuple[Comment, ...]
     head: HeadChanged | None = None
 
+
+MOST_OUTDATED = 10
+"""Replies, the newest, that say after a push that the head has moved on."""
+
+OUTDATED_SECONDS = 10.0
+"""How long after the push they say so: there is more urgent work then, and a step that is under way
+ends meanwhile."""
 
 _ZERO: sa.ColumnElement[Any] = sa.literal_column("0")
 _NEW_WORK_ITEM: dict[str, sa.ColumnElement[Any]] = {
@@ -49,8 +64,12 @@ class Inbox(Part):
 
     def __init__(self, store: Store) -> None:
         super().__init__(store)
-        now = store.now()
         self._incoming = GroupCommit(self._accept)
+        self._names = Names(store)
+
+    def _build(self, store: type[Store]) -> None:
+        super()._build(store)
+        now = store.now()
         self._add_deliveries = adding(store, deliveries, received_at=now).returning(
             *deliveries.primary_key
         )
@@ -59,7 +78,13 @@ class Inbox(Part):
         ).returning(*work_items.primary_key)
         self._add_commands = adding(store, commands, **NEW_COMMAND)
         self._set_heads = _setting_heads(store, now)
-        self._names = Names(store)
+        self._head_before = (  # repo, number, since
+            sa.select(heads.c.sha)
+            .where(*of_pull_request(heads), heads.c.since < sa.bindparam("since", type_=sa.Float))
+            .order_by(heads.c.since.desc())
+            .limit(1)
+        )
+        self._make_outdated_due = _making_outdated_due(now)
 
     async def accept(self, delivery: Delivery, comments: Sequence[Comment]) -> bool:
         """Store comments with their commands, and events. False when all are known already.
@@ -126,6 +151,9 @@ class Inbox(Part):
                 for line in rows.command_rows(comment.work_item_id, comment.lines)
             ]
             execute_all(db, self._add_commands, lines)
+            for one in fresh:
+                if one.head and (one.head.event.work_item_id,) in new_items:
+                    self._tell_outdated(db, one.head)
             if new_items:
                 self._store.notify(db)
             taken = [_take(one, new_items) if one in fresh else False for one in named]
@@ -138,6 +166,15 @@ class Inbox(Part):
             {(c.repo_id, c.repo, c.installation) for c in stored if c.repo_id is not None}
         )
         return accepted
+
+    def _tell_outdated(self, db: sa.Connection, head: HeadChanged) -> None:
+        """Have replies say that the head has moved on: those of the head that was left, and of one
+        that it went back to."""
+        which = {"repo": head.repo, "number": head.number, "since": head.since}
+        left = head.before or db.scalar(self._head_before, which)
+        if left is not None:
+            pull = {"of_repo": head.repo, "of_number": head.number}
+            db.execute(self._make_outdated_due, {**pull, "of_shas": [left, head.sha]})
 
 
 def _add_new(
@@ -154,7 +191,35 @@ def _take(one: Incoming, new_items: set[tuple[Any, ...]]) -> bool:
     return bool(brought)
 
 
-def _setting_heads(store: Store, now: sa.ColumnElement[float]) -> sa.Insert:
+def _making_outdated_due(now: sa.ColumnElement[float]) -> sa.Update:
+    """What has replies say that the head has moved on: each once more, and only those that are
+    there. The reply of what is worked on anyway says it by itself, unless that is its last step."""
+    shown = (  # of_repo, of_number, of_shas
+        sa.select(commands.c.work_item_id)
+        .select_from(tracked_runs.join(commands).join(work_items))
+        .where(
+            tracked_runs.c.repo == sa.bindparam("of_repo"),
+            tracked_runs.c.sha.in_(sa.bindparam("of_shas", expanding=True)),
+            tracked_runs.c.reply_url.is_(None),
+            work_items.c.repo == sa.bindparam("of_repo"),
+            work_items.c.number == sa.bindparam("of_number"),
+            work_items.c.reply_id.is_not(None),
+            work_items.c.reply_missing < GONE_AFTER,
+            work_items.c.set_aside_at.is_(None),
+            sa.or_(work_items.c.due_at.is_(None), work_items.c.lease_until > now),
+        )
+        .group_by(commands.c.work_item_id)
+        .order_by(sa.func.max(tracked_runs.c.tracked_since).desc())
+        .limit(MOST_OUTDATED)
+    )
+    return (
+        sa.update(work_items)
+        .where(work_items.c.id.in_(shown))
+        .values(due_at=now + OUTDATED_SECONDS)
+    )
+
+
+def _setting_heads(store: type[Store], now: sa.ColumnElement[float]) -> sa.Insert:
     insert = store.insert(heads).values(received_at=now)
     # Deliveries come in any order: what counts is the last time it became the head.
     return insert.on_conflict_do_update(

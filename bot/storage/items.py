@@ -60,8 +60,11 @@ class Items(Part):
 
     def __init__(self, store: Store) -> None:
         super().__init__(store)
-        now = store.now()
         self._loads = GroupCommit(self._load)
+
+    def _build(self, store: type[Store]) -> None:
+        super()._build(store)
+        now = store.now()
         loaded: sa.BindParameter[Any] = sa.bindparam("of_work_items", expanding=True)
         is_tracked = tracked_runs.c.next_poll_at.is_not(None)
         self._touch_while_deciding = self._touch.values(
@@ -576,8 +579,8 @@ class Items(Part):
 
 
 def _newest_head() -> sa.ScalarSelect[str]:
-    """The newest head of a work item's pull request that is younger than it; none when two came in
-    the same second."""
+    """The newest head of a work item's pull request that is younger than it; of two that came in
+    the same second, either."""
 
     def of_pull(table: sa.FromClause) -> sa.ColumnElement[bool]:
         return sa.and_(table.c.repo == work_items.c.repo, table.c.number == work_items.c.number)
@@ -590,10 +593,11 @@ def _newest_head() -> sa.ScalarSelect[str]:
         .correlate(work_items)
         .scalar_subquery()
     )
-    only = sa.case((sa.func.count() == 1, sa.func.min(known.c.sha)))
     is_younger = known.c.since > work_items.c.written_at
     return (
-        sa.select(only).where(of_pull(known), known.c.since == newest, is_younger).scalar_subquery()
+        sa.select(sa.func.min(known.c.sha))
+        .where(of_pull(known), known.c.since == newest, is_younger)
+        .scalar_subquery()
     )
 
 

@@ -43,8 +43,8 @@ class Heads:
 class JobFailures(Part):
     """Reads and writes failures. Nothing here is fenced: what is written twice is the same."""
 
-    def __init__(self, store: Store) -> None:
-        super().__init__(store)
+    def _build(self, store: type[Store]) -> None:
+        super()._build(store)
         now = store.now()
         add = store.insert(job_failures).values(seen_at=now)
         is_known = add.excluded.signature != ""

@@ -9,6 +9,7 @@ from cachetools import TTLCache
 
 from bot.core.types import RepoName
 from bot.storage.database import Store
+from bot.storage.prepared import Prepared
 from bot.storage.tables import (
     commands,
     former_names,
@@ -30,12 +31,14 @@ KNOWN_SECONDS = 60.0
 """How long this process takes a name for current without looking: most webhooks bring no news."""
 
 
-class Names:
+class Names(Prepared):
     """Keeps the name and the installation of each repository by its id."""
 
     def __init__(self, store: Store) -> None:
-        self._store = store
+        super().__init__(store)
         self._current: TTLCache[int, tuple[RepoName, int | None]] = TTLCache(10_000, KNOWN_SECONDS)
+
+    def _build(self, store: type[Store]) -> None:
         add = store.insert(repositories)
         self._known = sa.select(repositories).where(repositories.c.id == sa.bindparam("of_id"))
         self._save = add.on_conflict_do_update(

@@ -1,9 +1,4 @@
-"""What the parts of the ledger share: transactions, writes under a claim, and pieces of SQL.
-
-SQL is built once, in each part's `__init__`: SQLAlchemy takes ten times as long to build a
-statement as to execute it again. What differs from one execution to the next are parameters. Those
-of a condition are called `of_…` where the statement also sets columns, which go by their own names.
-"""
+"""What the parts of the ledger share: transactions, writes under a claim, and pieces of SQL."""
 
 from __future__ import annotations
 
@@ -19,6 +14,7 @@ from bot.core.types import RunId, WorkItemId
 from bot.storage import rows
 from bot.storage.database import Store, Work
 from bot.storage.group_commit import GroupCommit
+from bot.storage.prepared import Prepared
 from bot.storage.rows import Values
 from bot.storage.tables import commands, tracked_runs, work_items
 
@@ -36,6 +32,10 @@ NEW_COMMAND: dict[str, sa.ColumnElement[Any]] = {
 """What is the same in all new commands stands in the statement: it is not sent for each."""
 
 
+HELD_SECONDS = 2.0
+"""When one is due again that is woken while a step of it is under way: most steps are shorter."""
+
+
 class LeaseLost(Exception):
     """Another worker has taken the work item over: what this one knows of it is stale."""
 
@@ -50,7 +50,7 @@ class _Write:
     work: Work[Any] | None
 
 
-class Part:
+class Part(Prepared):
     """Each method is one transaction; all raise `LedgerUnavailable` when the store fails.
 
     Times are the store's, in seconds since the epoch: machines that share it may have clocks of
@@ -58,19 +58,33 @@ class Part:
     """
 
     def __init__(self, store: Store) -> None:
-        self._store = store
+        super().__init__(store)
         self._writes = GroupCommit(self._write_all)
+
+    def _build(self, store: type[Store]) -> None:
         self._touch = sa.update(work_items).where(  # of_work_item, of_fencing_token
             work_items.c.id == sa.bindparam("of_work_item"),
             work_items.c.fencing_token == sa.bindparam("of_fencing_token"),
         )
 
-        self._set_tracked_run = sa.update(tracked_runs).where(  # of_command, of_run, of_resumption
-            tracked_runs.c.command_id == sa.bindparam("of_command"),
-            tracked_runs.c.run_id == sa.bindparam("of_run"),
-            # Not one that a command had go again since it was polled.
-            sa.func.coalesce(tracked_runs.c.resumed_at, 0.0)
-            == sa.bindparam("of_resumption", type_=sa.Float),
+        # of_command, of_run, of_resumption, of_loaded_poll, of_next_poll
+        next_poll = tracked_runs.c.next_poll_at
+        is_woken = next_poll != sa.bindparam("of_loaded_poll", type_=sa.Float)
+        self._set_tracked_run = (
+            sa.update(tracked_runs)
+            .where(
+                tracked_runs.c.command_id == sa.bindparam("of_command"),
+                tracked_runs.c.run_id == sa.bindparam("of_run"),
+                # Not one that a command had go again since it was polled.
+                sa.func.coalesce(tracked_runs.c.resumed_at, 0.0)
+                == sa.bindparam("of_resumption", type_=sa.Float),
+            )
+            .values(
+                next_poll_at=sa.case(
+                    (is_woken, next_poll), else_=sa.bindparam("of_next_poll", type_=sa.Float)
+                )
+            )
+            .returning(next_poll)
         )
         self._make_due = (  # of_work_item
             sa.update(work_items)
@@ -138,8 +152,8 @@ class Part:
     async def _wake(self, wakes: Sequence[Wake], which: Values, **values: object) -> bool:
         """Make runs due for a poll now, and their work items; whether there are any.
 
-        *values* are set in each run. Not fenced: at worst a step that is under way overwrites it
-        with its own next poll.
+        *values* are set in each run. Not fenced: a step that is under way sees it when it saves
+        what it has polled.
         """
 
         return await self._store.transact(lambda db: self._wake_in(db, wakes, which, **values))
@@ -163,17 +177,24 @@ class Part:
         *,
         are_ends_saved: bool = True,
     ) -> None:
-        """Save runs that were polled. One that a command had go again meanwhile is polled anew."""
+        """Save runs that were polled. One that a command had go again meanwhile is polled anew; so
+        is one that was woken meanwhile, after what was seen of it is saved."""
         for run in runs:
+            row = rows.tracked_run_row(run)
             change = {
                 "of_command": run.command_id,
                 "of_run": run.run.run_id,
                 "of_resumption": run.resumed_at or 0.0,
-                **rows.tracked_run_row(run),
+                "of_loaded_poll": run.loaded_poll_at,
+                "of_next_poll": row.pop("next_poll_at"),
+                **row,
             }
-            if db.execute(self._set_tracked_run, change).rowcount == 0:
+            saved = db.execute(self._set_tracked_run, change).first()
+            if saved is None or saved.next_poll_at != run.next_poll_at:
                 db.execute(self._make_due, {"of_work_item": work_item_id})
-            elif are_ends_saved and run.resumed_at is not None and run.end:
+            if saved is None:
+                continue
+            if are_ends_saved and run.resumed_at is not None and run.end:
                 # Who asked for this attempt has a reply of their own.
                 self._set_end(db, run.run.run_id, run.end)
 
@@ -200,7 +221,7 @@ def execute_all(db: sa.Connection, statement: sa.Executable, values: Sequence[Va
         db.execute(statement, values)
 
 
-def adding(store: Store, table: sa.Table, **same: sa.ColumnElement[Any]) -> sa.Insert:
+def adding(store: type[Store], table: sa.Table, **same: sa.ColumnElement[Any]) -> sa.Insert:
     """An INSERT of rows that are not there yet; *same* is the same in all."""
     insert = store.insert(table)
     if same:
@@ -247,12 +268,17 @@ def waking(now: sa.ColumnElement[float], *which: sa.ColumnElement[bool]) -> Wake
     theirs = sa.select(commands.c.work_item_id).where(
         commands.c.id.in_(sa.select(tracked_runs.c.command_id).where(*which))
     )
-    # One that is overdue keeps its place in the queue.
-    due = sa.case((work_items.c.due_at < now, work_items.c.due_at), else_=now)
+    due = sa.case(
+        # Whatever its step ends with, it is done again soon.
+        (work_items.c.lease_until > now, now + HELD_SECONDS),
+        # One that is overdue keeps its place in the queue.
+        (work_items.c.due_at < now, work_items.c.due_at),
+        else_=now,
+    )
     is_set_aside = work_items.c.set_aside_at.is_not(None)
     return (
         sa.update(work_items).where(work_items.c.id.in_(theirs), ~is_set_aside).values(due_at=due),
-        sa.update(tracked_runs).where(*which).values(next_poll_at=0.0, polls=0),
+        sa.update(tracked_runs).where(*which).values(next_poll_at=now, polls=0),
     )
 
 

@@ -84,10 +84,12 @@ class PostgresqlStore(Store):
         event.listen(self._engine, "connect", _set_up_connection)
         self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="ledger")
 
-    def now(self) -> sa.ColumnElement[float]:
+    @staticmethod
+    def now() -> sa.ColumnElement[float]:
         return sa.cast(sa.func.extract("epoch", sa.func.statement_timestamp()), sa.Double)
 
-    def insert(self, table: sa.Table) -> postgresql.Insert:
+    @staticmethod
+    def insert(table: sa.Table) -> postgresql.Insert:
         return postgresql.insert(table)
 
     @property

@@ -32,8 +32,8 @@ class KnownPullRequest:
 class PullRequests(Part):
     """Heads and usage."""
 
-    def __init__(self, store: Store) -> None:
-        super().__init__(store)
+    def _build(self, store: type[Store]) -> None:
+        super()._build(store)
         now = store.now()
         self._in_fork = (  # repo, sha
             sa.select(heads.c.sha)

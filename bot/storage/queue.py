@@ -24,7 +24,7 @@ from bot.storage.part import (
     rereading,
     waking,
 )
-from bot.storage.tables import periodic_jobs, start_attempts, tracked_runs, work_items
+from bot.storage.tables import commands, periodic_jobs, start_attempts, tracked_runs, work_items
 
 NO_PROGRESS = Progress()
 
@@ -60,10 +60,21 @@ class Queue(Part):
         self._handover = Handover(store, self._make_due)
         # Apart from other writes: a lease that was let go meanwhile is none of their business.
         self._renewals = GroupCommit(self._renew_all)
+
+    def _build(self, store: type[Store]) -> None:
+        super()._build(store)
         now = store.now()
         delay = sa.bindparam("delay", type_=sa.Float)
-        # One that was woken, or is read again, is due already.
-        is_tracked = tracked_runs.c.next_poll_at > 0.0
+        # One that is due is polled anyway, unless that is just being done: it may have moved since.
+        its, holder = commands.alias(), work_items.alias()
+        is_held = sa.exists().where(
+            its.c.id == tracked_runs.c.command_id,
+            holder.c.id == its.c.work_item_id,
+            holder.c.lease_until > now,
+        )
+        next_poll = tracked_runs.c.next_poll_at
+        # One that is read again after its end is not followed.
+        is_tracked = sa.and_(next_poll > 0.0, sa.or_(next_poll > now, is_held))
         self._now = sa.select(now)
         self._check = sa.select(sa.func.count()).select_from(work_items).where(sa.false())
         due = sa.union_all(
@@ -91,10 +102,14 @@ class Queue(Part):
         self._renew = self._touch.where(work_items.c.lease_until > 0.0).values(
             lease_until=now + LEASE_SECONDS
         )
-        self._release_for_good = self._touch.values(
-            lease_until=0.0, failures=0, failing_since=None, faults=0
+        release = self._touch.values(lease_until=0.0, failures=0, failing_since=None, faults=0)
+        # A time that is still to come was set while the step was under way.
+        due_at = work_items.c.due_at
+        self._release_for_good = release.values(due_at=sa.case((due_at > now, due_at)))
+        is_sooner = sa.and_(due_at > now, due_at < now + delay)
+        self._release_until = release.values(  # delay
+            due_at=sa.case((is_sooner, due_at), else_=now + delay)
         )
-        self._release_until = self._release_for_good.values(due_at=now + delay)  # delay
         self._release_after_failure = self._touch.values(  # delay
             due_at=now + delay,
             lease_until=0.0,
@@ -211,7 +226,7 @@ class Queue(Part):
         """End a claim and save what its step did; the next is due in *delay* seconds, or never."""
         if delay is None:
             work = self._look_again if progress.awaits_end else None
-            await self._end(claim, self._release_for_good, progress, work, due_at=None)
+            await self._end(claim, self._release_for_good, progress, work)
         else:
             await self._end(claim, self._release_until, progress, delay=delay)
 
@@ -354,7 +369,7 @@ def _until_due(now: sa.ColumnElement[float]) -> sa.Select[Any]:
     )
 
 
-def _taking_periodic_job(store: Store, now: sa.ColumnElement[float]) -> sa.Executable:
+def _taking_periodic_job(store: type[Store], now: sa.ColumnElement[float]) -> sa.Executable:
     every = sa.bindparam("every", type_=sa.Float)
     insert = store.insert(periodic_jobs).values(next_due_at=now + every)
     return insert.on_conflict_do_update(

@@ -31,8 +31,8 @@ class Redelivery:
 class Redeliveries(Part):
     """What the search for missed deliveries has to remember."""
 
-    def __init__(self, store: Store) -> None:
-        super().__init__(store)
+    def _build(self, store: type[Store]) -> None:
+        super()._build(store)
         now = store.now()
         is_job = periodic_jobs.c.name == MISSED_DELIVERIES
         self._looked_until = sa.select(periodic_jobs.c.done_until).where(is_job)

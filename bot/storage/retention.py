@@ -37,8 +37,8 @@ class Deleted:
 class Retention(Part):
     """Deletes old rows."""
 
-    def __init__(self, store: Store) -> None:
-        super().__init__(store)
+    def _build(self, store: type[Store]) -> None:
+        super()._build(store)
         before: sa.BindParameter[float] = sa.bindparam("before", type_=sa.Float)
         ids: sa.BindParameter[str] = sa.bindparam("ids", expanding=True)
         self._finished = (  # before

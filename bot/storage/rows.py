@@ -361,6 +361,7 @@ def tracked_run(row: Row[Any]) -> TrackedRun:
         resumed_by=row.resumed_by,
         resumed_at=row.resumed_at,
         read_at=row.read_at,
+        loaded_poll_at=row.next_poll_at,
         reply_url=row.reply_url,
         awaited_end=row.awaited_end,
         evidence=msgspec.json.decode(row.evidence, type=tuple[Evidence, ...]),

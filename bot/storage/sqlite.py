@@ -56,7 +56,23 @@ class _Job:
     outcome: Future[Any] = field(default_factory=Future)
 
 
-class SqliteStore(Store):
+class _Sqlite(Store):
+    """What statements for SQLite are made of: the same for each of its stores."""
+
+    @staticmethod
+    def now() -> sa.ColumnElement[float]:
+        return sa.func.clock_now(type_=sa.Float)
+
+    @staticmethod
+    def insert(table: sa.Table) -> sqlite.Insert:
+        return sqlite.insert(table)
+
+    @property
+    def is_shared(self) -> bool:
+        return False
+
+
+class SqliteStore(_Sqlite):
     """Transactions in a thread of their own, with group commit.
 
     SQLite has one writer, so transactions wait for each other. Those that wait at the same time are
@@ -71,7 +87,6 @@ class SqliteStore(Store):
         self, url: URL, clock: Clock, *, waits_for_disk: bool = True, is_guest: bool = False
     ) -> None:
         super().__init__()
-        self._clock = clock
         path = Path(str(url.database))
         if path.exists():
             look_at(path)
@@ -79,14 +94,7 @@ class SqliteStore(Store):
             raise LedgerUnavailable(f"there is no {path}")
         self._lock = None if is_guest else _lock(path)
         self._files = _Files(path.absolute())
-        # Transactions are begun and ended below; SQLAlchemy has no part in them.
-        self._engine = sa.create_engine(
-            url,
-            isolation_level="AUTOCOMMIT",
-            poolclass=sa.StaticPool,
-            # The thread works with it and is over when `close` closes it.
-            connect_args={"check_same_thread": False},
-        )
+        self._engine = _engine(url, clock)
         synchronous = "FULL" if waits_for_disk else "OFF"
         event.listen(self._engine, "connect", partial(_set_up_connection, synchronous))
         if not is_guest:
@@ -97,12 +105,6 @@ class SqliteStore(Store):
         self._thread = Thread(target=self._work, name="ledger", daemon=True)
         self._thread.start()
         self._reader = _Reader(url, clock, self._files)
-
-    def now(self) -> sa.ColumnElement[float]:
-        return _now(self._clock)
-
-    def insert(self, table: sa.Table) -> sqlite.Insert:
-        return sqlite.insert(table)
 
     @property
     def reader(self) -> Store:
@@ -122,10 +124,6 @@ class SqliteStore(Store):
             connection.exec_driver_sql("PRAGMA incremental_vacuum(1)")
         # In a file that was not made for it nothing happens.
         return bool(connection.exec_driver_sql("PRAGMA freelist_count").scalar_one() < free)
-
-    @property
-    def is_shared(self) -> bool:
-        return False
 
     def _begin(self, work: Work[T]) -> asyncio.Future[T]:
         if self._is_closed:
@@ -187,32 +185,16 @@ class SqliteStore(Store):
             self._lock = None
 
 
-class _Reader(Store):
+class _Reader(_Sqlite):
     """Reads the same file on a connection and in a thread of its own: whoever writes does not wait
     for it, nor it for them (sqlite.org, "Write-Ahead Logging")."""
 
     def __init__(self, url: URL, clock: Clock, files: _Files) -> None:
         super().__init__()
-        self._clock = clock
         self._files = files
-        self._engine = sa.create_engine(
-            url,
-            isolation_level="AUTOCOMMIT",
-            poolclass=sa.StaticPool,
-            connect_args={"check_same_thread": False},
-        )
+        self._engine = _engine(url, clock)
         event.listen(self._engine, "connect", _set_up_reading)
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="ledger-reader")
-
-    def now(self) -> sa.ColumnElement[float]:
-        return _now(self._clock)
-
-    def insert(self, table: sa.Table) -> sqlite.Insert:
-        return sqlite.insert(table)
-
-    @property
-    def is_shared(self) -> bool:
-        return False
 
     def _begin(self, work: Work[T]) -> asyncio.Future[T]:
         return asyncio.get_running_loop().run_in_executor(self._thread, self._read, work)
@@ -255,8 +237,23 @@ class _Files:
                 raise LedgerUnavailable(MOVED.reason)
 
 
-def _now(clock: Clock) -> sa.ColumnElement[float]:
-    return sa.bindparam("now", callable_=clock.now, type_=sa.Float, unique=True)
+def _engine(url: URL, clock: Clock) -> sa.Engine:
+    """Connects once. Transactions are begun and ended by the stores; SQLAlchemy has no part."""
+    engine = sa.create_engine(
+        url,
+        isolation_level="AUTOCOMMIT",
+        poolclass=sa.StaticPool,
+        # A store's thread works with it and is over when `close` closes it.
+        connect_args={"check_same_thread": False},
+    )
+    event.listen(engine, "connect", partial(_set_up_clock, clock))
+    return engine
+
+
+def _set_up_clock(clock: Clock, connection: Any, _: Any) -> None:
+    # Deterministic is what it is within one statement (sqlite.org, "Create Or Redefine SQL
+    # Functions"): it is called once for each.
+    connection.create_function("clock_now", 0, clock.now, deterministic=True)
 
 
 def _set_up_reading(connection: Any, _: Any) -> None:

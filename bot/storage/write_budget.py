@@ -45,8 +45,8 @@ class Reserved:
 class WriteBudget(Part):
     """Grants writes in order, within GitHub's secondary rate limits."""
 
-    def __init__(self, store: Store) -> None:
-        super().__init__(store)
+    def _build(self, store: type[Store]) -> None:
+        super()._build(store)
         waits = sa.exists().where(waiting_writes.c.account == sa.bindparam("of_account"))
         insert = store.insert(write_budgets).values(
             written="[]", unprivileged="[]", closed_until=0.0, turn=0
@@ -98,7 +98,7 @@ class WriteBudget(Part):
         *has_reacted* that a reaction to them was written when that was not known yet.
 
         Who has to wait keeps a place in the queue until then; a work item has one, whatever it has
-        to write. A reaction is written now or not at all, and keeps none.
+        to write. What is optional is written now or not at all, and keeps none.
         """
 
         def work(db: sa.Connection) -> Reserved:
@@ -132,7 +132,7 @@ class WriteBudget(Part):
                     db.execute(self._forget, {"of_work_item": work_item_id})
                 return Reserved(wait, has_reaction)
             wait = min(wait, LONGEST_WAIT)
-            if kind is not WriteKind.REACTION:
+            if not kind.is_optional:
                 values = {
                     "kind": int(kind),
                     "turn": mine.turn,

@@ -2,10 +2,20 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from bot.core.events import Actor, Comment, Source
-from bot.core.models import PendingChange, Reply, StartAttempt, StartRequest, WorkItem
+from bot.core.models import (
+    PendingChange,
+    Reply,
+    StartAttempt,
+    StartRequest,
+    TrackedRun,
+    WorkItem,
+)
+from bot.core.runs import Run
 from bot.core.types import CommandId, RepoName, RunId, Sha
 
 REPO = RepoName("octo/hello")
@@ -49,3 +59,26 @@ def test_what_a_command_was_about_to_do() -> None:
     assert loaded.changes_of(FIRST) == (change,)
     assert loaded.changes_of(SECOND) == ()
     assert loaded.work_item_id == "ic-1"
+
+
+@pytest.mark.parametrize(
+    ("next_poll_at", "read_at", "resumed_at", "due_at"),
+    [
+        (None, 100.0, None, None),
+        (130.0, None, None, 130.0),
+        (130.0, 100.0, None, 130.0),
+        (100.5, 100.0, None, 102.0),  # woken right after it was read
+        (100.5, 100.0, 90.0, 102.0),
+        (100.5, 100.0, 100.5, 100.5),  # it goes again
+    ],
+)
+def test_when_a_run_is_polled(
+    next_poll_at: float | None,
+    read_at: float | None,
+    resumed_at: float | None,
+    due_at: float | None,
+) -> None:
+    run = TrackedRun(FIRST, Run(RunId("r1"), "org", "running"), REPO, SHA, "ci.yml", "", 0.0)
+    run = replace(run, next_poll_at=next_poll_at, read_at=read_at, resumed_at=resumed_at)
+    assert run.poll_due_at == due_at
+    assert replace(request(), runs=(run,)).next_poll_at == due_at

@@ -156,7 +156,7 @@ class Scene:
 
     async def _until_ready(self, bot: Bot) -> None:
         deadline = time.monotonic() + PATIENCE_SECONDS
-        async with httpx.AsyncClient(trust_env=False) as client:
+        async with httpx.AsyncClient(trust_env=False, verify=False) as client:
             while not bot.is_dead:
                 assert time.monotonic() < deadline, bot.log.read_text()
                 try:
@@ -168,7 +168,8 @@ class Scene:
     async def says(self, bot: Bot, body: str) -> Delivery:
         """Somebody comments, and GitHub delivers it; the bot may die of it."""
         self.github.comment(REPO, 1, "alice", body)
-        (outcome,) = await self.github.deliver(f"{bot.url}/webhook")
+        # On a busy machine what the bot says is delivered on the way, too.
+        outcome, *_ = await self.github.deliver(f"{bot.url}/webhook")
         return outcome.delivery
 
     async def delivers_again(self, bot: Bot, delivery: Delivery) -> None:
@@ -270,7 +271,7 @@ async def running(
     """The same, once it is alive, until the block ends."""
     bot = await start(environment, folder, stderr=stderr, files=files, arguments=arguments)
     try:
-        async with httpx.AsyncClient(trust_env=False, base_url=bot.url) as client:
+        async with httpx.AsyncClient(trust_env=False, verify=False, base_url=bot.url) as client:
             await until_alive(client)
         yield bot
     finally:

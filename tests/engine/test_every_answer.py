@@ -120,7 +120,8 @@ SCENES: Mapping[str, Scene] = {
     "dispatch": command("/depot dispatch nightly.yaml"),
     "retry": command("/depot retry", has_run),
     "rerun": command("/depot rerun", has_run),
-    "cancel": command("/depot cancel", goes_on),
+    # In an hour it would be polled two hundred times; an hour's rest is tried by the others.
+    "cancel": Scene(goes_on, lambda pr: says(pr, "/depot cancel"), rest=120.0),
     "status": command("/depot status", has_run),
     "logs": command("/depot logs job=test", has_run),
     "why": command("/depot why", has_run),

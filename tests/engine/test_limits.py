@@ -130,6 +130,29 @@ async def test_each_of_several_runs_of_the_same_counts(bounded: Bounded) -> None
         assert refusals.too_many_runs(7, 7) in stands(pr)[1]
 
 
+@pytest.mark.parametrize("limit", ["per_person", "per_repository"])
+async def test_more_runs_of_a_command_are_no_more_commands(bounded: Bounded, limit: str) -> None:
+    async with bounded(f"[limits]\n{limit} = 2\n") as pr:
+        depot = pr.depot
+        depot.plan(seconds=60)
+        await pr.says("maya", "/depot run ci.yml job=lint")
+        await pr.says("maya", "/depot run ci.yml job=test times=6")
+        await pr.says("maya", "/depot run ci.yml job=build")  # one too many
+        await pr.passes(300)
+        hears_all(pr)
+        assert "✅ 6 passed, 0 failed" in stands(pr)[1]
+
+
+async def test_two_of_them_in_one_comment_count_both(bounded: Bounded) -> None:
+    async with bounded("[limits]\nruns_per_repository = 10\n") as pr:
+        lines = (f"/depot run ci.yml job={job} times=6" for job in ("test", "lint"))
+        await pr.says("maya", "\n".join(lines))
+        assert refusals.too_many_runs(6, 10) in pr.reply()
+        await pr.passes(300)
+        hears_all(pr)
+        assert [run.job for run in pr.depot.runs] == ["test"] * 6
+
+
 async def test_automations_count_for_the_repository_and_for_no_person(bounded: Bounded) -> None:
     automations = "automations:\n- {on: labeled, do: run ci.yml force}\n"
     async with bounded("[limits]\nper_person = 1\nper_repository = 2\n") as pr:

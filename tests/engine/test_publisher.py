@@ -107,6 +107,24 @@ TABLE: list[tuple[str, WorkItem, str, tuple[Write, ...]]] = [
         (Edit(9, says("b"), WriteKind.RESULT),),
     ),
     (
+        "the head has moved on once all was said",
+        replace(answered(says("a"), 0), runs=(OVER,)),
+        says("a\n\nThe head has moved on since, to `b`."),
+        (Edit(9, says("a\n\nThe head has moved on since, to `b`."), WriteKind.AFTERTHOUGHT),),
+    ),
+    (
+        "the head has moved on again",
+        replace(answered(says("a\n\nThe head has moved on since, to `b`."), 60)),
+        says("a\n\nThe head has moved on since, to `c`."),
+        (),
+    ),
+    (
+        "a twin is looked for before that is said",
+        replace(twins(0.0), runs=(OVER,)),
+        says("a\n\nThe head has moved on since, to `b`."),
+        (FindTwins(),),
+    ),
+    (
         "not the last while another command is undecided",
         replace(answered(says("a"), 0), runs=(OVER,), commands=(replace(COMMAND, decided=False),)),
         says("b"),

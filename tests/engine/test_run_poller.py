@@ -104,6 +104,27 @@ async def test_a_waiting_run_costs_one_call_a_look(pr: Conversation, depot: Simu
     assert {call.method for call in depot.calls[before:]} == {"GetRunStatus"}
 
 
+async def test_many_checks_in_one_second_cost_one_look_and_one_after_the_last(
+    pr: Conversation, depot: SimulatedDepot
+) -> None:
+    run = await runs_on(pr, depot)
+    pr.github.check_run_webhooks = True
+    began, seen = pr.clock.time, len(looks(depot))
+    for job in range(50):
+        pr.github.upsert_check_run(pr.repo, run.sha, f"job {job}", "completed", "success")
+        await pr.settles()
+        pr.clock.time = began + job / 50
+    assert looks(depot)[seen:] == [began]
+    depot.finish(run.run_id)
+    await pr.settles()
+    assert looks(depot)[seen:] == [began]
+    await pr.passes(POLLING.first)
+    assert looks(depot)[seen:] == [began, began + POLLING.first]
+    assert stands(pr)[0].startswith(f"{name_of(run)}: ✅ passed")
+    await pr.passes(60)
+    hears_all(pr)
+
+
 async def test_depots_wish_to_be_left_alone_is_obeyed(
     pr: Conversation, depot: SimulatedDepot
 ) -> None:

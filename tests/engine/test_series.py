@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from dataclasses import dataclass
 
 import pytest
 from inline_snapshot import snapshot
 from starlette.responses import Response
 
+from bot.core.models import Series
 from bot.core.reasons import Reason
 from bot.core.series import SIDE_BY_SIDE
 from bot.core.types import RunId
 from bot.demo.simulators.depot import Run, SimulatedDepot
 from bot.demo.simulators.depot.faults import Work
+from bot.demo.simulators.github import SimulatedGitHub
 from bot.messages import refusals, runs
 from tests.engine.test_announcements import reactions
-from tests.support.commands import SLOW, facts, not_permitted, pushes, reason, said, stands
+from tests.support.commands import CI, SLOW, facts, not_permitted, pushes, reason, said, stands
 from tests.support.conversation import REPO, Conversation
 from tests.support.pull_requests import hears_all, rules
 
@@ -342,6 +345,89 @@ async def test_cancel_while_another_is_started(pr: Conversation, depot: Simulate
     assert statuses == ["finished"] * SIDE_BY_SIDE + ["cancelled"]
 
 
+async def test_cancel_while_it_is_not_known_whether_another_was_started(
+    pr: Conversation, depot: SimulatedDepot
+) -> None:
+    """What became of that start is found out: else nobody could start the workflow there again."""
+    await asks(pr, depot, 9)
+    depot.hide_new_runs(30)
+    depot.faults.drop("Run")
+    await pr.passes(20)  # the first are over, and the sixth is looked for
+    assert len(depot.runs) == SIDE_BY_SIDE + 1
+    await pr.says("alice", f"/depot cancel {depot.runs[0].run_id}")
+    assert pr.reply() == runs.no_more_are_started()
+    depot.plan(run_id=depot.runs[-1].run_id, seconds=SLOW)
+    await pr.passes(60)
+    assert depot.runs[-1].status == "cancelled"
+    await pr.says("alice", "/depot run ci.yml job=lint")
+    assert "(`lint`)" in pr.reply()
+    await pr.passes(60)
+    hears_all(pr)
+    assert len(depot.runs) == SIDE_BY_SIDE + 2
+
+
+async def test_after_cancel_nothing_is_sent_again(pr: Conversation, depot: SimulatedDepot) -> None:
+    await asks(pr, depot, 9)
+    depot.faults.refuse("Run", "unavailable", times=None)
+    await pr.passes(20)
+    sent = len(depot.calls_of("Run"))
+    assert sent == SIDE_BY_SIDE + 1
+    await pr.says("alice", f"/depot cancel {depot.runs[0].run_id}")
+    pr.reply()
+    depot.faults.lift()
+    await pr.passes(300)
+    hears_all(pr)
+    assert len(depot.calls_of("Run")) == sent
+    await pr.says("alice", "/depot run ci.yml job=lint")
+    assert "(`lint`)" in pr.reply()
+    await pr.passes(60)
+    hears_all(pr)
+
+
+@pytest.mark.parametrize("seconds", [0, 120])
+async def test_cancel_although_depot_has_forgotten_one(
+    pr: Conversation, depot: SimulatedDepot, seconds: float
+) -> None:
+    await asks(pr, depot, 9, seconds=SLOW)
+    depot.forget(depot.runs[2].run_id)
+    await pr.passes(seconds)
+    hears_all(pr)
+    left = len(depot.runs)
+    await pr.says("alice", f"/depot cancel {depot.runs[0].run_id}")
+    assert "🚫 cancelled. [Their reply](" in pr.reply()
+    await pr.passes(120)
+    hears_all(pr)
+    assert [run.status for run in depot.runs] == ["cancelled"] * left
+
+
+async def test_nothing_is_left_to_cancel(pr: Conversation, depot: SimulatedDepot) -> None:
+    await asks(pr, depot, 2)
+    await pr.passes(60)
+    hears_all(pr)
+    await pr.says("alice", f"/depot cancel {depot.runs[0].run_id}")
+    assert pr.reply().startswith("Nothing to cancel.")
+    item = await pr.services.ledger.items.load(facts(said(pr)[0])["request"])
+    assert item.commands[0].series == Series(2)
+
+
+async def test_cancel_offers_one_line_for_all_of_them(
+    pr: Conversation, depot: SimulatedDepot
+) -> None:
+    await asks(pr, depot, 9, seconds=SLOW)
+    depot.plan(seconds=SLOW)
+    await pr.says("alice", "/depot run ci.yml job=lint")
+    await pr.says("ada", "/depot run nightly.yaml job=soak times=3")
+    await pr.passes(30)
+    hears_all(pr)
+    await pr.says("alice", "/depot cancel")
+    assert pr.reply().count("- `/depot cancel ") == 3
+    await pr.says("alice", f"/depot cancel {depot.runs[-1].run_id}")
+    pr.reply()
+    await pr.passes(60)
+    hears_all(pr)
+    assert Counter(run.status for run in depot.runs) == {"running": 6, "cancelled": 3}
+
+
 async def test_other_runs_are_left_alone(pr: Conversation, depot: SimulatedDepot) -> None:
     await asks(pr, depot, 6, seconds=SLOW)
     depot.plan(job="lint", seconds=SLOW)
@@ -362,6 +448,63 @@ async def test_who_deletes_the_reply_ends_it(pr: Conversation, depot: SimulatedD
     await pr.passes(600)
     assert len(depot.runs) < 20
     assert all(run.over for run in depot.runs)
+
+
+@pytest.mark.parametrize(
+    "instead",
+    [
+        "run ci.yml job=lint times=8",
+        "run ci.yml job=test",
+        "run nightly.yaml",
+        "run ci.yml job=test,lint",
+        "status",
+        "cancel",
+    ],
+)
+async def test_an_alias_that_stands_for_something_else_by_now_ends_it(
+    pr: Conversation, depot: SimulatedDepot, instead: str
+) -> None:
+    await rules(pr, "aliases: {often: run ci.yml job=test times=8}\n")
+    depot.plan(seconds=120)
+    await pr.says("maya", "/depot often")
+    await rules(pr, f"aliases: {{often: '{instead}'}}\n")
+    await pr.passes(300)
+    hears_all(pr)
+    assert [(run.job, run.status) for run in depot.runs] == [("test", "finished")] * SIDE_BY_SIDE
+    assert "5 passed, 0 failed, 3 not started" in stands(pr)[0]
+    assert refusals.alias_changed() in stands(pr)[0]
+
+
+async def test_how_often_may_be_changed_meanwhile(pr: Conversation, depot: SimulatedDepot) -> None:
+    await rules(pr, "aliases: {often: run ci.yml job=test times=6}\n")
+    depot.plan(seconds=120)
+    await pr.says("maya", "/depot often")
+    await rules(pr, "aliases: {often: run ci.yml job=test times=9}\n")
+    await pr.passes(600)
+    hears_all(pr)
+    assert len(depot.runs) == 6
+
+
+async def test_why_it_ended_is_said_where_refusals_are_silent(
+    pr: Conversation, depot: SimulatedDepot
+) -> None:
+    await rules(pr, "silence: [refusals]\n")
+    await asks(pr, depot, 7, seconds=120)
+    pr.github.role(REPO, "maya", "read")
+    await pr.passes(300)
+    hears_all(pr)
+    assert "`run` needs the `write` role" in stands(pr)[0]
+
+
+async def test_who_is_gone_starts_no_more(
+    pr: Conversation, depot: SimulatedDepot, github: SimulatedGitHub
+) -> None:
+    await asks(pr, depot, 7, seconds=120)
+    github.faults.answer("GET", "/permission$", 404, "{}", times=None)
+    await pr.passes(300)
+    hears_all(pr)
+    assert len(depot.runs) == SIDE_BY_SIDE
+    assert "`run` needs the `write` role in this repository" in stands(pr)[0]
 
 
 # --- retries -------------------------------------------------------------------------------------
@@ -447,6 +590,69 @@ async def test_what_depot_refuses_ends_it(pr: Conversation, depot: SimulatedDepo
     assert "Depot" in text
     (command,) = facts(said(pr)[0])["commands"]
     assert command["stopped"] == "depot-permission_denied"
+
+
+async def test_a_run_that_comes_to_light_late_counts_too(
+    pr: Conversation, depot: SimulatedDepot
+) -> None:
+    await asks(pr, depot, 6)
+    depot.hide_new_runs(90)
+    depot.faults.drop("Run")
+    await pr.passes(900)
+    hears_all(pr)
+    assert len(depot.runs) == 7
+    text = short(stands(pr)[0])
+    assert text.startswith("7 runs of ")
+    assert "✅ 7 passed, 0 failed" in text
+    assert "Run 6: Depot's answer to a first start was lost" in text
+    assert "Run 7: This run of the same came to light late" in text
+    assert re.findall(r"\| (\d) \|", text) == list("1234567")
+
+
+async def test_it_is_one_of_those_that_are_wanted(pr: Conversation, depot: SimulatedDepot) -> None:
+    await asks(pr, depot, 20, seconds=60)
+    depot.hide_new_runs(90)
+    depot.faults.drop("Run")
+    await pr.passes(1800)
+    hears_all(pr)
+    text = short(stands(pr)[0])
+    assert "✅ 20 passed, 0 failed" in text
+    assert re.findall(r"\| (\d+) \|", text) == [str(number) for number in range(1, 21)]
+    assert len(depot.runs) == 20
+
+
+async def test_depot_forgets_a_run(pr: Conversation, depot: SimulatedDepot) -> None:
+    await asks(pr, depot, 6)
+    depot.forget(depot.runs[1].run_id)
+    await pr.passes(300)
+    hears_all(pr)
+    text = stands(pr)[0]
+    assert "🚫 5 passed, 0 failed, 1 ended unknown" in text
+    assert runs.run_disappeared(2) in text
+
+
+async def test_what_does_not_compile(pr: Conversation, depot: SimulatedDepot) -> None:
+    broken = "on: push\njobs: {test: {runs-on: x, needs: nothere, steps: [{run: x}]}}\n"
+    await pushes(pr, {CI: broken})
+    await pr.says("maya", f"{COMMAND}6")
+    await pr.passes(120)
+    hears_all(pr)
+    text = stands(pr)[0]
+    assert "❌ 0 passed, 6 failed" in text
+    assert text.count("does not compile:") == 1
+
+
+async def test_github_away_for_an_hour_ends_it(
+    pr: Conversation, depot: SimulatedDepot, github: SimulatedGitHub
+) -> None:
+    await asks(pr, depot, 7, seconds=60)
+    away = github.faults.bad_gateway("*", ".", times=None)
+    await pr.passes(3600)
+    away.lift()
+    await pr.passes(600)
+    hears_all(pr)
+    assert len(depot.runs) == SIDE_BY_SIDE
+    assert "so no more runs are started." in stands(pr)[0]
 
 
 async def test_depot_away_for_an_hour_ends_it(pr: Conversation, depot: SimulatedDepot) -> None:

@@ -441,9 +441,11 @@ def test_nothing_but_the_action(event: str) -> None:
 
 def test_a_new_head(fresh: SimulatedGitHub, clock: ManualClock) -> None:
     clock.time += 7
+    before = fresh.pull(REPO, 1).head_sha
     sha = fresh.push(REPO, 1, {"change.txt": "two\n"}, by="alice")
     ((_, event),) = sent(fresh)
     assert isinstance(event, HeadChanged)
+    assert event.before == before
     assert (event.repo, event.number, event.sha) == (REPO, 1, sha)
     assert event.since == float(int(clock.now()))
     happening = event.event.event

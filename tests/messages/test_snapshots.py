@@ -49,6 +49,20 @@ PASSED = replace(
 WHY = "`test` failed:\n\n```text\nE   assert 3 == 4\n```"
 
 
+def test_a_reply_names_the_head_of_its_moment() -> None:
+    before, moved_on, further = (
+        reply.render(work_item(PASSED, newest_head=head)) for head in (SHA, NEWER, Sha("b" * 40))
+    )
+    assert reply.says(moved_on, moved_on)
+    assert reply.says(moved_on, further)
+    assert not reply.says(before, moved_on)
+    assert reply.says_but_for_head(before, moved_on)
+    assert reply.says_but_for_head(further, before)
+    failed = reply.render(work_item(RUN, newest_head=NEWER))
+    assert not reply.says(moved_on, failed)
+    assert not reply.says_but_for_head(moved_on, failed)
+
+
 def test_replies() -> None:
     failed = replace(RUN, failure=WHY)
     tried = replace(

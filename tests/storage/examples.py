@@ -53,6 +53,7 @@ def head(
     number: int = 1,
     repo: RepoName = HELLO,
     in_fork: bool = False,
+    before: Sha | None = None,
 ) -> tuple[Delivery, HeadChanged]:
     """A push to a pull request, as a webhook delivers it."""
     event = Comment(
@@ -68,7 +69,7 @@ def head(
         event=PullRequestEvent("synchronize", guid, sha, "main"),
     )
     return Delivery("h1", guid, "pull_request"), HeadChanged(
-        repo, number, sha, since, in_fork, event
+        repo, number, sha, since, in_fork, event, before
     )
 
 

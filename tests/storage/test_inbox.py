@@ -8,10 +8,16 @@ from dataclasses import replace
 import pytest
 
 from bot.core.events import CommandLine, Source
+from bot.core.models import GONE_AFTER, Progress, Reply, TrackedRun
 from bot.core.reasons import Reason
+from bot.core.types import Sha
+from bot.storage.inbox import MOST_OUTDATED, OUTDATED_SECONDS
 from bot.storage.ledger import Ledger
 from tests.storage.examples import (
+    ANY,
+    NEW,
     OLD,
+    SHA,
     accepted,
     claimed,
     comment,
@@ -20,6 +26,8 @@ from tests.storage.examples import (
     head,
     ids,
     since,
+    tracked,
+    tracking,
 )
 from tests.support.conversation import START
 from tests.support.databases import Database
@@ -110,3 +118,76 @@ async def test_the_same_comment_through_two_machines_at_once(postgresql: Databas
             )
             assert sorted(await asyncio.gather(*accepting)) == [False, False, False, True]
         assert len(await Ledger.on(here).queue.claim(50, 50)) == 10
+
+
+# --- replies whose head has moved on --------------------------------------------------------------
+
+
+async def told(
+    ledger: Ledger, place: int, run: TrackedRun, reply: Reply | None = None, number: int = 1
+) -> str:
+    """A work item under a pull request whose reply shows this run, which is over."""
+    over = replace(run, next_poll_at=None, tracked_since=START + place)
+    await accepted(ledger, comment(place, number=number))
+    claim = await claimed(ledger)
+    mine = replace(over, command_id=first(claim))
+    await ledger.items.save_decision(claim, first(claim), Reason.STARTED, "", [mine])
+    done = Progress(reply=reply or Reply(place, True, "It passed.", START))
+    await ledger.queue.release(claim, None, done)
+    return claim.work_item_id
+
+
+def passed(run_id: str, sha: Sha = OLD) -> TrackedRun:
+    return replace(tracked(ANY, run_id, "finished"), sha=sha)
+
+
+async def is_left(ledger: Ledger, database: Database, *heads: Sha | None) -> list[str]:
+    """What a push has done later; *heads* are the one that was left and the new one."""
+    before, after = heads
+    await ledger.inbox.accept_head(*head("push", after or NEW, START + 60, before=before))
+    (event,) = await ids(ledger)  # nothing else at once
+    assert event == "ev-push"
+    database.passes(OUTDATED_SECONDS)
+    return sorted(set(await ids(ledger, 100)) - {event})
+
+
+@pytest.mark.parametrize("before", [OLD, None])
+async def test_replies_of_the_head_that_was_left_are_due_once(
+    ledger: Ledger, database: Database, before: Sha | None
+) -> None:
+    await ledger.inbox.accept_head(*head("opened", OLD, START - 60))
+    await ledger.queue.release(await claimed(ledger), None)
+    mine = await told(ledger, 1, passed("r1"))
+    again = await told(ledger, 2, passed("r2", NEW))
+    await told(ledger, 3, passed("r3", SHA))
+    await told(ledger, 4, passed("r4"), number=2)
+    await told(ledger, 5, replace(passed("r5"), reply_url="elsewhere"))
+    await told(ledger, 6, passed("r6"), Reply(None, True))
+    await told(ledger, 7, passed("r7"), Reply(7, True, "It passed.", START, missing=GONE_AFTER))
+    assert await is_left(ledger, database, before, NEW) == [mine, again]
+    # The same push by another delivery.
+    push, changed = head("push", NEW, START + 60, before=OLD)
+    assert not await ledger.inbox.accept_head(replace(push, guid="again"), changed)
+    database.passes(OUTDATED_SECONDS)
+    assert set(await ids(ledger, 100)) == {"ev-push", mine, again}  # their leases have ended
+
+
+async def test_only_the_newest_replies_are_due(ledger: Ledger, database: Database) -> None:
+    many = [await told(ledger, place, passed(f"r{place}")) for place in range(1, 14)]
+    assert await is_left(ledger, database, OLD, NEW) == sorted(many[-MOST_OUTDATED:])
+
+
+async def test_what_is_due_anyway_keeps_its_time(ledger: Ledger, database: Database) -> None:
+    await tracking(ledger, 1, replace(tracked(ANY), sha=OLD))  # not due for long
+    assert await is_left(ledger, database, OLD, NEW) == []
+
+
+async def test_a_push_during_the_last_step_is_not_lost(ledger: Ledger, database: Database) -> None:
+    mine = await told(ledger, 1, passed("r1"))
+    await ledger.items.resume_tracking(passed("r1").run, START, "")
+    claim = await claimed(ledger)
+    await ledger.inbox.accept_head(*head("push", NEW, START + 60, before=OLD))
+    await ledger.queue.release(claim, None)
+    assert await ids(ledger) == ["ev-push"]
+    database.passes(OUTDATED_SECONDS)
+    assert mine in await ids(ledger)

@@ -408,11 +408,12 @@ async def test_a_terminal_run_is_tracked_again(ledger: Ledger, database: Databas
     assert await ids(ledger) == [one.work_item_id, other.work_item_id]
     # The note about its end is no longer true.
     assert over.note
-    again = replace(over, tracked_since=START + 50, polls=0, next_poll_at=0.0, note="")
+    again = replace(over, tracked_since=START + 50, polls=0, note="")
     again = replace(again, resumed_by="zoe", resumed_at=START + 50)
-    assert (await ledger.items.load(one.work_item_id)).runs == (
-        replace(again, command_id=first(one)),
-    )
+    (run,) = (await ledger.items.load(one.work_item_id)).runs
+    assert run.next_poll_at == database.ago()
+    again = replace(again, next_poll_at=run.next_poll_at)
+    assert run == replace(again, command_id=first(one))
     runs = {run.run.run_id: run for run in (await ledger.items.load(other.work_item_id)).runs}
     assert runs[RunId("r1")] == replace(again, command_id=first(other))
     assert runs[RunId("r2")].next_poll_at is None
@@ -427,6 +428,9 @@ async def test_the_newest_head_is_that_of_its_own_pull_request(ledger: Ledger) -
     await accepted(ledger, comment(3, at=START - 1))
     item = await ledger.items.load(comment(3).work_item_id)
     assert (item.comment.number, item.newest_head) == (1, OLD)
+    # Of two that came in the same second, it is one.
+    await ledger.inbox.accept_head(*head("g3", NEW, START, number=1))
+    assert (await ledger.items.load(comment(3).work_item_id)).newest_head in {OLD, NEW}
     # What was pushed before it was written is no news.
     await accepted(ledger, comment(4, at=START + 1))
     assert (await ledger.items.load(comment(4).work_item_id)).newest_head is None

@@ -37,6 +37,7 @@ from bot.storage.status_queries import Filter, State, StatusQueries
 from bot.web.app import create_app
 from tests.storage.examples import (
     ANY,
+    NEW,
     change,
     claimed,
     comment,
@@ -287,7 +288,9 @@ async def follows(ledger: Ledger) -> None:
         for work_item in (ITEM, claim.work_item_id):
             await budget.reserve_write("1", BUSY, work_item, kind, is_privileged=True)
     await budget.pause_writes("1", 60.0)
-    await queue.release(claim, 1000.0, Progress(runs=item.runs))
+    later = await queue.now() + 1000.0
+    runs = tuple(replace(run, next_poll_at=later) for run in item.runs)
+    await queue.release(claim, 1000.0, Progress(runs=runs))
     assert await queue.wake(BUSY, SHA)
     await queue.wake_runs([RunId("r2")])
     await queue.reread_runs([RUN, RunId("r2")])
@@ -356,6 +359,14 @@ async def is_kept(ledger: Ledger) -> None:
     assert await ledger.inbox.accept(delivery("g4"), [one])
     await ledger.inbox.rename(OTHER_ID, RepoName("octo/renamed"), START + 1)
     assert await ledger.inbox.rename_some()
+    await is_left(ledger)
+
+
+async def is_left(ledger: Ledger) -> None:
+    """A push to a pull request with many replies: some are due for a word more."""
+    for guid, before in (("g5", SHA), ("g6", None)):
+        pushed = head(guid, NEW, START + 2, NUMBER, BUSY, before=before)
+        assert await ledger.inbox.accept_head(*pushed)
 
 
 def mine(claim: Claim, run_id: str) -> TrackedRun:

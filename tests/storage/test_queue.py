@@ -10,12 +10,12 @@ import pytest
 import sqlalchemy as sa
 
 from bot.core.events import CommandLine
-from bot.core.models import Claim, Progress, Reply
+from bot.core.models import Claim, Progress, Reply, TrackedRun
 from bot.core.reasons import Reason
 from bot.core.types import CommandId, RepoName, WorkItemId
 from bot.storage.database import LedgerUnavailable, Store
 from bot.storage.ledger import Ledger
-from bot.storage.part import LeaseLost
+from bot.storage.part import HELD_SECONDS, LeaseLost
 from bot.storage.queue import LEASE_SECONDS, REREAD_WITHIN_SECONDS
 from tests.storage.examples import (
     ANY,
@@ -401,12 +401,17 @@ async def test_an_event_waits_for_earlier_comments(ledger: Ledger) -> None:
     assert await ids(ledger) == ["ev-g1"]
 
 
+async def later(ledger: Ledger, run: TrackedRun, seconds: float = 100.0) -> TrackedRun:
+    """A run that is polled in so many seconds."""
+    return replace(run, next_poll_at=await ledger.queue.now() + seconds)
+
+
 # --- waking ---------------------------------------------------------------------------------------
 
 
 async def test_waking_the_runs_on_a_commit(ledger: Ledger, database: Database) -> None:
     assert not await ledger.queue.wake(HELLO, SHA)
-    run = replace(tracked(ANY), polls=4)
+    run = await later(ledger, replace(tracked(ANY), polls=4))
     one = await tracking(ledger, 1, run)
     over = replace(tracked(ANY, "r2", "finished"), polls=5, next_poll_at=None, tracked_since=0.0)
     await tracking(ledger, 2, over)
@@ -417,7 +422,8 @@ async def test_waking_the_runs_on_a_commit(ledger: Ledger, database: Database) -
     (claim,) = await ledger.queue.claim(10, 10)
     assert claim.work_item_id == one.work_item_id
     (woken,) = (await ledger.items.load(one.work_item_id)).runs
-    assert woken == replace(run, command_id=first(one), polls=0, next_poll_at=0.0)
+    assert woken.next_poll_at == database.ago()
+    assert woken == replace(run, command_id=first(one), polls=0, next_poll_at=woken.next_poll_at)
     # The terminal one is not polled.
     (rests,) = (await ledger.items.load(WorkItemId("ic-2"))).runs
     assert rests == replace(over, command_id=CommandId("ic-2.1"))
@@ -437,7 +443,8 @@ async def test_when_an_earlier_version_read_a_run_is_not_known(
 
 
 async def test_waking_keeps_the_place_in_the_queue(ledger: Ledger, database: Database) -> None:
-    claim = await tracking(ledger, 1, tracked(ANY))
+    other = await later(ledger, tracked(ANY, "r2"), 5000.0)
+    claim = await tracking(ledger, 1, tracked(ANY), other)
     database.passes(1500)
     assert await ledger.queue.wake(HELLO, SHA)
     # It has been due for a while: it does not go to the end of the queue.
@@ -446,12 +453,47 @@ async def test_waking_keeps_the_place_in_the_queue(ledger: Ledger, database: Dat
 
 
 async def test_waking_leaves_the_lease(ledger: Ledger) -> None:
-    await tracking(ledger, 1, tracked(ANY))
+    await tracking(ledger, 1, await later(ledger, tracked(ANY)))
     assert await ledger.queue.wake(HELLO, SHA)
-    claim = await claimed(ledger)
     assert not await ledger.queue.wake(HELLO, SHA)  # it is due already
+    claim = await claimed(ledger)
+    assert await ledger.queue.wake(HELLO, SHA)
     assert await ledger.queue.claim(10, 10) == []
     await ledger.queue.release(claim, 1.0)
+
+
+async def test_a_run_that_is_woken_while_it_is_polled_is_polled_again(
+    ledger: Ledger, database: Database
+) -> None:
+    one = await tracking(ledger, 1, await later(ledger, tracked(ANY), 10.0))
+    database.passes(1000)
+    claim = await claimed(ledger)
+    (seen,) = (await ledger.items.load(one.work_item_id)).runs
+    assert await ledger.queue.wake(HELLO, SHA)
+    polled = replace(seen, polls=7, next_poll_at=await ledger.queue.now() + 30)
+    await ledger.queue.release(claim, 30.0, Progress(runs=(polled,)))
+    assert await ledger.queue.until_due() == database.near(0.0)
+    (saved,) = (await ledger.items.load(one.work_item_id)).runs
+    assert (saved.polls, saved.next_poll_at) == (7, database.ago())
+    # The next poll has seen that it was woken.
+    claim = await claimed(ledger)
+    await ledger.queue.release(
+        claim, 30.0, Progress(runs=(replace(saved, next_poll_at=polled.next_poll_at),))
+    )
+    assert await ledger.queue.until_due() == database.near(30.0)
+
+
+@pytest.mark.parametrize(("delay", "again"), [(None, HELD_SECONDS), (30.0, HELD_SECONDS), (1, 1.0)])
+async def test_what_is_woken_while_another_run_is_polled_is_not_lost(
+    ledger: Ledger, database: Database, delay: float | None, again: float
+) -> None:
+    other = await later(ledger, tracked(ANY, "r2"), 5000.0)
+    await tracking(ledger, 1, tracked(ANY), other)
+    database.passes(1000)
+    claim = await claimed(ledger)
+    assert await ledger.queue.wake(HELLO, SHA)
+    await ledger.queue.release(claim, delay)
+    assert await ledger.queue.until_due() == database.near(again)
 
 
 # --- periodic jobs --------------------------------------------------------------------------------

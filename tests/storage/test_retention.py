@@ -18,6 +18,7 @@ from tests.storage.examples import (
     OLD,
     accepted,
     change,
+    claimed,
     comment,
     head,
     new_attempt,
@@ -53,7 +54,8 @@ async def test_old_rows_are_deleted_when_all_is_finished(
     over = await tracking(ledger, 1, tracked(ANY))
     await ledger.items.add_pending_changes(over, [change(over)])
     await ledger.items.add_start_attempt(over, new_attempt(over))
-    await ledger.queue.release(over, None)
+    await ledger.items.resume_tracking(tracked(ANY).run, START, "")
+    await ledger.queue.release(await claimed(ledger), None)
     await tracking(ledger, 2, replace(tracked(ANY), run=Run(RunId("r2"), "org", "queued")))
     await accepted(ledger, comment(3, number=3))  # undecided, and never due
     (stuck,) = await ledger.queue.claim(10, 10)

@@ -109,9 +109,10 @@ async def test_who_has_not_come_back_holds_up_nobody(ledger: Ledger, database: D
     assert database.rows("select count(*) from waiting_writes") == [(0,)]
 
 
-async def test_a_reaction_keeps_no_place(ledger: Ledger, database: Database) -> None:
+async def test_what_is_optional_keeps_no_place(ledger: Ledger, database: Database) -> None:
     await use_up(ledger)
-    await reserve(ledger, "one", WriteKind.REACTION)
+    for kind in (WriteKind.REACTION, WriteKind.AFTERTHOUGHT):
+        assert await reserve(ledger, "one", kind)
     assert database.rows("select count(*) from waiting_writes") == [(0,)]
 
 

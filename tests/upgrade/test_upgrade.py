@@ -196,7 +196,7 @@ STORED: dict[LiteralString, Any] = {
 """JSON in the ledger, and what it is read as."""
 
 
-NEWER: dict[type, dict[str, Any]] = {StartRequest: {"is_last": True}}
+NEWER: dict[type, dict[str, Any]] = {StartRequest: {"is_last": True, "times": 1, "number": 1}}
 """What has come to be stored since, with its default."""
 
 

@@ -4,6 +4,7 @@ import itertools
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Any
 
 import yaml
@@ -130,6 +131,7 @@ def compile_text(text: str, *, file: str, path: str, files: Mapping[str, str]) -
         return replace(empty, error=str(error))
 
 
+@lru_cache(maxsize=100)
 def _parse(text: str) -> Mapping[Any, Any]:
     try:
         tree = yaml.safe_load(text)
