@@ -2,7 +2,8 @@
 
     python -m tests.bench            all of it, some minutes
     python -m tests.bench accepted   one of: ignored, accepted, under_way, waiting, trips, commands,
-                                     statements, known, postgresql, machines, grown, hour
+                                     statements, known, followed, postgresql, machines,
+                                     grown, hour
 
 Peers are started in the same run and take turns with the bot. The exit status is 1 when something
 is not as it was wanted.
@@ -22,6 +23,7 @@ from bot.ops.logging_setup import set_up_logging
 from tests.bench import (
     accepted,
     commands,
+    followed,
     grown,
     hour,
     ignored,
@@ -46,6 +48,7 @@ MEASURES: dict[str, Measure] = {
     "commands": commands.rows,
     "statements": statements.rows,
     "known": known.rows,
+    "followed": followed.rows,
     "postgresql": postgresql.rows,
     "machines": machines.rows,
     "grown": grown.rows,

@@ -38,9 +38,8 @@ async def rows(folder: Path) -> list[Row]:
     stage = stage_for_load()
     stage.github.hooks.pending.clear()
     stage.depot.plan(queued=3600.0, seconds=60.0)
-    await _follow(
-        environment(stage, folder)["DATABASE_URL"], stage.depot, stage.github.pull(REPO, 1).head_sha
-    )
+    sha = stage.github.pull(REPO, 1).head_sha
+    await follow(environment(stage, folder)["DATABASE_URL"], stage.depot, sha, RUNS)
     # structlog loads them where they are there, which is only where the bot is developed.
     for name in ("rich", "greenlet"):
         (folder / f"{name}.py").write_text("raise ImportError")
@@ -59,16 +58,16 @@ async def rows(folder: Path) -> list[Row]:
     return [below(f"{RUNS:,} runs waiting: resident memory", max(sizes), 128.0, "MB")]
 
 
-async def _follow(database_url: str, depot: SimulatedDepot, sha: str) -> None:
+async def follow(database_url: str, depot: SimulatedDepot, sha: str, count: int) -> None:
     """A ledger in which so many commands have started their runs, and said so."""
     store = await open_store(database_url, SystemClock())
     ledger = Ledger.on(store)
     now = SystemClock().now()
-    for first in range(0, RUNS, AT_ONCE):
+    for first in range(0, count, AT_ONCE):
         await asyncio.gather(
             *(
                 _start(ledger, depot.foreign_run(REPO, sha, CI).run_id, sha, place, now)
-                for place in range(first, min(first + AT_ONCE, RUNS))
+                for place in range(first, min(first + AT_ONCE, count))
             )
         )
     await store.close()
