@@ -44,7 +44,7 @@ from bot.engine.command_log import CommandLog
 from bot.engine.facts import FactReader, in_turns
 from bot.engine.handling import Handling
 from bot.engine.known_failures import KnownFailures
-from bot.engine.publisher import Publisher, Writing, account, is_told, sooner
+from bot.engine.publisher import Publisher, Writing, account, is_complete, sooner
 from bot.engine.runs import Runs, is_watched
 from bot.github.api import GitHub
 from bot.github.errors import (
@@ -242,7 +242,7 @@ class Processor:
         if is_watched(item, self.clock.now()):
             wait = sooner(wait, WATCH_SECONDS)
         done = StepDone(wait, Progress(runs=tuple(polled)))
-        if item.comment.event is not None and not is_told(item, reply_message.render(item)):
+        if item.comment.event is not None and not is_complete(item, reply_message.render(item)):
             try:
                 facts = await reader.with_rules(facts)
             except GitHubError as error:  # whether anything may be said is not known
@@ -300,7 +300,7 @@ class Processor:
         done = StepDone(sooner(done.wait, published.wait), progress)
         item = replace(item, reply=published.reply)
         if item.reply.is_gone or not (
-            reply_message.says(item.reply.text, text) or is_told(item, text)
+            reply_message.says(item.reply.text, text) or is_complete(item, text)
         ):
             return done
         if not announcements.is_due(item):

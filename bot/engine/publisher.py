@@ -96,7 +96,7 @@ def _is_needed(write: Write | None) -> bool:
     return isinstance(write, Edit) and not write.kind.is_optional
 
 
-def is_told(item: WorkItem, text: str) -> bool:
+def is_complete(item: WorkItem, text: str) -> bool:
     """Whether all is over and its reply says *text*, or all of it but that the head has moved
     on."""
     is_last = item.is_over and all(command.decided for command in item.commands)
@@ -113,7 +113,7 @@ def _next_of_reply(item: WorkItem, text: str, now: float) -> Write | None:
         return Wait(reply.retry_at - now)
     if reply.comment_id is None:
         return Find() if reply.attempted else Post(text)
-    if is_told(item, text):
+    if is_complete(item, text):
         return Edit(reply.comment_id, text, WriteKind.AFTERTHOUGHT)
     is_last = item.is_over and all(command.decided for command in item.commands)
     is_news = reply_message.decided(text) != reply_message.decided(reply.text)

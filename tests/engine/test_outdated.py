@@ -182,7 +182,7 @@ async def writes(pr: Conversation, comment: Comment, count: int) -> None:
             WriteKind.FIRST_REPLY,
             is_privileged=True,
         )
-        assert not wait
+        assert not wait.wait
 
 
 async def asks(pr: Conversation) -> Comment:

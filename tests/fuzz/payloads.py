@@ -67,7 +67,7 @@ _READ = {
     "issue_comment": _SENT
     | {"action", "issue.number", "issue.pull_request"}
     | _in("comment", _WRITTEN),
-    "pull_request": _SENT | {"action", "label.name"} | _in("pull_request", _PULL),
+    "pull_request": _SENT | {"action", "before", "label.name"} | _in("pull_request", _PULL),
     "pull_request_review": _SENT
     | {"action"}
     | _in("pull_request", _PULL)

@@ -81,8 +81,9 @@ class Watched:
         github.hooks.pending.clear()
         return name
 
-    async def costs(self, repo: str, body: str) -> float:
-        """The loop's time for a comment, until nothing is left to do."""
+    async def costs(self, repo: str, body: str, *, has_reply: bool = True) -> float:
+        """The loop's time for a comment, until nothing is left to do. Raises TimeoutError when the
+        reply does not come that there is to be."""
         await self.is_idle()
         before = self.loop_time()
         self.scene.github.comment(repo, 1, "alice", body)
@@ -90,6 +91,10 @@ class Watched:
         outcome, *_ = await self.scene.github.deliver(f"{self.bot.url}/webhook")
         assert outcome.ok, outcome
         await self.is_idle()
+        async with asyncio.timeout(60):
+            # A busy machine may keep the simulators, and so the bot, waiting.
+            while has_reply and not self.has_answered(repo):
+                await self.is_idle()
         return self.loop_time() - before
 
     def has_answered(self, repo: str) -> bool:
@@ -135,7 +140,7 @@ def repeated(pieces: st.SearchStrategy[str]) -> st.SearchStrategy[str]:
 @example(filled("> -\na\n", 15_000))
 def test_a_comment(loop: asyncio.Runner, bot: Watched, text: str) -> None:
     repo = bot.repository("")
-    assert loop.run(bot.costs(repo, f"/depot list\n\n{text}")) < MOST
+    assert loop.run(bot.costs(repo, f"/depot list\n\n{text}", has_reply=False)) < MOST
 
 
 @cases(0.1)
@@ -146,7 +151,6 @@ def test_a_comment(loop: asyncio.Runner, bot: Watched, text: str) -> None:
 def test_a_workflow_file(loop: asyncio.Runner, bot: Watched, text: str, line: str) -> None:
     repo = bot.repository(text)
     assert loop.run(bot.costs(repo, f"/depot {line}")) < MOST
-    assert bot.has_answered(repo)
 
 
 LOGS = st.sampled_from(
@@ -170,4 +174,3 @@ def test_a_log(loop: asyncio.Runner, bot: Watched, text: str) -> None:
     run = bot.scene.depot.foreign_run(repo, head, ".depot/workflows/ci.yml")
     bot.scene.depot.finish(run.run_id, outcome="failed")
     assert loop.run(bot.costs(repo, "/depot logs job=test lines=480")) < MOST
-    assert bot.has_answered(repo)
