@@ -63,6 +63,11 @@ class Store:
         """An INSERT that knows ON CONFLICT."""
         raise NotImplementedError
 
+    @staticmethod
+    def is_among(column: sa.Column[str], parameter: str) -> sa.ColumnElement[bool]:
+        """Whether a column is one of the texts in a parameter, which is a list."""
+        return column.in_(sa.bindparam(parameter, expanding=True))
+
     @property
     def is_shared(self) -> bool:
         """Whether other processes may use it at the same time."""

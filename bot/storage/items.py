@@ -34,6 +34,7 @@ from bot.storage.group_commit import GroupCommit
 from bot.storage.part import (
     NEW_COMMAND,
     TRACKING,
+    Change,
     Part,
     adding,
     execute_all,
@@ -65,7 +66,6 @@ class Items(Part):
     def _build(self, store: type[Store]) -> None:
         super()._build(store)
         now = store.now()
-        loaded: sa.BindParameter[Any] = sa.bindparam("of_work_items", expanding=True)
         is_tracked = tracked_runs.c.next_poll_at.is_not(None)
         self._touch_while_deciding = self._touch.values(
             deciding=_others_are_undecided()
@@ -133,14 +133,14 @@ class Items(Part):
                 .outerjoin(pending_changes)
                 .outerjoin(start_attempts, start_attempts.c.command_id == commands.c.id)
             )
-            .where(work_items.c.id.in_(loaded))
+            .where(store.is_among(work_items.c.id, "of_work_items"))
             .order_by(commands.c.position, start_attempts.c.id)
             .set_label_style(sa.LABEL_STYLE_TABLENAME_PLUS_COL)
         )
         self._tracked_runs = (  # of_work_items
             sa.select(tracked_runs, commands.c.work_item_id)
             .select_from(commands.join(tracked_runs))
-            .where(commands.c.work_item_id.in_(loaded))
+            .where(store.is_among(commands.c.work_item_id, "of_work_items"))
             .order_by(tracked_runs.c.tracked_since, tracked_runs.c.run_id)
         )
         self._known_run_ids = sa.select(tracked_runs.c.run_id).where(  # run_ids
@@ -339,16 +339,17 @@ class Items(Part):
         series = {"times": times} if times > 1 else {}
         decision: rows.Values = {"reason": reason.value, "answer": answer, **series}
 
-        def work(db: sa.Connection) -> None:
-            db.execute(self._set_decided, {**which, **decision})
-            self._track(db, runs)
-            if settles is not None:
-                self._set_attempt(db, settles)
-            else:
-                # Once the command is decided, nobody searches for the run of an open attempt.
-                db.execute(self._lose_open_attempts, which)
+        # Once the command is decided, nobody searches for the run of an open attempt.
+        lost = self._lose_open_attempts, which
+        changes = [
+            (self._set_decided, {**which, **decision}),
+            self._settled(settles) if settles is not None else lost,
+        ]
 
-        await self._write(claim, self._touch_while_deciding, work, **which)
+        def work(db: sa.Connection) -> None:
+            self._track(db, runs)
+
+        await self._write(claim, self._touch_while_deciding, work, changes=changes, **which)
 
     def _track(self, db: sa.Connection, runs: Sequence[TrackedRun]) -> None:
         stand = [self._as_it_ended(db, run) for run in runs]
@@ -370,7 +371,11 @@ class Items(Part):
         Whether they may be decided now; else an earlier comment of the pull request comes first.
         """
         added = rows.command_rows(claim.work_item_id, lines)
-        found = {"deciding": bool(added), "text": None, "is_ordered": rows.is_ordered(lines)}
+        found: rows.Values = {
+            "deciding": bool(added),
+            "text": None,
+            "is_ordered": rows.is_ordered(lines),
+        }
 
         def work(db: sa.Connection) -> bool:
             execute_all(db, self._add_commands, added)
@@ -398,11 +403,8 @@ class Items(Part):
             "absent_what": absence.what if absence is not None else None,
         }
 
-        def work(db: sa.Connection) -> None:
-            db.execute(self._set_command, values)
-
-        turn = {} if keeps_turn else {"is_ordered": False}
-        await self._write(claim, self._touch, work, **turn)
+        turn: rows.Values = {} if keeps_turn else {"is_ordered": False}
+        await self._write(claim, self._touch, changes=[(self._set_command, values)], **turn)
 
     async def add_start_attempt(
         self, claim: Claim, attempt: StartAttempt, lost: StartAttempt | None = None
@@ -414,7 +416,7 @@ class Items(Part):
 
         def work(db: sa.Connection) -> StartAttempt:
             if lost is not None:
-                self._set_attempt(db, lost)
+                db.execute(*self._settled(lost))
             row = {**rows.start_attempt_row(attempt), "of_command": attempt.command_id}
             try:
                 added = db.execute(self._add_start_attempt, row)
@@ -428,14 +430,11 @@ class Items(Part):
     async def save_start_attempt(self, claim: Claim, attempt: StartAttempt) -> None:
         """Store how often the run of an attempt was searched for, and its outcome."""
 
-        def work(db: sa.Connection) -> None:
-            self._set_attempt(db, attempt)
+        await self._write(claim, self._touch, changes=[self._settled(attempt)])
 
-        await self._write(claim, self._touch, work)
-
-    def _set_attempt(self, db: sa.Connection, attempt: StartAttempt) -> None:
+    def _settled(self, attempt: StartAttempt) -> Change:
         values = {"polls": attempt.searches, "outcome": attempt.outcome}
-        db.execute(self._set_start_attempt, {"of_attempt": attempt.attempt_id, **values})
+        return self._set_start_attempt, {"of_attempt": attempt.attempt_id, **values}
 
     async def save_start(
         self, claim: Claim, runs: Sequence[TrackedRun], settles: StartAttempt | None
@@ -445,7 +444,7 @@ class Items(Part):
         def work(db: sa.Connection) -> None:
             self._track(db, runs)
             if settles is not None:
-                self._set_attempt(db, settles)
+                db.execute(*self._settled(settles))
 
         await self._write(claim, self._touch, work)
 
@@ -465,7 +464,7 @@ class Items(Part):
         def work(db: sa.Connection) -> None:
             self._track(db, runs)
             if settles is not None:
-                self._set_attempt(db, settles)
+                db.execute(*self._settled(settles))
             db.execute(self._set_command, clear)
 
         await self._write(claim, self._touch, work)
@@ -484,7 +483,7 @@ class Items(Part):
 
         def work(db: sa.Connection) -> None:
             if settles is not None:
-                self._set_attempt(db, settles)
+                db.execute(*self._settled(settles))
             db.execute(self._lose_open_attempts, which)
             db.execute(self._stop, {**which, "stopped": reason.value, "answer": answer})
 

@@ -23,6 +23,9 @@ T = TypeVar("T")
 Wake = tuple[sa.Update, sa.Update]
 """What makes some runs' work items due, and the runs themselves."""
 
+Change = tuple[sa.Update, Values]
+"""A statement with its parameters."""
+
 NOTHING: sa.ColumnElement[Any] = sa.literal_column("''")
 NEW_COMMAND: dict[str, sa.ColumnElement[Any]] = {
     "decided": sa.false(),
@@ -45,8 +48,8 @@ class _Write:
     """A change of a work item under its claim, and of the rows of its parts."""
 
     claim: Claim
-    touch: sa.Update
-    parameters: Values
+    touch: Change
+    changes: Sequence[Change]
     work: Work[Any] | None
 
 
@@ -115,31 +118,35 @@ class Part(Prepared):
         return await self._store.transact(lambda db: db.execute(query, parameters).all())
 
     async def _write(
-        self, claim: Claim, touch: sa.Update, work: Work[T] | None = None, **parameters: object
+        self,
+        claim: Claim,
+        touch: sa.Update,
+        work: Work[T] | None = None,
+        *,
+        changes: Sequence[Change] = (),
+        **parameters: object,
     ) -> T:
         """Change a work item under its claim, and in the same transaction the rows of its parts.
 
         *touch* is made from `_touch`; *parameters* are its own, and values of further columns.
-        Raises LeaseLost.
+        *changes* are made in any order, and then *work* is done. Raises LeaseLost.
         """
 
-        return cast(T, await self._writes.add(_Write(claim, touch, parameters, work)))
+        held = touch, {**held_by(claim), **parameters}
+        return cast(T, await self._writes.add(_Write(claim, held, changes, work)))
 
     async def _write_all(self, writes: Sequence[_Write]) -> list[Any]:
         """Do these in one transaction, all or none: what each one's work returns. Raises LeaseLost
         when a claim is no longer held; each is then tried alone."""
         # In one order among those of a kind: who waits for others' rows should not be waited for.
         ordered = sorted(enumerate(writes), key=lambda one: one[1].claim.work_item_id)
-        # PostgreSQL is sent those of a kind at once, and not asked for each how it went.
-        kinds: defaultdict[Any, list[_Write]] = defaultdict(list)
-        for _, one in ordered:
-            kinds[one.touch, frozenset(one.parameters)].append(one)
+        touches = [one.touch for _, one in ordered]
+        changes = [change for _, one in ordered for change in one.changes]
 
         def work(db: sa.Connection) -> list[Any]:
-            for (touch, _), alike in kinds.items():
-                values = [{**held_by(one.claim), **one.parameters} for one in alike]
-                if db.execute(touch, values).rowcount != len(alike):
-                    raise LeaseLost(*(one.claim.work_item_id for one in alike))
+            if _execute_alike(db, touches) != len(touches):
+                raise LeaseLost(*(one.claim.work_item_id for one in writes))
+            _execute_alike(db, changes)
             outcomes: list[Any] = [None] * len(writes)
             for place, one in ordered:
                 if one.work is not None:
@@ -212,6 +219,16 @@ def held_by(claim: Claim) -> Values:
         "of_fencing_token": claim.fencing_token,
         "fencing_token": claim.fencing_token,
     }
+
+
+def _execute_alike(db: sa.Connection, changes: Sequence[Change]) -> int:
+    """Make these changes, those of a kind at once: PostgreSQL is not waited for after each. How
+    many rows were changed."""
+    kinds: defaultdict[tuple[sa.Update, frozenset[str]], list[Values]] = defaultdict(list)
+    for statement, values in changes:
+        # SQLAlchemy takes the columns that are set from the first.
+        kinds[statement, frozenset(values)].append(values)
+    return sum(db.execute(statement, values).rowcount for (statement, _), values in kinds.items())
 
 
 def execute_all(db: sa.Connection, statement: sa.Executable, values: Sequence[Values]) -> None:

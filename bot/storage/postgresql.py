@@ -92,6 +92,11 @@ class PostgresqlStore(Store):
     def insert(table: sa.Table) -> postgresql.Insert:
         return postgresql.insert(table)
 
+    @staticmethod
+    def is_among(column: sa.Column[str], parameter: str) -> sa.ColumnElement[bool]:
+        # The same words for any number of texts: what is prepared is executed again.
+        return column == sa.any_(sa.bindparam(parameter, type_=postgresql.ARRAY(sa.Text)))
+
     @property
     def is_shared(self) -> bool:
         return True

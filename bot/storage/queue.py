@@ -244,11 +244,8 @@ class Queue(Part):
     async def set_aside(self, claim: Claim) -> None:
         """End a claim of what fails for too long: it is left alone until it is put back. A start
         whose outcome is unknown keeps nobody from starting the same."""
-
-        def work(db: sa.Connection) -> None:
-            db.execute(self._lose_attempts, {"of_work_item": claim.work_item_id})
-
-        await self._write(claim, self._set_aside, work)
+        lost = self._lose_attempts, {"of_work_item": claim.work_item_id}
+        await self._write(claim, self._set_aside, changes=[lost])
 
     async def put_back(self, work_item_id: WorkItemId | None = None) -> int:
         """Make what was set aside due again, one work item or all; how many there were."""
@@ -268,7 +265,7 @@ class Queue(Part):
         release: sa.Update,
         progress: Progress,
         then: Callable[[sa.Connection, Claim], None] | None = None,
-        **values: object,
+        **values: Any,
     ) -> None:
         def work(db: sa.Connection) -> None:
             self._set_runs(db, claim.work_item_id, progress.runs)
