@@ -57,9 +57,14 @@ def cost(what: str, bot: Sequence[float], peer: Sequence[float], wanted: float, 
 
 def below(what: str, found: float, wanted: float, unit: str, beside: float | None = None) -> Row:
     """A figure that must stay below a bound, and what a peer came to in the same run."""
-    text = f"{found:.3g} {unit}"
-    peer = "" if beside is None else f"{beside:.3g} {unit}"
-    return Row(what, text, peer, text, f"under {wanted:g} {unit}", found < wanted)
+    text = f"{_digits(found)} {unit}"
+    peer = "" if beside is None else f"{_digits(beside)} {unit}"
+    return Row(what, text, peer, text, f"under {_digits(wanted)} {unit}", found < wanted)
+
+
+def _digits(found: float) -> str:
+    """Three digits that count, or a whole number."""
+    return f"{found:,.0f}" if found >= 1000 else f"{found:.3g}"
 
 
 def at_most(what: str, found: float, wanted: float, beside: float | None = None) -> Row:
