@@ -130,8 +130,6 @@ def _check_blocks(blocks: tuple[str, ...], jobs: tuple[str, ...]) -> None:
             raise Refused(Reason.UNKNOWN_JOB, refusals.unknown_job(job, "the YAML", keys, closest))
 
 
-TEN_TIMES = "run ci.yml job=test times=10"
-
 RUN = CommandSpec(
     RunArguments,
     run,
@@ -139,7 +137,12 @@ RUN = CommandSpec(
     summary="Start workflows on this pull request's head commit: those that are named, the one "
     "that has the job, or all. With workflow files in fenced `yaml` blocks right below and no "
     "workflow named, run those (needs maintain).",
-    examples=("run ci.yml", "run ci.yml job=test", "run lint.yml ci.yml", TEN_TIMES),
+    examples=(
+        "run ci.yml",
+        "run ci.yml job=test",
+        "run lint.yml ci.yml",
+        "run ci.yml job=test times=10",
+    ),
     required_permission_for=RunArguments.least_permission,
     start_target=RunArguments.target,
     with_commit=RunArguments.at,

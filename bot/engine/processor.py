@@ -242,27 +242,28 @@ class Processor:
         if is_watched(item, self.clock.now()):
             wait = sooner(wait, WATCH_SECONDS)
         done = StepDone(wait, Progress(runs=tuple(polled)))
-        if item.comment.event is not None and not is_complete(item, reply_message.render(item)):
+        text = reply_message.render(item)
+        if item.comment.event is not None and not is_complete(item, text):
             try:
                 facts = await reader.with_rules(facts)
             except GitHubError as error:  # whether anything may be said is not known
                 return replace(done, trouble=error)
         if events.is_silenced(item, facts):
             return done
-        return await self._publish(claim, item, facts, reader, done, has_reacted=has_reacted)
+        return await self._publish(claim, item, text, facts, reader, done, has_reacted=has_reacted)
 
     async def _publish(
         self,
         claim: Claim,
         item: WorkItem,
+        text: str,
         facts: Facts,
         reader: FactReader,
         done: StepDone,
         *,
         has_reacted: bool,
     ) -> StepDone:
-        """Render and publish: the step with what came of that."""
-        text = reply_message.render(item)
+        """Publish the reply that says *text*: the step with what came of that."""
         if text and events.is_config_check(item) and item.reply.comment_id is None:
             reply = await events.config_reply(self.ledger, item)
             if reply is None:

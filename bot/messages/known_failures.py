@@ -15,7 +15,7 @@ MAX_PULLS = 10
 """Pull requests that are named for one failure."""
 
 MAX_EVIDENCE = 10
-"""Failures of one run of which programs are told where else they were seen."""
+"""Failures of one run of which it is in the hidden JSON where else they were seen."""
 
 
 def seen_elsewhere(found: Sequence[Evidence]) -> str:

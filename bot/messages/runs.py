@@ -95,15 +95,10 @@ def run_parts(tracked: TrackedRun, newest_head: Sha | None = None) -> list[str]:
     if next_commands := _next_commands(tracked):
         parts.append(next_commands)
     if tracked.failure:
-        parts.append(
-            f"<details><summary>Why it failed</summary>\n\n{tracked.failure}\n\n</details>"
-        )
+        parts.append(why_failed("it", tracked.failure))
     for number, one in reversed(list(enumerate(tracked.attempts, start=1))):
         if one.failure:
-            parts.append(
-                f"<details><summary>Why attempt {number} failed</summary>\n\n{one.failure}\n\n"
-                "</details>"
-            )
+            parts.append(why_failed(f"attempt {number}", one.failure))
     return parts
 
 
@@ -173,7 +168,17 @@ def _next_commands(tracked: TrackedRun) -> str:
         f"/depot logs {run.run_id}{job}",
         f"/depot why {run.run_id}",
     ]
+    return to_go_on(lines)
+
+
+def to_go_on(lines: Sequence[str]) -> str:
+    """Commands to type next, to be copied."""
     return f"To go on, one of these:\n\n{fence(chr(10).join(lines))}"
+
+
+def why_failed(what: str, failure: str) -> str:
+    """Why something failed, folded; *failure* is Markdown."""
+    return f"<details><summary>Why {what} failed</summary>\n\n{failure}\n\n</details>"
 
 
 def compile_errors(run: Run) -> list[str]:

@@ -8,9 +8,9 @@ from bot.core import series as several
 from bot.core.models import Command, Series, TrackedRun
 from bot.core.types import Sha
 from bot.messages import known_failures
-from bot.messages.markdown import code, fence
+from bot.messages.markdown import code
 from bot.messages.phrases import duration, in_cell, run_link, run_what, state_word
-from bot.messages.runs import compile_errors, head_moved_on
+from bot.messages.runs import compile_errors, head_moved_on, to_go_on, why_failed
 
 MAX_NAMED = 3
 """Kinds of failures for which the next commands are shown."""
@@ -90,10 +90,7 @@ def _seen(group: Sequence[TrackedRun]) -> str:
 def _why(group: Sequence[TrackedRun]) -> str:
     """Why the first of these failed; empty where that is not known, or not to be quoted."""
     failure = next((run.failure for run in group if run.failure), "")
-    if not failure:
-        return ""
-    which = _places(group).lower()
-    return f"<details><summary>Why {which} failed</summary>\n\n{failure}\n\n</details>"
+    return why_failed(_places(group).lower(), failure) if failure else ""
 
 
 def _places(group: Sequence[TrackedRun]) -> str:
@@ -113,4 +110,4 @@ def _next_commands(runs: Sequence[TrackedRun], groups: Sequence[Sequence[Tracked
         return ""
     named = [group[0].run.run_id for group in groups[:MAX_NAMED]]
     lines = [f"/depot {verb} {run_id}" for run_id in named for verb in ("why", "logs")]
-    return f"To go on, one of these:\n\n{fence(chr(10).join(lines))}"
+    return to_go_on(lines)

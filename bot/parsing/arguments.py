@@ -44,8 +44,8 @@ class Argument:
     many: bool = False
     """Takes every further value by its position."""
     needs: Permission = Permission.NONE
-    """The least role for whoever gives it, in addition to the command's; then its name is a key of
-    a repository's `permissions`."""
+    """The least role of the person who gives it, in addition to the command's; then its name is a
+    key of a repository's `permissions`."""
 
 
 def argument(
@@ -102,11 +102,9 @@ def arguments_of(command: type) -> dict[str, tuple[Field[Any], Argument]]:
 
 def needs_of(command: Any) -> dict[str, Permission]:
     """The arguments given that need a role of their own, with the least by default."""
-    return {
-        name: arg.needs
-        for name, (f, arg) in arguments_of(type(command)).items()
-        if arg.needs is not Permission.NONE and getattr(command, name) != f.default
-    }
+    defaults = {f.name: f.default for f in dataclasses.fields(command)}
+    guarded = guarded_arguments(type(command)).items()
+    return {name: needs for name, needs in guarded if getattr(command, name) != defaults[name]}
 
 
 def guarded_arguments(command: type) -> dict[str, Permission]:

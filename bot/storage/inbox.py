@@ -20,6 +20,7 @@ from bot.storage.names import Names
 from bot.storage.part import (
     NEW_COMMAND,
     NOTHING,
+    TRACKING,
     Part,
     adding,
     execute_all,
@@ -153,7 +154,7 @@ class Inbox(Part):
             execute_all(db, self._add_commands, lines)
             for one in fresh:
                 if one.head and (one.head.event.work_item_id,) in new_items:
-                    self._tell_outdated(db, one.head)
+                    self._have_outdated_say_so(db, one.head)
             if new_items:
                 self._store.notify(db)
             taken = [_take(one, new_items) if one in fresh else False for one in named]
@@ -167,7 +168,7 @@ class Inbox(Part):
         )
         return accepted
 
-    def _tell_outdated(self, db: sa.Connection, head: HeadChanged) -> None:
+    def _have_outdated_say_so(self, db: sa.Connection, head: HeadChanged) -> None:
         """Have replies say that the head has moved on: those of the head that was left, and of one
         that it went back to."""
         which = {"repo": head.repo, "number": head.number, "since": head.since}
@@ -196,7 +197,7 @@ def _making_outdated_due(now: sa.ColumnElement[float]) -> sa.Update:
     there. The reply of what is worked on anyway says it by itself, unless that is its last step."""
     shown = (  # of_repo, of_number, of_shas
         sa.select(commands.c.work_item_id)
-        .select_from(tracked_runs.join(commands).join(work_items))
+        .select_from(TRACKING)
         .where(
             tracked_runs.c.repo == sa.bindparam("of_repo"),
             tracked_runs.c.sha.in_(sa.bindparam("of_shas", expanding=True)),

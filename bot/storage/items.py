@@ -440,13 +440,21 @@ class Items(Part):
         self, claim: Claim, runs: Sequence[TrackedRun], settles: StartAttempt | None
     ) -> None:
         """Store a run that was started, of a command that starts more."""
+        await self._save_started(claim, runs, settles)
+
+    async def _save_started(
+        self,
+        claim: Claim,
+        runs: Sequence[TrackedRun],
+        settles: StartAttempt | None,
+        *changes: Change,
+    ) -> None:
+        settled = [self._settled(settles)] if settles is not None else []
 
         def work(db: sa.Connection) -> None:
             self._track(db, runs)
-            if settles is not None:
-                db.execute(*self._settled(settles))
 
-        await self._write(claim, self._touch, work)
+        await self._write(claim, self._touch, work, changes=[*settled, *changes])
 
     async def save_next_start(
         self,
@@ -460,14 +468,7 @@ class Items(Part):
             **{"of_command": command_id, "answer": "", "troubled_since": None},
             **{"absent_since": None, "absent_what": None},
         }
-
-        def work(db: sa.Connection) -> None:
-            self._track(db, runs)
-            if settles is not None:
-                db.execute(*self._settled(settles))
-            db.execute(self._set_command, clear)
-
-        await self._write(claim, self._touch, work)
+        await self._save_started(claim, runs, settles, (self._set_command, clear))
 
     async def save_stop(
         self,
@@ -515,11 +516,7 @@ class Items(Part):
 
     async def track_runs(self, claim: Claim, runs: Sequence[TrackedRun]) -> None:
         """Track further runs for commands that are decided already."""
-
-        def work(db: sa.Connection) -> None:
-            self._track(db, runs)
-
-        await self._write(claim, self._touch, work)
+        await self._save_started(claim, runs, None)
 
     async def save_runs(self, claim: Claim, runs: Sequence[TrackedRun]) -> None:
         """Store how runs stand that go again by rule, which is no end for whoever waits for it."""
