@@ -472,6 +472,8 @@ class Place:
     folder: Path
     private_key: str
     database_url: str | None = None
+    is_forked: bool = True
+    """Whether the bot is forked, or its command line run."""
 
     @property
     def store(self) -> str:
@@ -484,7 +486,7 @@ class Place:
             tempfile.TemporaryDirectory(dir=self.folder) as folder,
             new_database() if self.database_url else nullcontext(None) as url,
         ):
-            yield Place(Path(folder), self.private_key, url)
+            yield replace(self, folder=Path(folder), database_url=url)
 
     @asynccontextmanager
     async def scene(
@@ -501,6 +503,7 @@ class Place:
             database_url=self.database_url,
             repositories=repositories,
             pull_requests=pull_requests,
+            is_forked=self.is_forked,
         ) as one:
             yield one
 
@@ -528,9 +531,17 @@ TROUBLES: tuple[tuple[Trouble, str, int, int | None], ...] = (
 played)."""
 
 
-async def play(trouble: Trouble, store: str, rounds: int, private_key: str, folder: Path) -> Row:
+async def play(
+    trouble: Trouble,
+    store: str,
+    rounds: int,
+    private_key: str,
+    folder: Path,
+    *,
+    is_forked: bool = True,
+) -> Row:
     with new_database() if store == "postgresql" else nullcontext(None) as url:
-        return await trouble(Place(folder, private_key, url), rounds)
+        return await trouble(Place(folder, private_key, url, is_forked), rounds)
 
 
 def main() -> int:
@@ -545,7 +556,9 @@ def main() -> int:
             if rounds is None:
                 continue
             with tempfile.TemporaryDirectory() as folder:
-                rows.append(asyncio.run(play(trouble, store, rounds, key, Path(folder))))
+                place = Path(folder)
+                one = play(trouble, store, rounds, key, place, is_forked=is_short)
+                rows.append(asyncio.run(one))
                 print(rows[-1], flush=True)
     return 0 if all(row.is_clean for row in rows) else 1
 

@@ -26,6 +26,7 @@ from bot.demo.simulators.github import Comment, Delivery, SimulatedGitHub
 from bot.demo.stage import Stage
 from bot.ops.variables import VARIABLES
 from tests.support.conversation import FILES, REPO
+from tests.support.forked import Process, fork
 
 RUN_SECONDS = 1.0
 """How long a job takes here: time is real."""
@@ -55,7 +56,7 @@ class Point:
 class Bot:
     """One life of the bot."""
 
-    process: asyncio.subprocess.Process
+    process: Process
     url: str
     log: Path
 
@@ -128,6 +129,7 @@ class Scene:
     executioner: Executioner
     environment: dict[str, str]
     folder: Path
+    is_forked: bool
     _lives: int = field(default=0)
 
     @property
@@ -144,7 +146,7 @@ class Scene:
         self._lives += 1
         folder = self.folder / str(self._lives)
         _make(folder)
-        bot = await start(self.environment, folder)
+        bot = await start(self.environment, folder, is_forked=self.is_forked)
         self.executioner.bot = bot
         try:
             await self._until_ready(bot)
@@ -233,30 +235,37 @@ async def start(
     environment: Mapping[str, str],
     folder: Path,
     *,
+    is_forked: bool = True,
     stderr: int | None = None,
     files: int | None = None,
     arguments: Sequence[str] = (),
 ) -> Bot:
     """`depot-bot serve` on a free port, with these settings and arguments, and no others.
 
-    *stderr* is where its standard error goes, if not into its log; *files* is how many files and
-    connections it may have open.
+    It is forked, which is quicker, or the command line. Of the command line only, *stderr* is
+    where its standard error goes, if not into its log. *files* is how many files and connections
+    it may have open.
     """
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]
     ours = {name: value for name, value in os.environ.items() if name not in VARIABLES}
+    every = {**ours, **environment, "HOST": "127.0.0.1", "PORT": str(port)}
     log = folder / "bot.log"
+    url = f"http://127.0.0.1:{port}"
+    # In its folder there is no `.env` and no `config/bot.toml`.
+    if is_forked and stderr is None:
+        return Bot(fork(["serve", *arguments], every, folder, log, files), url, log)
+    assert files is None
     with log.open("wb") as out:
-        bounded = ["sh", "-c", f'ulimit -n {files} && exec "$@"', "sh"] if files else []
         process = await asyncio.create_subprocess_exec(
-            *(*bounded, sys.executable, "-m", "bot", "serve", *arguments),
-            env={**ours, **environment, "HOST": "127.0.0.1", "PORT": str(port)},
-            cwd=folder,  # where no `.env` and no `config/bot.toml` is
+            *(sys.executable, "-m", "bot", "serve", *arguments),
+            env=every,
+            cwd=folder,
             stdin=asyncio.subprocess.DEVNULL,
             stdout=out,
             stderr=out if stderr is None else stderr,
         )
-    return Bot(process, f"http://127.0.0.1:{port}", log)
+    return Bot(process, url, log)
 
 
 @asynccontextmanager
@@ -301,6 +310,7 @@ async def scene(
     database_url: str | None = None,
     repositories: Sequence[str] = (REPO,),
     pull_requests: int = 1,
+    is_forked: bool = True,
 ) -> AsyncIterator[Scene]:
     """Fresh worlds and a fresh ledger, in a file of its own unless *database_url* names another;
     *points* says where the bot is killed. Each repository has so many pull requests."""
@@ -327,4 +337,4 @@ async def scene(
             depot_url=depot_url,
             database_url=database_url or f"sqlite:///{folder / 'ledger.db'}",
         )
-        yield Scene(stage, executioner, environment, folder)
+        yield Scene(stage, executioner, environment, folder, is_forked)
