@@ -39,6 +39,7 @@ from bot.core.reasons import Reason
 from bot.core.types import CANCEL_OUTDATED, CommandId, Detail, Permission
 from bot.depot.client import Depot, DepotError, DepotRefused, DepotUnavailable
 from bot.engine import events, run_poller, trouble
+from bot.engine import series as series_steps
 from bot.engine.active_runs import ActiveRuns
 from bot.engine.command_log import CommandLog
 from bot.engine.facts import FactReader, in_turns
@@ -479,6 +480,8 @@ class Processor:
                 return resumed, facts
             await self.ledger.items.save_start(claim, resumed.runs, resumed.settles)
             item = await self.ledger.items.load(claim.work_item_id)
+        if (ended := series_steps.refused(item, command)) is not None:
+            return ended, facts
         if command.line.is_near_miss:
             return await self._hint(item, command, facts, reader)
         if len(item.commands) > MAX_COMMANDS:
@@ -497,7 +500,7 @@ class Processor:
         handling = Handling(self.commands, item, command, parsed.needs, facts, reader)
         try:
             handled = await parsed.handle(handling.reader(decision))
-            _check_same(item, command, handled)
+            series_steps.check_same(item, command, handled)
             return await self._perform(runs, item, command.command_id, handled, handling)
         except Refused as no:
             return no, handling.facts
@@ -574,7 +577,7 @@ class Processor:
         match handled:
             case StartRuns():
                 await handling.look_at_the_head_again(handled.requests[0].sha)
-                starts = _runs_wanted(item, command_id, handled)
+                starts = series_steps.runs_wanted(item, command_id, handled)
                 policy.check_runs(handling.facts.usage, starts)
                 before = handling.facts.runs
                 if before is None:
@@ -702,19 +705,11 @@ class Processor:
                 for run in due
             )
         )
-        for before, after in zip(due, polled, strict=True):
-            if _has_ended(before, after):
-                self._log.ended(item, after)
+        polls = list(zip(due, polled, strict=True))
+        for run in (after for before, after in polls if _has_ended(before, after)):
+            self._log.ended(item, run)
         await self._keep_flaky(item.with_runs(polled), polled)
-        failed = [
-            run
-            for before, run in zip(due, polled, strict=True)
-            if not before.run.is_over
-            and run.run.status == "failed"
-            and run.is_over
-            # How often it fails is to be seen.
-            and not run.number
-        ]
+        failed = [after for before, after in polls if _has_failed(before, after)]
         again = await self._retried_by_rule(claim, item, failed, facts, reader)
         if again:
             item = await self.ledger.items.load(claim.work_item_id)
@@ -776,26 +771,6 @@ async def _finish(reacting: asyncio.Task[None]) -> None:
     await asyncio.gather(reacting, return_exceptions=True)
 
 
-def _runs_wanted(item: WorkItem, command_id: CommandId, wanted: StartRuns) -> int:
-    """How many runs are to be started: at first all of several of the same, then one by one."""
-    if item.runs_of(command_id):
-        return len(wanted.requests)
-    return sum(one.times for one in wanted.requests)
-
-
-def _check_same(item: WorkItem, command: models.Command, handled: Handled) -> None:
-    """Raises Refused where a command that wants several runs of the same would do something else by
-    now: its alias may have changed."""
-    if command.series is None:
-        return
-    first = item.runs_of(command.command_id)[0]
-    match handled:
-        case StartRuns(requests=(request,)) if request.times > 1:
-            if (request.workflow, request.job) == (first.workflow, first.job):
-                return
-    raise Refused(Reason.ALIAS_CHANGED, refusals.alias_changed())
-
-
 def _is_silent(reason: Reason, item: WorkItem, facts: Facts) -> bool:
     """Whether a refusal is kept to ourselves."""
     if item.comment.event is not None and reason in automations.QUIET | policy.LACKING:
@@ -806,6 +781,13 @@ def _is_silent(reason: Reason, item: WorkItem, facts: Facts) -> bool:
 def _has_ended(before: TrackedRun, after: TrackedRun) -> bool:
     """Whether a poll showed the end of a run, or of another attempt of it."""
     return bool(after.end) and (not before.end or len(after.attempts) > len(before.attempts))
+
+
+def _has_failed(before: TrackedRun, after: TrackedRun) -> bool:
+    """Whether a poll showed a failure that a rule may try again. Of several runs of the same none
+    is: how often they fail is to be seen."""
+    is_new = after.is_over and not before.run.is_over
+    return is_new and after.run.status == "failed" and not after.number
 
 
 def _until(moment: float | None, now: float) -> float | None:

@@ -328,6 +328,10 @@ def alias_changed() -> str:
     )
 
 
+def never_compiles() -> str:
+    return "The workflow does not compile, so no more runs are started."
+
+
 def job_of_several(job: str, workflows: Sequence[str]) -> str:
     lines = [f"- {code(f'/depot run {name} job={job}', limit=300)}" for name in workflows]
     return f"{code(job)} is a job of several workflows. Copy one of these lines:\n\n" + "\n".join(

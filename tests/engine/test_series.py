@@ -634,12 +634,14 @@ async def test_depot_forgets_a_run(pr: Conversation, depot: SimulatedDepot) -> N
 async def test_what_does_not_compile(pr: Conversation, depot: SimulatedDepot) -> None:
     broken = "on: push\njobs: {test: {runs-on: x, needs: nothere, steps: [{run: x}]}}\n"
     await pushes(pr, {CI: broken})
-    await pr.says("maya", f"{COMMAND}6")
+    await pr.says("maya", f"{COMMAND}20")
     await pr.passes(120)
     hears_all(pr)
     text = stands(pr)[0]
-    assert "❌ 0 passed, 6 failed" in text
+    assert "❌ 0 passed, 5 failed, 15 not started" in text
+    assert len(depot.runs) == SIDE_BY_SIDE
     assert text.count("does not compile:") == 1
+    assert refusals.never_compiles() in text
 
 
 async def test_github_away_for_an_hour_ends_it(

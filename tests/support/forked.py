@@ -1,4 +1,4 @@
-"""`depot-bot serve` as a real process that need not import anything: it is forked from one that has.
+"""`depot-bot serve` as a real process, forked from one that has imported it.
 
 Importing is most of what a start costs. Tests of the start itself run the command line.
 """
