@@ -14,7 +14,7 @@ install: .venv/installed
 
 # Processor time is not all that tests take: they also wait, for processes and for real seconds.
 test: check
-	$(BIN)/pytest -n 3 --dist worksteal
+	$(BIN)/pytest -n 5 --dist worksteal
 
 check: .venv/installed-dev
 	$(BIN)/ruff check

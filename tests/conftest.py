@@ -6,6 +6,7 @@ import sys
 import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import ExitStack
+from itertools import islice
 from pathlib import Path
 
 import httpx
@@ -45,42 +46,47 @@ def pytest_collection_finish() -> None:
 sys.modules.setdefault("sniffio", None)  # type: ignore[arg-type]
 
 
-PROCESSES = 3
+PROCESSES = 5
 """As many as `make test` has."""
 
 LONG = (
-    "crash",
-    "browser",
-    "demo",
-    "web/test_load.py",
-    "web/test_login.py",
-    "fuzz/test_loop_time.py",
-    "web/test_waiting.py",
-    "engine/test_every_answer.py",
-    "hosts",
-    "upgrade",
+    ("browser",),
+    ("crash",),
+    (
+        "demo",
+        "web/test_load.py",
+        "web/test_login.py",
+        "fuzz/test_loop_time.py",
+        "web/test_waiting.py",
+        "engine/test_polling_cost.py",
+        "engine/test_turns.py",
+        "ops/test_alerts.py",
+        "hosts",
+        "upgrade",
+    ),
 )
-"""Where tests take long, most of them because they wait for real processes."""
+"""Where tests take long, most of them because they wait for real processes: each group is what one
+process begins with, while the others have the processor."""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """The long ones go first, some in the share of each process (xdist begins with as many equal
-    parts of the list): at the end nobody waits for them."""
+    """xdist begins with as many equal parts of the list; who is through his takes from others'."""
 
-    def is_long(item: pytest.Item) -> bool:
+    def group(item: pytest.Item) -> int | None:
         path = item.path.relative_to(HERE)
-        return any(path.is_relative_to(long) for long in LONG)
+        found = (
+            place for place, group in enumerate(LONG) if any(map(path.is_relative_to, group))
+        )
+        return next(found, None)
 
-    long = [item for item in items if is_long(item)]
-    short = [item for item in items if not is_long(item)]
-    share = -(-len(short) // PROCESSES)
+    groups = {item: group(item) for item in items}
+    short = iter([item for item in items if groups[item] is None])
+    share = -(-len(items) // PROCESSES)
     items[:] = [
         item
         for place in range(PROCESSES)
-        for item in (
-            *long[place::PROCESSES],
-            *short[place * share : (place + 1) * share],
-        )
+        for long in [[item for item in items if groups[item] == place]]
+        for item in (*long, *islice(short, max(0, share - len(long))))
     ]
 
 

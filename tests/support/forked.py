@@ -21,9 +21,11 @@ from bot.cli import main
 IMPORTED = (
     __name__,
     "alembic.command",
+    "anyio._backends._asyncio",
     "bot.storage.postgresql",
     "bot.storage.sqlite",
     "bot.web.views",
+    "httpcore",
     "psycopg.adapt",
     "sqlalchemy.dialects.postgresql.psycopg",
     "sqlalchemy.dialects.sqlite.pysqlite",
