@@ -74,9 +74,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
     def group(item: pytest.Item) -> int | None:
         path = item.path.relative_to(HERE)
-        found = (
-            place for place, group in enumerate(LONG) if any(map(path.is_relative_to, group))
-        )
+        found = (place for place, group in enumerate(LONG) if any(map(path.is_relative_to, group)))
         return next(found, None)
 
     groups = {item: group(item) for item in items}
