@@ -5,7 +5,7 @@ BIN := .venv/bin
 # Tests start the bot a hundred times: its code is compiled once, and so is theirs.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: demo install test check docs format coverage bench endurance fuzz image lock clean
+.PHONY: demo install test check compiled docs format coverage bench endurance fuzz image lock clean
 
 demo: .venv/installed
 	$(BIN)/depot-bot demo
@@ -13,8 +13,13 @@ demo: .venv/installed
 install: .venv/installed
 
 # Processor time is not all that tests take: they also wait, for processes and for real seconds.
-test: check
+test: .venv/installed-dev
+	$(MAKE) --no-print-directory --jobs=2 check compiled
 	$(BIN)/pytest -n 5 --dist worksteal
+
+# pytest rewrites the tests' asserts: once, beside the checks, and not in each of its processes.
+compiled: .venv/installed-dev
+	$(BIN)/pytest --collect-only -qq > /dev/null
 
 check: .venv/installed-dev
 	$(BIN)/ruff check

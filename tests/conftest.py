@@ -6,6 +6,7 @@ import sys
 import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import ExitStack
+from functools import cache
 from itertools import islice
 from pathlib import Path
 
@@ -91,7 +92,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 @pytest.hookimpl(tryfirst=True)
 def pytest_sessionstart(session: pytest.Session) -> None:
     """One PostgreSQL server for all processes of the run: they find it in their environment."""
-    if not hasattr(session.config, "workerinput"):
+    if not hasattr(session.config, "workerinput") and not session.config.option.collectonly:
         # What a shell starts in the background ignores Ctrl-C, and so would what tests start.
         signal.signal(signal.SIGINT, signal.default_int_handler)
         session.config.stash[RUN] = stack = ExitStack()

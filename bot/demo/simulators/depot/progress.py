@@ -27,7 +27,7 @@ def settle(world: World) -> None:
     """Play everything that has happened up to now."""
     now = world.now()
     for run in world.runs.values():
-        if not run.over and not run.shown and run.due <= now:
+        if run.due <= now and not run.over and not run.shown:
             advance(world, run, now)
     world.time = max(now, world.time)
 
