@@ -73,12 +73,13 @@ process begins with, while the others have the processor."""
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """xdist begins with as many equal parts of the list; who is through his takes from others'."""
 
-    def group(item: pytest.Item) -> int | None:
-        path = item.path.relative_to(HERE)
-        found = (place for place, group in enumerate(LONG) if any(map(path.is_relative_to, group)))
+    @cache
+    def group(path: Path) -> int | None:
+        is_in = path.relative_to(HERE).is_relative_to
+        found = (place for place, group in enumerate(LONG) if any(map(is_in, group)))
         return next(found, None)
 
-    groups = {item: group(item) for item in items}
+    groups = {item: group(item.path) for item in items}
     short = iter([item for item in items if groups[item] is None])
     share = -(-len(items) // PROCESSES)
     items[:] = [
