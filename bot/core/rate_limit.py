@@ -8,6 +8,7 @@ request reaches it, are not ours to know.
 from __future__ import annotations
 
 import math
+from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from enum import IntEnum
@@ -33,6 +34,14 @@ class Pace:
     most: int
     """Writes of any kind in PACE_SECONDS above which it waits then."""
 
+
+EXPECTING_FROM = 120
+EXPECTING_SECONDS = 300.0
+"""From so many writes of any kind in an hour on, others leave room for first replies to come, in an
+hour as many as there were in so many seconds."""
+
+LEAST_OTHERS = 60
+"""Writes of each hour that are not first replies, however many of these are expected."""
 
 UNPRIVILEGED_PER_HOUR = PER_HOUR // 4
 """Of these, what all persons without the write role are answered with."""
@@ -98,6 +107,8 @@ class Budget:
     unprivileged: tuple[float, ...] = ()
     """When something was written to a person without the write role in the last hour, oldest
     first."""
+    others: tuple[float, ...] = ()
+    """When something that is no first reply was written in the last hour, oldest first."""
 
     def wait(self, now: float, kind: WriteKind, ahead: int = 0) -> float:
         """Seconds until a write is possible with so many *ahead* of it; 0 when it is now."""
@@ -109,8 +120,28 @@ class Budget:
         pace = kind.pace
         if pace is not None and len(_of_last_hour(self.written, now)) >= pace.busy_from:
             waits.append(_until_free(self.written, now, PACE_SECONDS, pace.most, ahead))
+        if pace is not None and len(_of_last_hour(self.written, now)) >= EXPECTING_FROM:
+            waits.append(self._until_room(now, ahead))
         # Up to a millisecond later, and never earlier.
         return math.ceil(max(0.0, *waits) * 1000) / 1000
+
+    def _until_room(self, now: float, ahead: int) -> float:
+        """Seconds until one more write that is no first reply leaves room for those of an hour, if
+        they come as they did lately."""
+
+        def is_room(moment: float) -> bool:
+            since = moment - EXPECTING_SECONDS
+            lately = _since(self.written, since) - _since(self.others, since)
+            expected = lately * HOUR / EXPECTING_SECONDS
+            most = max(LEAST_OTHERS, PER_HOUR - expected)
+            return _since(self.others, moment - HOUR) + ahead + 1 <= most
+
+        leaving = (
+            *(at + HOUR for at in self.others),
+            *(at + EXPECTING_SECONDS for at in self.written if at > now - EXPECTING_SECONDS),
+        )
+        moments = (moment for moment in (now, *sorted(leaving)) if is_room(moment))
+        return next(moments, now + HOUR) - now
 
     def left(self, now: float) -> int:
         """How many writes are left of this hour; 0 while there is a pause."""
@@ -127,23 +158,27 @@ class Budget:
     def spent(
         self,
         now: float,
+        kind: WriteKind,
         turn: int | None = None,
         *,
         is_privileged: bool = True,
         has_reacted: bool = False,
     ) -> Budget:
-        """The budget after one write, of a waiting one with its *turn*.
+        """The budget after one write of a *kind*, of a waiting one with its *turn*.
 
         *has_reacted* says that a reaction was written before, when nobody knew the author's role.
         """
         recent = _of_last_hour(self.written, now)
         passed = self.turn if turn is None else max(self.turn, turn)
-        others = _of_last_hour(self.unprivileged, now)
+        unprivileged = _of_last_hour(self.unprivileged, now)
         if not is_privileged:
+            unprivileged = (*unprivileged, now)
+        elif has_reacted and len(unprivileged) < UNPRIVILEGED_PER_HOUR:
+            unprivileged = unprivileged[:-1]  # it was none of theirs
+        others = _of_last_hour(self.others, now)
+        if kind is not WriteKind.FIRST_REPLY:
             others = (*others, now)
-        elif has_reacted and len(others) < UNPRIVILEGED_PER_HOUR:
-            others = others[:-1]  # it was none of theirs
-        return replace(self, written=(*recent, now), turn=passed, unprivileged=others)
+        return Budget((*recent, now), self.closed_until, passed, unprivileged, others)
 
     def closed(self, until: float) -> Budget:
         """The budget after GitHub asked for a pause."""
@@ -153,6 +188,11 @@ class Budget:
 def _of_last_hour(written: Sequence[float], now: float) -> tuple[float, ...]:
     """Those of the writes that count towards the hour's limit."""
     return tuple(at for at in written if at > now - HOUR)
+
+
+def _since(written: Sequence[float], moment: float) -> int:
+    """How many were written after a moment."""
+    return len(written) - bisect_right(written, moment)
 
 
 def _until_free(

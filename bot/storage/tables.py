@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import sqlalchemy as sa
 
-VERSION = "0016"
+VERSION = "0017"
 """The newest migration, after which a database has this shape."""
 
 metadata = sa.MetaData()
@@ -304,6 +304,8 @@ write_budgets = sa.Table(
     sa.Column("turn", sa.Integer, nullable=False),
     # JSON: times of the last hour's writes to persons without the write role
     sa.Column("unprivileged", sa.Text, nullable=False, server_default="[]"),
+    # JSON: times of the last hour's writes that are no first replies
+    sa.Column("others", sa.Text, nullable=False, server_default="[]"),
 )
 
 waiting_writes = sa.Table(

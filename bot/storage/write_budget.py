@@ -49,7 +49,7 @@ class WriteBudget(Part):
         super()._build(store)
         waits = sa.exists().where(waiting_writes.c.account == sa.bindparam("of_account"))
         insert = store.insert(write_budgets).values(
-            written="[]", unprivileged="[]", closed_until=0.0, turn=0
+            written="[]", unprivileged="[]", others="[]", closed_until=0.0, turn=0
         )
         self._lock_budget = insert.on_conflict_do_update(  # account, of_account
             index_elements=[write_budgets.c.account],
@@ -117,6 +117,7 @@ class WriteBudget(Part):
             if not wait:
                 spent = budget.spent(
                     now,
+                    kind,
                     mine.turn if is_waiting else None,
                     is_privileged=is_privileged,
                     has_reacted=has_reacted,
@@ -125,7 +126,7 @@ class WriteBudget(Part):
                     reaction = place(WriteKind.REACTION, spent)
                     has_reaction = not _wait(reaction, waiting, spent, now)
                 if has_reaction:
-                    spent = spent.spent(now, is_privileged=is_privileged)
+                    spent = spent.spent(now, WriteKind.REACTION, is_privileged=is_privileged)
                 self._set(db, account, spent)
             if not wait or wait == math.inf:
                 if is_waiting:
@@ -158,11 +159,11 @@ class WriteBudget(Part):
         """An account's budget, locked until the transaction ends, the time, and whether writes
         wait for it."""
         row = db.execute(self._lock_budget, {"account": account, "of_account": account}).one()
-        written, others = (
+        written, unprivileged, others = (
             msgspec.json.decode(times, type=tuple[float, ...])
-            for times in (row.written, row.unprivileged)
+            for times in (row.written, row.unprivileged, row.others)
         )
-        budget = Budget(written, row.closed_until, row.turn, others)
+        budget = Budget(written, row.closed_until, row.turn, unprivileged, others)
         return budget, row.now, row.is_contended
 
     def _all_waiting(self, db: sa.Connection, account: str, now: float) -> list[WaitingWrite]:
@@ -175,6 +176,7 @@ class WriteBudget(Part):
         values = {
             "written": msgspec.json.encode(budget.written).decode(),
             "unprivileged": msgspec.json.encode(budget.unprivileged).decode(),
+            "others": msgspec.json.encode(budget.others).decode(),
             "closed_until": budget.closed_until,
             "turn": budget.turn,
         }

@@ -64,7 +64,8 @@ async def rows(folder: Path) -> list[Row]:
 def _rows(count: int, answered: Sequence[Answered]) -> list[Row]:
     what = f"{count} commands in an hour on one installation"
     seconds = sorted(one.seconds for one in answered)
-    replies = [one.reply.created_at for one in answered if one.reply is not None]
+    # GitHub tells times in whole seconds.
+    replies = [int(one.reply.created_at) for one in answered if one.reply is not None]
     late = sum(later < earlier for earlier, later in itertools.pairwise(replies))
     last = seconds[round(0.99 * (len(seconds) - 1))]
     reactions = sum(not one.asked.reactions for one in answered)

@@ -29,9 +29,11 @@ HELD_BACK = {WriteKind.PASSING_EDIT, WriteKind.REACTION, WriteKind.AFTERTHOUGHT}
 REPLY, PASSING, REACTION = WriteKind.FIRST_REPLY, WriteKind.PASSING_EDIT, WriteKind.REACTION
 
 
-def spend(budget: Budget, writes: int, now: float = NOW) -> Budget:
+def spend(
+    budget: Budget, writes: int, now: float = NOW, kind: WriteKind = WriteKind.FIRST_REPLY
+) -> Budget:
     for _ in range(writes):
-        budget = budget.spent(now)
+        budget = budget.spent(now, kind)
     return budget
 
 
@@ -80,7 +82,7 @@ def test_how_long_to_wait(
 
 
 def test_a_pause_survives_a_write() -> None:
-    assert FULL.closed(NOW + 60).spent(NOW).closed_until == NOW + 60
+    assert FULL.closed(NOW + 60).spent(NOW, REPLY).closed_until == NOW + 60
 
 
 def test_what_is_left_of_the_hour() -> None:
@@ -93,7 +95,7 @@ def test_what_is_left_of_the_hour() -> None:
 
 
 def test_only_an_hours_writes_are_remembered() -> None:
-    assert len(EMPTY.spent(NOW + 3600).written) == 1
+    assert len(EMPTY.spent(NOW + 3600, REPLY).written) == 1
 
 
 # --- whatever is asked ---------------------------------------------------------------------------
@@ -118,7 +120,7 @@ def written(pauses: list[float], kind: WriteKind = REPLY) -> list[float]:
             while wait:
                 now += wait + 1e-3
                 wait = budget.wait(now, kind)
-            budget = budget.spent(now)
+            budget = budget.spent(now, kind)
             times.append(now)
     return times
 
@@ -150,14 +152,15 @@ def test_nearly_as_much_as_github_allows() -> None:
     assert busiest(times, 3600.0) == PER_HOUR
 
 
-@given(st.lists(st.floats(0, 400), max_size=100), kinds)
-def test_a_wait_is_as_long_as_it_has_to_be(steps: list[float], kind: WriteKind) -> None:
+@given(st.lists(st.tuples(st.floats(0, 400), kinds), max_size=100), kinds)
+def test_a_wait_is_as_long_as_it_has_to_be(
+    steps: list[tuple[float, WriteKind]], kind: WriteKind
+) -> None:
     """Neither is anything free before, nor is it still closed afterwards."""
     budget, now = Budget(), NOW
-    for step in steps:
+    for step, written in steps:
         now += step
-        for _ in range(20):
-            budget = budget.spent(now)
+        budget = spend(budget, 20, now, written)
         wait = budget.wait(now, kind)
         if wait:
             assert budget.wait(now + wait / 2, kind) > 0.0
@@ -228,3 +231,28 @@ def test_in_a_busy_hour_some_is_left_for_first_replies(
     since = [now - 500.0 + place * 4 for place in range(lately)]
     budget = Budget(tuple(before + since))
     assert {kind for kind in WriteKind if budget.wait(now, kind) > 0} == waits
+
+
+@pytest.mark.parametrize(
+    ("first_replies", "others", "waits"),
+    [
+        # As many as 33 in five minutes are 396 in an hour.
+        (33, 86, False),  # nothing is held back before the hour is busy
+        (33, 93, False),
+        (33, 94, True),
+        (17, 220, False),  # 204 in an hour
+        # However many there are, some results are told.
+        (75, 59, False),
+        (75, 60, True),
+    ],
+)
+def test_results_leave_room_for_the_first_replies_to_come(
+    first_replies: int, others: int, waits: bool
+) -> None:
+    now = 10_000.0
+    before = tuple(now - 2400.0 + place * 3 for place in range(others))
+    lately = tuple(now - 280.0 + place for place in range(first_replies))
+    budget = Budget((*before, *lately), others=before)
+    assert (budget.wait(now, WriteKind.RESULT) > 0) == waits
+    assert (budget.wait(now, WriteKind.MENTION) > 0) == waits
+    assert budget.wait(now, WriteKind.FIRST_REPLY) == 0
