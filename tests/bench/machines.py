@@ -40,10 +40,12 @@ async def rows(folder: Path) -> list[Row]:
     return [
         row
         for count, (a_second, milliseconds) in found.items()
+        if count > 1
+        for what in [f"PostgreSQL, {count} processes"]
         for row in (
-            ratio(f"PostgreSQL: commands, {count} machines: one", [a_second], [alone[0]], 0.5),
+            ratio(f"{what}: commands: one process", [a_second], [alone[0]], 0.5),
             cost(
-                f"PostgreSQL: processor time per command, {count} machines: one",
+                f"{what}: processor time per command: one process",
                 *([milliseconds], [alone[1]], 2.0, "ms"),
             ),
         )
