@@ -56,4 +56,7 @@ class Ignored:
     why: str
 
 
-Event = CommentWritten | HeadChanged | CheckRunChanged | Ignored
+Stored = CommentWritten | HeadChanged | CheckRunChanged
+"""What a delivery holds for the bot."""
+
+Event = Stored | Ignored

@@ -81,6 +81,8 @@ class WebhookEndpoint:
             log.warning("delivery_rejected", status=no.status, error=str(no))
             self._metrics.count_delivery("rejected")
             return _problem(no.status, str(no))
+        if isinstance(event, deliveries.Ignored):
+            return self._accept("ignored")
         try:
             async with asyncio.timeout(self._store_seconds):
                 result = await self._store(delivery, event)
@@ -89,16 +91,17 @@ class WebhookEndpoint:
             log.error("delivery_not_stored", error=why, delivery=delivery.guid)
             self._metrics.count_delivery("failed")
             return _problem(503, "the ledger cannot store it")
-        self._metrics.count_delivery(result)
         if result == "queued":
             self._wake()
+        return self._accept(result)
+
+    def _accept(self, result: str) -> JSONResponse:
+        self._metrics.count_delivery(result)
         return self._accepted[result]
 
-    async def _store(self, delivery: deliveries.Delivery, event: deliveries.Event) -> str:
+    async def _store(self, delivery: deliveries.Delivery, event: deliveries.Stored) -> str:
         """Store the event; the result for the sender."""
         match event:
-            case deliveries.Ignored():
-                return "ignored"
             case deliveries.CommentWritten(comments):
                 is_new = await self._ledger.inbox.accept(delivery, comments)
                 return "queued" if is_new else "duplicate"

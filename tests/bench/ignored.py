@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 
-from bot.demo.servers import free_port
+from bot.demo.servers import free_port, serving
 from tests.bench.load import rate
 from tests.bench.processes import bot, environment, running
 from tests.bench.requests import comment, stage_for_load, webhook
@@ -22,9 +23,12 @@ SECONDS = 1.0
 async def rows(folder: Path) -> list[Row]:
     """An event that is not read at all, and a comment without a command."""
     stage = stage_for_load()
-    settings = environment(stage, folder)
     plain, limit = free_port(), free_port()
     async with (
+        serving(stage.github.app) as github_url,
+        serving(stage.depot.app) as depot_url,
+        # Without GitHub and Depot the bot is not ready.
+        nullcontext(environment(stage, folder, github_url, depot_url)) as settings,
         bot(settings, folder) as (port, _),
         running("tests.bench.peers", "plain", str(plain), port=plain, **settings),
         running("tests.bench.peers", "limit", str(limit), port=limit, **settings),
