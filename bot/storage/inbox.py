@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from operator import itemgetter
+from operator import is_, itemgetter
 from typing import Any
 
 import sqlalchemy as sa
@@ -123,7 +123,7 @@ class Inbox(Part):
             return comment if name == comment.repo else replace(comment, repo=name)
 
         comments = tuple(named(comment) for comment in one.comments)
-        if comments == one.comments:
+        if all(map(is_, comments, one.comments)):
             return one
         head = one.head
         if head is not None:
@@ -141,15 +141,15 @@ class Inbox(Part):
             delivered.sort(key=itemgetter("hook", "guid"))
             new = _add_new(db, self._add_deliveries, delivered)
             fresh = [one for one in named if (one.delivery.hook, one.delivery.guid) in new]
-            items = [rows.work_item_row(comment) for one in fresh for comment in one.comments]
+            brought = [(comment.work_item_id, comment) for one in fresh for comment in one.comments]
+            items = [rows.work_item_row(*one) for one in brought]
             items.sort(key=itemgetter("id"))
             new_items = _add_new(db, self._add_work_items, items)
             lines = [
                 line
-                for one in fresh
-                for comment in one.comments
-                if (comment.work_item_id,) in new_items
-                for line in rows.command_rows(comment.work_item_id, comment.lines)
+                for item_id, comment in brought
+                if (item_id,) in new_items
+                for line in rows.command_rows(item_id, comment.lines)
             ]
             execute_all(db, self._add_commands, lines)
             for one in fresh:

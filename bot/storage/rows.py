@@ -61,9 +61,9 @@ def head_row(head: HeadChanged) -> Values:
     }
 
 
-def work_item_row(comment: Comment) -> Values:
+def work_item_row(work_item_id: WorkItemId, comment: Comment) -> Values:
     return {
-        "id": comment.work_item_id,
+        "id": work_item_id,
         "source": comment.source.value,
         "repo": comment.repo,
         "number": comment.number,
