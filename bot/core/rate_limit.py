@@ -12,6 +12,7 @@ from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from enum import IntEnum
+from itertools import pairwise
 
 from bot.core.types import RepoName, WorkItemId
 
@@ -36,9 +37,12 @@ class Pace:
 
 
 EXPECTING_FROM = 120
-EXPECTING_SECONDS = 300.0
-"""From so many writes of any kind in an hour on, others leave room for first replies to come, in an
-hour as many as there were in so many seconds."""
+"""Writes of any kind in an hour from which on others leave room for the first replies to come: as
+many in an hour as there were in EXPECTING_MINUTES, of which no more than EXPECTED_A_MINUTE count in
+each, since many at once are no sign of as many to come."""
+
+EXPECTING_MINUTES = 5
+EXPECTED_A_MINUTE = 8
 
 LEAST_OTHERS = 60
 """Writes of each hour that are not first replies, however many of these are expected."""
@@ -130,18 +134,19 @@ class Budget:
         they come as they did lately."""
 
         def is_room(moment: float) -> bool:
-            since = moment - EXPECTING_SECONDS
-            lately = _since(self.written, since) - _since(self.others, since)
-            expected = lately * HOUR / EXPECTING_SECONDS
-            most = max(LEAST_OTHERS, PER_HOUR - expected)
+            ends = [moment - MINUTE * place for place in range(EXPECTING_MINUTES + 1)]
+            counts = [_since(self.written, end) - _since(self.others, end) for end in ends]
+            lately = sum(min(b - a, EXPECTED_A_MINUTE) for a, b in pairwise(counts))
+            most = max(LEAST_OTHERS, PER_HOUR - lately * (HOUR / MINUTE) / EXPECTING_MINUTES)
             return _since(self.others, moment - HOUR) + ahead + 1 <= most
 
+        lately = [at for at in self.written if at > now - MINUTE * EXPECTING_MINUTES]
         leaving = (
             *(at + HOUR for at in self.others),
-            *(at + EXPECTING_SECONDS for at in self.written if at > now - EXPECTING_SECONDS),
+            *(at + MINUTE * (1 + place) for at in lately for place in range(EXPECTING_MINUTES)),
         )
-        moments = (moment for moment in (now, *sorted(leaving)) if is_room(moment))
-        return next(moments, now + HOUR) - now
+        moments = (now, *sorted(moment for moment in leaving if moment > now))
+        return next(filter(is_room, moments), now + HOUR) - now
 
     def left(self, now: float) -> int:
         """How many writes are left of this hour; 0 while there is a pause."""

@@ -234,24 +234,27 @@ def test_in_a_busy_hour_some_is_left_for_first_replies(
 
 
 @pytest.mark.parametrize(
-    ("first_replies", "others", "waits"),
+    ("first_replies", "seconds", "others", "waits"),
     [
         # As many as 33 in five minutes are 396 in an hour.
-        (33, 86, False),  # nothing is held back before the hour is busy
-        (33, 93, False),
-        (33, 94, True),
-        (17, 220, False),  # 204 in an hour
+        (33, 280, 86, False),  # nothing is held back before the hour is busy
+        (33, 280, 93, False),
+        (33, 280, 94, True),
+        (17, 280, 220, False),  # 204 in an hour
+        # Many at once say little of what is to come: they count as 8, which are 96 in an hour.
+        (40, 50, 195, False),
         # However many there are, some results are told.
-        (75, 59, False),
-        (75, 60, True),
+        (75, 280, 59, False),
+        (75, 280, 60, True),
     ],
 )
 def test_results_leave_room_for_the_first_replies_to_come(
-    first_replies: int, others: int, waits: bool
+    first_replies: int, seconds: float, others: int, waits: bool
 ) -> None:
     now = 10_000.0
-    before = tuple(now - 2400.0 + place * 3 for place in range(others))
-    lately = tuple(now - 280.0 + place for place in range(first_replies))
+    before = tuple(now - 3000.0 + place * 3 for place in range(others))
+    step = seconds / first_replies
+    lately = tuple(now - seconds + place * step for place in range(first_replies))
     budget = Budget((*before, *lately), others=before)
     assert (budget.wait(now, WriteKind.RESULT) > 0) == waits
     assert (budget.wait(now, WriteKind.MENTION) > 0) == waits

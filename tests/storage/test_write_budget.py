@@ -8,7 +8,9 @@ import math
 import pytest
 
 from bot.core.rate_limit import (
+    EXPECTED_A_MINUTE,
     HOUR,
+    LEAST_OTHERS,
     LONGEST_WAIT,
     PER_HOUR,
     PER_MINUTE,
@@ -176,6 +178,19 @@ async def test_an_hours_writes_come_to_an_end(ledger: Ledger, database: Database
     assert await reserve(ledger, "one") == LONGEST_WAIT
     database.passes(3600 - 60 * 7)
     assert await reserve(ledger, "one") == 0.0
+
+
+async def test_results_leave_room_for_first_replies(ledger: Ledger, database: Database) -> None:
+    for place in range(LEAST_OTHERS):
+        assert await reserve(ledger, f"result-{place}", WriteKind.RESULT) == 0.0
+    for minute in range(5):
+        database.passes(61)
+        await use_up(ledger, EXPECTED_A_MINUTE * (2 if minute else 4))
+    # As many as that in five minutes would be nearly all that there is in an hour.
+    assert await reserve(ledger, "result", WriteKind.RESULT) > 0.0
+    assert await reserve(ledger, "reply") == 0.0
+    database.passes(300)
+    assert await reserve(ledger, "result", WriteKind.RESULT) == 0.0
 
 
 # --- those without the write role ----------------------------------------------------------------

@@ -100,7 +100,7 @@ class Database:
                     for column in columns
                 )
                 connection.execute(sql.SQL("UPDATE {} SET {}").format(sql.Identifier(table), aged))
-            for name in ("written", "unprivileged"):
+            for name in ("written", "unprivileged", "others"):
                 aged = sql.SQL(
                     "UPDATE write_budgets SET {0} = (SELECT coalesce(json_agg(at::float8 - %s),"
                     " '[]') FROM json_array_elements_text({0}::json) AS at)"
