@@ -159,8 +159,11 @@ class SqliteStore(_Sqlite):
             database.execute("BEGIN IMMEDIATE")
             try:
                 self._files.check()
-                outcomes = [_in_savepoint(connection, database, job) for job in jobs]
-                database.execute("COMMIT")
+                if len(jobs) == 1:
+                    outcomes = [_alone(connection, database, jobs[0])]
+                else:
+                    outcomes = [_in_savepoint(connection, database, job) for job in jobs]
+                    database.execute("COMMIT")
             except BaseException:
                 database.rollback()
                 raise
@@ -261,6 +264,19 @@ def _set_up_reading(connection: Any, _: Any) -> None:
     cursor.execute("PRAGMA query_only=ON")
     cursor.execute("PRAGMA busy_timeout=5000")
     cursor.close()
+
+
+def _alone(
+    connection: sa.Connection, database: sqlite3.Connection, job: _Job
+) -> Callable[[], None]:
+    """Do one that has the transaction to itself, and end that; what reports its outcome."""
+    try:
+        value = job.work(connection)
+    except Exception as error:
+        database.rollback()
+        return partial(job.outcome.set_exception, error)
+    database.execute("COMMIT")
+    return partial(job.outcome.set_result, value)
 
 
 def _in_savepoint(
