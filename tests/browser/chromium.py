@@ -8,7 +8,6 @@ from functools import cache
 from pathlib import Path
 
 from tests.support import debian
-from tests.support.locking import alone_in
 
 NAMES = ("chromium", "chromium-browser", "google-chrome")
 
@@ -22,7 +21,7 @@ Chromium is needed and could not be fetched. As root, type one of these:
 @cache
 def executable(playwrights: str) -> str:
     """Where it is, fetched if need be; *playwrights* is where playwright would put its own."""
-    with alone_in(Path(__file__).parent):
+    with debian.alone():
         found = _installed(playwrights)
         if found is None:
             said = _fetch()

@@ -5,16 +5,22 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
+from contextlib import AbstractContextManager
 from functools import cache
 from pathlib import Path
 
 from tests.support.locking import alone_in
 
 
+def alone() -> AbstractContextManager[None]:
+    """One process of the tests at a time: apt-get does not wait for another one."""
+    return alone_in(Path(__file__).parent)
+
+
 @cache
 def program(name: str, package: str) -> str:
     """Where a program is; fetched where apt-get may be used. Fails with the line to type."""
-    with alone_in(Path(__file__).parent):
+    with alone():
         found = shutil.which(name)
         said = ""
         if found is None:
@@ -28,7 +34,7 @@ def program(name: str, package: str) -> str:
 
 
 def install(package: str) -> str:
-    """Install it; what apt-get said when that is not possible, empty when all went well."""
+    """Install it, while `alone`; what apt-get said when that failed, empty when all went well."""
     if os.geteuid() != 0 or not shutil.which("apt-get"):
         return "apt-get cannot be used here\n"
     return run("apt-get", "update", "-qq") or run("apt-get", "install", "-y", "-qq", package)
