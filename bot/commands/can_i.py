@@ -14,7 +14,7 @@ from bot.commands.base import (
     verb_of,
 )
 from bot.core.errors import Misreading, Refused
-from bot.core.types import Permission
+from bot.core.types import Detail, Permission
 from bot.messages import answers
 from bot.parsing.arguments import guarded_arguments, needs_of, parse_command
 from bot.rules import policy
@@ -48,29 +48,27 @@ async def can_i(command: CanIArguments, reader: HeadReader) -> Answer:
 
 def _why_not(verb: str, command: Command, asked: Asked) -> str:
     """What stands against a command, empty for nothing."""
-    try:
-        _check(verb, verb, command.required_permission, asked)
-        if command.quotes is not None:
-            policy.check_shown(asked.config, command.quotes, is_public=asked.is_public)
-    except Refused as no:
-        return no.text
-    return ""
+    return _guard(verb, verb, command.required_permission, asked, command.quotes)
 
 
 def _why_not_argument(argument: str, by_default: Permission, asked: Asked) -> str:
     """The same for an argument that needs a role of its own."""
+    return _guard(f"{argument}=", argument, by_default, asked)
+
+
+def _guard(
+    shown: str, key: str, by_default: Permission, asked: Asked, quotes: Detail | None = None
+) -> str:
+    """The refusal of what a key of `permissions` guards, and of what it *quotes*."""
+    required, named = asked.config.needs(key, by_default), asked.config.named(key)
     try:
-        _check(f"{argument}=", argument, by_default, asked)
+        if asked.author.lower() not in named.users:
+            policy.check_permission(shown, required, asked.role, named=named.words)
+        if quotes is not None:
+            policy.check_shown(asked.config, quotes, is_public=asked.is_public)
     except Refused as no:
         return no.text
     return ""
-
-
-def _check(shown: str, key: str, by_default: Permission, asked: Asked) -> None:
-    """Raises Refused unless the rules let the asker have what this key of `permissions` guards."""
-    required, named = asked.config.needs(key, by_default), asked.config.named(key)
-    if asked.author.lower() not in named.users:
-        policy.check_permission(shown, required, asked.role, named=named.words)
 
 
 def _why_not_alias(alias: str, asked: Asked) -> str:

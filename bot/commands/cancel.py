@@ -47,7 +47,7 @@ async def cancel(command: CancelArguments, reader: RunReader) -> Handled:
         choices = await _choices(found, reader)
         raise Refused(Reason.WHICH_RUN, refusals.which_run("cancel", choices))
     (run,) = found
-    is_done = bool(reader.pending_changes) and run.run.status == "cancelled"
+    is_done = _is_done(run.run.status, reader)
     if run.run.is_over and not is_done:
         return Answer(runs.already_over(run), reason=Reason.ALREADY_OVER)
     # A workflow that was named is cancelled alone, whatever else is in its run.
@@ -65,7 +65,7 @@ def _cancel_series(
     """Cancel all runs of the same that one command wanted, whichever was named."""
     changes = []
     for run in moving:
-        is_done = bool(reader.pending_changes) and run.run.status == "cancelled"
+        is_done = _is_done(run.run.status, reader)
         if is_done or not run.run.is_over:
             changes.append(ChangeRun(Change.CANCEL, run, is_done=is_done))
     return ChangeRuns(tuple(changes), stops=series.command_id)
@@ -86,11 +86,16 @@ async def _cancel_jobs(found: Sequence[TrackedRun], typed: str, reader: RunReade
     changes = []
     for name in jobs.named(typed, [job for run in found for job in run.run.jobs]):
         run, workflow, job = await reader.job(found, name)
-        is_done = bool(reader.pending_changes) and job.status == "cancelled"
+        is_done = _is_done(job.status, reader)
         if is_over(job.status) and not is_done:
             return Answer(runs.job_already_over(job, run), reason=Reason.ALREADY_OVER)
         changes.append(ChangeRun(Change.CANCEL, run, (workflow,), job, is_done=is_done))
     return ChangeRuns(tuple(changes))
+
+
+def _is_done(status: str, reader: RunReader) -> bool:
+    """Whether an earlier step of this command may have cancelled what has this status."""
+    return bool(reader.pending_changes) and status == "cancelled"
 
 
 CANCEL = CommandSpec(

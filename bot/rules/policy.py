@@ -406,17 +406,18 @@ def _decide(
     if role is None:
         return Needs(frozenset({Fact.ROLE}))
     may = [verb for verb, p in bounds.permissions.items() if config.needs(verb, p) <= role]
-    if role < required:
-        by_name = is_named(comment, named, facts)
-        if isinstance(by_name, Needs):
-            return by_name
-        # What a line needs at least is a matter of the role alone.
-        needs_role = needs.least_permission if by_name else needs_role
-    check_permission(needs.verb, needs_role, role, may, named.words)
-    for argument, by_default in needs.further.items():
-        needed = _decide_argument(comment, needs, argument, by_default, role, facts)
-        if needed is not None:
-            return needed
+    missing = _decide_access(
+        needs.verb, required, named, comment, role, facts, least=needs.least_permission, may=may
+    )
+    # An automation's own role stands in place of those of the arguments, too.
+    further = needs.further if comment.event is None or needs.instead is None else {}
+    for argument, by_default in further.items():
+        required = config.needs(argument, by_default)
+        named = config.named(argument) if comment.event is None else Named()
+        shown = f"{needs.verb} {argument}="
+        missing = missing or _decide_access(shown, required, named, comment, role, facts)
+    if missing is not None:
+        return missing
     if needs.quotes is not None:
         check_shown(config, needs.quotes, is_public=comment.is_public)
     if needs.target is None:
@@ -424,26 +425,29 @@ def _decide(
     return _decide_start(comment, needs, needs.target, role, facts, now)
 
 
-def _decide_argument(
+def _decide_access(
+    shown: str,
+    required: Permission,
+    named: Named,
     comment: Comment,
-    needs: CommandNeeds,
-    argument: str,
-    by_default: Permission,
     role: Permission,
     facts: Facts,
+    *,
+    least: Permission = Permission.NONE,
+    may: Sequence[str] = (),
 ) -> Needs | None:
-    """Raises Refused where an argument needs more than its author has; what has to be read first,
-    if anything. An automation's own role stands in place of this one, too."""
-    if comment.event is not None and needs.instead is not None:
-        return None
-    required = facts.config.needs(argument, by_default)
-    named = Named() if comment.event is not None else facts.config.named(argument)
+    """Raises Refused for an author who has neither the *required* role nor is *named*, or not the
+    *least* role; what has to be read before that is known, if anything.
+
+    For the refusal: what is guarded is *shown* as it is typed, *may* are the commands that the
+    author may use.
+    """
     if role < required:
         by_name = is_named(comment, named, facts)
         if isinstance(by_name, Needs):
             return by_name
         required = Permission.NONE if by_name else required
-    check_permission(f"{needs.verb} {argument}=", required, role, named=named.words)
+    check_permission(shown, max(required, least), role, may, named.words)
     return None
 
 

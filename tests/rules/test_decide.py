@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import product
 
 import pytest
 
@@ -36,7 +37,7 @@ from bot.rules.policy import (
     decide_before_reading,
     decide_head,
 )
-from bot.rules.repository_config import Config
+from bot.rules.repository_config import Config, Role
 
 REPO = RepoName("octo/hello")
 SHA = Sha("3f2c1d09b8a7e6f5d4c3b2a1908f7e6d5c4b3a29")
@@ -263,6 +264,102 @@ def test_the_role_that_a_command_acts_with(
     comment: Comment, role: Permission | None, expected: Permission | None
 ) -> None:
     assert acting_role(comment, replace(NOTHING, role=role)) is expected
+
+
+# --- who may, by role and by name -----------------------------------------------------------------
+
+Guard = Role | list[str] | None
+
+GUARDS: tuple[Guard, ...] = (
+    *(None, "anyone", "triage", "admin", "nobody"),
+    *(["@alice"], ["@Bob"], ["author"], ["@octo/core"], ["maintain", "@octo/core"]),
+)
+"""What a config may say of a key of `permissions`; none for a config that does not have it."""
+
+
+def lets(guard: Guard, default: Permission, role: Permission, names: str) -> bool:
+    """Whether a key lets somebody: by the role, or by one of the *names* that fit them."""
+    if guard is None:
+        return role >= default
+    listed = [guard] if isinstance(guard, str) else guard
+    needed = [Permission.NONE if one == "anyone" else Permission.from_role(one) for one in listed]
+    return any(
+        one in names.split() or (one in {"anyone", "triage", "maintain", "admin"} and role >= need)
+        for one, need in zip(listed, needed, strict=True)
+    )
+
+
+def may_run(
+    command: Guard,
+    argument: Guard,
+    role: Permission,
+    least: Permission,
+    names: str,
+    automation: Permission | None,
+) -> bool:
+    """Whether `run` with an argument that is guarded, too, is allowed; *automation* is the role
+    that an automation asks for."""
+    if automation is not None:
+        return role >= max(automation, least)
+    return (
+        role >= least
+        and lets(command, Permission.WRITE, role, names)
+        and lets(argument, Permission.MAINTAIN, role, names)
+    )
+
+
+@pytest.mark.parametrize("argument", GUARDS, ids=str)
+@pytest.mark.parametrize("command", GUARDS, ids=str)
+def test_roles_and_names(command: Guard, argument: Guard) -> None:
+    guards = {"run": command, "times": argument}
+    rules = Config(permissions={key: said for key, said in guards.items() if said is not None})
+    needs = replace(RUN, target=None, further={"times": Permission.MAINTAIN})
+    for role, least, is_author, is_member in product(
+        [role for role in Permission if role is not Permission.NOBODY],
+        [Permission.NONE, Permission.WRITE],
+        [False, True],
+        [False, True],
+    ):
+        facts = replace(
+            ALL,
+            rules=rules,
+            role=role,
+            seen=SeenHead(HEAD, is_open=True, read_at=NOW, author="alice" if is_author else "bob"),
+            teams=frozenset({"octo/core"} if is_member else ()),
+        )
+        names = "@alice" + " author" * is_author + " @octo/core" * is_member
+        line = replace(needs, least_permission=least)
+        for comment, asked, fitting in [
+            (COMMENT, None, names),
+            # Whoever caused an event did not type anything: the config's names are not for it.
+            (EVENT, None, ""),
+            (EVENT, Permission.READ, ""),
+        ]:
+            decision = decided(facts, replace(line, instead=asked), comment)
+            at_least = max(least, Permission.WRITE) if comment is EVENT and asked is None else least
+            expected = may_run(command, argument, role, at_least, fitting, asked)
+            assert (decision == Allowed(role)) is expected, (role, least, names, asked, decision)
+            assert isinstance(decision, Allowed | Refused)
+
+
+@pytest.mark.parametrize(
+    ("guard", "unknown", "wanted"),
+    [
+        (["author"], {"seen": None}, Fact.HEAD),
+        (["@octo/core"], {"teams": None}, Fact.TEAMS),
+        (["author", "@octo/core"], {"seen": None, "teams": None}, Fact.HEAD),
+    ],
+)
+@pytest.mark.parametrize("key", ["run", "times"])
+def test_names_are_looked_up_where_the_role_does_not_do(
+    key: str, guard: list[str], unknown: dict[str, None], wanted: Fact
+) -> None:
+    rules = Config(permissions={"run": "triage", "times": "triage", key: guard})
+    needs = replace(RUN, target=None, further={"times": Permission.MAINTAIN})
+    facts = replace(ALL, rules=rules, role=Permission.TRIAGE, **unknown)  # type: ignore[arg-type]
+    assert decided(facts, needs) == Needs(frozenset({wanted}))
+    by_role = replace(facts, rules=Config(permissions={"run": "triage", "times": "triage"}))
+    assert decided(by_role, needs) == Allowed(Permission.TRIAGE)
 
 
 # --- starts --------------------------------------------------------------------------------------

@@ -9,7 +9,7 @@ import socket
 import subprocess
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import cast
 
@@ -578,6 +578,19 @@ async def test_a_listener_cut_off_listens_again(postgresql: Database) -> None:
 # --- SQLite's group commit -----------------------------------------------------------------------
 
 
+async def at_once(store: Store, *transactions: Awaitable[object]) -> list[object]:
+    """What becomes of transactions that all wait for one before them: with SQLite, one group."""
+    halt = Halt()
+    before = asyncio.create_task(store.transact(halt.stand))
+    await halt.reached.wait()
+    waiting = [asyncio.ensure_future(one) for one in transactions]
+    await asyncio.sleep(0)  # each begins, in this order
+    halt.let_go.set()
+    found = await asyncio.gather(*waiting, return_exceptions=True)
+    await before
+    return list(found)
+
+
 async def test_what_fails_in_a_group_leaves_the_others_alone(store: Store) -> None:
     class OnPurpose(Exception):
         pass
@@ -593,9 +606,7 @@ async def test_what_fails_in_a_group_leaves_the_others_alone(store: Store) -> No
 
         return work
 
-    found = await asyncio.gather(
-        *(store.transact(adding(guid)) for guid in "abcd"), return_exceptions=True
-    )
+    found = await at_once(store, *(store.transact(adding(guid)) for guid in "abcd"))
     assert (found[0], found[3]) == ("a", "d")
     assert isinstance(found[1], OnPurpose)
     assert isinstance(found[2], LedgerUnavailable)
@@ -610,9 +621,7 @@ async def test_a_group_that_cannot_be_committed_is_told_to_all(sqlite: Database)
             db.execute(sa.text(defer))
             db.execute(sa.text("insert into pending_changes values ('nobody', 'run', '{}')"))
 
-        found = await asyncio.gather(
-            store.transact(dangling), add(store, "a"), add(store, "b"), return_exceptions=True
-        )
+        found = await at_once(store, store.transact(dangling), add(store, "a"), add(store, "b"))
         assert [type(one) for one in found] == [LedgerUnavailable] * 3
         assert await guids(store) == []
         await add(store, "next")
