@@ -38,6 +38,9 @@ MANY_RUNS = 500
 REREAD_SECONDS = 30.0
 """The shortest time between two such reads of a run."""
 
+NEVER = 1e18
+"""Later than any time, in seconds since the epoch."""
+
 LEASE_SECONDS = 10.0
 """How long a claim lasts without being renewed; then another worker may take the item over."""
 
@@ -355,15 +358,24 @@ def _due(
 
 def _until_due(now: sa.ColumnElement[float]) -> sa.Select[Any]:
     """Seconds until the next step may be claimed; a held one counts from the end of its lease."""
-    due = sa.case(
-        (work_items.c.lease_until > work_items.c.due_at, work_items.c.lease_until),
-        else_=work_items.c.due_at,
-    )
-    return sa.select(sa.func.min(due) - now).where(
-        work_items.c.due_at >= 0.0,  # SQLite uses no index for IS NOT NULL
+    due_at, lease_until = work_items.c.due_at, work_items.c.lease_until
+    waits = (
+        due_at >= 0.0,  # SQLite uses no index for IS NOT NULL
         work_items.c.deciding.in_(sa.bindparam("deciding", expanding=True)),
         is_its_turn(),
     )
+    first_free = (
+        sa.select(due_at)
+        .where(*waits, lease_until <= due_at)
+        .order_by(due_at)
+        .limit(1)
+        .correlate(None)
+        .scalar_subquery()
+    )
+    # What is due later than the first that nobody holds is not read: thousands may wait.
+    return sa.select(
+        sa.func.min(sa.case((lease_until > due_at, lease_until), else_=due_at)) - now
+    ).where(*waits, due_at <= sa.func.coalesce(first_free, NEVER))
 
 
 def _taking_periodic_job(store: type[Store], now: sa.ColumnElement[float]) -> sa.Executable:

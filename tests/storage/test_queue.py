@@ -17,6 +17,7 @@ from bot.storage.database import LedgerUnavailable, Store
 from bot.storage.ledger import Ledger
 from bot.storage.part import HELD_SECONDS, LeaseLost
 from bot.storage.queue import LEASE_SECONDS, REREAD_WITHIN_SECONDS
+from bot.storage.tables import work_items
 from tests.storage.examples import (
     ANY,
     HELLO,
@@ -79,6 +80,40 @@ async def test_until_something_can_be_claimed(ledger: Ledger, database: Database
     await ledger.queue.release(other, None)
     await ledger.queue.release(claim, 300.0)
     assert await ledger.queue.until_due() == database.near(300.0)
+
+
+@pytest.mark.parametrize(
+    ("steps", "expected"),
+    [
+        # seconds until each is due, and until a lease of it ends
+        ([(300.0, None), (5.0, None)], 5.0),
+        ([(300.0, None), (-1.0, 10.0)], 10.0),
+        ([(5.0, None), (-1.0, 10.0)], 5.0),
+        ([(8.0, None), (-1.0, 10.0), (-2.0, 7.0)], 7.0),
+        ([(-3.0, -2.0), (-1.0, 10.0)], -2.0),
+        ([(20.0, 30.0)], 30.0),
+        ([(20.0, 30.0), (25.0, None)], 25.0),
+        ([(20.0, 30.0), (40.0, None), (50.0, 60.0)], 30.0),
+    ],
+)
+async def test_a_held_step_counts_from_the_end_of_its_lease(
+    ledger: Ledger,
+    store: Store,
+    database: Database,
+    steps: list[tuple[float, float | None]],
+    expected: float,
+) -> None:
+    numbers = range(1, len(steps) + 1)
+    await accepted(ledger, *(comment(number, number=number) for number in numbers))
+
+    def work(db: sa.Connection) -> None:
+        for number, (due, lease) in zip(numbers, steps, strict=True):
+            until = 0.0 if lease is None else store.now() + lease
+            its = sa.update(work_items).where(work_items.c.id == f"ic-{number}")
+            db.execute(its.values(due_at=store.now() + due, lease_until=until))
+
+    await store.transact(work)
+    assert await ledger.queue.until_due() == database.near(expected)
 
 
 async def test_no_more_than_there_is_room_for(ledger: Ledger) -> None:
