@@ -45,7 +45,8 @@ EXPECTING_MINUTES = 5
 EXPECTED_A_MINUTE = 8
 
 LEAST_OTHERS = 60
-"""Writes of each hour that are not first replies, however many of these are expected."""
+"""Writes of each hour that may be others, however many first replies are expected. First replies
+that do come go before them all the same."""
 
 UNPRIVILEGED_PER_HOUR = PER_HOUR // 4
 """Of these, what all persons without the write role are answered with."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pytest
 from inline_snapshot import snapshot
@@ -12,11 +12,13 @@ from starlette.responses import Response
 
 from bot.core.models import Series
 from bot.core.reasons import Reason
+from bot.core.runs import Job
 from bot.core.series import SIDE_BY_SIDE
 from bot.core.types import RunId
 from bot.demo.simulators.depot import Run, SimulatedDepot
 from bot.demo.simulators.depot.faults import Work
 from bot.demo.simulators.github import SimulatedGitHub
+from bot.engine import series
 from bot.messages import refusals, runs
 from tests.engine.test_announcements import reactions
 from tests.support.commands import CI, SLOW, facts, not_permitted, pushes, reason, said, stands
@@ -642,6 +644,25 @@ async def test_what_does_not_compile(pr: Conversation, depot: SimulatedDepot) ->
     assert len(depot.runs) == SIDE_BY_SIDE
     assert text.count("does not compile:") == 1
     assert refusals.never_compiles() in text
+
+
+async def test_what_else_depot_says_of_a_workflow_ends_nothing(
+    pr: Conversation, depot: SimulatedDepot
+) -> None:
+    await asks(pr, depot, 2)
+    await pr.passes(120)
+    hears_all(pr)
+    item = await pr.services.ledger.items.load(facts(said(pr)[0])["request"])
+    (command,) = item.commands
+
+    def refused(jobs: tuple[Job, ...]) -> bool:
+        run = item.runs[0]
+        workflow = replace(run.run.workflows[0], error="the runner was lost", jobs=jobs)
+        ended = replace(run, run=replace(run.run, status="failed", workflows=(workflow,)))
+        return series.refused(replace(item, runs=(ended,)), command) is not None
+
+    assert not refused(item.runs[0].run.workflows[0].jobs)
+    assert refused(())
 
 
 async def test_github_away_for_an_hour_ends_it(
