@@ -399,8 +399,8 @@ def _decide(
     if comment.event is not None:
         required = max(required, Permission.WRITE) if needs.instead is None else needs.instead
         named = Named()
-    needs_role = max(required, needs.least_permission)
-    if max(needs_role, needs.required_permission) is not Permission.NONE and not needs.is_begun:
+    takes_role = max(required, needs.least_permission, needs.required_permission) > Permission.NONE
+    if takes_role and not needs.is_begun:
         check_age(comment.written_at, now - ahead)
     role = acting_role(comment, facts)
     if role is None:
