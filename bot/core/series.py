@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from bot.core.models import Command, TrackedRun, WorkItem
+from bot.core.reasons import Reason
 
 SIDE_BY_SIDE = 5
 """Runs of one command that are under way at a time."""
@@ -19,6 +20,22 @@ def wants_another(item: WorkItem, command: Command) -> bool:
         return True
     moving = sum(run.end == "" for run in item.runs_of(command.command_id))
     return moving < SIDE_BY_SIDE
+
+
+def outliving_cancel(item: WorkItem, runs: Sequence[TrackedRun]) -> list[TrackedRun]:
+    """Those of the runs that go on although their command was cancelled: they were just being
+    started, or Depot did not hear of it. One that was cancelled, or made to go again, has been
+    resumed."""
+    cancelled = {
+        command.command_id
+        for command in item.commands
+        if command.series is not None and command.series.stopped is Reason.CANCELLED
+    }
+    return [
+        run
+        for run in runs
+        if run.number and run.command_id in cancelled and not run.is_over and not run.resumed_at
+    ]
 
 
 @dataclass(frozen=True, slots=True)

@@ -651,7 +651,9 @@ class Processor:
                 outcome, facts = await self._outcome(claim, item, command, facts, reader)
                 match outcome:
                     case TrackRuns():
-                        await self._runs(claim, item, command).save_next(command_id, outcome)
+                        await self.ledger.items.save_next_start(
+                            claim, command_id, outcome.runs, outcome.settles
+                        )
                         wait = 0.0
                     case RetryLater():
                         await self._postpone(claim, command_id, outcome)
@@ -711,6 +713,7 @@ class Processor:
         await self._keep_flaky(item.with_runs(polled), polled)
         failed = [after for before, after in polls if _has_failed(before, after)]
         again = await self._retried_by_rule(claim, item, failed, facts, reader)
+        again += await self._runs(claim, item).cancel_late(item, polled)
         if again:
             item = await self.ledger.items.load(claim.work_item_id)
             polled = [run for run in polled if run not in again]

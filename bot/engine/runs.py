@@ -24,7 +24,7 @@ from bot.commands.base import (
     StartRuns,
     TrackRuns,
 )
-from bot.core import jobs
+from bot.core import jobs, series
 from bot.core.backoff import POLLING, START_SEARCH
 from bot.core.clock import Clock
 from bot.core.models import (
@@ -140,19 +140,6 @@ class Runs:
         if await self.ledger.items.is_stopped(command_id):
             return Answer("", reason=Reason.CANCELLED)
         return await self.send(command_id, replace(request, note=""), before.listed)
-
-    async def save_next(self, command_id: CommandId, started: TrackRuns) -> None:
-        """Store the next of several runs of the same, and cancel it if that was asked for while it
-        was started."""
-        await self.ledger.items.save_next_start(
-            self.claim, command_id, started.runs, started.settles
-        )
-        if await self.ledger.items.is_stopped(command_id):
-            for run in started.runs:
-                try:
-                    await self.depot.cancel_run(run.run.run_id)
-                except DepotError as error:  # its row says how it goes
-                    log.warning("run_not_cancelled", run_id=run.run.run_id, error=str(error))
 
     async def _start_one(
         self,
@@ -395,6 +382,20 @@ class Runs:
             now = self.clock.now()
             await self.ledger.items.resume_tracking(one.run.run, now, "", wanted.note)
         return Answer("", reason=Reason.CANCELLED)
+
+    async def cancel_late(self, item: WorkItem, polled: Sequence[TrackedRun]) -> list[TrackedRun]:
+        """Cancel those of the runs that `cancel` did not reach; those that were cancelled. One that
+        Depot does not let go is tried again at its next poll."""
+        cancelled = []
+        for run in series.outliving_cancel(item, polled):
+            try:
+                await self.depot.cancel_run(run.run.run_id)
+            except DepotError as error:
+                log.warning("run_not_cancelled", run_id=run.run.run_id, error=str(error))
+                continue
+            await self.ledger.items.resume_tracking(run.run, self.clock.now(), "", run.note)
+            cancelled.append(run)
+        return cancelled
 
     async def retry_by_rule(self, item: WorkItem, run: TrackedRun, config: Config) -> bool:
         """Have the jobs of a run that has just failed go again, as far as rules want it; whether

@@ -491,8 +491,8 @@ class Items(Part):
         await self._write(claim, self._touch, work)
 
     async def stop(self, command_id: CommandId, reason: Reason) -> None:
-        """Start no more runs of the same for a command. Not fenced: who is just starting one looks
-        for this before and after (`is_stopped`)."""
+        """Start no more runs of the same for a command. Not fenced: who starts one looks for this
+        before (`is_stopped`), and what is just being started is cancelled when it is polled."""
         stopped = {"of_command": command_id, "stopped": reason.value, "answer": ""}
         await self._store.transact(lambda db: db.execute(self._stop, stopped))
 

@@ -347,6 +347,51 @@ async def test_cancel_while_another_is_started(pr: Conversation, depot: Simulate
     assert statuses == ["finished"] * SIDE_BY_SIDE + ["cancelled"]
 
 
+@pytest.mark.parametrize("code", ["unavailable", "failed_precondition", "internal"])
+async def test_depot_does_not_cancel_at_once_what_was_just_started(
+    pr: Conversation, depot: SimulatedDepot, code: str
+) -> None:
+    await asks(pr, depot, 9)
+    depot.faults.arrange(CancelledMeanwhile(pr), "Run")
+    depot.faults.refuse("CancelRun", code, times=3)
+    await pr.passes(15)
+    depot.plan(run_id=depot.runs[-1].run_id, seconds=SLOW)
+    await pr.passes(300)
+    hears_all(pr)
+    assert depot.runs[-1].status == "cancelled"
+    assert len(depot.runs) == SIDE_BY_SIDE + 1
+    assert len(depot.calls_of("CancelRun")) == 4
+
+
+async def test_cancel_reaches_what_it_did_not_see(pr: Conversation, depot: SimulatedDepot) -> None:
+    """A run is stored after `cancel` has looked which there are, and before it stops them."""
+    await asks(pr, depot, 9, seconds=SLOW)
+    items = pr.services.ledger.items
+    first = await items.find_run(RunId(depot.runs[0].run_id))
+    assert first is not None
+    await items.stop(first.command_id, Reason.CANCELLED)
+    await pr.passes(120)
+    hears_all(pr)
+    assert [run.status for run in depot.runs] == ["cancelled"] * SIDE_BY_SIDE
+
+
+async def test_who_has_one_go_again_that_was_cancelled_late_may(
+    pr: Conversation, depot: SimulatedDepot
+) -> None:
+    await asks(pr, depot, 9)
+    depot.faults.arrange(CancelledMeanwhile(pr), "Run")
+    await pr.passes(60)
+    hears_all(pr)
+    late = depot.runs[-1]
+    assert late.status == "cancelled"
+    await pr.says("alice", f"/depot rerun {late.run_id}")
+    pr.reply()
+    await pr.passes(300)
+    hears_all(pr)
+    assert late.status == "finished"
+    assert len(depot.calls_of("CancelRun")) == 1
+
+
 async def test_cancel_while_it_is_not_known_whether_another_was_started(
     pr: Conversation, depot: SimulatedDepot
 ) -> None:
