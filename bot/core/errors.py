@@ -12,7 +12,7 @@
     Refused               an exception: the command was understood and will not be done
 
 Misreadings are values because one bad line must not stop the next. `Refused` is raised wherever
-the reason is found and becomes the reply in one place, `bot.engine.processor`. What is nobody's
+the reason is found and becomes the reply in one place, `bot.engine.command_step`. What is nobody's
 fault (GitHub or Depot out of reach) is an exception of `bot.github.errors` or `bot.depot.client`.
 """
 

@@ -1,9 +1,9 @@
-"""One step of one work item, top to bottom: load, parse, gather, decide, act, perform, poll,
-render, publish, save.
+"""One step of one work item, top to bottom: load, work on its commands, poll, render, publish,
+save.
 
-This is the only file that knows all parts. What a command may do is decided in
-`bot.rules.policy`, what it does in `bot.commands`, and what trouble comes to in
-`bot.engine.trouble`.
+This is the only file that knows all parts. A command goes from its line to its outcome in
+`bot.engine.command_step`; what it may do is decided in `bot.rules.policy`, what it does in
+`bot.commands`, and what trouble comes to in `bot.engine.trouble`.
 """
 
 from __future__ import annotations
@@ -18,32 +18,24 @@ import structlog
 
 from bot.commands.base import (
     Answer,
-    Change,
-    ChangeRuns,
     Command,
-    Handled,
     Outcome,
-    ParsedCommand,
     RetryLater,
-    StartRuns,
     TrackRuns,
     arguments_by_verb,
-    parse_line,
 )
 from bot.core import models, series
 from bot.core.backoff import FAILED_STEP
 from bot.core.clock import Clock
-from bot.core.errors import Misreading, Refused
 from bot.core.models import Claim, Progress, Series, TrackedRun, WorkItem
 from bot.core.reasons import Reason
-from bot.core.types import CANCEL_OUTDATED, CommandId, Detail, Permission
-from bot.depot.client import Depot, DepotError, DepotRefused, DepotUnavailable
+from bot.core.types import CommandId, Detail, Permission
+from bot.depot.client import Depot, DepotError, DepotUnavailable
 from bot.engine import events, run_poller, trouble
-from bot.engine import series as series_steps
 from bot.engine.active_runs import ActiveRuns
 from bot.engine.command_log import CommandLog
+from bot.engine.command_step import CommandStep
 from bot.engine.facts import FactReader, in_turns
-from bot.engine.handling import Handling
 from bot.engine.known_failures import KnownFailures
 from bot.engine.publisher import Publisher, Writing, account, is_complete, sooner
 from bot.engine.runs import Runs, is_watched
@@ -55,21 +47,16 @@ from bot.github.errors import (
     NotFound,
 )
 from bot.github.repository import Repository
-from bot.messages import refusals
 from bot.messages import reply as reply_message
-from bot.messages import runs as run_messages
 from bot.ops import audit
 from bot.ops.metrics import Metrics
 from bot.ops.settings import Operator
-from bot.parsing.comments import MAX_COMMANDS, find_command_lines
-from bot.rules import announcements, automations, policy
+from bot.parsing.comments import find_command_lines
+from bot.rules import announcements, policy
 from bot.rules.announcements import Announcement
 from bot.rules.facts import Facts
-from bot.rules.policy import Allowed, Bounds, CommandNeeds, Decision
-from bot.rules.repository_config import Config
-from bot.storage.database import LedgerUnavailable
+from bot.rules.policy import Bounds
 from bot.storage.ledger import Ledger
-from bot.storage.part import LeaseLost
 from bot.storage.queue import NO_PROGRESS
 
 WATCH_SECONDS = 10.0
@@ -417,182 +404,6 @@ class Processor:
             item = await self.ledger.items.load(claim.work_item_id)
         return item, facts, None
 
-    async def _outcome(
-        self,
-        claim: Claim,
-        item: WorkItem,
-        command: models.Command,
-        facts: Facts,
-        reader: FactReader,
-    ) -> tuple[Outcome, Facts]:
-        """What a command comes to: the one place where trouble becomes a value."""
-        command_id = command.command_id
-        try:
-            outcome, facts = await self._attempt(claim, item, command, facts, reader)
-        except (NotFound, Forbidden) as error:
-            log.warning("github_refused", error=str(error))
-            # What was absent at the same moment is no evidence that there are no rules.
-            self.github.forget_rules(item.comment.repo)
-            item = await self.ledger.items.load(item.work_item_id)
-            outcome = trouble.in_absence(item, command, error, self.clock.now())
-        except DepotRefused as no:
-            log.warning("depot_refused", error=str(no))
-            if await self._may_have_started(item, command_id):
-                outcome = Answer(run_messages.start_unknown(), reason=Reason.START_UNKNOWN)
-            else:
-                text = refusals.depot_refused(no.code, no.message)
-                outcome = Answer(text, reason=Reason.from_depot(no.code))
-        except (GitHubError, DepotError) as error:
-            log.warning("upstream_unavailable", error=str(error))
-            item = await self.ledger.items.load(item.work_item_id)
-            latest = self._latest_start(item, command)
-            outcome = trouble.in_trouble(item, command, error, self.clock.now(), latest)
-        except (LeaseLost, LedgerUnavailable):
-            raise
-        except Exception:
-            log.exception("command_failed")
-            outcome = Answer(refusals.internal_error(command_id), reason=Reason.INTERNAL_ERROR)
-        if isinstance(outcome, Refused) and outcome.reason is Reason.RATE_LIMITED:
-            facts = facts.after_a_limit()
-        if isinstance(outcome, Refused):
-            # Why no more runs of the same are started stands in the reply that shows the others.
-            is_silent = command.series is None and _is_silent(outcome.reason, item, facts)
-            outcome = Answer("" if is_silent else outcome.text, reason=outcome.reason)
-        if item.comment.event is not None and command.line.text == CANCEL_OUTDATED:
-            outcome = replace(outcome, text="") if not isinstance(outcome, TrackRuns) else outcome
-        return outcome, facts
-
-    async def _attempt(
-        self,
-        claim: Claim,
-        item: WorkItem,
-        command: models.Command,
-        facts: Facts,
-        reader: FactReader,
-    ) -> tuple[Outcome | Refused, Facts]:
-        """Parse, gather and decide in turns, act, perform."""
-        runs = self._runs(claim, item, command)
-        if (attempt := item.open_start_attempt(command.command_id)) is not None:
-            # A call may have been made already: what it did comes before any other question.
-            is_second = item.has_lost_start(command.command_id, attempt.start)
-            resumed = await runs.resume(attempt, is_second=is_second)
-            if attempt.start.is_last or not isinstance(resumed, TrackRuns):
-                return resumed, facts
-            await self.ledger.items.save_start(claim, resumed.runs, resumed.settles)
-            item = await self.ledger.items.load(claim.work_item_id)
-        if (ended := series_steps.refused(item, command)) is not None:
-            return ended, facts
-        if command.line.is_near_miss:
-            return await self._hint(item, command, facts, reader)
-        if len(item.commands) > MAX_COMMANDS:
-            return Refused(Reason.TOO_MANY_COMMANDS, refusals.too_many_commands()), facts
-        parsed, facts = await self._parse(item, command, facts, reader)
-        if isinstance(parsed, Refused):
-            return parsed, facts
-        needs = parsed.needs
-        if (event := item.comment.event) is not None:
-            instead = automations.required_role(facts.config, event, command.line.text)
-            needs = replace(needs, instead=instead)
-        needs = replace(needs, is_begun=item.has_begun(command.command_id))
-        decision, facts = await self._decision(item, needs, facts, reader)
-        if isinstance(decision, Refused):
-            return decision, facts
-        handling = Handling(self.commands, item, command, parsed.needs, facts, reader)
-        try:
-            handled = await parsed.handle(handling.reader(decision))
-            series_steps.check_same(item, command, handled)
-            return await self._perform(runs, item, command.command_id, handled, handling)
-        except Refused as no:
-            return no, handling.facts
-
-    async def _hint(
-        self, item: WorkItem, command: models.Command, facts: Facts, reader: FactReader
-    ) -> tuple[Answer | Refused, Facts]:
-        """What a command looks like, for a line that was probably meant as one; once for each
-        person and pull request, and only where the word is one of our commands."""
-        comment = item.comment
-        word = command.line.text.split(maxsplit=1)[0].lower()
-        if policy.decide_before_reading(comment, facts, self._bounds) is not None:
-            return Refused(Reason.HINTED, ""), facts
-        facts = await reader.with_rules_if_there(facts)
-        if word.strip("*_`") not in {*self._verbs, *facts.config.aliases}:
-            return Refused(Reason.HINTED, ""), facts
-        has_hint = await self.ledger.pull_requests.has_hint(
-            comment.repo, comment.number, comment.author.login
-        )
-        text = "" if has_hint else refusals.hint(command.line.text)
-        return Answer(text, reason=Reason.HINTED), facts
-
-    async def _parse(
-        self, item: WorkItem, command: models.Command, facts: Facts, reader: FactReader
-    ) -> tuple[ParsedCommand | Refused, Facts]:
-        """What a line says, with the repository's aliases."""
-        refused = policy.decide_before_reading(item.comment, facts, self._bounds)
-        if refused is not None:
-            return refused, facts
-        known = dict(self.commands)
-        if item.comment.event is not None:
-            known.update(self.internal)
-        parsed = parse_line(command.line, Config(), known)
-        if isinstance(parsed, ParsedCommand) and parsed.needs.is_always_answered:
-            return parsed, await reader.with_rules_if_there(facts)
-        if facts.rules is None:
-            facts = await reader.gather(facts, policy.first_reads(item.comment, facts).facts)
-        refused = policy.decide_rules(facts)
-        if refused is not None:
-            return refused, facts
-        parsed = parse_line(command.line, facts.config, known)
-        if isinstance(parsed, Misreading):
-            return Refused(
-                Reason.MISREAD, refusals.misread(parsed, self._verbs, list(facts.config.aliases))
-            ), facts
-        return parsed, facts
-
-    async def _decision(
-        self, item: WorkItem, needs: CommandNeeds, facts: Facts, reader: FactReader
-    ) -> tuple[Allowed | Refused, Facts]:
-        """Whether the command may be carried out."""
-
-        def decide(facts: Facts) -> Decision:
-            return policy.decide(
-                item.comment, needs, facts, self._bounds, self.clock.now(), self._ahead
-            )
-
-        return await in_turns(decide, facts, reader, needs.target)
-
-    async def _perform(
-        self,
-        runs: Runs,
-        item: WorkItem,
-        command_id: CommandId,
-        handled: Handled,
-        handling: Handling,
-    ) -> tuple[Outcome, Facts]:
-        """Start or change a run, as the handler wants."""
-        try:
-            handled = trouble.in_time(item, command_id, handled, self.github.server_clock.now())
-        except Refused as late:
-            return Answer(late.text, reason=late.reason), handling.facts
-        starts = 0
-        match handled:
-            case StartRuns():
-                await handling.look_at_the_head_again(handled.requests[0].sha)
-                starts = series_steps.runs_wanted(item, command_id, handled)
-                policy.check_runs(handling.facts.usage, starts)
-                before = handling.facts.runs
-                if before is None:
-                    raise TypeError("the runs at the head were not read")
-                outcome = await runs.start(item, command_id, handled, before)
-            case ChangeRuns():
-                if not handled.is_quiet and not item.changes_of(command_id):
-                    for change in handled.changes:
-                        is_cancelled = change.change is Change.CANCEL
-                        handling.check_workflows(change.run, but_inline=is_cancelled)
-                outcome = await runs.change(item, command_id, handled)
-            case Answer():
-                return handled, handling.facts
-        return outcome, handling.facts.after_a_change(starts)
-
     @property
     def _ahead(self) -> float:
         """Seconds by which our clock is ahead of GitHub's."""
@@ -604,13 +415,6 @@ class Processor:
         if command is not None and command.series is not None:
             return math.inf if item.may_start_more(command) else 0.0
         return item.comment.written_at + self._ahead + policy.LATE_SECONDS
-
-    # --- trouble ---------------------------------------------------------------------------------
-
-    async def _may_have_started(self, item: WorkItem, command_id: CommandId) -> bool:
-        """Whether a run may have been started for a command without our knowing."""
-        item = await self.ledger.items.load(item.work_item_id)
-        return item.open_start_attempt(command_id) is not None
 
     def _is_new(self, item: WorkItem) -> bool:
         """Whether something may still be started for it."""
@@ -667,6 +471,31 @@ class Processor:
             item = (await self.ledger.items.load(item.work_item_id)).with_runs(polled)
         is_full = not any(series.wants_another(item, command) for command in item.commands)
         return item, None if is_full else wait
+
+    # --- one command -----------------------------------------------------------------------------
+
+    async def _outcome(
+        self,
+        claim: Claim,
+        item: WorkItem,
+        command: models.Command,
+        facts: Facts,
+        reader: FactReader,
+    ) -> tuple[Outcome, Facts]:
+        """What a command comes to in this step, and what is known after it."""
+        step = CommandStep(
+            claim,
+            command,
+            self._runs(claim, item, command),
+            reader,
+            self.ledger,
+            self.github,
+            self.clock,
+            self.commands,
+            self.internal,
+            self._bounds,
+        )
+        return await step.outcome(item, facts)
 
     async def _postpone(self, claim: Claim, command_id: CommandId, outcome: RetryLater) -> None:
         await self.ledger.items.save_postponement(
@@ -772,13 +601,6 @@ async def _finish(reacting: asyncio.Task[None]) -> None:
     if reacting.cancel():
         log.warning("reaction_failed", error="GitHub does not answer")
     await asyncio.gather(reacting, return_exceptions=True)
-
-
-def _is_silent(reason: Reason, item: WorkItem, facts: Facts) -> bool:
-    """Whether a refusal is kept to ourselves."""
-    if item.comment.event is not None and reason in automations.QUIET | policy.LACKING:
-        return True
-    return reason in policy.ROLE_REASONS and "refusals" in facts.config.silence
 
 
 def _has_ended(before: TrackedRun, after: TrackedRun) -> bool:
