@@ -54,6 +54,11 @@ class Workflow:
         """The name of its file; empty for YAML that was sent along."""
         return self.path.rpartition("/")[2]
 
+    @property
+    def is_invalid(self) -> bool:
+        """Whether it does not compile. What has jobs did, whatever else its error is."""
+        return bool(self.error) and not self.jobs
+
 
 @dataclass(frozen=True, slots=True)
 class Run:

@@ -40,6 +40,4 @@ def check_same(item: WorkItem, command: models.Command, handled: Handled) -> Non
 
 def _is_broken(run: TrackedRun) -> bool:
     """Whether its workflow does not compile: all of them are of the same commit."""
-    # What does not compile has no jobs; any other error may not be there in the next run.
-    broken = (workflow.error and not workflow.jobs for workflow in run.run.workflows)
-    return run.end == "failed" and any(broken)
+    return run.end == "failed" and any(workflow.is_invalid for workflow in run.run.workflows)

@@ -13,7 +13,7 @@ from bot.messages.known_failures import seen_elsewhere
 from bot.messages.markdown import clean, code, fence
 from bot.messages.phrases import name_list, run_name, state_word
 from bot.messages.redaction import mask
-from bot.messages.runs import compile_errors
+from bot.messages.runs import workflow_errors
 
 MAX_FAILURES = 5
 """The most failures of one diagnosis that are shown."""
@@ -48,7 +48,7 @@ def diagnosis_of(run: TrackedRun, diagnosis: Diagnosis, elsewhere: Sequence[Evid
     """Depot's diagnosis as the answer of a command, and where *elsewhere* the same was seen."""
     if not diagnosis.failures and diagnosis.is_cut:
         return f"Run {run_name(run)} has more failures than Depot's diagnosis holds."
-    if not diagnosis.failures and (errors := compile_errors(run.run)):
+    if not diagnosis.failures and (errors := workflow_errors(run.run)):
         return "\n\n".join([f"Run {run_name(run)}:", *errors])
     if not diagnosis.failures:
         return f"Depot knows of no failure in run {run_name(run)} ({state_word(run.run.status)})."

@@ -87,7 +87,7 @@ def run_parts(tracked: TrackedRun, newest_head: Sha | None = None) -> list[str]:
         parts.append(_earlier(tracked.attempts))
     if tracked.note:
         parts.append(tracked.note)
-    parts += compile_errors(run)
+    parts += workflow_errors(run)
     if table := _job_table(run, only_one_was_asked_for=bool(tracked.job)):
         parts.append(table)
     if tracked.evidence:
@@ -181,15 +181,16 @@ def why_failed(what: str, failure: str) -> str:
     return f"<details><summary>Why {what} failed</summary>\n\n{failure}\n\n</details>"
 
 
-def compile_errors(run: Run) -> list[str]:
-    """What does not compile in a run, and why."""
-    return [_compile_error(workflow) for workflow in run.workflows if workflow.error]
+def workflow_errors(run: Run) -> list[str]:
+    """What Depot says of workflows that do not compile, or in which something else is wrong."""
+    return [_workflow_error(workflow) for workflow in run.workflows if workflow.error]
 
 
-def _compile_error(workflow: Workflow) -> str:
+def _workflow_error(workflow: Workflow) -> str:
     name = workflow.path or workflow.name
     subject = code(name) if name else "The YAML"
-    return f"{subject} does not compile:\n\n{fence(mask(workflow.error[:4000]))}"
+    says = "does not compile" if workflow.is_invalid else "has an error"
+    return f"{subject} {says}:\n\n{fence(mask(workflow.error[:4000]))}"
 
 
 _ORDER = ("failed", "cancelled", "running", "queued", "waiting", "finished", "skipped")

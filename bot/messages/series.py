@@ -10,7 +10,7 @@ from bot.core.types import Sha
 from bot.messages import known_failures
 from bot.messages.markdown import code
 from bot.messages.phrases import duration, in_cell, run_link, run_what, state_word
-from bot.messages.runs import compile_errors, head_moved_on, to_go_on, why_failed
+from bot.messages.runs import head_moved_on, to_go_on, why_failed, workflow_errors
 
 MAX_NAMED = 3
 """Kinds of failures for which the next commands are shown."""
@@ -32,7 +32,7 @@ def series_parts(
     if newest_head is not None and newest_head != ordered[0].sha:
         parts.append(head_moved_on(newest_head))
     parts += [command.answer, *dict.fromkeys(run.note for run in ordered)]
-    parts += dict.fromkeys(error for run in ordered for error in compile_errors(run.run))
+    parts += dict.fromkeys(error for run in ordered for error in workflow_errors(run.run))
     parts.append(_table(ordered))
     parts += map(_seen, groups)
     parts.append(_next_commands(ordered, groups))

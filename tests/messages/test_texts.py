@@ -308,10 +308,17 @@ SENTENCES = [
     ),
     (
         diagnosis.diagnosis_of(
-            replace(RUN, run=replace(RUN.run, workflows=(replace(CI, error="no jobs"),))),
+            replace(RUN, run=replace(RUN.run, workflows=(replace(CI, error="no jobs", jobs=()),))),
             Diagnosis(),
         ),
         f"Run {NAMED}:\n\n`.depot/workflows/ci.yml` does not compile:\n\n```\nno jobs\n```",
+    ),
+    (
+        diagnosis.diagnosis_of(
+            replace(RUN, run=replace(RUN.run, workflows=(replace(CI, error="out of disk"),))),
+            Diagnosis(),
+        ),
+        f"Run {NAMED}:\n\n`.depot/workflows/ci.yml` has an error:\n\n```\nout of disk\n```",
     ),
     (answers.artifact_list(RUN, []), f"Run {NAMED} has no artifacts."),
     (
