@@ -156,6 +156,11 @@ class HeadReader(Protocol):
         """Why a run on the head would be refused now; empty when it would not."""
         ...
 
+    async def access_problem(self, shown: str, key: str, by_default: Permission) -> str:
+        """Why the author may not use what a key of `permissions` guards; empty where they may.
+        *shown* is how it is typed, *by_default* what it needs where the config says nothing."""
+        ...
+
     async def workflow_names(self, sha: Sha) -> tuple[str, ...]:
         """The workflow files at a commit; refused when there are none."""
         ...

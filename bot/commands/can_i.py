@@ -6,15 +6,13 @@ from dataclasses import dataclass
 
 from bot.commands.base import (
     Answer,
-    Asked,
-    Command,
     CommandSpec,
     HeadReader,
     arguments_by_verb,
     verb_of,
 )
 from bot.core.errors import Misreading, Refused
-from bot.core.types import Detail, Permission
+from bot.core.types import Permission
 from bot.messages import answers
 from bot.parsing.arguments import guarded_arguments, needs_of, parse_command
 from bot.rules import policy
@@ -27,60 +25,54 @@ class CanIArguments:
 
 async def can_i(command: CanIArguments, reader: HeadReader) -> Answer:
     asked = reader.asked
-    rows = [(verb, _why_not(verb, known, asked)) for verb, known in asked.commands.items()]
+    verbs = asked.commands
+    rows = [(verb, await _why_not(verb, reader)) for verb in verbs]
     rows += [
         (
             f"{verb} {argument}=",
-            _why_not_argument(argument, by_default, asked) or _why_not(verb, known, asked),
+            await _why_not_argument(argument, by_default, reader) or await _why_not(verb, reader),
         )
-        for verb, known in asked.commands.items()
+        for verb, known in verbs.items()
         for argument, by_default in guarded_arguments(known.arguments).items()
     ]
-    rows += [(alias, _why_not_alias(alias, asked)) for alias in asked.config.aliases]
+    rows += [(alias, await _why_not_alias(alias, reader)) for alias in asked.config.aliases]
     rows += [
         (f"run {pattern}", _text(policy.workflow_refusal(pattern, role, asked.role)))
         for pattern, role in asked.config.workflow_roles()
     ]
-    may_run = not _why_not("run", asked.commands["run"], asked)
+    may_run = not await _why_not("run", reader)
     head_problem = await reader.head_problem() if may_run else ""
     return Answer(answers.can_do(asked.author, asked.role, rows, head_problem))
 
 
-def _why_not(verb: str, command: Command, asked: Asked) -> str:
+async def _why_not(verb: str, reader: HeadReader) -> str:
     """What stands against a command, empty for nothing."""
-    return _guard(verb, verb, command.required_permission, asked, command.quotes)
+    asked = reader.asked
+    command = asked.commands[verb]
+    why = await reader.access_problem(verb, verb, command.required_permission)
+    if not why and command.quotes is not None:
+        try:
+            policy.check_shown(asked.config, command.quotes, is_public=asked.is_public)
+        except Refused as no:
+            return no.text
+    return why
 
 
-def _why_not_argument(argument: str, by_default: Permission, asked: Asked) -> str:
+async def _why_not_argument(argument: str, by_default: Permission, reader: HeadReader) -> str:
     """The same for an argument that needs a role of its own."""
-    return _guard(f"{argument}=", argument, by_default, asked)
+    return await reader.access_problem(f"{argument}=", argument, by_default)
 
 
-def _guard(
-    shown: str, key: str, by_default: Permission, asked: Asked, quotes: Detail | None = None
-) -> str:
-    """The refusal of what a key of `permissions` guards, and of what it *quotes*."""
-    required, named = asked.config.needs(key, by_default), asked.config.named(key)
-    try:
-        if asked.author.lower() not in named.users:
-            policy.check_permission(shown, required, asked.role, named=named.words)
-        if quotes is not None:
-            policy.check_shown(asked.config, quotes, is_public=asked.is_public)
-    except Refused as no:
-        return no.text
-    return ""
-
-
-def _why_not_alias(alias: str, asked: Asked) -> str:
+async def _why_not_alias(alias: str, reader: HeadReader) -> str:
     """The same for what an alias stands for."""
-    verbs = arguments_by_verb(asked.commands)
-    typed = parse_command(asked.config.aliases[alias], verbs)
+    verbs = arguments_by_verb(reader.asked.commands)
+    typed = parse_command(reader.asked.config.aliases[alias], verbs)
     if isinstance(typed, Misreading):
         return ""
-    verb = verb_of(typed, verbs)
-    reasons = [_why_not(verb, asked.commands[verb], asked)]
-    reasons += (_why_not_argument(*needed, asked) for needed in needs_of(typed).items())
-    return next(filter(None, reasons), "")
+    why = await _why_not(verb_of(typed, verbs), reader)
+    for argument, by_default in needs_of(typed).items():
+        why = why or await _why_not_argument(argument, by_default, reader)
+    return why
 
 
 def _text(refused: Refused | None) -> str:

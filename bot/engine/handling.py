@@ -13,6 +13,7 @@ from bot.core.models import TrackedRun, WorkItem
 from bot.core.types import Head, Permission, Sha
 from bot.engine.facts import FactReader, in_turns
 from bot.engine.reader import CommandReader
+from bot.github.errors import Forbidden
 from bot.rules import policy
 from bot.rules.facts import Fact, Facts
 from bot.rules.policy import Allowed, CommandNeeds, Needs, NotYet, StartTarget
@@ -65,6 +66,7 @@ class Handling:
             now=self._reader.clock.now(),
             seen_head=self._seen_head,
             why_no_start=self._why_no_start,
+            why_no_access=self._why_no_access,
         )
 
     async def _seen_head(self) -> Head:
@@ -88,6 +90,21 @@ class Handling:
 
         decision, self.facts = await in_turns(decide, self.facts, self._reader)
         return decision.text if isinstance(decision, Refused) else ""
+
+    async def _why_no_access(self, shown: str, key: str, by_default: Permission) -> str:
+        """Why the author may not use what a key of `permissions` guards; empty where they may."""
+
+        def decide(facts: Facts) -> Refused | Needs | None:
+            comment = self._item.comment
+            return policy.access_refusal(shown, key, by_default, comment, self._role, facts)
+
+        try:
+            refused, self.facts = await in_turns(decide, self.facts, self._reader)
+        except Forbidden:
+            # The App is not shown who is in a team, so no team lets anybody use anything.
+            without_teams = replace(self.facts, teams=frozenset())
+            refused, _ = await in_turns(decide, without_teams, self._reader)
+        return refused.text if refused is not None else ""
 
     async def look_at_the_head_again(self, sha: str) -> None:
         """Right before a start: raises Refused when the head has moved."""

@@ -52,6 +52,8 @@ class CommandReader:
     """The head as GitHub showed it in this step; read when nobody has."""
     why_no_start: Callable[[], Awaitable[str]]
     """Why a run on the head would be refused; empty when it would not."""
+    why_no_access: Callable[[str, str, Permission], Awaitable[str]]
+    """Why the author may not use what a key of `permissions` guards; empty where they may."""
 
     # --- the head and what is in it --------------------------------------------------------------
 
@@ -70,6 +72,9 @@ class CommandReader:
 
     async def head_problem(self) -> str:
         return await self.why_no_start()
+
+    async def access_problem(self, shown: str, key: str, by_default: Permission) -> str:
+        return await self.why_no_access(shown, key, by_default)
 
     async def workflow_names(self, sha: Sha) -> tuple[str, ...]:
         names = await self.repository.workflow_names(sha)

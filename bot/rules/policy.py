@@ -425,6 +425,23 @@ def _decide(
     return _decide_start(comment, needs, needs.target, role, facts, now)
 
 
+def access_refusal(
+    shown: str,
+    key: str,
+    by_default: Permission,
+    comment: Comment,
+    role: Permission,
+    facts: Facts,
+) -> Refused | Needs | None:
+    """The refusal of what a key of `permissions` guards, *shown* as it is typed; what has to be
+    read before that is known; none for who may use it."""
+    required, named = facts.config.needs(key, by_default), facts.config.named(key)
+    try:
+        return _decide_access(shown, required, named, comment, role, facts)
+    except Refused as refused:
+        return refused
+
+
 def _decide_access(
     shown: str,
     required: Permission,

@@ -9,7 +9,7 @@ from bot.demo.simulators.depot import SimulatedDepot
 from bot.demo.simulators.github import SimulatedGitHub
 from bot.demo.simulators.github.access import PERMISSIONS
 from tests.engine.test_forks import forked
-from tests.support.commands import reason
+from tests.support.commands import reason, stands
 from tests.support.conversation import Conversation
 from tests.support.pull_requests import hears_all, rules
 
@@ -80,6 +80,50 @@ async def test_help_and_can_i_name_them(pr: Conversation) -> None:
     assert "| `run` | yes |" in pr.reply()
     await pr.says("trudy", "/depot can-i")
     assert "| `run` | no | `run` needs the `admin` role in this repository, or to be" in pr.reply()
+
+
+@pytest.mark.parametrize(
+    ("who", "lets"),
+    [
+        ("[admin, author]", {"ada", "alice"}),
+        ("[admin, '@octo/qa']", {"ada", "trudy"}),
+        ("['@octo/QA', author, '@rita']", {"alice", "trudy", "rita"}),
+        ("[nobody, author]", {"alice"}),
+    ],
+)
+async def test_can_i_says_what_the_command_would(
+    pr: Conversation, github: SimulatedGitHub, who: str, lets: set[str]
+) -> None:
+    await lets_ask_for_teams(pr)
+    github.team(QA, "trudy")
+    config = f"permissions: {{run: {who}, times: {who}, cancel: {who}}}\naliases: {{stop: cancel}}\n"
+    await rules(pr, config)
+    for login in ("ada", "alice", "trudy", "rita"):
+        await pr.says(login, "/depot can-i")
+        said = pr.reply()
+        word = "yes" if login in lets else "no"
+        for command in ("run", "run times=", "cancel", "stop"):
+            assert f"| `{command}` | {word} |" in said, (login, command)
+
+
+async def test_can_i_where_the_app_is_not_shown_who_is_in_a_team(pr: Conversation) -> None:
+    await rules(pr, "permissions: {run: [admin, '@octo/qa'], cancel: [admin, author]}\n")
+    await pr.says("trudy", "/depot can-i\n/depot run ci.yml")
+    await pr.passes(60)
+    hears_all(pr)
+    (said,) = stands(pr)
+    assert "| `run` | no | `run` needs the `admin` role in this repository, or to be" in said
+    assert "| `cancel` | no | `cancel` needs the `admin` role" in said
+    assert "members" in said  # why the second command is refused
+
+
+async def test_can_i_reads_nothing_for_who_has_the_role(
+    pr: Conversation, github: SimulatedGitHub
+) -> None:
+    await rules(pr, "permissions: {status: [triage, '@octo/qa']}\n")
+    await pr.says("trudy", "/depot can-i")
+    assert "| `status` | yes |" in pr.reply()
+    assert [one for one in github.requests if "/teams/" in one.path] == []
 
 
 async def test_yaml_of_ones_own_needs_its_role_all_the_same(
