@@ -12,7 +12,6 @@ from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from enum import IntEnum
-from itertools import pairwise
 
 from bot.core.types import RepoName, WorkItemId
 
@@ -135,10 +134,7 @@ class Budget:
         they come as they did lately."""
 
         def is_room(moment: float) -> bool:
-            ends = [moment - MINUTE * place for place in range(EXPECTING_MINUTES + 1)]
-            counts = [_since(self.written, end) - _since(self.others, end) for end in ends]
-            lately = sum(min(b - a, EXPECTED_A_MINUTE) for a, b in pairwise(counts))
-            most = max(LEAST_OTHERS, PER_HOUR - lately * (HOUR / MINUTE) / EXPECTING_MINUTES)
+            most = max(LEAST_OTHERS, PER_HOUR - self._expected(moment))
             return _since(self.others, moment - HOUR) + ahead + 1 <= most
 
         lately = [at for at in self.written if at > now - MINUTE * EXPECTING_MINUTES]
@@ -148,6 +144,19 @@ class Budget:
         )
         moments = (now, *sorted(moment for moment in leaving if moment > now))
         return next(filter(is_room, moments), now + HOUR) - now
+
+    def _expected(self, moment: float) -> float:
+        """How many first replies there are in an hour, if they come as they did before a moment."""
+        privileged = unprivileged = 0
+        for place in range(EXPECTING_MINUTES):
+            end = moment - MINUTE * place
+            replies = _in_minute(self.written, end) - _in_minute(self.others, end)
+            replies = min(replies, EXPECTED_A_MINUTE)
+            without_role = min(_in_minute(self.unprivileged, end), replies)
+            privileged += replies - without_role
+            unprivileged += without_role
+        an_hour = HOUR / MINUTE / EXPECTING_MINUTES
+        return privileged * an_hour + min(unprivileged * an_hour, UNPRIVILEGED_PER_HOUR)
 
     def left(self, now: float) -> int:
         """How many writes are left of this hour; 0 while there is a pause."""
@@ -199,6 +208,11 @@ def _of_last_hour(written: Sequence[float], now: float) -> tuple[float, ...]:
 def _since(written: Sequence[float], moment: float) -> int:
     """How many were written after a moment."""
     return len(written) - bisect_right(written, moment)
+
+
+def _in_minute(written: Sequence[float], end: float) -> int:
+    """How many were written in the minute that ends at a moment."""
+    return _since(written, end - MINUTE) - _since(written, end)
 
 
 def _until_free(

@@ -259,3 +259,30 @@ def test_results_leave_room_for_the_first_replies_to_come(
     assert (budget.wait(now, WriteKind.RESULT) > 0) == waits
     assert (budget.wait(now, WriteKind.MENTION) > 0) == waits
     assert budget.wait(now, WriteKind.FIRST_REPLY) == 0
+
+
+@pytest.mark.parametrize(
+    ("privileged", "unprivileged", "others", "waits"),
+    [
+        # However many come from persons without the write role, in an hour they are answered with
+        # 122: the rest is for others.
+        (0, 40, 367, False),
+        (0, 40, 368, True),
+        (0, 5, 429, False),  # 60 in an hour
+        (0, 5, 430, True),
+        (10, 30, 247, False),  # 120 and 122 in an hour
+        (10, 30, 248, True),
+        (40, 0, 59, False),
+        (40, 0, 80, True),
+    ],
+)
+def test_few_first_replies_are_expected_for_persons_without_the_role(
+    privileged: int, unprivileged: int, others: int, waits: bool
+) -> None:
+    now = 10_000.0
+    before = tuple(now - 3000.0 + place * 5 for place in range(others))
+    count = privileged + unprivileged
+    lately = [now - 299.0 + place * 298 / count for place in range(count)]
+    to_them = lately[:: count // unprivileged][:unprivileged] if unprivileged else []
+    budget = Budget((*before, *lately), unprivileged=tuple(to_them), others=before)
+    assert (budget.wait(now, WriteKind.RESULT) > 0) == waits
