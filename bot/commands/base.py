@@ -161,6 +161,11 @@ class HeadReader(Protocol):
         *shown* is how it is typed, *by_default* what it needs where the config says nothing."""
         ...
 
+    def is_recognised(self) -> bool:
+        """Whether `access_problem` could tell so far if the author is one of those that the config
+        names; what it could not is a problem."""
+        ...
+
     async def workflow_names(self, sha: Sha) -> tuple[str, ...]:
         """The workflow files at a commit; refused when there are none."""
         ...

@@ -42,7 +42,10 @@ async def can_i(command: CanIArguments, reader: HeadReader) -> Answer:
     ]
     may_run = not await _why_not("run", reader)
     head_problem = await reader.head_problem() if may_run else ""
-    return Answer(answers.can_do(asked.author, asked.role, rows, head_problem))
+    is_recognised = reader.is_recognised()
+    return Answer(
+        answers.can_do(asked.author, asked.role, rows, head_problem, is_recognised=is_recognised)
+    )
 
 
 async def _why_not(verb: str, reader: HeadReader) -> str:

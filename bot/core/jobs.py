@@ -63,6 +63,13 @@ def attempts(run: Run) -> dict[str, int]:
     }
 
 
+def is_tried_again(run: Run, before: Run) -> bool:
+    """Whether a job of a run has been tried again since it was read as *before*. Jobs that were not
+    known then say nothing."""
+    known = attempts(before)
+    return any(number > known.get(job_id, number) for job_id, number in attempts(run).items())
+
+
 def has_moved(workflow: Workflow, before: Mapping[str, int]) -> bool:
     """Whether a workflow that was over has been started again.
 

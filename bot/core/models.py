@@ -378,6 +378,13 @@ class WorkItem:
         series = command.series
         return series is not None and series.stopped is None and not self.reply.is_gone
 
+    def is_stopped(self, command_id: CommandId) -> bool:
+        """Whether something has ended the starts of more runs of the same for a command."""
+        return any(
+            one.command_id == command_id and one.series is not None and one.series.stopped
+            for one in self.commands
+        )
+
     def is_to_go_on(self, command: Command) -> bool:
         """Whether more runs of the same are to be started for a command, or one may have been."""
         if command.series is None:

@@ -24,8 +24,8 @@ def wants_another(item: WorkItem, command: Command) -> bool:
 
 def outliving_cancel(item: WorkItem, runs: Sequence[TrackedRun]) -> list[TrackedRun]:
     """Those of the runs that go on although their command was cancelled: they were just being
-    started, or Depot did not hear of it. One that was cancelled, or made to go again, has been
-    resumed."""
+    started, or Depot did not hear of it. One that was cancelled has been resumed, and of one that
+    goes again this is not the first attempt."""
     cancelled = {
         command.command_id
         for command in item.commands
@@ -34,7 +34,8 @@ def outliving_cancel(item: WorkItem, runs: Sequence[TrackedRun]) -> list[Tracked
     return [
         run
         for run in runs
-        if run.number and run.command_id in cancelled and not run.is_over and not run.resumed_at
+        if run.number and run.command_id in cancelled
+        if not (run.is_over or run.resumed_at or run.attempts)
     ]
 
 

@@ -5,7 +5,7 @@ What it comes to is a value; here, and only here, trouble becomes one.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
 import structlog
@@ -18,6 +18,7 @@ from bot.commands.base import (
     Handled,
     Outcome,
     ParsedCommand,
+    RetryLater,
     StartRuns,
     TrackRuns,
     parse_line,
@@ -56,6 +57,8 @@ class CommandStep:
     claim: Claim
     command: models.Command
     runs: Runs
+    latest_start: Callable[[WorkItem, models.Command], float]
+    """Until when a run may be started for it."""
     reader: FactReader
     ledger: Ledger
     github: GitHub
@@ -87,9 +90,10 @@ class CommandStep:
         except (GitHubError, DepotError) as error:
             log.warning("upstream_unavailable", error=str(error))
             item = await self.ledger.items.load(item.work_item_id)
-            outcome = trouble.in_trouble(
-                item, command, error, self.clock.now(), self.runs.latest_start
-            )
+            latest = self.latest_start(item, command)
+            outcome = trouble.in_trouble(item, command, error, self.clock.now(), latest)
+            if isinstance(outcome, RetryLater) and item.is_stopped(command_id):
+                outcome = replace(outcome, text="")  # nobody waits for it any more
         except (LeaseLost, LedgerUnavailable):
             raise
         except Exception:

@@ -6,6 +6,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 
+import structlog
+
 from bot.commands.base import Asked, Command, run_at
 from bot.core import models
 from bot.core.errors import Refused
@@ -13,7 +15,7 @@ from bot.core.models import TrackedRun, WorkItem
 from bot.core.types import Head, Permission, Sha
 from bot.engine.facts import FactReader, in_turns
 from bot.engine.reader import CommandReader
-from bot.github.errors import Forbidden
+from bot.github.errors import GitHubError
 from bot.rules import policy
 from bot.rules.facts import Fact, Facts
 from bot.rules.policy import Allowed, CommandNeeds, Needs, NotYet, StartTarget
@@ -21,6 +23,8 @@ from bot.rules.repository_config import INLINE
 
 LOOK_SECONDS = 3.0
 """How old the last look at the head may be when a run is started; it is looked at again then."""
+
+log = structlog.get_logger()
 
 
 class Handling:
@@ -42,6 +46,8 @@ class Handling:
         self._needs = needs
         self._reader = reader
         self._role = Permission.NONE
+        self._is_recognised = True
+        """No trouble of GitHub kept it from being told whether the config names its author."""
 
     def reader(self, allowed: Allowed) -> CommandReader:
         self._role = allowed.role
@@ -67,6 +73,7 @@ class Handling:
             seen_head=self._seen_head,
             why_no_start=self._why_no_start,
             why_no_access=self._why_no_access,
+            may_tell_access=lambda: self._is_recognised,
         )
 
     async def _seen_head(self) -> Head:
@@ -92,19 +99,23 @@ class Handling:
         return decision.text if isinstance(decision, Refused) else ""
 
     async def _why_no_access(self, shown: str, key: str, by_default: Permission) -> str:
-        """Why the author may not use what a key of `permissions` guards; empty where they may."""
+        """Why the author may not use what a key of `permissions` guards; empty where they may.
+        GitHub is asked once: an author whom it does not tell of is taken for nobody else."""
 
         def decide(facts: Facts) -> Refused | Needs | None:
             comment = self._item.comment
             return policy.access_refusal(shown, key, by_default, comment, self._role, facts)
 
-        try:
-            refused, self.facts = await in_turns(decide, self.facts, self._reader)
-        except Forbidden:
-            # The App is not shown who is in a team, so no team lets anybody use anything.
-            without_teams = replace(self.facts, teams=frozenset())
-            refused, _ = await in_turns(decide, without_teams, self._reader)
-        return refused.text if refused is not None else ""
+        decision = decide(self.facts)
+        if isinstance(decision, Needs) and self._is_recognised:
+            try:
+                decision, self.facts = await in_turns(decide, self.facts, self._reader)
+            except GitHubError as error:
+                log.warning("author_not_recognised", error=str(error))
+                self._is_recognised = False
+        if isinstance(decision, Needs):
+            decision = policy.role_refusal(shown, key, by_default, self._role, self.facts.config)
+        return decision.text if decision is not None else ""
 
     async def look_at_the_head_again(self, sha: str) -> None:
         """Right before a start: raises Refused when the head has moved."""

@@ -458,6 +458,8 @@ class Processor:
                         await self.ledger.items.save_next_start(
                             claim, command_id, outcome.runs, outcome.settles
                         )
+                        if await self.ledger.items.is_stopped(command_id):
+                            await self._runs(claim, item).cancel_late(outcome.runs)
                         wait = 0.0
                     case RetryLater():
                         await self._postpone(claim, command_id, outcome)
@@ -487,6 +489,7 @@ class Processor:
             claim,
             command,
             self._runs(claim, item, command),
+            self._latest_start,
             reader,
             self.ledger,
             self.github,
@@ -542,7 +545,9 @@ class Processor:
         await self._keep_flaky(item.with_runs(polled), polled)
         failed = [after for before, after in polls if _has_failed(before, after)]
         again = await self._retried_by_rule(claim, item, failed, facts, reader)
-        again += await self._runs(claim, item).cancel_late(item, polled)
+        read = [after for before, after in polls if after.read_at != before.read_at]
+        late = series.outliving_cancel(item, read)
+        again += await self._runs(claim, item).cancel_late(late)
         if again:
             item = await self.ledger.items.load(claim.work_item_id)
             polled = [run for run in polled if run not in again]

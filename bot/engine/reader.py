@@ -54,6 +54,8 @@ class CommandReader:
     """Why a run on the head would be refused; empty when it would not."""
     why_no_access: Callable[[str, str, Permission], Awaitable[str]]
     """Why the author may not use what a key of `permissions` guards; empty where they may."""
+    may_tell_access: Callable[[], bool]
+    """Whether that could be told so far."""
 
     # --- the head and what is in it --------------------------------------------------------------
 
@@ -75,6 +77,9 @@ class CommandReader:
 
     async def access_problem(self, shown: str, key: str, by_default: Permission) -> str:
         return await self.why_no_access(shown, key, by_default)
+
+    def is_recognised(self) -> bool:
+        return self.may_tell_access()
 
     async def workflow_names(self, sha: Sha) -> tuple[str, ...]:
         names = await self.repository.workflow_names(sha)

@@ -133,12 +133,7 @@ def _asked_again(tracked: TrackedRun, clock: Clock) -> TrackedRun:
 def attempt_of(tracked: TrackedRun, run: Run, now: float) -> TrackedRun:
     """What is known of the attempt that a run shows now: another one when it was over and moves, or
     has a job that was tried again since."""
-    before = jobs.attempts(tracked.run)
-    # Jobs that were not known before say nothing: where a command moved it, none were stored.
-    has_moved = not run.is_over or any(
-        job_id in before and number > before[job_id]
-        for job_id, number in jobs.attempts(run).items()
-    )
+    has_moved = not run.is_over or jobs.is_tried_again(run, tracked.run)
     if tracked.run.is_over and has_moved:
         # Of the new one nothing is known yet.
         began = tracked.next_attempt(now)

@@ -9,6 +9,7 @@ rerun or cancellation is stored first, too, with how the run stood.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
 
@@ -24,7 +25,7 @@ from bot.commands.base import (
     StartRuns,
     TrackRuns,
 )
-from bot.core import jobs, series
+from bot.core import jobs
 from bot.core.backoff import POLLING, START_SEARCH
 from bot.core.clock import Clock
 from bot.core.models import (
@@ -358,6 +359,10 @@ class Runs:
                     await self._send_change(one, before[one.run.run.run_id])
                 except DepotRefused as no:
                     answer = await self._not_possible(one, no)
+                    if answer is None and wanted.stops is not None:
+                        text = refusals.depot_refused(no.code, no.message)
+                        text = f"{text}\n\n{runs.cancelled_later()}"
+                        answer = Answer(text, reason=Reason.from_depot(no.code))
                     if answer is None and not moved:
                         raise
                     answers += [answer] if answer is not None else []
@@ -383,19 +388,21 @@ class Runs:
             await self.ledger.items.resume_tracking(one.run.run, now, "", wanted.note)
         return Answer("", reason=Reason.CANCELLED)
 
-    async def cancel_late(self, item: WorkItem, polled: Sequence[TrackedRun]) -> list[TrackedRun]:
-        """Cancel those of the runs that `cancel` did not reach; those that were cancelled. One that
-        Depot does not let go is tried again at its next poll."""
-        cancelled = []
-        for run in series.outliving_cancel(item, polled):
+    async def cancel_late(self, late: Sequence[TrackedRun]) -> list[TrackedRun]:
+        """Cancel runs that `cancel` did not reach; those that were cancelled. One that Depot does
+        not let go is tried again at its next poll."""
+
+        async def is_cancelled(run: TrackedRun) -> bool:
             try:
                 await self.depot.cancel_run(run.run.run_id)
             except DepotError as error:
                 log.warning("run_not_cancelled", run_id=run.run.run_id, error=str(error))
-                continue
+                return False
             await self.ledger.items.resume_tracking(run.run, self.clock.now(), "", run.note)
-            cancelled.append(run)
-        return cancelled
+            return True
+
+        done = await asyncio.gather(*map(is_cancelled, late))
+        return [run for run, is_done in zip(late, done, strict=True) if is_done]
 
     async def retry_by_rule(self, item: WorkItem, run: TrackedRun, config: Config) -> bool:
         """Have the jobs of a run that has just failed go again, as far as rules want it; whether

@@ -134,14 +134,30 @@ def artifact_list(run: TrackedRun, artifacts: Sequence[Artifact]) -> str:
     return f"Artifacts of run {run_name(run)}, to be had on its page at Depot:\n\n{table}{more}"
 
 
-def can_do(login: str, has: Permission, rows: Sequence[tuple[str, str]], head_problem: str) -> str:
+def not_recognised() -> str:
+    return (
+        "GitHub did not say just now who opened this pull request or who is in which team, so they "
+        "stand for nobody in this table."
+    )
+
+
+def can_do(
+    login: str,
+    has: Permission,
+    rows: Sequence[tuple[str, str]],
+    head_problem: str,
+    *,
+    is_recognised: bool = True,
+) -> str:
     """What a person may do here. *rows* are commands with the reason against each; empty when there
-    is none."""
+    is none. *is_recognised* says whether that could be told for who is named by another name than
+    the person's own."""
     role = "no role" if has is Permission.NONE else f"the {code(has.word)} role"
     lines = [f"| {cell(verb)} | {'no' if why else 'yes'} | {why} |" for verb, why in rows]
     table = "\n".join(["| command | may | why not |", "|---|---|---|", *lines])
     about_head = f"\n\nOn the head as it is now: {head_problem}" if head_problem else ""
-    return f"{code(login)} has {role} in this repository.\n\n{table}{about_head}"
+    about_names = "" if is_recognised else f"\n\n{not_recognised()}"
+    return f"{code(login)} has {role} in this repository.\n\n{table}{about_names}{about_head}"
 
 
 def workflow_list(

@@ -232,6 +232,10 @@ def no_more_are_started() -> str:
     return "None of these runs is under way, and no more are started."
 
 
+def cancelled_later() -> str:
+    return "No more of these runs are started. To cancel those under way is tried again."
+
+
 def looking_for_run() -> str:
     return (
         "Depot's answer to the start was lost. Looking whether the run has begun, "

@@ -442,6 +442,17 @@ def access_refusal(
         return refused
 
 
+def role_refusal(
+    shown: str, key: str, by_default: Permission, role: Permission, config: Config
+) -> Refused | None:
+    """The refusal by the role alone of what a key of `permissions` guards, whoever it names."""
+    try:
+        check_permission(shown, config.needs(key, by_default), role, named=config.named(key).words)
+    except Refused as refused:
+        return refused
+    return None
+
+
 def _decide_access(
     shown: str,
     required: Permission,

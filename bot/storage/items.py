@@ -10,6 +10,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.exc import IntegrityError
 
+from bot.core import jobs
 from bot.core.events import CommandLine
 from bot.core.models import (
     BY_RULE,
@@ -492,7 +493,7 @@ class Items(Part):
 
     async def stop(self, command_id: CommandId, reason: Reason) -> None:
         """Start no more runs of the same for a command. Not fenced: who starts one looks for this
-        before (`is_stopped`), and what is just being started is cancelled when it is polled."""
+        before and after (`is_stopped`), and what it missed is cancelled when it is polled."""
         stopped = {"of_command": command_id, "stopped": reason.value, "answer": ""}
         await self._store.transact(lambda db: db.execute(self._stop, stopped))
 
@@ -547,7 +548,8 @@ class Items(Part):
         again |= {"resumed_by": by, "resumed_at": now}
         which = {"of_run": run.run_id}
         known = await self.find_run(run.run_id) if run.is_over else None
-        if known is not None and known.reply_url is None and not known.run.is_over:
+        is_moving = known is not None and known.reply_url is None and not known.run.is_over
+        if known is not None and is_moving and not jobs.is_tried_again(known.run, run):
             # Whoever follows it has not seen its end yet: it is the end of an attempt.
             again |= {"state": rows.run_state(run)}
 

@@ -44,6 +44,7 @@ def item(stopped: Reason | None) -> WorkItem:
         (replace(run(), command_id=SECOND), False),  # of another command
         (replace(run(), number=0), False),  # of none that wants several
         (replace(run(), resumed_at=1.0), False),  # cancelled, or made to go again
+        (replace(run(), attempts=(run("failed").past(),)), False),  # somebody had it go again
         (replace(run("failed"), resumed_at=1.0, resumed_by="alice"), False),
     ],
 )

@@ -363,6 +363,64 @@ async def test_depot_does_not_cancel_at_once_what_was_just_started(
     assert len(depot.calls_of("CancelRun")) == 4
 
 
+async def one_failed_before_cancel(pr: Conversation, depot: SimulatedDepot) -> Run:
+    """Five of nine runs are over, the first failed; then no more are started."""
+    depot.plan(job="test", seconds=20)
+    await pr.says("maya", f"{COMMAND}9")
+    fails(depot, depot.runs[0])
+    await pr.passes(27)
+    await pr.says("alice", f"/depot cancel {depot.runs[-1].run_id}")
+    await pr.passes(3600)
+    hears_all(pr)
+    assert depot.runs[0].status == "failed"
+    depot.plan(job="test", attempt=2, seconds=120, outcome="finished")
+    pr.github.check_run_webhooks = True
+    return depot.runs[0]
+
+
+async def goes_again_undisturbed(pr: Conversation, first: Run) -> None:
+    await pr.passes(600)
+    hears_all(pr)
+    assert first.status == "finished"
+    assert not pr.depot.calls_of("CancelRun")
+    assert "attempt 2" in stands(pr)[0]
+
+
+async def test_what_goes_again_at_depot_after_cancel_is_left_alone(
+    pr: Conversation, depot: SimulatedDepot
+) -> None:
+    first = await one_failed_before_cancel(pr, depot)
+    depot.retried_elsewhere(first.run_id)
+    depot.start(first.run_id)
+    await goes_again_undisturbed(pr, first)
+
+
+@dataclass
+class PolledMeanwhile:
+    """Depot has a run go again, and it is polled before Depot answers."""
+
+    pr: Conversation
+
+    async def answer(self, work: Work) -> Response:
+        reply = work()
+        queue = self.pr.services.ledger.queue
+        await queue.reread_runs([RunId(self.pr.depot.runs[0].run_id)])
+        for claim in await queue.claim(0, 5):
+            await self.pr.services.steps.step(claim)
+        return reply.response()
+
+
+@pytest.mark.parametrize("verb", ["retry", "rerun"])
+async def test_what_goes_again_by_a_command_after_cancel_is_left_alone(
+    pr: Conversation, depot: SimulatedDepot, verb: str
+) -> None:
+    first = await one_failed_before_cancel(pr, depot)
+    method = {"retry": "RetryFailedJobs", "rerun": "RerunWorkflow"}[verb]
+    depot.faults.arrange(PolledMeanwhile(pr), method)
+    await pr.says("alice", f"/depot {verb} {first.run_id}")
+    await goes_again_undisturbed(pr, first)
+
+
 async def test_cancel_reaches_what_it_did_not_see(pr: Conversation, depot: SimulatedDepot) -> None:
     """A run is stored after `cancel` has looked which there are, and before it stops them."""
     await asks(pr, depot, 9, seconds=SLOW)
@@ -375,11 +433,55 @@ async def test_cancel_reaches_what_it_did_not_see(pr: Conversation, depot: Simul
     assert [run.status for run in depot.runs] == ["cancelled"] * SIDE_BY_SIDE
 
 
+async def test_the_same_again_right_after_cancel(pr: Conversation, depot: SimulatedDepot) -> None:
+    """It does not point to the run that is just being cancelled."""
+    await asks(pr, depot, 9)
+    depot.faults.arrange(CancelledMeanwhile(pr), "Run")
+    while len(depot.runs) == SIDE_BY_SIDE:
+        await pr.passes(0.5)
+    await pr.says("alice", "/depot run ci.yml job=test")
+    await pr.passes(60)
+    hears_all(pr)
+    assert [run.status for run in depot.runs[-2:]] == ["cancelled", "finished"]
+
+
+async def test_cancel_says_that_it_is_tried_again(pr: Conversation, depot: SimulatedDepot) -> None:
+    await asks(pr, depot, 9, seconds=SLOW)
+    depot.faults.refuse("CancelRun", "permission_denied", times=SIDE_BY_SIDE)
+    await pr.says("alice", f"/depot cancel {depot.runs[0].run_id}")
+    said = pr.reply()
+    assert said.startswith("Depot does not let this bot's token do that.")
+    assert said.endswith(runs.cancelled_later())
+    assert reason(pr) == "depot-permission_denied"
+    await pr.passes(120)
+    hears_all(pr)
+    assert [run.status for run in depot.runs] == ["cancelled"] * SIDE_BY_SIDE
+
+
+@dataclass
+class CancelledAndAway(CancelledMeanwhile):
+    """Somebody cancels, and Depot does not answer."""
+
+    async def answer(self, work: Work) -> Response:
+        await super().answer(work)
+        return Response("", 503)
+
+
+async def test_nobody_waits_for_what_was_cancelled(pr: Conversation, depot: SimulatedDepot) -> None:
+    await asks(pr, depot, 9)
+    depot.faults.arrange(CancelledAndAway(pr), "ListRuns")
+    await pr.passes(300)
+    hears_all(pr)
+    assert "not started" in stands(pr)[0]
+    assert "still trying" not in stands(pr)[0]
+
+
 async def test_who_has_one_go_again_that_was_cancelled_late_may(
     pr: Conversation, depot: SimulatedDepot
 ) -> None:
     await asks(pr, depot, 9)
     depot.faults.arrange(CancelledMeanwhile(pr), "Run")
+    depot.faults.refuse("CancelRun", "unavailable", times=1)
     await pr.passes(60)
     hears_all(pr)
     late = depot.runs[-1]
@@ -389,7 +491,7 @@ async def test_who_has_one_go_again_that_was_cancelled_late_may(
     await pr.passes(300)
     hears_all(pr)
     assert late.status == "finished"
-    assert len(depot.calls_of("CancelRun")) == 1
+    assert len(depot.calls_of("CancelRun")) == 2
 
 
 async def test_cancel_while_it_is_not_known_whether_another_was_started(
