@@ -31,9 +31,9 @@ Insert = Callable[[int], Awaitable[None]]
 
 
 async def rows(folder: Path) -> list[Row]:
-    """The bot stores three rows for each command. The handler gets the same webhooks; the bare
-    inserts come from nowhere, so they wait for the disk alone: where that takes 0.1 ms for a
-    commit, HTTP and a signature take longer."""
+    """The bot stores three rows for each command. The handler gets the same webhooks. The bare
+    inserts come from nowhere, so how they compare says how fast the machine's disk is beside its
+    network: nothing is wanted of that."""
     stage = stage_for_load()
     ours, theirs = free_port(), free_port()
     settings = environment(stage, folder)
@@ -60,7 +60,7 @@ async def rows(folder: Path) -> list[Row]:
     best = max(zip(*inserted, strict=True), key=statistics.median)
     return [
         ratio("accepted for good: a handler that inserts a row", accepted, handled, 0.75),
-        ratio("accepted for good: bare inserts", accepted, best, 0.5),
+        ratio("accepted for good: bare inserts", accepted, best),
     ]
 
 

@@ -25,8 +25,11 @@ class Row:
 HEADING = ("what", "the bot", "beside it", "came to", "wanted")
 
 
-def ratio(what: str, bot: Sequence[float], peer: Sequence[float], wanted: float) -> Row:
-    """Rates a second of the bot and of a peer, round by round in turns.
+def ratio(
+    what: str, bot: Sequence[float], peer: Sequence[float], wanted: float | None = None
+) -> Row:
+    """Rates a second of the bot and of a peer, round by round in turns; only printed where nothing
+    is wanted.
 
     Both meet the same machine in a round, whatever else it does: the median of the rounds' ratios
     counts, and the rates themselves are medians.
@@ -37,8 +40,8 @@ def ratio(what: str, bot: Sequence[float], peer: Sequence[float], wanted: float)
         f"{median(bot):,.0f}/s",
         f"{median(peer):,.0f}/s",
         f"{found:.2f} times",
-        f"at least {wanted:g}",
-        found >= wanted,
+        "" if wanted is None else f"at least {wanted:g}",
+        wanted is None or found >= wanted,
     )
 
 
