@@ -40,6 +40,7 @@ from bot.storage.part import (
     adding,
     execute_all,
     is_its_turn,
+    is_set,
     of_pull_request,
     waking,
 )
@@ -67,7 +68,7 @@ class Items(Part):
     def _build(self, store: type[Store]) -> None:
         super()._build(store)
         now = store.now()
-        is_tracked = tracked_runs.c.next_poll_at.is_not(None)
+        is_tracked = is_set(tracked_runs.c.next_poll_at)
         self._touch_while_deciding = self._touch.values(
             deciding=_others_are_undecided()
         )  # of_command

@@ -20,6 +20,7 @@ from bot.storage.part import (
     execute_all,
     held_by,
     is_its_turn,
+    is_set,
     its_commands,
     rereading,
     waking,
@@ -77,7 +78,7 @@ class Queue(Part):
         )
         next_poll = tracked_runs.c.next_poll_at
         # One that is read again after its end is not followed.
-        is_tracked = sa.and_(next_poll > 0.0, sa.or_(next_poll > now, is_held))
+        is_tracked = sa.and_(is_set(next_poll, but=0), sa.or_(next_poll > now, is_held))
         self._now = sa.select(now)
         self._check = sa.select(sa.func.count()).select_from(work_items).where(sa.false())
         due = sa.union_all(
@@ -359,23 +360,24 @@ def _due(
 def _until_due(now: sa.ColumnElement[float]) -> sa.Select[Any]:
     """Seconds until the next step may be claimed; a held one counts from the end of its lease."""
     due_at, lease_until = work_items.c.due_at, work_items.c.lease_until
+    # All in its text: PostgreSQL plans what has parameters at each execution, which takes longer.
     waits = (
-        due_at >= 0.0,  # SQLite uses no index for IS NOT NULL
-        work_items.c.deciding.in_(sa.bindparam("deciding", expanding=True)),
+        due_at >= sa.literal_column("0"),  # SQLite uses no index for IS NOT NULL
+        work_items.c.deciding.in_(sa.bindparam("deciding", expanding=True, literal_execute=True)),
         is_its_turn(),
     )
     first_free = (
         sa.select(due_at)
         .where(*waits, lease_until <= due_at)
         .order_by(due_at)
-        .limit(1)
+        .limit(sa.literal_column("1"))
         .correlate(None)
         .scalar_subquery()
     )
     # What is due later than the first that nobody holds is not read: thousands may wait.
     return sa.select(
         sa.func.min(sa.case((lease_until > due_at, lease_until), else_=due_at)) - now
-    ).where(*waits, due_at <= sa.func.coalesce(first_free, NEVER))
+    ).where(*waits, due_at <= sa.func.coalesce(first_free, sa.literal(NEVER, literal_execute=True)))
 
 
 def _taking_periodic_job(store: type[Store], now: sa.ColumnElement[float]) -> sa.Executable:

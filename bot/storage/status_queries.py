@@ -20,7 +20,7 @@ from bot.core.runs import Run
 from bot.core.types import CommandId, RepoName, RunId, Sha, WorkItemId
 from bot.storage import rows
 from bot.storage.database import Store
-from bot.storage.part import TRACKING
+from bot.storage.part import TRACKING, is_set
 from bot.storage.tables import (
     commands,
     repositories,
@@ -148,19 +148,19 @@ class StatusQueries:
     async def queue(self) -> QueueStatus:
         """How much there is to do."""
         now = self._store.now()
-        # Each condition names an index in which nothing is that is over.
+        # Each query names an index in which nothing is that is over.
         moving = work_items.c.due_at >= 0.0
         count = sa.func.count()
         undecided = (
             sa.select(count)
             .select_from(commands.join(work_items))
-            .where(moving, ~commands.c.decided)
+            .where(is_set(work_items.c.due_at), ~commands.c.decided)
         )
         due = sa.select(count).select_from(work_items).where(work_items.c.due_at <= now)
         tracked = (
             sa.select(count)
             .select_from(TRACKING)
-            .where(moving, tracked_runs.c.next_poll_at.is_not(None))
+            .where(is_set(work_items.c.due_at), tracked_runs.c.next_poll_at.is_not(None))
         )
         # For the least of a plain column SQLite would go through the index on it.
         oldest = sa.select(sa.func.min(work_items.c.received_at + 0.0)).where(

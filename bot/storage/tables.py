@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import sqlalchemy as sa
 
-VERSION = "0017"
+VERSION = "0018"
 """The newest migration, after which a database has this shape."""
 
 metadata = sa.MetaData()
@@ -110,7 +110,12 @@ work_items = sa.Table(
     # When a comment that mentions them was last posted, whatever came of that.
     sa.Column("mention_attempted_at", sa.Float),
     _index_of_live("work_items_due", "due_at", _is_set("due_at")),
-    _index_of_live("work_items_repo_id", "repo_id", _is_set("due_at") | _is_set("set_aside_at")),
+    # With the id in its condition PostgreSQL takes it for nothing else.
+    _index_of_live(
+        "work_items_repo_id",
+        "repo_id",
+        _is_set("repo_id") & (_is_set("due_at") | _is_set("set_aside_at")),
+    ),
     _index_of_live("work_items_set_aside", "set_aside_at", _is_set("set_aside_at")),
     sa.Index("work_items_pull_request", "repo", "number", "deciding"),
     sa.Index("work_items_received", "received_at"),

@@ -30,6 +30,9 @@ RUN = RunId("old-run-200")
 AUTHOR = "author-0"
 """A pull request, its head, and a request under it, in the repository that has half of them."""
 
+RESUMED_FROM = 2000
+"""The number of the first request that goes on."""
+
 OTHER = RepoName("octo/other-5")
 OTHER_ID = 1005
 """A repository that has few of them."""
@@ -144,6 +147,39 @@ def fill(url: str, count: int, now: float) -> None:
     engine.dispose()
 
 
+AGAIN = (
+    """
+    UPDATE work_items SET due_at = :later + comment_id, deciding = (comment_id % 4 = 0)
+    WHERE repo = :repo AND comment_id BETWEEN :first AND :last
+    """,
+    """
+    UPDATE commands SET decided = false WHERE work_item_id IN
+        (SELECT id FROM work_items WHERE deciding AND comment_id BETWEEN :first AND :last)
+    """,
+    """
+    UPDATE tracked_runs SET next_poll_at = :later, state = :run WHERE command_id IN
+        (SELECT commands.id FROM commands JOIN work_items ON work_items.id = work_item_id
+        WHERE due_at >= :later AND NOT deciding)
+    """,
+)
+
+
+def resume(url: str, count: int, later: float) -> None:
+    """Have so many of the finished requests of one repository go on: half of them are undecided
+    until *later*, of the other half a run is followed."""
+    parsed = make_url(url)
+    driver = "sqlite" if parsed.get_backend_name() == "sqlite" else "postgresql+psycopg"
+    engine = sa.create_engine(parsed.set(drivername=driver))
+    last = RESUMED_FROM + 2 * count - 1
+    values = {"first": RESUMED_FROM, "last": last, "later": later, "repo": REPO}
+    values["run"] = _run("running")
+    with engine.begin() as db:
+        for change in AGAIN:
+            asked = sa.text(change)
+            db.execute(asked, {name: values[name] for name in asked.compile().params})
+    engine.dispose()
+
+
 def analyze(url: str) -> None:
     """Have the database count, as PostgreSQL does by itself in time."""
     parsed = make_url(url)
@@ -154,10 +190,10 @@ def analyze(url: str) -> None:
     engine.dispose()
 
 
-def _run() -> str:
-    """A run that is over, as it is stored."""
-    attempt = Attempt("07qwbk1s76a", 1, "finished")
-    job = Job("07qwbk1s76j", "ci.yml:test", "finished", "Test", (attempt,), 120.0)
-    workflow = Workflow("07qwbk1s76w", ".depot/workflows/ci.yml", "finished", "CI", "", (job,))
-    run = Run(RunId("07qwbk1s76"), "org", "finished", (workflow,), 120.0)
+def _run(status: str = "finished") -> str:
+    """A run, as it is stored."""
+    attempt = Attempt("07qwbk1s76a", 1, status)
+    job = Job("07qwbk1s76j", "ci.yml:test", status, "Test", (attempt,), 120.0)
+    workflow = Workflow("07qwbk1s76w", ".depot/workflows/ci.yml", status, "CI", "", (job,))
+    run = Run(RunId("07qwbk1s76"), "org", status, (workflow,), 120.0)
     return msgspec.json.encode(run).decode()
