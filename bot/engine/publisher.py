@@ -35,6 +35,11 @@ LOOK_SECONDS = 10.0
 LOOK_PAUSE = 2.0
 """Seconds between two such looks."""
 
+SLOW_SECONDS = 2.0
+"""What the database may take to store that a comment is about to be posted. What takes longer is
+stored anew: the lease may have ended, and whoever has it now looks for the comment from then on,
+and posts it when it has not shown for LOOK_SECONDS."""
+
 TWIN_LOOKS = (60.0, 300.0)
 """Seconds after it was posted again at which it is looked for a twin."""
 
@@ -226,7 +231,9 @@ class Publisher:
                 return None
             if pause:
                 return min(pause, LONGEST_WAIT)
-            await self.ledger.items.save_mention_attempt(claim, now)
+            await self._save_attempt(
+                lambda: self.ledger.items.save_mention_attempt(claim, self.clock.now())
+            )
             comment_id = await repository.comment(item.comment.number, mention(item))
             log.info("mention_posted", reply_id=comment_id)
         except NotDone:
@@ -376,7 +383,8 @@ class Publisher:
     async def _send(self, item: WorkItem, writing: Writing) -> Published:
         """Post the reply; from now on it is looked for before it is posted again."""
         was_in_doubt = item.reply.attempted
-        await self.ledger.items.save_reply_attempt(writing.claim, item.reply.twins_at)
+        items, twins_at = self.ledger.items, item.reply.twins_at
+        await self._save_attempt(lambda: items.save_reply_attempt(writing.claim, twins_at))
         try:
             comment_id = await writing.repository.comment(item.comment.number, writing.text)
         except NotDone:
@@ -388,6 +396,14 @@ class Publisher:
             return self._refused(item, error, attempted=was_in_doubt)
         log.info("reply_posted", **audit.of_reply(item, comment_id, self.clock.now()))
         return Published(self._written(item, comment_id, writing.text), None)
+
+    async def _save_attempt(self, save: Callable[[], Awaitable[None]]) -> None:
+        """Store that a comment is about to be posted. Raises LeaseLost."""
+        took = math.inf
+        while took > SLOW_SECONDS:
+            begun = self.clock.now()
+            await save()
+            took = self.clock.now() - begun
 
     async def _edit(self, item: WorkItem, writing: Writing, edit: Edit) -> Published:
         reserved = await self._ask(item, edit.kind, wants_reaction=writing.is_reaction_next)

@@ -59,6 +59,9 @@ from bot.storage.ledger import Ledger
 WINDOW_SECONDS = 45.0
 """How long a run is looked for after a call whose outcome is unknown."""
 
+SLOW_SECONDS = 10.0
+"""What the database may take to store that a run is about to be started."""
+
 LATE_SECONDS = 300.0
 """How long after sending again the run of the first call is still looked for."""
 
@@ -176,6 +179,11 @@ class Runs:
             attempt = await self.ledger.items.add_start_attempt(self.claim, new, lost)
         except StartInProgress:
             return RetryLater(2.0, runs.waiting_for_other_start())
+        if self.clock.now() - attempt.created_at > SLOW_SECONDS:
+            # The lease may have ended, and somebody else may be looking for the run since then.
+            unsent = replace(attempt, outcome="unsent")
+            await self.ledger.items.save_start_attempt(self.claim, unsent)
+            return RetryLater(START_SEARCH.first, "")
         try:
             run = await self._call(start)
         except DepotNotReached:

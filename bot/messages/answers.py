@@ -136,8 +136,8 @@ def artifact_list(run: TrackedRun, artifacts: Sequence[Artifact]) -> str:
 
 def not_recognised() -> str:
     return (
-        "GitHub did not say just now who opened this pull request or who is in which team, so they "
-        "stand for nobody in this table."
+        "GitHub did not say just now who opened this pull request, or who is in which team. Where "
+        f"`permissions` name them, this table says no; ask again with {code('/depot can-i')}."
     )
 
 

@@ -233,7 +233,9 @@ def no_more_are_started() -> str:
 
 
 def cancelled_later() -> str:
-    return "No more of these runs are started. To cancel those under way is tried again."
+    return (
+        "No more of these runs are started, and the bot goes on trying to cancel those under way."
+    )
 
 
 def looking_for_run() -> str:

@@ -221,8 +221,9 @@ class Scene:
 
     def assert_all_is_well(self) -> None:
         """Exactly one run, exactly one reply, and the reply is true."""
-        (run,) = self.depot.runs
-        (reply,) = self.replies()
+        runs, replies = self.depot.runs, self.replies()
+        assert (len(runs), len(replies)) == (1, 1), (runs, replies)
+        (run,), (reply,) = runs, replies
         assert run.status == "finished"
         assert f"`{run.run_id}`" in reply.body
         assert "✅ passed" in reply.body
