@@ -14,6 +14,7 @@ from bot.core.backoff import REPLY_REFUSED
 from bot.core.clock import Clock
 from bot.core.models import Claim, Reply, WorkItem
 from bot.core.rate_limit import LONGEST_WAIT, WriteKind
+from bot.engine.stored import store_anew
 from bot.github.errors import Forbidden, GitHubError, NotDone, NotFound, Unprocessable
 from bot.github.repository import PostedComment, Repository
 from bot.messages import reply as reply_message
@@ -34,11 +35,6 @@ LOOK_SECONDS = 10.0
 
 LOOK_PAUSE = 2.0
 """Seconds between two such looks."""
-
-SLOW_SECONDS = 2.0
-"""What the database may take to store that a comment is about to be posted. What takes longer is
-stored anew: the lease may have ended, and whoever has it now looks for the comment from then on,
-and posts it when it has not shown for LOOK_SECONDS."""
 
 TWIN_LOOKS = (60.0, 300.0)
 """Seconds after it was posted again at which it is looked for a twin."""
@@ -231,8 +227,9 @@ class Publisher:
                 return None
             if pause:
                 return min(pause, LONGEST_WAIT)
-            await self._save_attempt(
-                lambda: self.ledger.items.save_mention_attempt(claim, self.clock.now())
+            await store_anew(
+                self.clock,
+                lambda: self.ledger.items.save_mention_attempt(claim, self.clock.now()),
             )
             comment_id = await repository.comment(item.comment.number, mention(item))
             log.info("mention_posted", reply_id=comment_id)
@@ -384,7 +381,7 @@ class Publisher:
         """Post the reply; from now on it is looked for before it is posted again."""
         was_in_doubt = item.reply.attempted
         items, twins_at = self.ledger.items, item.reply.twins_at
-        await self._save_attempt(lambda: items.save_reply_attempt(writing.claim, twins_at))
+        await store_anew(self.clock, lambda: items.save_reply_attempt(writing.claim, twins_at))
         try:
             comment_id = await writing.repository.comment(item.comment.number, writing.text)
         except NotDone:
@@ -396,14 +393,6 @@ class Publisher:
             return self._refused(item, error, attempted=was_in_doubt)
         log.info("reply_posted", **audit.of_reply(item, comment_id, self.clock.now()))
         return Published(self._written(item, comment_id, writing.text), None)
-
-    async def _save_attempt(self, save: Callable[[], Awaitable[None]]) -> None:
-        """Store that a comment is about to be posted. Raises LeaseLost."""
-        took = math.inf
-        while took > SLOW_SECONDS:
-            begun = self.clock.now()
-            await save()
-            took = self.clock.now() - begun
 
     async def _edit(self, item: WorkItem, writing: Writing, edit: Edit) -> Published:
         reserved = await self._ask(item, edit.kind, wants_reaction=writing.is_reaction_next)

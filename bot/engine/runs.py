@@ -48,6 +48,7 @@ from bot.depot.client import (
     DepotRefused,
     DepotUnavailable,
 )
+from bot.engine.stored import SLOW_SECONDS, store_anew
 from bot.messages import refusals, runs
 from bot.parsing.workflow_file import path
 from bot.rules import retries
@@ -58,9 +59,6 @@ from bot.storage.ledger import Ledger
 
 WINDOW_SECONDS = 45.0
 """How long a run is looked for after a call whose outcome is unknown."""
-
-SLOW_SECONDS = 10.0
-"""What the database may take to store that a run is about to be started."""
 
 LATE_SECONDS = 300.0
 """How long after sending again the run of the first call is still looked for."""
@@ -357,7 +355,10 @@ class Runs:
                 run_id: PendingChange(command_id, run_id, jobs.attempts(run))
                 for run_id, run in runs_.items()
             }
-            await self.ledger.items.add_pending_changes(self.claim, tuple(before.values()))
+            changes = tuple(before.values())
+            await store_anew(
+                self.clock, lambda: self.ledger.items.add_pending_changes(self.claim, changes)
+            )
         answers: list[Answer] = []
         moved: dict[RunId, TrackedRun] = {}
         reason = Reason.RETRIED
