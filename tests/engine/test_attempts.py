@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable
 
 import pytest
 from inline_snapshot import snapshot
 
-from bot.core.models import Claim, PendingChange
 from bot.demo.simulators.depot import SimulatedDepot
 from bot.demo.simulators.depot.model import Run
-from bot.storage.items import Items
 from tests.support.commands import SLOW, facts, ran, runs_on, said, stands
 from tests.support.conversation import Conversation
 from tests.support.pull_requests import hears_all
@@ -183,38 +181,3 @@ async def test_an_attempt_begun_at_depot_is_noticed(
     first = stands(pr)[0]
     assert first.startswith(f"{name_of(run)}: ✅ passed (attempt 2).")
     assert attempts_shown(first) == ["- Attempt 1: ❌ failed: `test`, 2 passed, in 2 s"]
-
-
-@pytest.mark.parametrize("seconds", [1.0, 12.0, 60.0])
-@pytest.mark.parametrize("verb", ["retry", "rerun"])
-async def test_a_database_that_stands_still_before_a_run_goes_again(
-    pr: Conversation,
-    depot: SimulatedDepot,
-    monkeypatch: pytest.MonkeyPatch,
-    verb: str,
-    seconds: float,
-) -> None:
-    """The lease ends meanwhile, and another worker has it go again."""
-    depot.plan(attempt=1, outcome="failed")
-    await pr.says("alice", "/depot run ci.yml")
-    await pr.passes(60)
-    hears_all(pr)
-    add = Items.add_pending_changes
-    stands_still = True
-
-    async def late(items: Items, claim: Claim, changes: Sequence[PendingChange]) -> None:
-        nonlocal stands_still
-        await add(items, claim, changes)
-        if stands_still:
-            stands_still = False
-            pr.clock.time += seconds
-            for other in await pr.services.ledger.queue.claim(5, 5):
-                await pr.services.steps.step(other)
-
-    monkeypatch.setattr(Items, "add_pending_changes", late)
-    await pr.says("alice", f"/depot {verb}")
-    await pr.passes(120)
-    hears_all(pr)
-    assert depot.runs[0].status == "finished"
-    calls = {"retry": "RetryFailedJobs", "rerun": "RerunWorkflow"}[verb]
-    assert len(depot.calls_of(calls)) == 1

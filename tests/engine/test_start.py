@@ -11,17 +11,14 @@ import httpx
 import pytest
 from starlette.responses import Response
 
-from bot.core.models import Claim, StartAttempt
 from bot.demo.simulators.depot import Run, SimulatedDepot
 from bot.demo.simulators.depot.faults import Work
 from bot.demo.simulators.github import DeliveryOutcome, SimulatedGitHub
 from bot.demo.stage import Stage
 from bot.engine.runs import LATE_SECONDS, WINDOW_SECONDS
 from bot.messages import refusals, runs
-from bot.storage.items import Items
 from tests.support.commands import reason, stands
 from tests.support.conversation import HOOK, REPO, Conversation, Hook, ManualClock, bot_on
-from tests.support.pull_requests import hears_all
 from tests.support.sentences import name_of, queued
 
 pytestmark = pytest.mark.anyio
@@ -764,31 +761,3 @@ async def test_a_doubt_outlives_the_bot(
         assert runs.adopted() in pr.last_edit()
         pr.assert_said_nothing_else()
     assert len(stage.depot.runs) == 1
-
-
-@pytest.mark.parametrize("seconds", [5.0, 20.0, 60.0])
-async def test_a_database_that_stands_still_before_the_call(
-    pr: Conversation, depot: SimulatedDepot, monkeypatch: pytest.MonkeyPatch, seconds: float
-) -> None:
-    """The lease ends meanwhile, and another worker looks for the run."""
-    add = Items.add_start_attempt
-    stands_still = True
-
-    async def late(
-        items: Items, claim: Claim, attempt: StartAttempt, lost: StartAttempt | None = None
-    ) -> StartAttempt:
-        nonlocal stands_still
-        added = await add(items, claim, attempt, lost)
-        if stands_still:
-            stands_still = False
-            pr.clock.time += seconds
-            for other in await pr.services.ledger.queue.claim(5, 5):
-                await pr.services.steps.step(other)
-        return added
-
-    monkeypatch.setattr(Items, "add_start_attempt", late)
-    await pr.says("alice", "/depot run ci.yml job=test")
-    await pr.passes(120)
-    hears_all(pr)
-    assert len(depot.runs) == 1
-    assert "✅ passed" in stands(pr)[0]

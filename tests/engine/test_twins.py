@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from bot.core.models import Claim
 from bot.demo.simulators.depot import SimulatedDepot
 from bot.demo.simulators.github import Fault, SimulatedGitHub
 from bot.messages.reply import answers
-from bot.storage.items import Items
 from tests.support.commands import said
 from tests.support.conversation import Conversation, visible
 from tests.support.pull_requests import hears_all
@@ -113,52 +111,4 @@ async def test_a_reply_that_was_deleted_meanwhile_has_no_twin(
     await pr.passes(3600)  # the list never shows them
     assert len(said(pr)) == 2
     assert lag.hits < 15
-    hears_all(pr)
-
-
-@pytest.mark.parametrize("seconds", [1.0, 12.0, 40.0])
-async def test_a_database_that_stands_still_before_it_is_posted(
-    pr: Conversation, monkeypatch: pytest.MonkeyPatch, seconds: float
-) -> None:
-    """The lease ends meanwhile, and another worker looks for the reply at once."""
-    save = Items.save_reply_attempt
-    stands_still = True
-
-    async def late(items: Items, claim: Claim, twins_at: float | None = None) -> None:
-        nonlocal stands_still
-        await save(items, claim, twins_at)
-        if stands_still:
-            stands_still = False
-            pr.clock.time += seconds
-            for other in await pr.services.ledger.queue.claim(5, 5):
-                await pr.services.steps.step(other)
-
-    monkeypatch.setattr(Items, "save_reply_attempt", late)
-    await pr.says("alice", RUN)
-    await pr.passes(60)
-    assert posts(pr.github) == len(said(pr)) == 1
-    hears_all(pr)
-
-
-@pytest.mark.parametrize("seconds", [1.0, 12.0, 40.0])
-async def test_a_database_that_stands_still_before_somebody_is_mentioned(
-    pr: Conversation, depot: SimulatedDepot, monkeypatch: pytest.MonkeyPatch, seconds: float
-) -> None:
-    save = Items.save_mention_attempt
-    stands_still = True
-
-    async def late(items: Items, claim: Claim, at: float | None) -> None:
-        nonlocal stands_still
-        await save(items, claim, at)
-        if stands_still:
-            stands_still = False
-            pr.clock.time += seconds
-            for other in await pr.services.ledger.queue.claim(5, 5):
-                await pr.services.steps.step(other)
-
-    monkeypatch.setattr(Items, "save_mention_attempt", late)
-    depot.plan(outcome="failed")
-    await pr.says("alice", RUN)
-    await pr.passes(300)
-    assert len(pr.mentions()) == 1
     hears_all(pr)
