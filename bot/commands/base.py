@@ -162,8 +162,8 @@ class HeadReader(Protocol):
         ...
 
     def is_recognised(self) -> bool:
-        """Whether `access_problem` could tell so far if the author is one of those that the config
-        names; what it could not is a problem."""
+        """Whether `access_problem` could read so far if the author is one of those that the config
+        names. Where it could not, the role alone counts."""
         ...
 
     async def workflow_names(self, sha: Sha) -> tuple[str, ...]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from bot.commands.base import (
@@ -25,23 +26,24 @@ class CanIArguments:
 
 async def can_i(command: CanIArguments, reader: HeadReader) -> Answer:
     asked = reader.asked
-    verbs = asked.commands
-    rows = [(verb, await _why_not(verb, reader)) for verb in verbs]
+    why_not = {verb: await _why_not(verb, reader) for verb in asked.commands}
+    rows = list(why_not.items())
     rows += [
         (
             f"{verb} {argument}=",
-            await _why_not_argument(argument, by_default, reader) or await _why_not(verb, reader),
+            await _why_not_argument(argument, by_default, reader) or why_not[verb],
         )
-        for verb, known in verbs.items()
+        for verb, known in asked.commands.items()
         for argument, by_default in guarded_arguments(known.arguments).items()
     ]
-    rows += [(alias, await _why_not_alias(alias, reader)) for alias in asked.config.aliases]
+    rows += [
+        (alias, await _why_not_alias(alias, reader, why_not)) for alias in asked.config.aliases
+    ]
     rows += [
         (f"run {pattern}", _text(policy.workflow_refusal(pattern, role, asked.role)))
         for pattern, role in asked.config.workflow_roles()
     ]
-    may_run = not await _why_not("run", reader)
-    head_problem = await reader.head_problem() if may_run else ""
+    head_problem = await reader.head_problem() if not why_not["run"] else ""
     is_recognised = reader.is_recognised()
     return Answer(
         answers.can_do(asked.author, asked.role, rows, head_problem, is_recognised=is_recognised)
@@ -66,13 +68,13 @@ async def _why_not_argument(argument: str, by_default: Permission, reader: HeadR
     return await reader.access_problem(f"{argument}=", argument, by_default)
 
 
-async def _why_not_alias(alias: str, reader: HeadReader) -> str:
-    """The same for what an alias stands for."""
+async def _why_not_alias(alias: str, reader: HeadReader, why_not: Mapping[str, str]) -> str:
+    """The same for what an alias stands for; *why_not* says it of the commands."""
     verbs = arguments_by_verb(reader.asked.commands)
     typed = parse_command(reader.asked.config.aliases[alias], verbs)
     if isinstance(typed, Misreading):
         return ""
-    why = await _why_not(verb_of(typed, verbs), reader)
+    why = why_not[verb_of(typed, verbs)]
     for argument, by_default in needs_of(typed).items():
         why = why or await _why_not_argument(argument, by_default, reader)
     return why

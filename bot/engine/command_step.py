@@ -24,7 +24,6 @@ from bot.commands.base import (
     parse_line,
 )
 from bot.core import models
-from bot.core.clock import Clock
 from bot.core.errors import Misreading, Refused
 from bot.core.models import Claim, WorkItem
 from bot.core.reasons import Reason
@@ -44,7 +43,6 @@ from bot.rules.facts import Facts
 from bot.rules.policy import Allowed, Bounds, CommandNeeds, Decision
 from bot.rules.repository_config import Config
 from bot.storage.database import LedgerUnavailable
-from bot.storage.ledger import Ledger
 from bot.storage.part import LeaseLost
 
 log = structlog.get_logger()
@@ -60,9 +58,7 @@ class CommandStep:
     latest_start: Callable[[WorkItem, models.Command], float]
     """Until when a run may be started for it."""
     reader: FactReader
-    ledger: Ledger
     github: GitHub
-    clock: Clock
     commands: Mapping[str, Command]
     internal: Mapping[str, Command]
     """What only events set off."""
@@ -78,8 +74,8 @@ class CommandStep:
             log.warning("github_refused", error=str(error))
             # What was absent at the same moment is no evidence that there are no rules.
             self.github.forget_rules(item.comment.repo)
-            item = await self.ledger.items.load(item.work_item_id)
-            outcome = trouble.in_absence(item, command, error, self.clock.now())
+            item = await self.reader.ledger.items.load(item.work_item_id)
+            outcome = trouble.in_absence(item, command, error, self.reader.clock.now())
         except DepotRefused as no:
             log.warning("depot_refused", error=str(no))
             if await self._may_have_started(item):
@@ -89,9 +85,9 @@ class CommandStep:
                 outcome = Answer(text, reason=Reason.from_depot(no.code))
         except (GitHubError, DepotError) as error:
             log.warning("upstream_unavailable", error=str(error))
-            item = await self.ledger.items.load(item.work_item_id)
+            item = await self.reader.ledger.items.load(item.work_item_id)
             latest = self.latest_start(item, command)
-            outcome = trouble.in_trouble(item, command, error, self.clock.now(), latest)
+            outcome = trouble.in_trouble(item, command, error, self.reader.clock.now(), latest)
             if isinstance(outcome, RetryLater) and item.is_stopped(command_id):
                 outcome = replace(outcome, text="")  # nobody waits for it any more
         except (LeaseLost, LedgerUnavailable):
@@ -99,9 +95,9 @@ class CommandStep:
         except Exception:
             log.exception("command_failed")
             outcome = Answer(refusals.internal_error(command_id), reason=Reason.INTERNAL_ERROR)
-        if isinstance(outcome, Refused) and outcome.reason is Reason.RATE_LIMITED:
-            facts = facts.after_a_limit()
         if isinstance(outcome, Refused):
+            if outcome.reason is Reason.RATE_LIMITED:
+                facts = facts.after_a_limit()
             # Why no more runs of the same are started stands in the reply that shows the others.
             is_silent = command.series is None and _is_silent(outcome.reason, item, facts)
             outcome = Answer("" if is_silent else outcome.text, reason=outcome.reason)
@@ -118,8 +114,8 @@ class CommandStep:
             resumed = await self.runs.resume(attempt, is_second=is_second)
             if attempt.start.is_last or not isinstance(resumed, TrackRuns):
                 return resumed, facts
-            await self.ledger.items.save_start(self.claim, resumed.runs, resumed.settles)
-            item = await self.ledger.items.load(item.work_item_id)
+            await self.reader.ledger.items.save_start(self.claim, resumed.runs, resumed.settles)
+            item = await self.reader.ledger.items.load(item.work_item_id)
         if (ended := series.refused(item, command)) is not None:
             return ended, facts
         if command.line.is_near_miss:
@@ -155,7 +151,7 @@ class CommandStep:
         facts = await self.reader.with_rules_if_there(facts)
         if word.strip("*_`") not in {*self.reader.verbs, *facts.config.aliases}:
             return Refused(Reason.HINTED, ""), facts
-        has_hint = await self.ledger.pull_requests.has_hint(
+        has_hint = await self.reader.ledger.pull_requests.has_hint(
             comment.repo, comment.number, comment.author.login
         )
         text = "" if has_hint else refusals.hint(line.text)
@@ -191,7 +187,7 @@ class CommandStep:
         """Whether the command may be carried out."""
 
         def decide(facts: Facts) -> Decision:
-            now = self.clock.now()
+            now = self.reader.clock.now()
             ahead = now - self.github.server_clock.now()
             return policy.decide(item.comment, needs, facts, self.bounds, now, ahead)
 
@@ -228,7 +224,7 @@ class CommandStep:
 
     async def _may_have_started(self, item: WorkItem) -> bool:
         """Whether a run may have been started for the command without our knowing."""
-        item = await self.ledger.items.load(item.work_item_id)
+        item = await self.reader.ledger.items.load(item.work_item_id)
         return item.open_start_attempt(self.command.command_id) is not None
 
 

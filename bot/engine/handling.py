@@ -47,7 +47,7 @@ class Handling:
         self._reader = reader
         self._role = Permission.NONE
         self._is_recognised = True
-        """No trouble of GitHub kept it from being told whether the config names its author."""
+        """GitHub has not failed to say whether its author is one of those that the config names."""
 
     def reader(self, allowed: Allowed) -> CommandReader:
         self._role = allowed.role
@@ -100,7 +100,7 @@ class Handling:
 
     async def _why_no_access(self, shown: str, key: str, by_default: Permission) -> str:
         """Why the author may not use what a key of `permissions` guards; empty where they may.
-        GitHub is asked once: an author whom it does not tell of is taken for nobody else."""
+        GitHub is asked once. When it does not answer, the role alone counts."""
 
         def decide(facts: Facts) -> Refused | Needs | None:
             comment = self._item.comment

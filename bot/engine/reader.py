@@ -55,7 +55,7 @@ class CommandReader:
     why_no_access: Callable[[str, str, Permission], Awaitable[str]]
     """Why the author may not use what a key of `permissions` guards; empty where they may."""
     may_tell_access: Callable[[], bool]
-    """Whether that could be told so far."""
+    """Whether everything that this takes could be read so far."""
 
     # --- the head and what is in it --------------------------------------------------------------
 

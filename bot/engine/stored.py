@@ -1,4 +1,4 @@
-"""What is stored before something is done outside, so that whoever takes over can tell."""
+"""What is stored before something is done outside, so that a worker that takes over knows."""
 
 from __future__ import annotations
 
@@ -6,10 +6,11 @@ import math
 from collections.abc import Awaitable, Callable
 
 from bot.core.clock import Clock
+from bot.storage.queue import LEASE_SECONDS
 
-SLOW_SECONDS = 5.0
-"""What the database may take for it: half a lease. After that somebody else may have taken over,
-and wait for what was to be done since then."""
+SLOW_SECONDS = LEASE_SECONDS / 2
+"""What the database may take for it. After a lease another worker may have taken over, and counts
+from the time that was stored."""
 
 
 async def store_anew(clock: Clock, save: Callable[[], Awaitable[None]]) -> None:

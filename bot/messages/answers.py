@@ -150,8 +150,8 @@ def can_do(
     is_recognised: bool = True,
 ) -> str:
     """What a person may do here. *rows* are commands with the reason against each; empty when there
-    is none. *is_recognised* says whether that could be told for who is named by another name than
-    the person's own."""
+    is none. *is_recognised* says whether it could be read if the person opened the pull request or
+    is in a team."""
     role = "no role" if has is Permission.NONE else f"the {code(has.word)} role"
     lines = [f"| {cell(verb)} | {'no' if why else 'yes'} | {why} |" for verb, why in rows]
     table = "\n".join(["| command | may | why not |", "|---|---|---|", *lines])

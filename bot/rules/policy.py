@@ -445,7 +445,7 @@ def access_refusal(
 def role_refusal(
     shown: str, key: str, by_default: Permission, role: Permission, config: Config
 ) -> Refused | None:
-    """The refusal by the role alone of what a key of `permissions` guards, whoever it names."""
+    """The refusal, by the role alone, of what a key of `permissions` guards."""
     try:
         check_permission(shown, config.needs(key, by_default), role, named=config.named(key).words)
     except Refused as refused:

@@ -40,7 +40,7 @@ from bot.storage.part import (
     adding,
     execute_all,
     is_its_turn,
-    is_set,
+    is_set_unindexed,
     of_pull_request,
     waking,
 )
@@ -68,7 +68,7 @@ class Items(Part):
     def _build(self, store: type[Store]) -> None:
         super()._build(store)
         now = store.now()
-        is_tracked = is_set(tracked_runs.c.next_poll_at)
+        is_tracked = is_set_unindexed(tracked_runs.c.next_poll_at)
         self._touch_while_deciding = self._touch.values(
             deciding=_others_are_undecided()
         )  # of_command
@@ -549,8 +549,12 @@ class Items(Part):
         again |= {"resumed_by": by, "resumed_at": now}
         which = {"of_run": run.run_id}
         known = await self.find_run(run.run_id) if run.is_over else None
-        is_moving = known is not None and known.reply_url is None and not known.run.is_over
-        if known is not None and is_moving and not jobs.is_tried_again(known.run, run):
+        if (
+            known is not None
+            and known.reply_url is None
+            and not known.run.is_over
+            and not jobs.is_tried_again(known.run, run)
+        ):
             # Whoever follows it has not seen its end yet: it is the end of an attempt.
             again |= {"state": rows.run_state(run)}
 

@@ -258,7 +258,7 @@ def of_pull_request(table: sa.Table) -> tuple[sa.ColumnElement[bool], ...]:
     return table.c.repo == sa.bindparam("repo"), table.c.number == sa.bindparam("number")
 
 
-def is_set(time: sa.Column[float], but: int = -1) -> sa.ColumnElement[bool]:
+def is_set_unindexed(time: sa.Column[float], but: int = -1) -> sa.ColumnElement[bool]:
     """Whether a time is set, and to another than *but*, for a query that has a better index than
     that of the rows in which it is. PostgreSQL believes these to be as few as when it last counted,
     and would read them all: once for each row, where it joins."""
@@ -277,7 +277,7 @@ def is_its_turn() -> sa.ColumnElement[bool]:
         earlier.c.number == work_items.c.number,
         earlier.c.deciding,
         earlier.c.is_ordered,
-        is_set(earlier.c.due_at),  # it is not set aside
+        is_set_unindexed(earlier.c.due_at),  # it is not set aside
         sa.or_(~earlier.c.author_is_bot, earlier.c.acknowledged),  # a bot's may not be for us
         sa.tuple_(earlier.c.written_at, earlier.c.comment_id, earlier.c.id)
         < sa.tuple_(work_items.c.written_at, work_items.c.comment_id, work_items.c.id),

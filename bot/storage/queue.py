@@ -20,7 +20,7 @@ from bot.storage.part import (
     execute_all,
     held_by,
     is_its_turn,
-    is_set,
+    is_set_unindexed,
     its_commands,
     rereading,
     waking,
@@ -78,7 +78,7 @@ class Queue(Part):
         )
         next_poll = tracked_runs.c.next_poll_at
         # One that is read again after its end is not followed.
-        is_tracked = sa.and_(is_set(next_poll, but=0), sa.or_(next_poll > now, is_held))
+        is_tracked = sa.and_(is_set_unindexed(next_poll, but=0), sa.or_(next_poll > now, is_held))
         self._now = sa.select(now)
         self._check = sa.select(sa.func.count()).select_from(work_items).where(sa.false())
         due = sa.union_all(

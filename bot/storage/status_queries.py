@@ -20,7 +20,7 @@ from bot.core.runs import Run
 from bot.core.types import CommandId, RepoName, RunId, Sha, WorkItemId
 from bot.storage import rows
 from bot.storage.database import Store
-from bot.storage.part import TRACKING, is_set
+from bot.storage.part import TRACKING, is_set_unindexed
 from bot.storage.tables import (
     commands,
     repositories,
@@ -154,13 +154,13 @@ class StatusQueries:
         undecided = (
             sa.select(count)
             .select_from(commands.join(work_items))
-            .where(is_set(work_items.c.due_at), ~commands.c.decided)
+            .where(is_set_unindexed(work_items.c.due_at), ~commands.c.decided)
         )
         due = sa.select(count).select_from(work_items).where(work_items.c.due_at <= now)
         tracked = (
             sa.select(count)
             .select_from(TRACKING)
-            .where(is_set(work_items.c.due_at), tracked_runs.c.next_poll_at.is_not(None))
+            .where(is_set_unindexed(work_items.c.due_at), tracked_runs.c.next_poll_at.is_not(None))
         )
         # For the least of a plain column SQLite would go through the index on it.
         oldest = sa.select(sa.func.min(work_items.c.received_at + 0.0)).where(

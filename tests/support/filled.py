@@ -105,16 +105,20 @@ SERIES = """
 
 QUICKLY = {
     "sqlite": ("PRAGMA synchronous=OFF", "PRAGMA cache_size=-262144"),
-    "postgresql+psycopg": ("SET synchronous_commit = off", "SET maintenance_work_mem = '256MB'"),
+    "postgresql": ("SET synchronous_commit = off", "SET maintenance_work_mem = '256MB'"),
 }
+
+
+def _engine(url: str) -> sa.Engine:
+    parsed = make_url(url)
+    driver = "sqlite" if parsed.get_backend_name() == "sqlite" else "postgresql+psycopg"
+    return sa.create_engine(parsed.set(drivername=driver))
 
 
 def fill(url: str, count: int, now: float) -> None:
     """Add so many finished requests to a ledger that has its tables and that nobody is using. *now*
     is the time by its clock."""
-    parsed = make_url(url)
-    driver = "sqlite" if parsed.get_backend_name() == "sqlite" else "postgresql+psycopg"
-    engine = sa.create_engine(parsed.set(drivername=driver))
+    engine = _engine(url)
     indexes = [index for table in metadata.tables.values() for index in table.indexes]
     since = now - KEPT_SECONDS
     values = {
@@ -128,7 +132,7 @@ def fill(url: str, count: int, now: float) -> None:
         "reply": "Run `07qwbk1s76` of `ci.yml` (`test`) on `3f2c1d0`: ✅ passed in 2 min\n" * 3,
     }
     with engine.connect() as db:
-        for setting in QUICKLY[driver]:
+        for setting in QUICKLY[db.dialect.name]:
             db.exec_driver_sql(setting)
         db.commit()
         # They are built in a fraction of the time when all is there.
@@ -141,7 +145,7 @@ def fill(url: str, count: int, now: float) -> None:
         for index in indexes:
             index.create(db)
         db.commit()
-        if driver == "sqlite":
+        if db.dialect.name == "sqlite":
             db.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
             os.sync()  # or the first who waits for the disk waits for all of it
     engine.dispose()
@@ -167,9 +171,7 @@ AGAIN = (
 def resume(url: str, count: int, later: float) -> None:
     """Have so many of the finished requests of one repository go on: half of them are undecided
     until *later*, of the other half a run is followed."""
-    parsed = make_url(url)
-    driver = "sqlite" if parsed.get_backend_name() == "sqlite" else "postgresql+psycopg"
-    engine = sa.create_engine(parsed.set(drivername=driver))
+    engine = _engine(url)
     last = RESUMED_FROM + 2 * count - 1
     values = {"first": RESUMED_FROM, "last": last, "later": later, "repo": REPO}
     values["run"] = _run("running")
@@ -182,11 +184,9 @@ def resume(url: str, count: int, later: float) -> None:
 
 def analyze(url: str) -> None:
     """Have the database count, as PostgreSQL does by itself in time."""
-    parsed = make_url(url)
-    driver = "sqlite" if parsed.get_backend_name() == "sqlite" else "postgresql+psycopg"
-    engine = sa.create_engine(parsed.set(drivername=driver), isolation_level="AUTOCOMMIT")
+    engine = _engine(url).execution_options(isolation_level="AUTOCOMMIT")
     with engine.connect() as db:
-        db.execute(sa.text("ANALYZE" if driver == "sqlite" else "VACUUM ANALYZE"))
+        db.execute(sa.text("ANALYZE" if db.dialect.name == "sqlite" else "VACUUM ANALYZE"))
     engine.dispose()
 
 

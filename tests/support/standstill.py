@@ -9,6 +9,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy import event
 
+from bot.storage.queue import LEASE_SECONDS
 from tests.support.conversation import ManualClock
 
 TAKEN_OVER = (
@@ -28,7 +29,7 @@ def standing_still(clock: ManualClock, words: str, seconds: float) -> Iterator[l
             return
         found.append(statement)
         clock.time += seconds
-        if seconds > 10.0:
+        if seconds > LEASE_SECONDS:
             database = connection.connection.driver_connection
             assert database is not None
             database.execute(TAKEN_OVER)
